@@ -1,0 +1,42 @@
+# Two commands on a fresh machine: `make demo`, `make test`. Both make .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+# torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
+INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-all check bench optimum-env clean
+
+demo: .venv/made
+	$(BIN)/python benchmarks/demo.py
+
+test: .venv/made
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: .venv/made .venv-optimum/made
+	$(BIN)/python -m pytest
+
+check: .venv/made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Side by side with Optimum; DATA names a folder with the AG News test, without it the kept rows are used.
+bench: .venv/made .venv-optimum/made
+	$(BIN)/python benchmarks/side_by_side.py $(if $(DATA),--data $(DATA))
+
+optimum-env: .venv-optimum/made
+
+.venv/made: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/$(INSTALL) torch
+	$(BIN)/$(INSTALL) --editable '.[test]'
+	touch $@
+
+.venv-optimum/made: benchmarks/optimum-requirements.txt
+	$(PYTHON) -m venv .venv-optimum
+	.venv-optimum/bin/pip install --quiet --upgrade pip
+	.venv-optimum/bin/pip install --quiet --disable-pip-version-check -r benchmarks/optimum-requirements.txt
+	touch $@
+
+clean:
+	rm -rf .venv .venv-optimum dist

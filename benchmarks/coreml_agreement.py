@@ -1,0 +1,115 @@
+"""Core ML schemes against PyTorch on test rows: size, difference, agreement, accuracy, and time to convert.
+
+    python benchmarks/coreml_agreement.py --data ../shared/data [--rows 1000]
+
+The saved packages run under the portable interpreter: numbers are `simulated`, and say nothing of a device's speed.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from labelled_text import ag_news_test
+from side_by_side import all_logits, seconds
+
+from exporter.bundle import read_bundle
+from exporter.checkpoint import load
+from exporter.lowering import Settings
+from exporter.pipeline import Exported, Request, export
+from exporter.schemes import SCHEMES
+from exporter.source import DEMO, HubOptions, resolve
+from runtimes.battery import Encoder, Limits
+from runtimes.measure import fingerprint
+from runtimes.parity import agreement
+from runtimes.pytorch import TorchRunner
+from runtimes.runner import Runner, full_batch, open_runner
+
+SETTINGS = {
+    "iOS17, Neural Engine layout": Settings(),
+    "iOS18, Neural Engine layout": Settings(deployment_target="iOS18"),
+    "iOS18, GPU layout": Settings(deployment_target="iOS18", compute_units="cpu-and-gpu"),
+    "iOS18, 32 + 128 + 256 tokens": Settings(deployment_target="iOS18", sequence_lengths=(32, 128, 256)),
+}
+NEWER = ("int4", "int4-embeddings")
+"""Schemes that need iOS 18."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Texts, their labels, and PyTorch's logits [N, labels]."""
+
+    texts: list[str]
+    labels: list[int]
+    expected: "np.ndarray[Any, Any]"
+
+
+def quiet(_text: str) -> None:
+    """No progress."""
+
+
+def wanted() -> list[tuple[str, str]]:
+    """Every (settings, scheme) that can be."""
+    newer = {name for name, settings in SETTINGS.items() if settings.deployment_target != "iOS17"}
+    return [(name, scheme) for name in SETTINGS for scheme in SCHEMES["coreml"] if scheme not in NEWER or name in newer]
+
+
+def exported(name: str, scheme: str, folder: Path) -> tuple[Exported, float]:
+    """One bundle, verified, and the seconds it took with everything imported; kept even if it fails."""
+    place = Path(folder) / name / scheme
+    request = Request(DEMO, ("coreml",), (scheme,), place, settings=SETTINGS[name], keep_failing=True)
+    start = time.perf_counter()
+    (done,) = export(request, quiet)
+    return done, time.perf_counter() - start
+
+
+def figures(runner: Runner, encode: Encoder, data: Labelled) -> dict[str, Any]:
+    """Difference from PyTorch, agreement, accuracy, and the time of a forward of 128 tokens."""
+    found = all_logits(runner, encode, data.texts)
+    full = full_batch(np.full((1, 128), 1000))
+    return {
+        "interpreter_forward_s": median(seconds(runner.run, full) for _ in range(20)),
+        "max_absolute": float(np.abs(found - data.expected).max()),
+        "mean_absolute": float(np.abs(found - data.expected).mean()),
+        "agreement": agreement(data.expected, found),
+        "accuracy": float(np.mean(found.argmax(-1) == data.labels)),
+    }
+
+
+def main() -> None:
+    """Export everything, run the rows, write and print the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/coreml_agreement.json"))
+    given = parser.parse_args()
+    checkpoint = load(resolve(DEMO, HubOptions()))
+    encode = Encoder(checkpoint.tokenizer.tokenizer, Limits(128, checkpoint.geometry.types, 0))
+    texts, labels = (part[: given.rows] for part in ag_news_test(given.data))
+    expected = all_logits(TorchRunner(checkpoint.source.directory, checkpoint.task.architecture), encode, texts)
+    data, rows = Labelled(texts, labels, expected), []
+    with TemporaryDirectory() as folder:
+        for name, scheme in wanted():
+            done, export_s = exported(name, scheme, Path(folder))
+            assert done.directory is not None
+            row = {"target": name, "scheme": scheme, "size_bytes": done.size_bytes, "export_and_verify_s": export_s}
+            rows.append(row | figures(open_runner(read_bundle(done.directory)), encode, data))
+            print(json.dumps(rows[-1]), flush=True)
+    record = {
+        "host": fingerprint(),
+        "status": "simulated",
+        "test_rows": len(texts),
+        "logit_range": float(np.ptp(expected)),
+        "pytorch_accuracy": float(np.mean(expected.argmax(-1) == labels)),
+        "rows": rows,
+    }
+    given.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The main job on the embedded checkpoint, ending in one table: what `make demo` runs.
+
+    python benchmarks/demo.py [-o artifacts/demo] [--rounds 3]
+
+Size, size as a store would compress it, parity figures, accuracy on the kept test rows, latency by tokens and peak
+memory, for PyTorch and for bundles of both targets. Core ML off a Mac is simulated: it has no times. The raw values go
+to measurements.json beside the bundles.
+"""
+
+import argparse
+import json
+import sys
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from exporter.bundle import read_bundle
+from exporter.checkpoint import Checkpoint, load
+from exporter.pipeline import Exported, Request, export
+from exporter.reference import TEST_ROWS
+from exporter.schemes import SCHEMES
+from exporter.source import DEMO, HubOptions, resolve
+from runtimes.battery import Encoder, Limits
+from runtimes.measure import Case, Measurement, Plan, fingerprint, measure
+from runtimes.pytorch import TorchRunner
+from runtimes.report import show
+from runtimes.runner import Runner, open_runner
+
+LENGTHS = (16, 128, 512)
+WANTED = {"onnx": tuple(SCHEMES["onnx"]), "coreml": ("fp16", "int8", "palettize6")}
+REFERENCE = "PyTorch float32"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; sizes in bytes. `measured` is empty for what was simulated."""
+
+    name: str
+    files: list[Path]
+    exported: Exported | None
+    accuracy: float
+    measured: list[Measurement]
+
+
+def say(text: str) -> None:
+    """Progress to stderr."""
+    print(f"demo: {text}", file=sys.stderr)
+
+
+def main() -> None:
+    """Export, compare, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/demo"))
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    checkpoint = load(resolve(DEMO, HubOptions()))
+    done = [item for target in WANTED for item in export_all(target, given.output)]
+    measured = measure(cases(checkpoint, done), Plan(LENGTHS, rounds=given.rounds), say)
+    record = {"host": fingerprint(), "measurements": [asdict(item) for item in measured]}
+    (given.output / "measurements.json").write_text(json.dumps(record), encoding="utf-8")
+    test_rows = [json.loads(line) for line in TEST_ROWS.read_text(encoding="utf-8").splitlines()]
+    show(table(rows(checkpoint, done, measured, test_rows), len(test_rows)))
+    if any(item.parity.verdict.value != "pass" for item in done):
+        raise SystemExit(1)
+
+
+def export_all(target: str, place: Path) -> list[Exported]:
+    """Every wanted scheme of one target; a failing bundle is kept, to be shown."""
+    return export(Request(DEMO, (target,), WANTED[target], place, keep_failing=True), say)
+
+
+def cases(checkpoint: Checkpoint, done: list[Exported]) -> list[Case]:
+    """What can be measured here: PyTorch and the ONNX bundles."""
+    vocabulary, directory = checkpoint.geometry.vocabulary, str(checkpoint.source.directory)
+    onnx = [item for item in done if item.recipe.target == "onnx" and item.directory is not None]
+    models = [Case(item.recipe.name, "onnx", f"{item.directory}/model.onnx", vocabulary) for item in onnx]
+    return [Case(REFERENCE, "pytorch", directory, vocabulary, checkpoint.task.architecture), *models]
+
+
+def rows(
+    checkpoint: Checkpoint, done: list[Exported], measured: list[Measurement], test_rows: list[dict[str, Any]]
+) -> list[Row]:
+    """PyTorch, then every bundle."""
+    geometry = checkpoint.geometry
+    found = []
+    for item in (None, *done):
+        name = item.recipe.name if item else REFERENCE
+        say(f"accuracy on {len(test_rows)} test rows: {name}")
+        files, runner = reference_of(checkpoint) if item is None else bundle_of(item)
+        positions = runner.positions or geometry.positions
+        encode = Encoder(checkpoint.tokenizer.tokenizer, Limits(positions, geometry.types, 0))
+        score = accuracy(runner, encode, test_rows)
+        found.append(Row(name, files, item, score, [m for m in measured if m.case.name == name]))
+    return found
+
+
+def reference_of(checkpoint: Checkpoint) -> tuple[list[Path], Runner]:
+    """The weights on disk, and the model in PyTorch."""
+    directory = checkpoint.source.directory
+    return [directory / "model.safetensors"], TorchRunner(directory, checkpoint.task.architecture)
+
+
+def bundle_of(item: Exported) -> tuple[list[Path], Runner]:
+    """The files of a bundle's model, and the model opened."""
+    assert item.directory is not None
+    bundle = read_bundle(item.directory)
+    roots = [item.directory / name for name in bundle.manifest.models]
+    files = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
+    return files, open_runner(bundle)
+
+
+def accuracy(runner: Runner, encode: Encoder, test_rows: list[dict[str, Any]]) -> float:
+    """Share of the kept test rows that the model labels right."""
+    found = [int(np.argmax(runner.run(encode.batch([encode.row(row["text"])]))["logits"])) for row in test_rows]
+    return float(np.mean([label == row["label"] for label, row in zip(found, test_rows, strict=True)]))
+
+
+def zipped_bytes(files: list[Path]) -> int:
+    """Bytes of the files in a zip archive, as an app store sends them."""
+    with TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number, path in enumerate(files):
+                archive.write(path, f"{number}/{path.name}")
+        return file.tell()
+
+
+def table(found: list[Row], test_rows: int) -> Table:
+    """The figures; latencies are medians over all rounds."""
+    drawn = Table(title="the demo checkpoint, one thread", title_justify="left")
+    columns = ["", "MB", "zipped", "parity", "max diff", "mean diff", "agree", f"accuracy, {test_rows}"]
+    for column in [*columns, *(f"ms at {n}" for n in LENGTHS), "peak MB"]:
+        drawn.add_column(column, justify="right" if column else "left", no_wrap=not column)
+    for row in found:
+        sizes = [sum(path.stat().st_size for path in row.files), zipped_bytes(row.files)]
+        megabytes = [f"{size / 1e6:.2f}" for size in sizes]
+        drawn.add_row(row.name, *megabytes, *compared(row), f"{row.accuracy:.4f}", *timed(row))
+    return drawn
+
+
+def compared(row: Row) -> list[str]:
+    """Parity columns."""
+    if row.exported is None:
+        return ["reference", "–", "–", "–"]
+    parity = row.exported.parity
+    figures = (f"{parity.max_absolute:.1e}", f"{parity.mean_absolute:.1e}", f"{parity.agreement:.4f}")
+    return [f"{parity.verdict.value}, {parity.status}", *figures]
+
+
+def timed(row: Row) -> list[str]:
+    """Latency and memory columns; `not run` for what was simulated."""
+    if not row.measured:
+        return ["not run"] * (len(LENGTHS) + 1)
+    medians = [median(value for m in row.measured for value in m.latency_s[n]) for n in LENGTHS]
+    return [*(f"{value * 1e3:.2f}" for value in medians), f"{max(m.peak_rss_bytes for m in row.measured) / 1e6:.0f}"]
+
+
+if __name__ == "__main__":
+    main()

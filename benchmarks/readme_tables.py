@@ -1,0 +1,120 @@
+"""Fill README's tables from the records in artifacts/, so that no figure is copied by hand.
+
+    python benchmarks/readme_tables.py [--check]
+
+Each block between `<!-- name -->` and `<!-- /name -->` is written by the function of that name. With --check nothing
+is written, and a README that the records would change is an error.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from exporter.schemes import SCHEMES
+
+ROOT = Path(__file__).parent.parent
+ARTIFACTS = ROOT / "artifacts"
+BASE = "Optimum float32"
+
+
+def markdown(columns: list[str], rows: list[list[str]]) -> str:
+    """A table; the first column to the left, the others to the right."""
+    rule = ["---"] + ["---:"] * (len(columns) - 1)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, rule, *rows])
+
+
+def record(name: str) -> dict[str, Any]:
+    """A record by its file's name."""
+    found: dict[str, Any] = json.loads((ARTIFACTS / name).read_text(encoding="utf-8"))
+    return found
+
+
+def demo() -> str:
+    """What `make demo` printed."""
+    return f"```\n{(ARTIFACTS / 'demo.txt').read_text(encoding='utf-8').rstrip()}\n```"
+
+
+def budgets() -> str:
+    """The budget of every scheme."""
+    rows = []
+    for target, schemes in SCHEMES.items():
+        for name, budget in schemes.items():
+            absolute = "" if budget.max_absolute is None else f"{budget.max_absolute:g}"
+            relative = "" if budget.max_relative is None else f"{budget.max_relative:.0%}"
+            rows.append(
+                [f"{target} `{name}`", absolute or f"{relative} of the logit range", f"{budget.min_agreement:.2f}"]
+            )
+    return markdown(["scheme", "largest difference", "least agreement"], rows)
+
+
+def optimum() -> str:
+    """Latency ratios, differences and accuracy beside Optimum; and the times of the exports."""
+    found = record("side_by_side.json")
+    base = {n: median(values) for n, values in found["latency_s"][BASE].items()}
+    rows = []
+    for name, latency in found["latency_s"].items():
+        figures = found["faithfulness"][name]
+        ratios = [f"{median(values) / base[n]:.2f}" for n, values in latency.items()]
+        differences = [f"{figures[key]:.1e}" for key in ("max_absolute", "mean_absolute")]
+        shares = [f"{figures[key]:.4f}" for key in ("agreement", "accuracy")]
+        rows.append([name, f"{found['size_bytes'][name] / 1e6:.2f}", *ratios, *differences, *shares])
+    columns = ["", "MB", *(f"{n} tokens" for n in base), "max diff", "mean diff", "agreement", "accuracy"]
+    times = ", ".join(f"`{name}` {median(values):.1f} s" for name, values in found["export_s"].items())
+    accuracy = found["faithfulness"]["PyTorch"]["accuracy"]
+    host = f"{found['host']['processor']}; PyTorch's accuracy {accuracy:.4f} on {found['test_rows']:,} rows."
+    return f"{markdown(columns, rows)}\n\n{host}\nWall time of an export, process and imports included: {times}."
+
+
+def coreml() -> str:
+    """Simulated Core ML figures."""
+    found = record("coreml_agreement.json")
+    columns = ["", "scheme", "MB", "max diff", "of logit range", "agreement", "accuracy"]
+    rows = [
+        [
+            row["target"],
+            f"`{row['scheme']}`",
+            f"{row['size_bytes'] / 1e6:.2f}",
+            f"{row['max_absolute']:.1e}",
+            f"{row['max_absolute'] / found['logit_range']:.2%}",
+            f"{row['agreement']:.3f}",
+            f"{row['accuracy']:.3f}",
+        ]
+        for row in found["rows"]
+    ]
+    accuracy = f"PyTorch's accuracy on these {found['test_rows']:,} rows: {found['pytorch_accuracy']:.3f}."
+    return f"{markdown(columns, rows)}\n\n{accuracy}"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"demo": demo, "budgets": budgets, "optimum": optimum, "coreml": coreml}
+
+
+def filled(text: str) -> str:
+    """The README with every block made anew."""
+    for name, make in BLOCKS.items():
+        block = f"<!-- {name} -->\n\n{make()}\n\n<!-- /{name} -->"
+        text, count = re.subn(f"<!-- {name} -->.*?<!-- /{name} -->", lambda _, block=block: block, text, flags=re.S)
+        if count != 1:
+            raise SystemExit(f"README.md: expected one block {name}, found {count}")
+    return text
+
+
+def main() -> None:
+    """Write, or check."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    readme = ROOT / "README.md"
+    old = readme.read_text(encoding="utf-8")
+    new = filled(old)
+    if given.check and new != old:
+        sys.exit("README.md: tables are stale; run python benchmarks/readme_tables.py")
+    readme.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The folder that ships: its records, its manifest, and how it comes to be: whole, or not at all."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import BundleError, ExportError, UsageError
+
+MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
+FORMAT_VERSION = 1
+SEQUENCE = "sequence_length"
+"""The symbolic size of an axis with one entry for each token."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a scheme may cost. Absolute in logits; relative as a share of the reference's logit range."""
+
+    max_absolute: float | None = None
+    max_relative: float | None = None
+    min_agreement: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What was asked of the export; what only another target knows stays at None or empty."""
+
+    target: str
+    scheme: str
+    task: str
+    opset: int | None = None
+    int32_inputs: bool = True
+    sequence_lengths: tuple[int, ...] = ()
+    compute_units: str | None = None
+    deployment_target: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The subfolder of this combination when several are exported."""
+        return f"{self.target}-{self.scheme}"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output; symbolic sizes are names."""
+
+    name: str
+    dtype: str
+    shape: tuple[str | int, ...]
+
+    @property
+    def per_token(self) -> bool:
+        """Whether it has an entry for each token."""
+        return SEQUENCE in self.shape
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """bertport.json.
+
+    `source_kind` is folder, hub or demo; of a folder only the name is kept. `source_sha256` and `files` map a file's
+    name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages.
+    """
+
+    source_kind: str
+    source_model: str
+    source_revision: str | None
+    source_sha256: Mapping[str, str]
+    architecture: str
+    problem: str
+    labels: tuple[str, ...]
+    recipe: Recipe
+    models: tuple[str, ...]
+    budget: Budget
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    versions: Mapping[str, str]
+    files: Mapping[str, str]
+    format_version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk, its manifest read."""
+
+    directory: Path
+    manifest: Manifest
+
+    @property
+    def token_outputs(self) -> frozenset[str]:
+        """The outputs that have an entry for each token."""
+        return frozenset(spec.name for spec in self.manifest.outputs if spec.per_token)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the model alone, without tokenizer and records."""
+        roots = [self.directory / name for name in self.manifest.models]
+        paths = [path for root in roots for path in (root, *root.rglob("*"))]
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def to_json(value: Any) -> bytes:
+    """Render JSON that is the same for the same value; read by people too."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_files(directory: Path) -> dict[str, str]:
+    """Hash of every file below `directory` but the manifest, by its path with forward slashes."""
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    names = {path.relative_to(directory).as_posix(): path for path in paths}
+    return {name: sha256(path) for name, path in names.items() if name != MANIFEST}
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write bertport.json, the last file of a bundle."""
+    (directory / MANIFEST).write_bytes(to_json(asdict(manifest)))
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Read a bundle's manifest. Raises UsageError where there is none, BundleError where it is damaged."""
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise UsageError(f"{directory}: not a bundle (no {MANIFEST}); pass a folder that bertport export made")
+    try:
+        raw = json.loads(path.read_bytes())
+        version = raw.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise BundleError(f"{path}: format version {version}, this bertport reads {FORMAT_VERSION}; export again")
+        for key in ("inputs", "outputs"):
+            raw[key] = tuple(TensorSpec(s["name"], s["dtype"], tuple(s["shape"])) for s in raw[key])
+        for key in ("labels", "models"):
+            raw[key] = tuple(raw[key])
+        raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
+        raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
+        return Bundle(directory, Manifest(**raw))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path}: not a manifest of format {FORMAT_VERSION} ({error!r}); export again") from error
+
+
+def check_files(bundle: Bundle) -> None:
+    """Compare every file with the manifest. Raises BundleError that lists what is changed, missing or added."""
+    found, stated = hash_files(bundle.directory), bundle.manifest.files
+    problems = [f"changed {name}" for name in stated if name in found and found[name] != stated[name]]
+    problems += [f"missing {name}" for name in stated if name not in found]
+    problems += [f"not in the manifest: {name}" for name in found if name not in stated]
+    if problems:
+        raise BundleError(f"{bundle.directory}: {'; '.join(problems)}. Export again, or restore the files")
+
+
+def check_destination(destination: Path) -> None:
+    """Refuse a destination that a bundle cannot replace: a file, or a folder that is no bundle and not empty."""
+    if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
+        raise UsageError(f"{destination}: expected a folder to write, found a file or a link; pass another with -o")
+    if destination.is_dir() and any(destination.iterdir()) and not (destination / MANIFEST).is_file():
+        raise UsageError(f"{destination}: not empty and not a bundle; empty it or pass another folder with -o")
+    if (destination.absolute().parent / MANIFEST).is_file():
+        raise UsageError(f"{destination}: lies inside another bundle; pass another folder with -o")
+    parent = next(path for path in destination.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A bundle in the making: `directory` takes the destination's place when it is published, or vanishes."""
+
+    directory: Path
+    destination: Path
+
+    def publish(self) -> None:
+        """Move the finished folder to its destination; the bundle that was there goes only now."""
+        _take_place(self.directory, self.destination, self.directory.parent / "old")
+
+
+@contextlib.contextmanager
+def staged(destination: Path) -> Iterator[Staging]:
+    """Yield a folder beside `destination`, on the same disk.
+
+    Whatever ends the block, Ctrl-C and a full disk included, what was not published leaves no trace and the old
+    bundle is as it was.
+    """
+    check_destination(destination)
+    parent = destination.absolute().parent
+    missing = [path for path in (parent, *parent.parents) if not path.exists()]
+    hidden: Path | None = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        hidden = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=parent))
+        directory = hidden / "bundle"  # made with the user's umask, which mkdtemp ignores
+        directory.mkdir()
+        yield Staging(directory, destination)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ExportError(f"{destination}: could not be written ({reason}); nothing was left there") from error
+    finally:
+        if hidden is not None:
+            shutil.rmtree(hidden, ignore_errors=True)
+        for path in missing:  # innermost first; one that holds a bundle by now stays
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _take_place(content: Path, destination: Path, old: Path) -> None:
+    """Move the new bundle in; if that fails, the old one goes back."""
+    if not destination.exists():
+        content.rename(destination)
+        return
+    destination.rename(old)
+    try:
+        content.rename(destination)
+    except BaseException:
+        old.rename(destination)
+        raise

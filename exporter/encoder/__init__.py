@@ -1,0 +1,1 @@
+"""BERT, written once over `Ops`: geometry, weights, exact folding, encoder and heads."""

@@ -1,0 +1,92 @@
+"""The operations a target must spell, and the weights it is given.
+
+A tensor handle `T` is whatever the target works with: a name in an ONNX graph, a numpy array. In the shape
+comments B is the batch, S the sequence, H the hidden size, A the heads and D = H / A. Activations that a target
+passes from one of its operations to another may have any layout it likes; the shapes here are the meaning.
+
+Every operation takes the name that its result bears in every target, so that any two can be compared tensor by
+tensor. Operations with inner steps name those `NAME.scores` and so on.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+
+class Role(Enum):
+    """What a weight is for: a scheme says how each role is stored and computed."""
+
+    WORD_EMBEDDING = "word embedding"
+    POSITION_EMBEDDING = "position embeddings"
+    TYPE_EMBEDDING = "type embeddings, two rows"
+    LINEAR = "linear layer, run for every token"
+    TAIL = "linear layer, run once for each text"
+    HEAD = "task head"
+    VECTOR = "bias or gain"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A float32 weight. Linear: [out, in]; grouped linear: [groups, out, in]; embedding: [rows, H]; vector: [n]."""
+
+    name: str
+    values: Array
+    role: Role
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.float32:
+            raise TypeError(f"{self.name}: weights reach a target as float32, not {self.values.dtype}")
+
+
+class Extent(Enum):
+    """What an output is about, and its shape; n is the number of labels."""
+
+    TEXT = "[B, n]"
+    TOKEN = "[B, S, n]"  # noqa: S105 - of text
+    POSITION = "[B, S]"
+
+
+class Ops(Protocol[T]):
+    """A target's spelling of each operation; token tensors are [B, S, H], first-token tensors [B, H]."""
+
+    def embedding(self, name: str, table: Weight, ids: T) -> T:
+        """Rows of `table` [rows, H] at `ids` [B, S] → [B, S, H]."""
+
+    def positions(self, name: str, table: Weight, tokens: T) -> T:
+        """`tokens` [B, S, H] plus the first S rows of `table` [positions, H]."""
+
+    def add(self, name: str, left: T, right: T) -> T:
+        """Elementwise sum of two tensors of one shape."""
+
+    def layer_norm(self, name: str, x: T, gain: Weight, bias: Weight, epsilon: float) -> T:
+        """(x − mean) / √(variance + epsilon) · gain + bias over the last axis (Ba et al. 2016)."""
+
+    def linear(self, name: str, x: T, weight: Weight, bias: Weight | None) -> T:
+        """[…, in] · weightᵀ + bias → […, out]."""
+
+    def grouped_linear(self, name: str, x: T, weight: Weight) -> T:
+        """[B, groups·in] → [B, groups·out], each group by its own matrix of `weight` [groups, out, in]."""
+
+    def activation(self, name: str, x: T, kind: str) -> T:
+        """One of `geometry.ACTIVATIONS`' values, or "tanh", elementwise."""
+
+    def mask_bias(self, name: str, mask: T) -> T:
+        """`mask` [B, S] of ones and zeros → what is added to attention scores: 0, or so low that softmax gives 0."""
+
+    def attention(self, name: str, query: T, key: T, value: T, bias: T, heads: int) -> T:
+        """softmax(q·kᵀ + bias)·v per head, [B, S, H] each → [B, S, H]; the query comes scaled by 1/√D."""
+
+    def first_token(self, name: str, x: T) -> T:
+        """[B, S, H] → [B, H], the first token's."""
+
+    def first_token_attention(self, name: str, query: T, x: T, bias: T, heads: int) -> T:
+        """softmax(q·xᵀ + bias)·x per head: `query` [B, A·H], `x` [B, S, H] → [B, A·H]."""
+
+    def output(self, name: str, x: T, extent: Extent) -> None:
+        """Declare `x` an output of the model: [B, n], or [B, S, n] (of which POSITION takes the only column)."""

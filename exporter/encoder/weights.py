@@ -1,0 +1,111 @@
+"""Checkpoint tensor names → the names used here, in one ordered table; strict: nothing missing, nothing unused."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.encoder.geometry import Geometry
+from exporter.encoder.ops import Array
+from exporter.errors import CheckpointError
+
+Shape = tuple[int, ...]
+
+BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
+"""Registered buffers of older transformers: constants, not weights."""
+
+
+_LEGACY = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+"""How TensorFlow's BERT, and what was converted from it in 2018, called the vectors of a LayerNorm."""
+
+
+class StoredTensor(Protocol):
+    """One tensor of a checkpoint: its shape is known before it is read."""
+
+    @property
+    def shape(self) -> Shape:
+        """Its shape."""
+
+    def read(self) -> Array:
+        """Its values as float32."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table."""
+
+    name: str
+    stored: str
+    shape: Shape
+
+
+def bert_entries(geometry: Geometry) -> Iterator[Entry]:
+    """Every tensor of a BERT encoder, as BertModel stores it (without its prefix)."""
+    h = geometry.hidden
+    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, h))
+    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (geometry.positions, h))
+    yield Entry("embeddings.type", "embeddings.token_type_embeddings.weight", (geometry.types, h))
+    yield from _layer_norm("embeddings.norm", "embeddings.LayerNorm", h)
+    for number in range(geometry.layers):
+        yield from _layer(f"layer.{number}", f"encoder.layer.{number}", h, geometry.intermediate)
+
+
+def pooler_entries(geometry: Geometry) -> Iterator[Entry]:
+    """The dense layer over the first token."""
+    yield from _dense("pooler", "pooler.dense", geometry.hidden, geometry.hidden)
+
+
+def modern_names(stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
+    """The tensors under the names of today. Raises CheckpointError where one is stored under both."""
+    renamed: dict[str, StoredTensor] = {}
+    for name, tensor in stored.items():
+        ending = next((old for old in _LEGACY if name.endswith(old)), "")
+        modern = name.removesuffix(ending) + _LEGACY.get(ending, "")
+        if modern in renamed:
+            raise CheckpointError(f"{modern} is stored twice, under its old name too; save the checkpoint again")
+        renamed[modern] = tensor
+    return renamed
+
+
+def _layer(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
+    for part in ("query", "key", "value"):
+        yield from _dense(f"{name}.attention.{part}", f"{stored}.attention.self.{part}", h, h)
+    yield from _dense(f"{name}.attention.dense", f"{stored}.attention.output.dense", h, h)
+    yield from _layer_norm(f"{name}.attention.norm", f"{stored}.attention.output.LayerNorm", h)
+    yield from _dense(f"{name}.intermediate", f"{stored}.intermediate.dense", intermediate, h)
+    yield from _dense(f"{name}.dense", f"{stored}.output.dense", h, intermediate)
+    yield from _layer_norm(f"{name}.norm", f"{stored}.output.LayerNorm", h)
+
+
+def _dense(name: str, stored: str, out: int, inner: int) -> Iterator[Entry]:
+    yield Entry(f"{name}.weight", f"{stored}.weight", (out, inner))
+    yield Entry(f"{name}.bias", f"{stored}.bias", (out,))
+
+
+def _layer_norm(name: str, stored: str, h: int) -> Iterator[Entry]:
+    yield Entry(f"{name}.gain", f"{stored}.weight", (h,))
+    yield Entry(f"{name}.bias", f"{stored}.bias", (h,))
+
+
+def resolve(
+    entries: list[Entry], stored: Mapping[str, StoredTensor], buffers: tuple[str, ...]
+) -> dict[str, StoredTensor]:
+    """Match the table against a checkpoint: our name → stored tensor.
+
+    Raises CheckpointError that lists every missing, unused and misshaped tensor.
+    """
+    expected = {entry.stored for entry in entries}
+    problems = [f"missing {e.stored} {list(e.shape)}" for e in entries if e.stored not in stored]
+    problems += [
+        f"unused {name} {list(t.shape)}" for name, t in stored.items() if name not in expected and name not in buffers
+    ]
+    problems += [
+        f"misshaped {e.stored}: config.json says {list(e.shape)}, the file has {list(stored[e.stored].shape)}"
+        for e in entries
+        if e.stored in stored and tuple(stored[e.stored].shape) != e.shape
+    ]
+    if problems:
+        raise CheckpointError(
+            f"tensors do not fit the config ({len(problems)}): {'; '.join(problems)}. "
+            "Check that config.json belongs to these weights and that --task names the head they were trained with"
+        )
+    return {entry.name: stored[entry.stored] for entry in entries}

@@ -1,0 +1,51 @@
+"""The errors a user can meet, each with the exit code it ends in.
+
+BertportError                 3  anything below, and nothing else, reaches the command line as one line of text
+├ UsageError                  2  the call itself: unknown option value, output folder in use, nothing at that path
+├ ExportError                 3  the export cannot be done
+│ ├ CheckpointError              missing, unused, misshaped or unsafe tensors and files, all listed at once
+│ ├ UnsupportedError             architecture, task, activation or option we do not know, with the list we do
+│ ├ LoweringError                one target cannot spell this model
+│ └ BundleError                  a bundle or package that is not what its manifest says
+└ RuntimeUnavailable          4  a runtime that is not here: becomes `not run`, never a pass
+
+A message names the subject, what was expected, what was found, and the next step.
+"""
+
+
+class BertportError(Exception):
+    """Base of every error that is told to the user in one line."""
+
+    exit_code = 3
+
+
+class UsageError(BertportError):
+    """The call cannot be carried out as written."""
+
+    exit_code = 2
+
+
+class ExportError(BertportError):
+    """The export cannot be done."""
+
+
+class CheckpointError(ExportError):
+    """The checkpoint is incomplete, inconsistent or unsafe."""
+
+
+class UnsupportedError(ExportError):
+    """The checkpoint asks for something we do not export; the message lists what we do."""
+
+
+class LoweringError(ExportError):
+    """A target cannot spell this model."""
+
+
+class BundleError(ExportError):
+    """A bundle or a package is not what it should be."""
+
+
+class RuntimeUnavailable(BertportError):  # noqa: N818 - a state, told as `not run`
+    """A runtime, or what it needs, is not on this machine."""
+
+    exit_code = 4

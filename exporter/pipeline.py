@@ -1,0 +1,169 @@
+"""The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from exporter import __version__
+from exporter.bundle import (
+    CARD,
+    GOLDEN,
+    PARITY,
+    SEQUENCE,
+    Budget,
+    Bundle,
+    Manifest,
+    Recipe,
+    TensorSpec,
+    check_destination,
+    hash_files,
+    staged,
+    to_json,
+    write_manifest,
+)
+from exporter.card import write_card
+from exporter.checkpoint import Checkpoint, load
+from exporter.encoder.ops import Extent
+from exporter.lowering import TARGETS, Settings
+from exporter.reference import Reference
+from exporter.schemes import find_budget
+from exporter.source import HubOptions, resolve
+from exporter.verification import Limit, compare_with_pytorch
+from runtimes.parity import Parity, Verdict, not_run
+from runtimes.runner import open_runner
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of the exporter; every target × scheme is one bundle."""
+
+    model: str
+    targets: tuple[str, ...] = ("onnx",)
+    schemes: tuple[str, ...] = ("none",)
+    destination: Path | None = None
+    task: str = "auto"
+    hub: HubOptions = field(default_factory=HubOptions)
+    settings: Settings = field(default_factory=Settings)
+    verify: bool = True
+    keep_failing: bool = False
+    limit: Limit = field(default_factory=Limit)
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What became of one combination; `directory` is None where a failing bundle was not kept."""
+
+    recipe: Recipe
+    directory: Path | None
+    size_bytes: int
+    parity: Parity
+
+
+def export(request: Request, say: Say = print) -> list[Exported]:
+    """Export every combination that the request asks for.
+
+    Destinations, schemes and settings are checked before anything is written. Raises BertportError; a parity failure
+    is no error but a verdict in the result.
+    """
+    wanted = [(target, scheme) for target in request.targets for scheme in request.schemes]
+    budgets = [request.limit.applied(find_budget(*pair)) for pair in wanted]
+    places = [_place(request, "-".join(pair), len(wanted)) for pair in wanted]
+    for place in places:
+        check_destination(place)
+    checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
+    recipes = [TARGETS[target].recipe(checkpoint, scheme, request.settings) for target, scheme in wanted]
+    reference = Reference(checkpoint, request.texts)
+    return [_export_one(reference, _Plan(*plan), request, say) for plan in zip(recipes, budgets, places, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One bundle to make."""
+
+    recipe: Recipe
+    budget: Budget
+    place: Path
+
+
+def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -> Exported:
+    checkpoint, recipe = reference.checkpoint, plan.recipe
+    with staged(plan.place) as staging:
+        say(f"{recipe.name}: writing")
+        models = TARGETS[recipe.target].write(checkpoint, recipe, staging.directory, reference.samples)
+        _copy_companions(checkpoint, staging.directory)
+        if advice := TARGETS[recipe.target].advice(recipe):
+            say(f"{recipe.name}: {advice}")
+        bundle = Bundle(staging.directory, _manifest(checkpoint, recipe, plan.budget, models))
+        if request.verify:
+            say(f"{recipe.name}: comparing with PyTorch")
+        parity = _check(bundle, reference, request.verify)
+        size_bytes = bundle.size_bytes
+        kept = parity.verdict is not Verdict.FAIL or request.keep_failing
+        if kept:
+            _write_records(bundle, reference, parity)
+            staging.publish()
+        return Exported(recipe, plan.place if kept else None, size_bytes, parity)
+
+
+def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
+    """Config and tokenizer go with the model."""
+    (directory / "config.json").write_bytes((checkpoint.source.directory / "config.json").read_bytes())
+    for name, content in checkpoint.tokenizer.files.items():
+        (directory / name).write_bytes(content)
+
+
+def _check(bundle: Bundle, reference: Reference, wanted: bool) -> Parity:
+    if not wanted:
+        return not_run("exported with --no-verify; bertport verify does it later")
+    return compare_with_pytorch(reference, open_runner(bundle), bundle.manifest, bundle.manifest.budget)
+
+
+def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:
+    directory, recipe = bundle.directory, bundle.manifest.recipe
+    (directory / PARITY).write_bytes(to_json(asdict(parity) | {"verdict": parity.verdict.value}))
+    if parity.verdict is not Verdict.NOT_RUN:
+        longest = max(recipe.sequence_lengths, default=None)
+        (directory / GOLDEN).write_bytes(to_json(reference.golden(longest)))
+    (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
+    write_manifest(directory, replace(bundle.manifest, files=hash_files(directory)))
+
+
+def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tuple[str, ...]) -> Manifest:
+    source, task, target = checkpoint.source, checkpoint.task, TARGETS[recipe.target]
+    return Manifest(
+        source_kind=source.kind,
+        source_model=source.model,
+        source_revision=source.revision,
+        source_sha256=checkpoint.sha256,
+        architecture=task.architecture,
+        problem=checkpoint.problem,
+        labels=checkpoint.labels,
+        recipe=recipe,
+        models=models,
+        budget=budget,
+        inputs=target.inputs(recipe),
+        outputs=_outputs(checkpoint, 1 if recipe.sequence_lengths else "batch_size"),
+        versions={"bertport": __version__, **{name: version(name) for name in ("numpy", *target.libraries)}},
+        files={},
+    )
+
+
+def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:
+    labels = len(checkpoint.labels)
+    shapes: dict[Extent, tuple[str | int, ...]] = {
+        Extent.TEXT: (batch, labels),
+        Extent.TOKEN: (batch, SEQUENCE, labels),
+        Extent.POSITION: (batch, SEQUENCE),
+    }
+    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in checkpoint.task.outputs.items())
+
+
+def _place(request: Request, name: str, combinations: int) -> Path:
+    """-o itself for one combination, a subfolder of it for several; artifacts/MODEL/… without -o."""
+    if request.destination is None:
+        return Path("artifacts") / Path(request.model).resolve().name / name
+    return request.destination if combinations == 1 else request.destination / name

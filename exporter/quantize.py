@@ -1,0 +1,85 @@
+"""Float weights → integers and scales. Pure numpy; every function says what `values` is recovered as.
+
+All scales are symmetric and run along the last axis: a linear weight [out, in] has one for each output channel, an
+embedding table [rows, H] one for each row. Measured on real weights, one scale for the whole tensor costs three
+times the error of one for each row of an embedding, and eight times that of one for each channel of a linear.
+"""
+
+import math
+
+import numpy as np
+
+from exporter.encoder.ops import Array
+
+_CLIP_RATIOS = np.linspace(0.7, 1.0, 7)
+_WIDE_RATIOS = np.linspace(0.7, 8 / 7, 10)
+
+
+def int8(values: Array, scale_type: type = np.float32) -> tuple[Array, Array]:
+    """`values` [..., n] ≈ q · scale, q int8 in ±127, scale float32 (or `scale_type`) [..., 1]."""
+    return _round_to(values, np.abs(values).max(-1, keepdims=True) / 127.0, scale_type)
+
+
+def int8_without_saturation(values: Array) -> tuple[Array, Array]:
+    """As `int8`, with scales at which x86's `vpmaddubsw` cannot saturate, whatever the activations are.
+
+    Without VNNI that instruction adds two products u8·s8 of neighbours along the input axis in 16 bits (Intel SDM;
+    onnxruntime quantization guide, "saturation"). Two neighbours of one sign must sum to at most 128, for
+    255 · 128 < 2¹⁵; of two signs each is safe alone. The usual remedy, 7-bit weights, is the worst case of this and
+    loses a whole bit; real weights need a third to a half of one.
+    """
+    scale = np.maximum(np.abs(values).max(-1, keepdims=True) / 127.0, _largest_pair(values) / 127.0)
+    return _round_to(values, scale)
+
+
+def largest_pair(q: Array) -> int:
+    """Largest |q₂ⱼ + q₂ⱼ₊₁| of two neighbours of one sign along the last axis."""
+    return int(_largest_pair(q.astype(np.int32)).max(initial=0))
+
+
+def int4_blocks(values: Array, size: int = 32, positive_scales: bool = False) -> tuple[Array, Array]:
+    """`values` [rows, H] ≈ (q − 8) · scale by blocks: q uint8 in 0..15, scale float16 [rows, H / block].
+
+    The block is the largest divisor of H that divides `size`. A block's extreme takes the value −8, and its scale is
+    the one of a few clipped candidates with the least squared error. With `positive_scales` a block's extreme may be 7
+    too: a format's readers may know no negative scale.
+    """
+    block = math.gcd(values.shape[1], size)
+    parts = values.reshape(len(values), -1, block)  # [rows, blocks, block]
+    extreme = np.take_along_axis(parts, np.abs(parts).argmax(-1, keepdims=True), -1)
+    extreme, ratios = (-np.abs(extreme), _WIDE_RATIOS) if positive_scales else (extreme, _CLIP_RATIOS)
+    best, scale = np.full(extreme.shape, np.inf), np.ones(extreme.shape, np.float16)
+    for ratio in ratios:
+        candidate = (extreme * ratio / -8.0).astype(np.float16)
+        candidate = np.where(candidate == 0, np.float16(1), candidate)
+        error = np.square(_int4(parts, candidate) * candidate.astype(np.float32) - parts).sum(-1, keepdims=True)
+        scale = np.where(error < best, candidate, scale)
+        best = np.minimum(error, best)
+    return (_int4(parts, scale) + 8).astype(np.uint8).reshape(values.shape), scale[..., 0]
+
+
+def pack_nibbles(q: Array) -> Array:
+    """[rows, H] of 0..15 → [rows, H / 2]: the first half of a row in the low nibbles, the second in the high."""
+    half = q.shape[1] // 2
+    return np.asarray(q[:, :half] | (q[:, half:] << 4), np.uint8)
+
+
+def _largest_pair(values: Array) -> Array:
+    """max |v₂ⱼ + v₂ⱼ₊₁| over neighbours of one sign, [..., 1]; a last odd value stands alone."""
+    odd = values.shape[-1] % 2
+    even = np.concatenate([values, np.zeros_like(values[..., :1])], -1) if odd else values
+    left, right = even[..., 0::2], even[..., 1::2]
+    same = np.where(np.sign(left) * np.sign(right) >= 0, np.abs(left + right), 0)
+    return np.asarray(same.max(-1, keepdims=True))
+
+
+def _round_to(values: Array, scale: Array, scale_type: type = np.float32) -> tuple[Array, Array]:
+    """Round by scales as they are stored; a row too small for a scale counts as zeros, and gets 1, for 0 · 1 = 0."""
+    stored: Array = scale.astype(scale_type)
+    wide = stored.astype(np.float32)
+    usable = np.where(wide < np.finfo(np.float32).tiny, scale_type(1), stored)
+    return np.clip(np.rint(values / usable.astype(np.float32)), -127, 127).astype(np.int8), usable
+
+
+def _int4(parts: Array, scale: Array) -> Array:
+    return np.asarray(np.clip(np.rint(parts / scale.astype(np.float32)), -8, 7))

@@ -1,0 +1,40 @@
+"""Which `--quantize` schemes each target has, and what error each may cost.
+
+What a scheme means is said beside its target (`targets/onnx_schemes.py`, `targets/coreml_schemes.py`). The budgets are
+set from what was measured on the demo checkpoint, with room for models that are less well behaved: see README,
+"How parity works". They are never widened to make a run pass; `--atol` and friends put others in their place for one
+run, and the manifest records what was used.
+"""
+
+from exporter.bundle import Budget
+from exporter.errors import UsageError
+
+SCHEMES = {
+    "onnx": {
+        "none": Budget(max_absolute=1e-4, min_agreement=1.0),
+        "fp16": Budget(max_relative=0.01, min_agreement=0.99),
+        "int8": Budget(max_relative=0.10, min_agreement=0.97),
+        "int8-weights": Budget(max_relative=0.03, min_agreement=0.98),
+        "int4-embeddings": Budget(max_relative=0.20, min_agreement=0.95),
+    },
+    "coreml": {
+        "none": Budget(max_absolute=1e-4, min_agreement=1.0),
+        "fp16": Budget(max_relative=0.01, min_agreement=0.99),
+        "int8": Budget(max_relative=0.05, min_agreement=0.98),
+        "w8a8": Budget(max_relative=0.10, min_agreement=0.96),
+        "int4-embeddings": Budget(max_relative=0.20, min_agreement=0.95),
+        "int4": Budget(max_relative=0.25, min_agreement=0.92),
+        "palettize6": Budget(max_relative=0.10, min_agreement=0.96),
+        "palettize4": Budget(max_relative=0.25, min_agreement=0.92),
+    },
+}
+"""Target → scheme → budget."""
+
+
+def find_budget(target: str, scheme: str) -> Budget:
+    """Return the budget of `scheme` on `target`. Raises UsageError with the list of what that target has."""
+    if target not in SCHEMES:
+        raise UsageError(f"--target {target}: unknown; known: {', '.join(SCHEMES)}")
+    if scheme not in SCHEMES[target]:
+        raise UsageError(f"--quantize {scheme}: unknown to {target}; it has {', '.join(SCHEMES[target])}")
+    return SCHEMES[target][scheme]

@@ -1,0 +1,95 @@
+"""Where a checkpoint comes from: a folder, a hub id, or the demo that the package carries."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.errors import CheckpointError, UsageError
+
+DEMO = "demo"
+DEMO_DIRECTORY = Path(__file__).parent / "demo"
+
+_HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?", re.ASCII)
+_SMALL_FILES = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "README.md",
+]
+_SAFETENSORS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
+_PICKLE = ["pytorch_model.bin"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint's folder, and the name and revision by which it was asked for; `kind` is folder, hub or demo."""
+
+    kind: str
+    model: str
+    revision: str | None
+    directory: Path
+
+
+@dataclass(frozen=True)
+class HubOptions:
+    """How to reach the hub; HF_HUB_OFFLINE and the other variables of huggingface_hub hold too."""
+
+    revision: str | None = None
+    cache_dir: str | None = None
+    local_files_only: bool = False
+    allow_pickle: bool = False
+
+
+def choose_model(directory: Path) -> str:
+    """Return the model to take when none is named: `directory` if it holds a checkpoint, else the demo."""
+    return str(directory) if (directory / "config.json").is_file() else DEMO
+
+
+def resolve(model: str, options: HubOptions) -> Source:
+    """Find the checkpoint called `model`; fetch it from the hub if it is a hub id.
+
+    Raises UsageError for a name that is nothing, CheckpointError when the hub does not give it.
+    """
+    path = Path(model)
+    if model == DEMO:
+        return Source("demo", DEMO, None, DEMO_DIRECTORY)
+    if path.is_dir():
+        return Source("folder", path.resolve().name, None, path)
+    if path.exists():
+        raise UsageError(f"{model}: expected a checkpoint folder, found a file; pass the folder that holds it")
+    if not _HUB_ID.fullmatch(model):
+        raise UsageError(f"{model}: no such folder; pass a checkpoint folder, a hub id such as owner/name, or 'demo'")
+    return _from_hub(model, options)
+
+
+def _from_hub(model: str, options: HubOptions) -> Source:
+    """Download config, tokenizer and weights only: a snapshot may hold gigabytes of other formats."""
+    directory = _snapshot(model, options, _SMALL_FILES + _SAFETENSORS)
+    if options.allow_pickle and not any(directory.glob("*.safetensors")):
+        directory = _snapshot(model, options, _SMALL_FILES + _PICKLE)
+    return Source("hub", model, directory.name, directory)
+
+
+def _snapshot(model: str, options: HubOptions, patterns: list[str]) -> Path:
+    from huggingface_hub import snapshot_download  # here: it costs half a second, and a folder needs none of it
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        directory = snapshot_download(
+            model,
+            revision=options.revision,
+            cache_dir=options.cache_dir,
+            local_files_only=options.local_files_only,
+            allow_patterns=patterns,
+        )
+    except LocalEntryNotFoundError as error:
+        raise CheckpointError(
+            f"{model}: no such folder, and not in the hub cache while the hub is out of reach or turned off; "
+            "check the name, or run once with a network and without --local-files-only and HF_HUB_OFFLINE"
+        ) from error
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{model}: no such folder, and the hub did not give it: {reason}") from error
+    return Path(directory)

@@ -1,0 +1,227 @@
+"""Ops → Core ML: options, their checks, and the packages that come of them.
+
+| compute units | layout |
+| --- | --- |
+| all, cpu-and-ne | channels (B, C, 1, S): what the Neural Engine can take |
+| cpu-and-gpu, cpu-only | rows (B, S, C), on iOS 18 with fused attention |
+
+Lengths are fixed: a flexible one (`RangeDim`) cannot run on the Neural Engine, and several enumerated inputs are
+refused below iOS 18. Several lengths become functions of one package that share their weights where the target has
+that (iOS 18), the longest being the default; one package each where it has not.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter import __version__
+from exporter.encoder.bert import Inputs
+from exporter.encoder.model import Model
+from exporter.encoder.ops import Extent
+from exporter.errors import LoweringError, UsageError
+from exporter.targets.coreml_schemes import CoreMLScheme, find_scheme
+
+if TYPE_CHECKING:
+    from exporter.targets.coreml_package import Card, Content
+    from exporter.targets.coreml_spelling import Dialect, Ranges, Spelling
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+LAYOUTS = {"all": "channels", "cpu-and-ne": "channels", "cpu-and-gpu": "rows", "cpu-only": "rows"}
+"""Compute units → layout."""
+DEPLOYMENT_TARGETS = ("iOS16", "iOS17", "iOS18", "iOS26")
+DEFAULT_COMPUTE_UNITS = "all"
+DEFAULT_DEPLOYMENT_TARGET = "iOS17"
+DEFAULT_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of a package beyond its scheme."""
+
+    sequence_lengths: tuple[int, ...] = (DEFAULT_LENGTH,)
+    compute_units: str = DEFAULT_COMPUTE_UNITS
+    deployment_target: str = DEFAULT_DEPLOYMENT_TARGET
+
+    @property
+    def layout(self) -> str:
+        """`channels` or `rows`."""
+        return LAYOUTS[self.compute_units]
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether several lengths become one package of several functions."""
+        return len(self.sequence_lengths) > 1 and self.has("iOS18")
+
+    def has(self, target: str) -> bool:
+        """Whether the deployment target is `target` or a newer one."""
+        return DEPLOYMENT_TARGETS.index(self.deployment_target) >= DEPLOYMENT_TARGETS.index(target)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What Xcode shows of where a package comes from; texts may be empty. `labels` in the order of the logits."""
+
+    description: str
+    author: str = ""
+    licence: str = ""
+    version: str = ""
+    labels: tuple[str, ...] = ()
+
+
+def check(options: Options, scheme: str, positions: int) -> None:
+    """Refuse what cannot be: UsageError for the call itself, LoweringError for what the target lacks."""
+    _known("compute-units", options.compute_units, tuple(LAYOUTS))
+    _check_target(options.deployment_target)
+    chosen, lengths = find_scheme(scheme), options.sequence_lengths
+    if not options.has(chosen.oldest_target):
+        raise LoweringError(
+            f"coreml: {scheme} needs {chosen.oldest_target}; pass --deployment-target {chosen.oldest_target}"
+        )
+    if not lengths or len(set(lengths)) != len(lengths):
+        raise UsageError(f"coreml: expected different sequence lengths, found {_listed(lengths)}; name each once")
+    for length in lengths:
+        if length < 1:
+            raise UsageError(f"coreml: sequence length {length} is below 1; pass --sequence-length {DEFAULT_LENGTH}")
+        if length > positions:
+            raise UsageError(
+                f"coreml: sequence length {length} exceeds the checkpoint's {positions} positions; "
+                f"pass --sequence-length {positions} or less"
+            )
+
+
+def calibrated(scheme: str) -> bool:
+    """Whether a scheme rounds activations, and so needs their ranges."""
+    return find_scheme(scheme).int8_inputs
+
+
+def file_names(options: Options) -> list[str]:
+    """Names of the packages that `lower` writes, in the order of the lengths."""
+    if len(options.sequence_lengths) == 1 or options.shares_weights:
+        return ["Model.mlpackage"]
+    return [f"Model-{length}.mlpackage" for length in options.sequence_lengths]
+
+
+def function_name(options: Options, length: int) -> str:
+    """The function that takes `length` tokens: `main`, or in a package of several `length_128`."""
+    return f"length_{length}" if options.shares_weights else "main"
+
+
+def lower(
+    model: Model,
+    scheme: str,
+    options: Options,
+    metadata: Metadata,
+    directory: Path,
+    ranges: "Ranges | None" = None,
+) -> list[str]:
+    """Write the packages of `model` into `directory`; return their names.
+
+    `ranges` are the magnitudes that w8a8 rounds activations by (see `coreml_calibration`). Raises UsageError and
+    LoweringError as `check` does, and LoweringError for a weight that float16 cannot hold.
+    """
+    check(options, scheme, model.geometry.positions)
+    chosen = find_scheme(scheme)
+    if calibrated(scheme) and not ranges:
+        raise LoweringError(f"coreml: {scheme} needs activation ranges, and none were measured; calibrate on real text")
+    from exporter.targets import coreml_package as package  # here, for it takes seconds to import coremltools
+
+    built = {length: _build(model, chosen, options, length, ranges) for length in options.sequence_lengths}
+    for name, content, lengths in _packages(built, options):
+        package.describe(content.model, _card(model, scheme, options, metadata, lengths))
+        package.write(content, directory / name)
+    return file_names(options)
+
+
+def _packages(built: "dict[int, Content]", options: Options) -> "list[tuple[str, Content, tuple[int, ...]]]":
+    """Name, content and lengths of each package."""
+    from exporter.targets.coreml_package import merge
+
+    names = file_names(options)
+    if options.shares_weights:
+        functions = {function_name(options, length): content for length, content in built.items()}
+        merged = merge(functions, function_name(options, max(built)))
+        return [(names[0], merged, options.sequence_lengths)]
+    return [(name, content, (length,)) for name, (length, content) in zip(names, built.items(), strict=True)]
+
+
+def _build(model: Model, scheme: CoreMLScheme, options: Options, length: int, ranges: "Ranges | None") -> "Content":
+    from exporter.targets.coreml_package import convert
+    from exporter.targets.coreml_quiet import ct, mb, types
+
+    target = getattr(ct.target, options.deployment_target)
+    # One specification for each input: with one for all, coremltools 9.0 takes them for one input.
+    specs = [mb.TensorSpec(shape=(1, length), dtype=types.int32) for _ in INPUTS]
+
+    @mb.program(input_specs=specs, opset_version=target)  # type: ignore[untyped-decorator]
+    def program(input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, ...]:
+        ops = _spelling(scheme, options, ranges)
+        model.build(ops, Inputs(input_ids, attention_mask, token_type_ids))
+        return tuple(ops.outputs)
+
+    return convert(program, target)
+
+
+def _spelling(scheme: CoreMLScheme, options: Options, ranges: "Ranges | None") -> "Spelling":
+    from exporter.targets.coreml_channels import ChannelsOps
+    from exporter.targets.coreml_rows import RowsOps
+    from exporter.targets.coreml_weights import WeightStore
+
+    dialect = _dialect(options)
+    spelling = {"channels": ChannelsOps, "rows": RowsOps}[options.layout]
+    return spelling(WeightStore(scheme, dialect.blockwise), dialect, (ranges or {}) if scheme.int8_inputs else {})
+
+
+def _dialect(options: Options) -> "Dialect":
+    from exporter.targets.coreml_spelling import Dialect
+
+    newer = options.has("iOS18")
+    longest = max(options.sequence_lengths) if options.shares_weights else 0
+    return Dialect(small_indices=options.has("iOS17"), fused_attention=newer, blockwise=newer, longest=longest)
+
+
+def _card(model: Model, scheme: str, options: Options, metadata: Metadata, lengths: tuple[int, ...]) -> "Card":
+    from exporter.targets.coreml_package import Card
+
+    listed = f"of each label, before softmax: {', '.join(metadata.labels)}"
+    scores = {
+        Extent.TEXT: f"one score {listed}",
+        Extent.TOKEN: f"for each token one score {listed}",
+        Extent.POSITION: "one score for each token, before softmax",
+    }
+    return Card(
+        description=metadata.description,
+        author=metadata.author,
+        licence=metadata.licence,
+        version=metadata.version,
+        inputs={
+            "input_ids": "token ids of one text with its special tokens, padded to the length of the input",
+            "attention_mask": "1 for a token, 0 for padding",
+            "token_type_ids": "0 for the first text of a pair, 1 for the second",
+        },
+        outputs={name: scores[extent] for name, extent in model.task.outputs.items()},
+        facts={
+            "bertport_version": __version__,
+            "compute_units": options.compute_units,
+            "labels": json.dumps(metadata.labels, ensure_ascii=False),
+            "scheme": scheme,
+            "sequence_lengths": json.dumps(lengths),
+            "task": model.task.name,
+        },
+    )
+
+
+def _check_target(name: str) -> None:
+    number = name.removeprefix("iOS")
+    if number.isdigit() and int(number) < 16:
+        raise LoweringError(f"coreml: {name} is too old, weights in float16 and below need iOS16; pass it or a newer")
+    _known("deployment-target", name, DEPLOYMENT_TARGETS)
+
+
+def _known(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"--{option} {value}: unknown to coreml; it has {', '.join(known)}")
+
+
+def _listed(lengths: tuple[int, ...]) -> str:
+    return ", ".join(map(str, lengths)) or "none"

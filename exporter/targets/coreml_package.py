@@ -1,0 +1,120 @@
+"""From a program to the folder that ships: convert, describe, serialise; the same bytes for the same program.
+
+A package is three files: `Manifest.json`, the model's protobuf and its weights. coremltools writes them with random
+identifiers, a date and maps in no order; here they are written again without.
+"""
+
+import hashlib
+import json
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.targets.coreml_quiet import ct, quiet_conversion
+
+_ROOT = "com.apple.CoreML"
+_MODEL, _WEIGHTS = f"{_ROOT}/model.mlmodel", f"{_ROOT}/weights"
+_DATE = "com.github.apple.coremltools.conversion_date"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What Xcode shows of a package. `facts` are further keys and values, texts all."""
+
+    description: str
+    author: str
+    licence: str
+    version: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A model without a place: its protobuf and the bytes of its weight file."""
+
+    model: Any
+    weights: bytes
+
+
+def convert(program: Any, target: Any) -> Content:
+    """Serialise a MIL program as it stands: no pass of coremltools' main pipeline runs.
+
+    They would find little to fold, rename tensors, and `guard_negative_gather_indices` would add four operations to
+    every gather.
+    """
+    with tempfile.TemporaryDirectory() as folder, quiet_conversion():
+        package = Path(folder) / "converted.mlpackage"
+        ct.convert(
+            program,
+            source="milinternal",
+            convert_to="mlprogram",
+            minimum_deployment_target=target,
+            compute_precision=ct.precision.FLOAT32,  # the types are the program's own
+            pass_pipeline=ct.PassPipeline.EMPTY,
+            skip_model_load=True,
+            package_dir=str(package),
+        )
+        return read(package)
+
+
+def merge(functions: Mapping[str, Content], default: str) -> Content:
+    """One model with a function for each content, whose equal weights are stored once (iOS 18)."""
+    with tempfile.TemporaryDirectory() as folder, quiet_conversion():
+        descriptor = ct.utils.MultiFunctionDescriptor()
+        for name, content in functions.items():
+            source = Path(folder) / f"{name}.mlpackage"
+            write(content, source)
+            descriptor.add_function(str(source), "main", name)
+        descriptor.default_function_name = default
+        merged = Path(folder) / "merged.mlpackage"
+        ct.utils.save_multifunction(descriptor, str(merged))
+        return read(merged)
+
+
+def read(package: Path) -> Content:
+    """Read back a package that coremltools wrote."""
+    model = ct.proto.Model_pb2.Model()
+    model.ParseFromString((package / "Data" / _MODEL).read_bytes())
+    return Content(model, (package / "Data" / _WEIGHTS / "weight.bin").read_bytes())
+
+
+def describe(model: Any, card: Card) -> None:
+    """Put the card's texts into a model's description, and take the date of conversion out."""
+    metadata = model.description.metadata
+    metadata.shortDescription, metadata.author = card.description, card.author
+    metadata.license, metadata.versionString = card.licence, card.version
+    metadata.userDefined.pop(_DATE, None)
+    metadata.userDefined.update(card.facts)
+    for part in list(model.description.functions) or [model.description]:
+        for feature in part.input:
+            feature.shortDescription = card.inputs[feature.name]
+        for feature in part.output:
+            feature.shortDescription = card.outputs[feature.name]
+
+
+def write(content: Content, package: Path) -> None:
+    """Write a package folder."""
+    (package / "Data" / _WEIGHTS).mkdir(parents=True)
+    (package / "Data" / _MODEL).write_bytes(content.model.SerializeToString(deterministic=True))
+    (package / "Data" / _WEIGHTS / "weight.bin").write_bytes(content.weights)
+    (package / "Manifest.json").write_bytes(_manifest())
+
+
+def _manifest() -> bytes:
+    """The list of a package's two items under identifiers that follow from their paths."""
+    items = {
+        _identifier(path): {"author": _ROOT, "description": text, "name": Path(path).name, "path": path}
+        for path, text in ((_MODEL, "CoreML Model Specification"), (_WEIGHTS, "CoreML Model Weights"))
+    }
+    root = {"fileFormatVersion": "1.0.0", "itemInfoEntries": items, "rootModelIdentifier": _identifier(_MODEL)}
+    return (json.dumps(root, indent=4) + "\n").encode()
+
+
+def _identifier(path: str) -> str:
+    """A UUID as the format asks for, always the same."""
+    return str(uuid.UUID(bytes=hashlib.sha256(path.encode()).digest()[:16], version=4)).upper()

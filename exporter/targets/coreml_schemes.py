@@ -1,0 +1,81 @@
+"""What each scheme means in Core ML: the form of every role of weight, and the arithmetic that reads it.
+
+| scheme | words, positions | linears | computed in | oldest target |
+| --- | --- | --- | --- | --- |
+| none | float32 | float32 | float32 | iOS16 |
+| fp16 | float16 | float16 | float16 | iOS16 |
+| int8 | int8 by row | int8 by channel | float16 | iOS16 |
+| w8a8 | int8 by row | int8 by channel, inputs int8 by tensor | float16 | iOS17 |
+| int4-embeddings | int4 by 32, int8 by row | int8 by channel | float16 | iOS18 |
+| int4 | int4 by 64, int8 by row | int4 by 32 | float16 | iOS18 |
+| palettize6, palettize4 | 64 or 16 values a tensor | 64 or 16 values a tensor | float16 | iOS16 |
+
+Biases, gains, the two type rows and the task head stay in the type that is computed in: they are under 1 % of the
+bytes. Core ML recovers compressed weights when a model is loaded or run, as it sees fit; the sums are the same.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from exporter.encoder.ops import Role
+from exporter.errors import UsageError
+
+
+class Form(Enum):
+    """How a weight lies in a package."""
+
+    PLAIN = "in the type that is computed in"
+    INT8 = "int8, a scale for each row"
+    INT4_BY_32 = "int4, a scale for each 32 of a row"
+    INT4_BY_64 = "int4, a scale for each 64 of a row"
+    PALETTE_6 = "6 bits, one table of 64 values"
+    PALETTE_4 = "4 bits, one table of 16 values"
+
+
+@dataclass(frozen=True)
+class CoreMLScheme:
+    """One `--quantize` choice. `half`: computed in float16; `int8_inputs`: linears round what they read, too."""
+
+    name: str
+    word: Form
+    position: Form
+    linear: Form
+    half: bool = True
+    int8_inputs: bool = False
+    oldest_target: str = "iOS16"
+
+    def form(self, role: Role) -> Form:
+        """The form of a role's weights."""
+        match role:
+            case Role.WORD_EMBEDDING:
+                return self.word
+            case Role.POSITION_EMBEDDING:
+                return self.position
+            case Role.LINEAR | Role.TAIL:
+                return self.linear
+            case _:
+                return Form.PLAIN
+
+
+_PLAIN, _INT8, _INT4_32, _INT4_64, _PALETTE6, _PALETTE4 = Form
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        CoreMLScheme("none", _PLAIN, _PLAIN, _PLAIN, half=False),
+        CoreMLScheme("fp16", _PLAIN, _PLAIN, _PLAIN),
+        CoreMLScheme("int8", _INT8, _INT8, _INT8),
+        CoreMLScheme("w8a8", _INT8, _INT8, _INT8, int8_inputs=True, oldest_target="iOS17"),
+        CoreMLScheme("int4-embeddings", _INT4_32, _INT8, _INT8, oldest_target="iOS18"),
+        CoreMLScheme("int4", _INT4_64, _INT8, _INT4_32, oldest_target="iOS18"),
+        CoreMLScheme("palettize6", _PALETTE6, _PALETTE6, _PALETTE6),
+        CoreMLScheme("palettize4", _PALETTE4, _PALETTE4, _PALETTE4),
+    )
+}
+
+
+def find_scheme(name: str) -> CoreMLScheme:
+    """Return the scheme called `name`. Raises UsageError with the list of them."""
+    if name not in SCHEMES:
+        raise UsageError(f"--quantize {name}: unknown to coreml; it has {', '.join(SCHEMES)}")
+    return SCHEMES[name]

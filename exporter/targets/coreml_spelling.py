@@ -1,0 +1,200 @@
+"""Ops → ML program, the half that both layouts spell alike. Batch 1; handles are coremltools' Vars.
+
+Shapes: B = 1, S the fixed sequence length, H hidden, A heads, D = H / A. The program is built in the type it is
+computed in: no pass rewrites it, and every tensor keeps the name given here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exporter.encoder.ops import Extent, Role, Weight
+from exporter.errors import LoweringError
+from exporter.targets.coreml_names import canonical_name, mil_name
+from exporter.targets.coreml_quiet import mb
+from exporter.targets.coreml_weights import Var, WeightStore
+
+Ranges = Mapping[str, float]
+"""Tensor name → its largest magnitude, for the inputs of linears that are rounded to int8."""
+
+_UINT16_ROWS = 1 << 16
+_LOWEST = 4e4
+_ACTIVATIONS = {
+    "gelu": ("gelu", {"mode": "EXACT"}),
+    "gelu_tanh": ("gelu", {"mode": "TANH_APPROXIMATION"}),
+    "relu": ("relu", {}),
+    "silu": ("silu", {}),
+    "tanh": ("tanh", {}),
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the operations of a deployment target can say.
+
+    `small_indices`: gather takes uint16, and need not check indices (iOS 17). `fused_attention`: one operation for
+    softmax(q·kᵀ/√D + bias)·v; `blockwise`: int4, and compressed forms with a scale for each block (iOS 18). `longest`:
+    the most tokens of any function that shares these weights.
+    """
+
+    small_indices: bool
+    fused_attention: bool
+    blockwise: bool
+    longest: int
+
+
+@dataclass(frozen=True)
+class Mask:
+    """The mask in the shapes that its readers need: 1 for a token as a factor of keys, 0 for a token added to scores.
+
+    Over every query, in the layout's shapes; and for the first token, factor as `_sequence` and bias [B, 1, S].
+    """
+
+    key_factor: Var
+    score_bias: Var
+    first_key_factor: Var
+    first_score_bias: Var
+
+
+class Spelling(ABC):
+    """Every operation of `Ops`; a layout spells the rest."""
+
+    def __init__(self, weights: WeightStore, dialect: Dialect, ranges: Ranges) -> None:
+        self.weights, self.dialect = weights, dialect
+        self.outputs: list[Var] = []
+        self._ranges = ranges
+        self._half = weights.dtype is np.float16
+        self._rounded: dict[str, Var] = {}
+
+    def embedding(self, name: str, table: Weight, ids: Var) -> Var:
+        """See Ops; [B, S, H] in both layouts."""
+        values = self.weights.constant(table, table.values.shape)
+        if not self.dialect.small_indices:
+            return mb.gather(x=values, indices=ids, axis=0, name=mil_name(name))
+        if len(table.values) <= _UINT16_ROWS:  # the Neural Engine gathers by 16-bit indices only
+            ids = mb.cast(x=ids, dtype="uint16", name=mil_name(f"{name}.ids"))
+        return mb.gather(x=values, indices=ids, axis=0, validate_indices=False, name=mil_name(name))
+
+    def positions(self, name: str, table: Weight, tokens: Var) -> Var:
+        """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""
+        length = tokens.shape[1]
+        kept = max(length, self.dialect.longest)
+        rows = Weight(table.name, np.ascontiguousarray(table.values[:kept]), table.role)
+        stored = self.weights.constant(rows, (1, *rows.values.shape))
+        if kept > length:  # the same table in every function is stored once
+            end = [1, length, rows.values.shape[1]]
+            stored = mb.slice_by_index(x=stored, begin=[0, 0, 0], end=end, name=mil_name(f"{name}.positions"))
+        return mb.add(x=tokens, y=stored, name=mil_name(name))
+
+    def add(self, name: str, left: Var, right: Var) -> Var:
+        """See Ops."""
+        return mb.add(x=left, y=right, name=mil_name(name))
+
+    def activation(self, name: str, x: Var, kind: str) -> Var:
+        """See Ops."""
+        operation, arguments = _ACTIVATIONS[kind]
+        return getattr(mb, operation)(x=x, **arguments, name=mil_name(name))
+
+    def mask_bias(self, name: str, mask: Var) -> Mask:
+        """See Ops; what `name` bears is [B, 1, S], 0 or −4e4.
+
+        That is finite in float16 with any score added, so that no row becomes NaN; but neighbours are 32 apart there,
+        and scores of ±80 occur. A padded key is therefore made zero too: a row of padding alone then comes out
+        uniform, as in PyTorch.
+        """
+        seen = mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.seen"))
+        padding = mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
+        bias = mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.flat"))
+        return self._mask(name, seen, mb.expand_dims(x=bias, axes=[1], name=mil_name(name)))
+
+    def first_token_attention(self, name: str, query: Var, x: Var, bias: Mask, heads: int) -> Var:
+        """See Ops; `query` and the result hold A·H numbers for the one token.
+
+        All heads in one matmul whose last axis is S or H: head by head it would be 1, of the 32 that the Neural Engine
+        lays out.
+        """
+        tokens, by_token = self._sequence(f"{name}.tokens", x)
+        split = mb.reshape(x=query, shape=[1, heads, -1], name=mil_name(f"{name}.query.heads"))  # [B, A, H]
+        keys = mb.mul(x=tokens, y=bias.first_key_factor, name=mil_name(f"{name}.seen"))
+        products = mb.matmul(x=split, y=keys, transpose_y=by_token, name=mil_name(f"{name}.products"))
+        scores = mb.add(x=products, y=bias.first_score_bias, name=mil_name(f"{name}.scores"))  # [B, A, S]
+        weights = mb.softmax(x=scores, axis=-1, name=mil_name(f"{name}.probabilities"))
+        seen = mb.matmul(x=weights, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.heads"))  # [B, A, H]
+        return mb.reshape(x=seen, shape=self._vector_shape, name=mil_name(f"{name}.context"))
+
+    def output(self, name: str, x: Var, extent: Extent) -> None:
+        """See Ops; float32 in every program."""
+        tokens = self._tokens(f"{name}.tokens", x, extent is not Extent.TEXT)
+        if extent is Extent.POSITION:
+            tokens = mb.squeeze(x=tokens, axes=[2], name=mil_name(f"{name}.squeezed"))
+        if self._half:
+            self.outputs.append(mb.cast(x=tokens, dtype="fp32", name=name))
+        else:
+            self.outputs.append(mb.identity(x=tokens, name=name))
+
+    @abstractmethod
+    def layer_norm(self, name: str, x: Var, gain: Weight, bias: Weight, epsilon: float) -> Var:
+        """See Ops."""
+
+    @abstractmethod
+    def linear(self, name: str, x: Var, weight: Weight, bias: Weight | None) -> Var:
+        """See Ops."""
+
+    @abstractmethod
+    def grouped_linear(self, name: str, x: Var, weight: Weight) -> Var:
+        """See Ops."""
+
+    @abstractmethod
+    def attention(self, name: str, query: Var, key: Var, value: Var, bias: Mask, heads: int) -> Var:
+        """See Ops."""
+
+    @abstractmethod
+    def first_token(self, name: str, x: Var) -> Var:
+        """See Ops."""
+
+    @property
+    @abstractmethod
+    def _vector_shape(self) -> list[int]:
+        """The shape of one token's numbers, for reshape."""
+
+    @abstractmethod
+    def _mask(self, name: str, seen: Var, bias: Var) -> Mask:
+        """The mask from 1 for a token [B, S] and 0 for a token [B, 1, S]."""
+
+    @abstractmethod
+    def _sequence(self, name: str, x: Var) -> tuple[Var, bool]:
+        """A token tensor as [B, S, H] and True, or as [B, H, S] and False: what the layout has at hand."""
+
+    @abstractmethod
+    def _tokens(self, name: str, x: Var, every: bool) -> Var:
+        """A tensor of the layout as [B, S, C], or without `every` token as [B, C]."""
+
+    def _linear_input(self, x: Var, role: Role) -> Var:
+        """`x` itself, or rounded to int8 and back once for all its readers, which an int8 unit takes as one step."""
+        if not self._ranges or role is not Role.LINEAR:
+            return x
+        if x.name not in self._rounded:
+            scale = self._number(self._range(canonical_name(x.name)) / 127.0)
+            integers = mb.quantize(input=x, scale=scale, output_dtype="int8", name=f"{x.name}_int8")
+            self._rounded[x.name] = mb.dequantize(input=integers, scale=scale, name=f"{x.name}_rounded")
+        return self._rounded[x.name]
+
+    def _range(self, name: str) -> float:
+        if name not in self._ranges:
+            raise LoweringError(f"coreml: no range of {name} was measured; calibrate on this model, on real text")
+        return self._ranges[name]
+
+    def _vector(self, weight: Weight) -> Var:
+        """A bias or gain, [n]."""
+        return self.weights.constant(weight, weight.values.shape)
+
+    def _number(self, value: float) -> Any:
+        """A constant of the type that is computed in."""
+        return self.weights.dtype(value)
+
+    def _epsilon(self, value: float) -> Any:
+        """LayerNorm's ε; in float16 1e-12 would be 0, and a row of one value NaN: 1e-7 is safe."""
+        return self._number(max(value, 1e-7) if self._half else value)

@@ -1,0 +1,89 @@
+"""How weights lie in an ML program: constants as they are, or `constexpr_` operations that recover them.
+
+The forms are the ones that coremltools' own compression passes write; they are spelled here because the roles that a
+scheme speaks of are known here, and because a package is then the same each time it is made.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from exporter import palettes, quantize
+from exporter.encoder.ops import Array, Weight
+from exporter.errors import LoweringError
+from exporter.targets.coreml_names import mil_name
+from exporter.targets.coreml_quiet import mb, types
+from exporter.targets.coreml_schemes import CoreMLScheme, Form
+
+Var = Any
+"""A tensor of the program: coremltools' Var, which is not typed."""
+
+_FLOAT16_MAX = 65504.0
+_BLOCK = {Form.INT4_BY_32: 32, Form.INT4_BY_64: 64}
+_BITS = {Form.PALETTE_6: 6, Form.PALETTE_4: 4}
+_INDEX = {6: types.uint6, 4: types.uint4}
+
+
+class WeightStore:
+    """Constants of the program that is being built. `blockwise`: the target has iOS 18's compressed forms."""
+
+    def __init__(self, scheme: CoreMLScheme, blockwise: bool) -> None:
+        self.dtype = np.float16 if scheme.half else np.float32
+        self._scheme, self._blockwise = scheme, blockwise
+
+    def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
+        """Store `weight` in `shape`, the [rows, n] of its values with axes of 1 put before or after.
+
+        Raises LoweringError for a value that float16 cannot hold.
+        """
+        rows = weight.values.reshape(-1, weight.values.shape[-1])  # [rows, n]
+        self._check_range(weight)
+        form, name = self._scheme.form(weight.role), mil_name(weight.name)
+        if form is Form.PLAIN:
+            return mb.const(val=np.ascontiguousarray(weight.values.reshape(shape), self.dtype), name=name)
+        if form is Form.INT8:
+            return self._int8(name, rows, shape)
+        if form in _BLOCK:
+            return _int4(name, rows, shape, _BLOCK[form])
+        return self._palette(name, rows, shape, _BITS[form])
+
+    def _int8(self, name: str, rows: Array, shape: tuple[int, ...]) -> Var:
+        q, scale = quantize.int8(rows, np.float16)
+        if self._blockwise:
+            form = _scale_shape(shape, len(rows), 1)
+            return mb.constexpr_blockwise_shift_scale(data=q.reshape(shape), scale=scale.reshape(form), name=name)
+        return mb.constexpr_affine_dequantize(
+            quantized_data=q.reshape(shape),
+            zero_point=np.zeros(len(rows), np.int8),  # a single one would do; Apple's tools write it so
+            scale=scale.reshape(-1),
+            axis=np.int32(shape.index(len(rows))),
+            name=name,
+        )
+
+    def _palette(self, name: str, rows: Array, shape: tuple[int, ...], bits: int) -> Var:
+        indices, table = palettes.palettize(rows, bits)
+        if not self._blockwise:
+            packed = palettes.pack(indices, bits)
+            return mb.constexpr_lut_to_dense(indices=packed, lut=table, shape=np.array(shape, np.uint32), name=name)
+        narrow = indices.reshape(shape).astype(types.nptype_from_builtin(_INDEX[bits]))
+        return mb.constexpr_lut_to_dense(indices=narrow, lut=table.reshape(*[1] * len(shape), -1, 1), name=name)
+
+    def _check_range(self, weight: Weight) -> None:
+        largest = float(np.abs(weight.values).max(initial=0))
+        if self._scheme.half and largest > _FLOAT16_MAX:
+            raise LoweringError(
+                f"coreml: {weight.name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; pass --quantize none"
+            )
+
+
+def _int4(name: str, rows: Array, shape: tuple[int, ...], size: int) -> Var:
+    q, scale = quantize.int4_blocks(rows, size, positive_scales=True)
+    signed = (q.astype(np.int8) - 8).reshape(shape).astype(types.nptype_from_builtin(types.int4))
+    form = _scale_shape(shape, len(rows), scale.shape[1])
+    return mb.constexpr_blockwise_shift_scale(data=signed, scale=scale.reshape(form), name=name)
+
+
+def _scale_shape(shape: tuple[int, ...], rows: int, blocks: int) -> tuple[int, ...]:
+    """The shape of the scales [rows, blocks] of a weight in `shape`: its rank, and 1 where one scale serves all."""
+    axis = shape.index(rows)
+    return (*shape[: axis + 1], blocks, *(1 for _ in shape[axis + 2 :]))

@@ -1,0 +1,107 @@
+"""Ops → plain numpy: the readable definition of every operation, and the yardstick when an export is bisected."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from exporter.encoder.bert import Inputs
+from exporter.encoder.model import Model
+from exporter.encoder.ops import Array, Extent, Weight
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    # Hendrycks & Gimpel 2016: x·Φ(x), and its tanh approximation
+    "gelu": lambda x: x * (0.5 + 0.5 * np.asarray(_erf(x / math.sqrt(2)), x.dtype)),
+    "gelu_tanh": lambda x: x * (0.5 + 0.5 * np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "relu": lambda x: np.maximum(x, 0),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+}
+
+
+def trace(model: Model, ids: Array, mask: Array, types: Array) -> dict[str, Array]:
+    """Run the model on [B, S] inputs: every named tensor, in the order of computation, the outputs among them."""
+    ops = NumpyOps()
+    model.build(ops, Inputs(ids, mask, types))
+    return ops.tensors
+
+
+class NumpyOps:
+    """Every operation by its definition, in float32; `tensors` keeps each result under its name."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Array] = {}
+
+    def embedding(self, name: str, table: Weight, ids: Array) -> Array:
+        """See Ops."""
+        return self._keep(name, table.values[ids])
+
+    def positions(self, name: str, table: Weight, tokens: Array) -> Array:
+        """See Ops."""
+        return self._keep(name, tokens + table.values[: tokens.shape[1]])
+
+    def add(self, name: str, left: Array, right: Array) -> Array:
+        """See Ops."""
+        return self._keep(name, left + right)
+
+    def layer_norm(self, name: str, x: Array, gain: Weight, bias: Weight, epsilon: float) -> Array:
+        """See Ops."""
+        centred = x - x.mean(-1, keepdims=True)
+        scale = np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(epsilon))
+        return self._keep(name, centred / scale * gain.values + bias.values)
+
+    def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:
+        """See Ops."""
+        y = x @ weight.values.T
+        return self._keep(name, y if bias is None else y + bias.values)
+
+    def grouped_linear(self, name: str, x: Array, weight: Weight) -> Array:
+        """See Ops."""
+        groups = x.reshape(len(x), weight.values.shape[0], -1)  # [B, groups, in]
+        return self._keep(name, np.einsum("bgi,goi->bgo", groups, weight.values).reshape(len(x), -1))
+
+    def activation(self, name: str, x: Array, kind: str) -> Array:
+        """See Ops."""
+        return self._keep(name, _ACTIVATIONS[kind](x))
+
+    def mask_bias(self, name: str, mask: Array) -> Array:
+        """See Ops; [B, S]."""
+        return self._keep(name, (mask.astype(np.float32) - 1) * np.float32(1e9))
+
+    def attention(self, name: str, query: Array, key: Array, value: Array, bias: Array, heads: int) -> Array:
+        """See Ops."""
+        q, k, v = (_split_heads(x, heads) for x in (query, key, value))  # [B, A, S, D]
+        scores = self._keep(f"{name}.scores", q @ k.swapaxes(-1, -2) + bias[:, None, None, :])  # [B, A, S, S]
+        context = self._keep(f"{name}.probabilities", _softmax(scores)) @ v
+        return self._keep(f"{name}.context", context.swapaxes(1, 2).reshape(query.shape))
+
+    def first_token(self, name: str, x: Array) -> Array:
+        """See Ops."""
+        return self._keep(name, x[:, 0])
+
+    def first_token_attention(self, name: str, query: Array, x: Array, bias: Array, heads: int) -> Array:
+        """See Ops."""
+        q = query.reshape(len(x), heads, -1)  # [B, A, H]
+        scores = self._keep(f"{name}.scores", q @ x.swapaxes(1, 2) + bias[:, None, :])  # [B, A, S]
+        seen = self._keep(f"{name}.probabilities", _softmax(scores)) @ x  # [B, A, H]
+        return self._keep(f"{name}.context", seen.reshape(len(x), -1))
+
+    def output(self, name: str, x: Array, extent: Extent) -> None:
+        """See Ops."""
+        self._keep(name, x[..., 0] if extent is Extent.POSITION else x)
+
+    def _keep(self, name: str, x: Array) -> Array:
+        self.tensors[name] = x.astype(np.float32, copy=False)
+        return self.tensors[name]
+
+
+def _split_heads(x: Array, heads: int) -> Array:
+    """[B, S, H] → [B, A, S, D]."""
+    return x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)
+
+
+def _softmax(x: Array) -> Array:
+    exponents = np.exp(x - x.max(-1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(-1, keepdims=True))

@@ -1,0 +1,226 @@
+"""Ops → ONNX, in standard operators alone; which kernels they become is the runtime's choice.
+
+Token tensors are flat, [B·S, H], but where heads are split: a linear layer is then one Gemm. Contrib operators
+(SkipLayerNormalization, BiasGelu, …) are left to ONNX Runtime: on x86 they are the slower spelling, and other
+runtimes do not know them.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from exporter.encoder.bert import Inputs
+from exporter.encoder.model import Model
+from exporter.encoder.ops import Array, Extent, Role, Weight
+from exporter.errors import LoweringError
+from exporter.targets.onnx_schemes import STORAGE, Storage
+from exporter.targets.onnx_weights import WeightStore
+
+FILE = "model.onnx"
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OPSETS = range(20, 27)
+"""Gelu came with opset 20; 26 is the newest that the tested ONNX Runtime loads."""
+DEFAULT_OPSET = 20
+"""The oldest that has every operator used here: what an app's older ONNX Runtime can load too."""
+
+_IR_VERSION = 10
+_AXES = ["batch_size", "sequence_length"]
+_SHAPES: dict[Extent, list[str | int | None]] = {
+    Extent.TEXT: [_AXES[0], None],
+    Extent.TOKEN: [*_AXES, None],
+    Extent.POSITION: [*_AXES],
+}
+_ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gelu": ("Gelu", {}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
+    "relu": ("Relu", {}),
+    "tanh": ("Tanh", {}),
+}
+
+
+def lower(model: Model, scheme: str, opset: int = DEFAULT_OPSET, int32_inputs: bool = False) -> bytes:
+    """Spell `model` as a serialised ONNX model, with dynamic batch and sequence. Raises as `check_opset` does."""
+    check_opset(opset)
+    integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
+    ops = OnnxOps(STORAGE[scheme], model.geometry.hidden, model.geometry.heads)
+    model.build(ops, Inputs(*INPUTS))
+    inputs = [helper.make_tensor_value_info(name, integer, _AXES) for name in INPUTS]
+    graph = helper.make_graph(ops.nodes, "bert", inputs, ops.outputs, ops.weights.initializers)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR_VERSION)
+    proto.producer_name = "bertport"
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def check_opset(opset: int) -> None:
+    """Raise LoweringError for an opset that lacks an operator or that no tested runtime loads."""
+    if opset not in OPSETS:
+        raise LoweringError(f"onnx: opset {opset} is not supported; pass --opset {OPSETS[0]} to {OPSETS[-1]}")
+
+
+class OnnxOps:
+    """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix."""
+
+    def __init__(self, storage: dict[Role, Storage], hidden: int, heads: int) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self.weights = WeightStore(self._node, storage)
+        self._hidden, self._heads = hidden, heads
+        self._made: dict[str, str] = {}
+
+    def embedding(self, name: str, table: Weight, ids: str) -> str:
+        """See Ops; [B, S, H]."""
+        return self.weights.rows(name, table, ids)
+
+    def positions(self, name: str, table: Weight, tokens: str) -> str:
+        """See Ops; [B, S, H]."""
+        stored = self.weights.float32(table)
+        zero, length = self._integers("zero", [0]), self._once("sequence_length", "Shape", [INPUTS[0]], start=1, end=2)
+        rows = self._node("Slice", [stored, zero, length, zero], f"{name}.positions")  # [S, H]
+        return self._node("Add", [tokens, rows], name)
+
+    def add(self, name: str, left: str, right: str) -> str:
+        """See Ops."""
+        return self._node("Add", [left, right], name)
+
+    def layer_norm(self, name: str, x: str, gain: Weight, bias: Weight, epsilon: float) -> str:
+        """See Ops; the embeddings' result is flattened here, once, to [B·S, H]."""
+        vectors = [self.weights.float32(gain), self.weights.float32(bias)]
+        if name != "embeddings":
+            return self._node("LayerNormalization", [x, *vectors], name, epsilon=epsilon)
+        whole = self._node("LayerNormalization", [x, *vectors], f"{name}.unflattened", epsilon=epsilon)
+        return self._node("Reshape", [whole, self._integers("flat", [-1, self._hidden])], name)
+
+    def linear(self, name: str, x: str, weight: Weight, bias: Weight | None) -> str:
+        """See Ops; [rows, in] → [rows, out]."""
+        vector = None if bias is None else self.weights.float32(bias)
+        if self.weights.storage(weight) is Storage.INT8_DYNAMIC:
+            return self._dynamic_linear(name, x, weight, vector)
+        matrix = self.weights.float32(weight, weight.values.T)  # [in, out]
+        if vector is None:
+            return self._node("MatMul", [x, matrix], name)
+        return self._node("Gemm", [x, matrix, vector], name)
+
+    def grouped_linear(self, name: str, x: str, weight: Weight) -> str:
+        """See Ops; [B, groups·in] → [B, groups·out]."""
+        groups, out, inner = weight.values.shape
+        matrices = self.weights.float32(weight, weight.values.transpose(0, 2, 1))  # [groups, in, out]
+        split = self._node("Reshape", [x, self._integers(f"{name}.split", [-1, groups, 1, inner])], f"{name}.groups")
+        product = self._node("MatMul", [split, matrices], f"{name}.products")  # [B, groups, 1, out]
+        return self._node("Reshape", [product, self._integers(f"{name}.joined", [-1, groups * out])], name)
+
+    def activation(self, name: str, x: str, kind: str) -> str:
+        """See Ops."""
+        if kind == "silu":
+            return self._node("Mul", [x, self._node("Sigmoid", [x], f"{name}.sigmoid")], name)
+        operator, attributes = _ACTIVATIONS[kind]
+        return self._node(operator, [x], name, **attributes)
+
+    def mask_bias(self, name: str, mask: str) -> str:
+        """See Ops; [B, A, 1, S]. −1e9 is far below any score, and finite: a row of padding alone gives no NaN."""
+        seen = self._node("Cast", [mask], f"{name}.seen", to=TensorProto.BOOL)
+        wide = self._node("Unsqueeze", [seen, self._integers("axes_1_2", [1, 2])], f"{name}.wide")
+        nothing = self._constant("nothing", np.zeros((1, self._heads, 1, 1), np.float32))
+        return self._node("Where", [wide, nothing, self._constant("lowest", np.float32(-1e9))], name)
+
+    def attention(self, name: str, query: str, key: str, value: str, bias: str, heads: int) -> str:
+        """See Ops.
+
+        The bias rides along as one more dimension, [q, c]·[k, bias] = q·k + c·bias with c ≥ 1, which spares a pass over
+        all scores: at 512 tokens that pass costs as much as a third of a layer's matrix work.
+        """
+        q = self._split_heads(f"{name}.query", query, heads, (0, 2, 3, 1))  # [B, A, D, S]
+        k = self._split_heads(f"{name}.key", key, heads, (0, 2, 3, 1))  # [B, A, D, S]
+        v = self._split_heads(f"{name}.value", value, heads, (0, 2, 1, 3))  # [B, A, S, D]
+        one = self._constant("one", np.float32(1))
+        factor = self._once(f"{bias}.factor", "Sub", [one, bias])  # [B, A, 1, S]: 1 for a token
+        long_q = self._node("Concat", [q, factor], f"{name}.query.extended", axis=2)  # [B, A, D + 1, S]
+        long_k = self._node("Concat", [k, bias], f"{name}.key.extended", axis=2)  # [B, A, D + 1, S]
+        turned = self._node("Transpose", [long_q], f"{name}.query.turned", perm=(0, 1, 3, 2))
+        scores = self._node("MatMul", [turned, long_k], f"{name}.scores")  # [B, A, S, S]
+        context = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), v], f"{name}.heads")
+        merged = self._node("Transpose", [context], f"{name}.merged", perm=(0, 2, 1, 3))  # [B, S, A, D]
+        return self._node("Reshape", [merged, self._integers("flat", [-1, self._hidden])], f"{name}.context")
+
+    def first_token(self, name: str, x: str) -> str:
+        """See Ops; [B, H]."""
+        return self._node("Gather", [self._tokens(x), self._constant("first", np.int64(0))], name, axis=1)
+
+    def first_token_attention(self, name: str, query: str, x: str, bias: str, heads: int) -> str:
+        """See Ops; [B, A·H] → [B, A·H]."""
+        tokens = self._tokens(x)  # [B, S, H]
+        shape = self._integers(f"{name}.split", [-1, heads, self._hidden])
+        split = self._node("Reshape", [query, shape], f"{name}.query.heads")  # [B, A, H]
+        keys = self._node("Transpose", [tokens], f"{name}.keys", perm=(0, 2, 1))  # [B, H, S]
+        product = self._node("MatMul", [split, keys], f"{name}.products")
+        flat = self._once(f"{bias}.flat", "Squeeze", [bias, self._integers("axis_2", [2])])
+        scores = self._node("Add", [product, flat], f"{name}.scores")  # [B, A, S]
+        seen = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), tokens], f"{name}.heads")
+        joined = self._integers(f"{name}.joined", [-1, heads * self._hidden])
+        return self._node("Reshape", [seen, joined], f"{name}.context")
+
+    def output(self, name: str, x: str, extent: Extent) -> None:
+        """See Ops; x is the last linear's result, [B, n] or [B·S, n]."""
+        if extent is Extent.TEXT:
+            self._node("Identity", [x], name)
+        else:
+            last = [] if extent is Extent.POSITION else [-1]
+            shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [INPUTS[0]])
+            self._node("Reshape", [x, shape], name)
+        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, _SHAPES[extent]))
+
+    def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
+        """y = (x̂ − z)·ŵ · (s_x · s_w) + b, x̂ measured and rounded to 8 bits at run time, once for all its readers.
+
+        ONNX Runtime fuses these into its own int8 kernels.
+        """
+        quantised = self._quantised(x)
+        matrix, scale = self.weights.int8_matrix(weight)  # [in, out], [out]
+        product = self._node("MatMulInteger", [quantised[0], matrix, quantised[2]], f"{name}.integers")
+        scales = self._node("Mul", [quantised[1], scale], f"{name}.scale")
+        floats = self._node("Cast", [product], f"{name}.floats", to=TensorProto.FLOAT)
+        if bias is None:
+            return self._node("Mul", [floats, scales], name)
+        return self._node("Add", [self._node("Mul", [floats, scales], f"{name}.unbiased"), bias], name)
+
+    def _quantised(self, x: str) -> tuple[str, str, str]:
+        names = (f"{x}.uint8", f"{x}.uint8_scale", f"{x}.uint8_zero_point")
+        if names[0] not in self._made:
+            self.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], list(names), name=names[0]))
+            self._made[names[0]] = names[0]
+        return names
+
+    def _split_heads(self, name: str, x: str, heads: int, order: tuple[int, ...]) -> str:
+        """[B·S, H] → [B, S, A, D], transposed by `order`."""
+        shape = self._shape("shape.heads", [heads, self._hidden // heads])
+        return self._node(
+            "Transpose", [self._node("Reshape", [x, shape], f"{name}.split")], f"{name}.heads", perm=order
+        )
+
+    def _tokens(self, x: str) -> str:
+        """[B·S, H] → [B, S, H]."""
+        return self._once(f"{x}.tokens", "Reshape", [x, self._shape("shape.tokens", [self._hidden])])
+
+    def _shape(self, name: str, last: list[int]) -> str:
+        """The shape [B, S, *last], known when the model runs."""
+        batch = self._once("shape", "Shape", [INPUTS[0]])
+        return self._once(name, "Concat", [batch, self._integers(f"{name}.last", last)], axis=0)
+
+    def _integers(self, name: str, values: list[int]) -> str:
+        return self._constant(name, np.array(values, np.int64))
+
+    def _constant(self, name: str, value: Array | np.generic) -> str:
+        if name not in self._made:
+            self.weights.initializers.append(numpy_helper.from_array(np.asarray(value), name))
+            self._made[name] = name
+        return name
+
+    def _once(self, name: str, operator: str, inputs: list[str], **attributes: Any) -> str:
+        if name not in self._made:
+            self._made[name] = self._node(operator, inputs, name, **attributes)
+        return name
+
+    def _node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        return name

@@ -1,0 +1,119 @@
+"""How weights lie in an ONNX file, and the nodes that make floats of them again.
+
+Linear weights become floats by nodes over constants alone (Cast, Mul), which ONNX Runtime folds when it loads the
+model: small on disk, as fast as float32. DequantizeLinear would say the same, but it is not folded. Embedding rows
+are gathered first and made floats after, so that a table stays small in memory too.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from exporter import quantize
+from exporter.encoder.ops import Array, Role, Weight
+from exporter.errors import LoweringError
+from exporter.targets.onnx_schemes import Storage
+
+Node = Callable[..., str]
+_FLOAT16_MAX = 65504.0
+
+
+class WeightStore:
+    """Initialisers of a graph; `node(operator, inputs, name, **attributes)` adds a node to it."""
+
+    def __init__(self, node: Node, storage: dict[Role, Storage]) -> None:
+        self.initializers: list[onnx.TensorProto] = []
+        self._node, self._storage = node, storage
+
+    def storage(self, weight: Weight) -> Storage:
+        """How the scheme stores a weight."""
+        return self._storage[weight.role]
+
+    def float32(self, weight: Weight, layout: Array | None = None) -> str:
+        """Store a weight; return the name of its float32 values, in `layout` (a view of them) if given.
+
+        `layout` has the axis that scales run along last but one; without it, it is the last.
+        """
+        values = weight.values if layout is None else layout
+        match self.storage(weight):
+            case Storage.FLOAT32:
+                return self._add(weight.name, values)
+            case Storage.FLOAT16:
+                half = self._add(f"{weight.name}.float16", _float16(weight.name, values))
+                return self._node("Cast", [half], weight.name, to=TensorProto.FLOAT)
+            case _:  # an int8-dynamic role and int4 tables keep what is no matrix or word table in plain int8
+                return self._float32_of_int8(weight, layout is not None)
+
+    def rows(self, name: str, table: Weight, ids: str) -> str:
+        """Store an embedding table [rows, H]; return its float32 rows at `ids`, [B, S, H]."""
+        match self.storage(table):
+            case Storage.FLOAT32:
+                return self._node("Gather", [self._add(table.name, table.values), ids], name)
+            case Storage.FLOAT16:
+                half = self._add(f"{table.name}.float16", _float16(table.name, table.values))
+                return self._cast(self._node("Gather", [half, ids], f"{name}.float16"), name)
+            case Storage.INT4_BLOCK:
+                return self._int4_rows(name, table, ids)
+            case _:
+                return self._int8_rows(name, table, ids)
+
+    def int8_matrix(self, weight: Weight) -> tuple[str, str]:
+        """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out]."""
+        q, scale = quantize.int8_without_saturation(weight.values)
+        return self._add(f"{weight.name}.int8", q.T), self._add(f"{weight.name}.scale", scale[:, 0])
+
+    def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
+        q, scale = quantize.int8(weight.values)
+        if transposed:
+            q, scale = q.swapaxes(-1, -2), scale.swapaxes(-1, -2)
+        stored = self._add(f"{weight.name}.int8", q)
+        return self._scaled(weight.name, stored, self._add(f"{weight.name}.scale", scale))
+
+    def _int8_rows(self, name: str, table: Weight, ids: str) -> str:
+        q, scale = quantize.int8(table.values)
+        rows = self._node("Gather", [self._add(f"{table.name}.int8", q), ids], f"{name}.int8")
+        return self._scaled(
+            name, rows, self._node("Gather", [self._add(f"{table.name}.scale", scale), ids], f"{name}.scale")
+        )
+
+    def _int4_rows(self, name: str, table: Weight, ids: str) -> str:
+        """Two pieces of a row share a byte; see quantize.pack_nibbles for which."""
+        q, scale = quantize.int4_blocks(table.values)
+        packed = self._add(f"{table.name}.int4", quantize.pack_nibbles(q))
+        scales = self._add(f"{table.name}.scale", scale)
+        rows = self._node("Gather", [packed, ids], f"{name}.int4")  # [B, S, H / 2]
+        low = self._node("BitwiseAnd", [rows, self._add("nibble", np.uint8(15))], f"{name}.low")
+        high = self._node("BitShift", [rows, self._add("four", np.uint8(4))], f"{name}.high", direction="RIGHT")
+        codes = self._cast(self._node("Concat", [low, high], f"{name}.codes", axis=-1), f"{name}.numbers")
+        centred = self._node("Sub", [codes, self._add("eight", np.float32(8))], f"{name}.centred")
+        blocks = [0, 0, scale.shape[1], -1]
+        split = self._node("Reshape", [centred, self._add(f"{name}.by_block", np.array(blocks))], f"{name}.blocks")
+        half = self._node("Gather", [scales, ids], f"{name}.scale.float16")  # [B, S, blocks]
+        column = self._node(
+            "Unsqueeze",
+            [self._cast(half, f"{name}.scale"), self._add("axis_last", np.array([-1]))],
+            f"{name}.scale.column",
+        )
+        product = self._node("Mul", [split, column], f"{name}.products")  # [B, S, blocks, block]
+        return self._node("Reshape", [product, self._add(f"{name}.by_row", np.array([0, 0, -1]))], name)
+
+    def _scaled(self, name: str, integers: str, scale: str) -> str:
+        return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)
+
+    def _cast(self, x: str, name: str) -> str:
+        return self._node("Cast", [x], name, to=TensorProto.FLOAT)
+
+    def _add(self, name: str, values: Array | np.generic) -> str:
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values).reshape(np.shape(values)), name))
+        return name
+
+
+def _float16(name: str, values: Array) -> Array:
+    largest = float(np.abs(values).max(initial=0))
+    if largest > _FLOAT16_MAX:
+        raise LoweringError(
+            f"onnx: {name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; use --quantize none or int8"
+        )
+    return values.astype(np.float16)

@@ -1,0 +1,114 @@
+"""Weights on disk: safetensors, mapped and possibly sharded; pickles only on request. No torch but for pickles."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes  # noqa: F401 - teaches numpy bfloat16, by which safetensors gives it
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from exporter.encoder.ops import Array
+from exporter.errors import CheckpointError
+
+SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
+_FLOATS = ("F16", "BF16", "F32", "F64")
+
+
+@dataclass(frozen=True)
+class TensorOnDisk:
+    """One stored tensor: its shape now, its values when asked for."""
+
+    shape: tuple[int, ...]
+    load: Callable[[], Array]
+
+    def read(self) -> Array:
+        """Its values as float32; float16 and bfloat16 convert exactly."""
+        return np.ascontiguousarray(self.load(), dtype=np.float32)
+
+
+def weight_files(directory: Path, allow_pickle: bool) -> list[Path]:
+    """Return the files that hold the weights, the index of a sharded checkpoint among them.
+
+    Raises CheckpointError when there are none, or only a pickle that was not allowed.
+    """
+    if (directory / SINGLE).is_file():
+        return [directory / SINGLE]
+    if (directory / INDEX).is_file():
+        return [directory / INDEX, *_shards(directory / INDEX)]
+    pickle = directory / PICKLE
+    if not pickle.is_file():
+        raise CheckpointError(f"{directory}: no weights; expected {SINGLE}, {INDEX} with its shards, or {PICKLE}")
+    if not allow_pickle:
+        raise CheckpointError(
+            f"{pickle}: a pickle can run code when it is read; convert it to safetensors, or pass --allow-pickle "
+            "(it is then read with weights_only=True)"
+        )
+    return [pickle]
+
+
+def open_tensors(files: list[Path]) -> Mapping[str, TensorOnDisk]:
+    """Open the files of `weight_files`: tensor name → tensor. Raises CheckpointError for a damaged file."""
+    tensors: dict[str, TensorOnDisk] = {}
+    for path in files:
+        if path.name != INDEX:
+            part = _open_pickle(path) if path.name == PICKLE else _open_safetensors(path)
+            if twice := tensors.keys() & part.keys():
+                raise CheckpointError(f"{path}: tensors stored in two shards: {', '.join(sorted(twice))}")
+            tensors.update(part)
+    return tensors
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{index}: not an index of shards; it needs a weight_map") from error
+    unsafe = sorted(str(name) for name in names if not isinstance(name, str) or Path(name).name != name)
+    if unsafe:
+        raise CheckpointError(f"{index}: shards must lie beside the index; found {', '.join(unsafe)}")
+    missing = sorted(name for name in names if not (index.parent / name).is_file())
+    if missing:
+        raise CheckpointError(f"{index}: missing shards {', '.join(missing)}; fetch the checkpoint again")
+    return [index.parent / name for name in sorted(names)]
+
+
+def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
+    try:
+        file: Any = safe_open(path, framework="numpy")
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+    except (SafetensorError, OSError) as error:
+        size = path.stat().st_size
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({size:,} bytes: {error}); fetch or save it again"
+        ) from error
+    strange = sorted(f"{name} {part.get_dtype()}" for name, part in slices.items() if not _readable(name, part))
+    if strange:
+        raise CheckpointError(f"{path}: expected floating-point weights, found {', '.join(strange)}")
+    return {name: TensorOnDisk(tuple(part.get_shape()), _loader(file, name)) for name, part in slices.items()}
+
+
+def _readable(name: str, part: Any) -> bool:
+    """Weights are floats; the one integer tensor that BERT checkpoints hold is a buffer nobody reads."""
+    return part.get_dtype() in _FLOATS or name.endswith(("position_ids", "token_type_ids"))
+
+
+def _loader(file: Any, name: str) -> Callable[[], Array]:
+    return lambda: np.asarray(file.get_tensor(name))
+
+
+def _open_pickle(path: Path) -> dict[str, TensorOnDisk]:
+    import pickle  # for its error; torch does the reading, with weights_only
+
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: not a plain file of tensors ({reason}); save it as safetensors") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise CheckpointError(f"{path}: expected a dictionary of tensors; save the model's state_dict as safetensors")
+    return {name: TensorOnDisk(tuple(value.shape), value.float().numpy) for name, value in state.items()}

@@ -1,0 +1,1 @@
+"""Bundle in, numbers out: runtimes, parity and measurement."""

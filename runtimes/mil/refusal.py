@@ -1,0 +1,8 @@
+"""How this runtime says no: one printable line, whatever is written in the package."""
+
+from exporter.errors import BundleError
+
+
+def refusal(message: str) -> BundleError:
+    """Return the error to raise; names in a damaged package may hold line breaks and worse, which become spaces."""
+    return BundleError(" ".join("".join(c if c.isprintable() else " " for c in message).split()))

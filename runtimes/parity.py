@@ -1,0 +1,226 @@
+"""Do two sets of outputs agree? Pure numpy: reference and candidate → figures and a verdict.
+
+A comparison that compared nothing, a missing output, a shape that differs, NaN: each is a failure, never a pass.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from exporter.bundle import Budget
+from runtimes.battery import Case
+from runtimes.runner import Array, Outputs, Status
+
+_CONSTANT_SHARE, _CONSTANT_ROWS = 0.95, 20
+
+
+class Verdict(Enum):
+    """What a parity run found."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Figures over all rows of all cases; differences in logits. `agreement` is over the real texts, each once."""
+
+    verdict: Verdict
+    status: str
+    rows: int = 0
+    max_absolute: float = 0.0
+    mean_absolute: float = 0.0
+    logit_range: float = 0.0
+    max_relative: float = 0.0
+    min_cosine: float = 1.0
+    agreement: float | None = None
+    padding_max_absolute: float = 0.0
+    worst_case: str = ""
+    failures: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    note: str = ""
+
+
+def not_run(reason: str) -> Parity:
+    """Build the parity of an export that was not checked."""
+    return Parity(Verdict.NOT_RUN, Status.NOT_RUN.value, note=reason)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: the outputs (name → whether it has an entry for each token), what they decide, the budget.
+
+    Of outputs for each token, those of padding are nobody's business and are left out.
+    """
+
+    outputs: Mapping[str, bool]
+    problem: str
+    budget: Budget
+    status: Status
+
+
+def compare(
+    cases: Sequence[Case], reference: Sequence[Outputs], candidate: Sequence[Outputs], subject: Subject
+) -> Parity:
+    """Compare the outputs of every case, in order."""
+    broken = _incomparable(cases, reference, candidate, tuple(subject.outputs))
+    if broken:
+        return Parity(Verdict.FAIL, subject.status.value, failures=tuple(broken))
+    sides = [_Side(cases, outputs, subject) for outputs in (reference, candidate)]
+    figures = _figures(cases, *sides)
+    failures = _beyond(figures, subject.budget)
+    verdict = Verdict.FAIL if failures else Verdict.PASS
+    warnings = degenerate(sides[0].decisions, subject.problem)
+    return Parity(verdict, subject.status.value, **figures, failures=tuple(failures), warnings=tuple(warnings))
+
+
+class _Side:
+    """One side's outputs: of every row of every case a vector of what counts, and of real texts what is decided."""
+
+    def __init__(self, cases: Sequence[Case], outputs: Sequence[Outputs], subject: Subject) -> None:
+        pairs = list(zip(cases, outputs, strict=True))
+        self.rows = [_vectors(case, found, subject) for case, found in pairs]
+        decide = _DECISIONS.get(subject.problem)
+        real = [(case, found) for case, found in pairs if case.real_text]
+        self.decisions = [row for case, found in real for row in decide(found, case.batch.mask)] if decide else []
+
+
+def _vectors(case: Case, outputs: Outputs, subject: Subject) -> list[Array]:
+    """The numbers of each row, one after the other, in float64."""
+    seen = case.batch.mask.astype(bool)
+    rows: list[list[Array]] = [[] for _ in seen]
+    for name, per_token in subject.outputs.items():
+        for row, values, tokens in zip(rows, outputs[name].astype(np.float64), seen, strict=True):
+            row.append((values[tokens] if per_token else values).ravel())
+    return [np.concatenate(row) for row in rows]
+
+
+def agreement(reference: Array, candidate: Array) -> float:
+    """Share of rows with the same best label: logits [N, labels] each."""
+    return float((reference.argmax(-1) == candidate.argmax(-1)).mean())
+
+
+def degenerate(decisions: Sequence[Array], problem: str) -> list[str]:
+    """Warn of a model that gives one answer to (nearly) everything: such a one agrees with any export."""
+    if problem != "single_label_classification" or len(decisions) < _CONSTANT_ROWS:
+        return []
+    labels, counts = np.unique(np.array(decisions), return_counts=True)
+    share = counts.max() / len(decisions)
+    if share < _CONSTANT_SHARE:
+        return []
+    return [
+        f"the reference answers label {labels[counts.argmax()]} to {share:.0%} of {len(decisions)} texts: a constant?"
+    ]
+
+
+def _best_labels(outputs: Outputs, _mask: Array) -> list[Array]:
+    return list(outputs["logits"].argmax(-1))
+
+
+def _all_labels(outputs: Outputs, _mask: Array) -> list[Array]:
+    return list(outputs["logits"] > 0)
+
+
+def _token_labels(outputs: Outputs, mask: Array) -> list[Array]:
+    """The label of every token: equal ones give equal entities."""
+    return list(np.where(mask, outputs["logits"].argmax(-1), -1))
+
+
+def _spans(outputs: Outputs, mask: Array) -> list[Array]:
+    """Best start and best end among the tokens."""
+    ends = [np.where(mask, outputs[name], -np.inf).argmax(-1) for name in ("start_logits", "end_logits")]
+    return list(np.stack(ends, -1))
+
+
+_DECISIONS: dict[str, Callable[[Outputs, Array], list[Array]]] = {
+    "single_label_classification": _best_labels,
+    "multi_label_classification": _all_labels,
+    "token_classification": _token_labels,
+    "question_answering": _spans,
+}
+"""Problem → what the user of each row sees. Regression has none."""
+
+
+def _incomparable(
+    cases: Sequence[Case], reference: Sequence[Outputs], candidate: Sequence[Outputs], names: tuple[str, ...]
+) -> list[str]:
+    if not cases or not names or not (len(cases) == len(reference) == len(candidate)):
+        return [f"nothing to compare: {len(cases)} cases, {len(reference)} references, {len(candidate)} candidates"]
+    if not any(case.real_text for case in cases):
+        return ["nothing to compare: no real text among the cases"]
+    problems = []
+    for case, left, right in zip(cases, reference, candidate, strict=True):
+        for name in names:
+            found = _mismatch(name, len(case.batch.ids), left, right)
+            problems += [f"{case.name}: {problem}" for problem in found]
+    return problems[:5]
+
+
+def _mismatch(name: str, rows: int, left: Outputs, right: Outputs) -> list[str]:
+    problems = []
+    for side, outputs in (("reference", left), ("candidate", right)):
+        if name not in outputs:
+            problems.append(f"the {side} has no {name}")
+        elif not np.isfinite(outputs[name]).all():
+            problems.append(f"the {side}'s {name} holds NaN or infinity")
+    if name in left and name in right and left[name].shape != right[name].shape:
+        problems.append(f"{name} is {left[name].shape} and {right[name].shape}")
+    elif name in left and (left[name].size == 0 or len(left[name]) != rows):
+        problems.append(f"{name} is {left[name].shape} for {rows} rows")
+    return problems
+
+
+def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side) -> dict[str, Any]:
+    pairs = [list(zip(*rows, strict=True)) for rows in zip(reference.rows, candidate.rows, strict=True)]
+    differences = [np.concatenate([np.abs(a - b) for a, b in rows]) for rows in pairs]
+    flat = np.concatenate(differences)
+    logit_range = float(np.ptp(np.concatenate([a for rows in pairs for a, _ in rows])))
+    same = [np.array_equal(a, b) for a, b in zip(reference.decisions, candidate.decisions, strict=True)]
+    return {
+        "rows": sum(map(len, pairs)),
+        "max_absolute": float(flat.max()),
+        "mean_absolute": float(flat.mean()),
+        "logit_range": logit_range,
+        "max_relative": float(flat.max()) / max(logit_range, 1e-12),
+        "min_cosine": min(_cosine(a, b) for rows in pairs for a, b in rows if len(a)),
+        "agreement": float(np.mean(same)) if same else None,
+        "padding_max_absolute": _padding(cases, candidate.rows),
+        "worst_case": cases[int(np.argmax([d.max(initial=0) for d in differences]))].name,
+    }
+
+
+def _cosine(left: Array, right: Array) -> float:
+    return float(left @ right / max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12))
+
+
+def _padding(cases: Sequence[Case], rows: Sequence[list[Array]]) -> float:
+    """Largest difference that padding alone makes in the candidate."""
+    first = {case.name: vectors[0] for case, vectors in zip(cases, rows, strict=True)}
+    changes = [np.abs(first[c.name] - first[c.padding_of]).max() for c in cases if c.padding_of]
+    return float(max(changes, default=0.0))
+
+
+def _beyond(figures: dict[str, Any], budget: Budget) -> list[str]:
+    """What exceeds the budget, each with the value that would pass."""
+    failures = []
+    limits = [
+        ("max_absolute", budget.max_absolute, figures["max_absolute"]),
+        ("max_relative", budget.max_relative, figures["max_relative"]),
+        ("padding, absolute", budget.max_absolute, figures["padding_max_absolute"]),
+        (
+            "padding, relative",
+            budget.max_relative,
+            figures["padding_max_absolute"] / max(figures["logit_range"], 1e-12),
+        ),
+    ]
+    for name, limit, value in limits:
+        if limit is not None and not value <= limit:
+            failures.append(f"{name} {value:.3g} is beyond {limit:.3g} (worst: {figures['worst_case']})")
+    seen = figures["agreement"]
+    if seen is not None and seen < budget.min_agreement:
+        failures.append(f"agreement {seen:.4f} is below {budget.min_agreement:.4f}")
+    return failures

@@ -1,0 +1,62 @@
+"""Records → tables for people."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_MEGABYTE = 1e6
+
+
+def show(table: Table) -> None:
+    """Print to stdout; wide enough for every column where stdout is no terminal."""
+    console = Console()
+    (console if console.is_terminal else Console(width=160)).print(table)
+
+
+def exported_table(items: Iterable[Any]) -> Table:
+    """One row a bundle: size and parity figures. `items` are pipeline.Exported."""
+    columns = ["bundle", "MB", "parity", "max diff", "mean diff", "of logit range", "agreement", "folder"]
+    table = _table("exported", columns)
+    for item in items:
+        parity = item.parity
+        figures = [f"{parity.max_absolute:.2e}", f"{parity.mean_absolute:.2e}", f"{parity.max_relative:.2%}"]
+        seen = "–" if parity.agreement is None else f"{parity.agreement:.4f}"
+        table.add_row(
+            item.recipe.name,
+            f"{item.size_bytes / _MEGABYTE:.2f}",
+            f"{parity.verdict.value} ({parity.status})" if parity.rows else parity.verdict.value,
+            *([*figures, seen] if parity.rows else ["–"] * 4),
+            str(item.directory) if item.directory else "not kept",
+        )
+    return table
+
+
+def explanation_table(explanation: Any) -> Table:
+    """Every compared tensor, in the order of computation. `explanation` is pipeline.Explanation."""
+    table = _table(f"where they part, on {explanation.case!r}", ["compared", "tensor", "relative error", ""])
+    for title, rows in (("graph with PyTorch", explanation.graph), ("file with graph", explanation.file)):
+        for row in rows:
+            table.add_row(title, row.name, f"{row.relative:.2e}", "beyond" if row.beyond else "")
+    return table
+
+
+def inspection_table(found: Any) -> Table:
+    """The facts, operators and largest weights of a bundle. `found` is exporter.inspection.Inspection."""
+    table = _table("bundle", ["", ""])
+    for name, value in found.facts.items():
+        table.add_row(name, value)
+    table.add_row("operators", ", ".join(f"{name} {count}" for name, count in found.operators.items()))
+    for name, dtype, shape, size_bytes in found.weights:
+        table.add_row(name, f"{dtype} {shape}, {size_bytes:,} bytes")
+    for operation, finding in found.findings:
+        table.add_row(f"eligibility: {operation}", finding)
+    return table
+
+
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    return table

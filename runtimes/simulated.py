@@ -1,0 +1,39 @@
+"""A saved Core ML package under the portable interpreter: its numbers, on any system, and no times."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from exporter.errors import BundleError
+from runtimes.fixed_length import FixedLengthRunner
+from runtimes.mil import Program, open_package
+from runtimes.runner import Status
+
+
+def open_simulated(packages: Sequence[Path], token_outputs: frozenset[str]) -> FixedLengthRunner:
+    """Open every function of every package. Raises BundleError for one that is not what it should be."""
+    programs = [program for path in packages for program in _functions(path)]
+    return FixedLengthRunner(Status.SIMULATED, {length(program): program for program in programs}, token_outputs)
+
+
+def functions(packages: Sequence[Path]) -> list[tuple[Path, str | None, int]]:
+    """(package, function, length) of each; the function is None where the package has but one."""
+    programs = [(path, program) for path in packages for program in _functions(path)]
+    return [
+        (path, program.function if len(program.functions) > 1 else None, length(program)) for path, program in programs
+    ]
+
+
+def length(program: Program) -> int:
+    """Tokens that a program takes: S of its first input, [1, S]. Raises BundleError where that is not fixed."""
+    shape = program.inputs[0].shape if program.inputs else ()
+    if len(shape) != 2 or shape[0] != 1 or shape[1] is None:
+        found = list(shape)
+        raise BundleError(
+            f"{program.package.directory}: expected inputs [1, S] of a fixed length, found {found}; export again"
+        )
+    return shape[1]
+
+
+def _functions(path: Path) -> list[Program]:
+    default = open_package(path)
+    return [default, *(open_package(path, name) for name in default.functions if name != default.function)]

@@ -1,0 +1,114 @@
+"""A bundle comes whole or not at all, and any change to it is seen."""
+
+import json
+import os
+
+import pytest
+
+from exporter import bundle
+from exporter.bundle import check_destination, check_files, read_bundle, staged
+from exporter.errors import BundleError, ExportError, UsageError
+from exporter.pipeline import Request, export
+
+
+@pytest.fixture
+def made(checkpoint, tmp_path):
+    """An unverified bundle."""
+    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False), lambda text: None)
+    return tmp_path / "made"
+
+
+def tree(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_ends_early_leaves_nothing(tmp_path):
+    for error in (KeyboardInterrupt, RuntimeError):
+        with pytest.raises(error), staged(tmp_path / "a" / "b" / "c") as staging:
+            (staging.directory / "half").write_text("x")
+            raise error
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
+    with pytest.raises(ExportError, match="No space left on device"), staged(tmp_path / "out"):
+        raise OSError(28, os.strerror(28))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_old_bundle_stays_until_the_new_one_is_whole(made, tmp_path):
+    before = tree(made)
+    with pytest.raises(KeyboardInterrupt), staged(made) as staging:
+        (staging.directory / "half").write_text("x")
+        raise KeyboardInterrupt
+    assert tree(made) == before
+    with staged(made) as staging:
+        (staging.directory / "new").write_text("x")
+        staging.publish()
+    assert set(tree(made)) == {"new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_the_old_bundle_comes_back_when_the_move_fails(made, monkeypatch):
+    before = tree(made)
+
+    with pytest.raises(ExportError), staged(made) as staging:
+        staging.directory.rmdir()  # so that the second of the two moves fails
+        staging.publish()
+    assert tree(made) == before
+
+
+def test_places_that_cannot_be_written_are_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(UsageError, match="found a file"):
+        check_destination(file)
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_destination(file / "below")
+    with pytest.raises(UsageError, match="not empty"):
+        check_destination(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="link"):
+        check_destination(tmp_path / "link")
+
+
+def test_a_bundle_takes_no_bundle_inside(made):
+    with pytest.raises(UsageError, match="inside another bundle"):
+        check_destination(made / "onnx-int8")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "config.json", "vocab.txt", "README.md"])
+def test_a_changed_file_is_seen(made, name):
+    found = read_bundle(made)
+    check_files(found)
+    content = bytearray((made / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (made / name).write_bytes(content)
+    with pytest.raises(BundleError, match=f"changed {name}"):
+        check_files(found)
+
+
+def test_a_missing_and_an_added_file_are_seen(made):
+    (made / "vocab.txt").unlink()
+    (made / "extra").write_text("")
+    with pytest.raises(BundleError, match=r"missing vocab\.txt; not in the manifest: extra"):
+        check_files(read_bundle(made))
+
+
+@pytest.mark.parametrize("change", [{"format_version": 99}, {"recipe": {}}, {"surprise": 1}, {"inputs": 3}])
+def test_a_manifest_of_another_kind_is_refused(made, change):
+    path = made / bundle.MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(BundleError, match="export again"):
+        read_bundle(made)
+
+
+def test_a_folder_that_is_no_bundle(tmp_path):
+    with pytest.raises(UsageError, match="not a bundle"):
+        read_bundle(tmp_path)
+
+
+def test_the_folder_has_the_users_permissions(made):
+    mask = os.umask(0)
+    os.umask(mask)
+    assert made.stat().st_mode & 0o777 == 0o777 & ~mask

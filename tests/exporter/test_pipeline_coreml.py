@@ -1,0 +1,188 @@
+"""Core ML bundles through the whole pipeline: written, simulated, compared, verified, explained, inspected."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from shutil import copytree
+
+import numpy as np
+import pytest
+
+from exporter.bundle import hash_files, read_bundle, write_manifest
+from exporter.cli import main
+from exporter.errors import BundleError, LoweringError, UsageError
+from exporter.inspection import inspect
+from exporter.lowering import Settings
+from exporter.pipeline import Request, export
+from exporter.schemes import SCHEMES
+from exporter.targets import coreml_spelling
+from exporter.verification import Check, verify
+from runtimes.parity import Verdict
+from runtimes.runner import open_runner
+
+IOS18 = Settings(sequence_lengths=(24,), deployment_target="iOS18")
+
+
+def quiet(text):
+    pass
+
+
+def request(checkpoint, place, texts, *schemes, **changes):
+    settings = {"schemes": schemes or ("none",), "settings": IOS18, "texts": texts, "keep_failing": True, **changes}
+    return Request(str(checkpoint), targets=("coreml",), destination=place, **settings)
+
+
+@pytest.fixture(scope="module")
+def bundles(checkpoint, texts, tmp_path_factory):
+    """Every scheme, rows and channels."""
+    place = tmp_path_factory.mktemp("coreml")
+    found = {}
+    for units in ("all", "cpu-and-gpu"):
+        settings = replace(IOS18, compute_units=units)
+        done = export(request(checkpoint, place / units, texts, *SCHEMES["coreml"], settings=settings), quiet)
+        found |= {(units, item.recipe.scheme): item for item in done}
+    return found
+
+
+@pytest.mark.parametrize("units", ["all", "cpu-and-gpu"])
+@pytest.mark.parametrize("scheme", ["none", "fp16"])
+def test_float_packages_pass_within_their_budgets(bundles, units, scheme):
+    parity = bundles[units, scheme].parity
+    assert parity.verdict is Verdict.PASS, parity.failures
+    assert parity.status == "simulated"
+
+
+def test_every_scheme_was_written_and_compared(bundles):
+    for item in bundles.values():
+        assert item.parity.rows > 30
+        assert np.isfinite(item.parity.max_absolute)
+        names = {path.name for path in item.directory.iterdir()}
+        assert {"Model.mlpackage", "bertport.json", "golden.json", "parity.json", "vocab.txt", "README.md"} <= names
+
+
+def test_a_simulated_figure_is_never_called_measured(bundles):
+    card = (bundles["all", "fp16"].directory / "README.md").read_text()
+    assert "pass, simulated" in card
+    assert "measured" not in card
+
+
+def test_golden_vectors_fit_the_length(bundles):
+    directory = bundles["all", "none"].directory
+    vectors = json.loads((directory / "golden.json").read_text())["vectors"]
+    assert max(len(vector["input_ids"]) for vector in vectors) <= 24
+
+
+def test_several_lengths_in_one_package_and_in_several(checkpoint, texts, tmp_path):
+    for target, files in (("iOS18", {"Model.mlpackage"}), ("iOS17", {"Model-8.mlpackage", "Model-24.mlpackage"})):
+        settings = Settings(sequence_lengths=(8, 24), deployment_target=target)
+        said = []
+        (done,) = export(request(checkpoint, tmp_path / target, texts, settings=settings), said.append)
+        assert any("2 times the size" in text for text in said) == (target == "iOS17")
+        assert done.parity.verdict is Verdict.PASS, done.parity.failures
+        assert {path.name for path in done.directory.glob("*.mlpackage")} == files
+        assert open_runner(read_bundle(done.directory)).models.keys() == {8, 24}
+
+
+def test_verify_and_explain(bundles, checkpoint, texts):
+    for units in ("all", "cpu-and-gpu"):
+        parity, explain = verify(Check(read_bundle(bundles[units, "none"].directory), str(checkpoint), texts))
+        assert parity.verdict is Verdict.PASS
+        found = explain()
+        assert found.first is None
+        assert {"embeddings", "layer.0.attention.context", "layer.0.output", "pooler", "logits"} <= {
+            r.name for r in found.file
+        }
+
+
+def test_a_swapped_weight_is_caught_and_located(bundles, make_checkpoint, edit_weights, checkpoint, texts, tmp_path):
+    """A package of other weights under this checkpoint's manifest."""
+    other = make_checkpoint("other")
+    name = "bert.encoder.layer.0.attention.self.{}.weight"
+
+    def swap(tensors):
+        tensors[name.format("query")], tensors[name.format("key")] = (
+            tensors[name.format("key")],
+            tensors[name.format("query")],
+        )
+
+    edit_weights(other, swap)
+    (wrong,) = export(request(other, tmp_path / "wrong", texts), quiet)
+    forged = copytree(bundles["all", "none"].directory, tmp_path / "forged")
+    copytree(wrong.directory / "Model.mlpackage", forged / "Model.mlpackage", dirs_exist_ok=True)
+    write_manifest(forged, replace(read_bundle(forged).manifest, files=hash_files(forged)))
+    parity, explain = verify(Check(read_bundle(forged), str(checkpoint), texts))
+    assert parity.verdict is Verdict.FAIL
+    assert explain().first.name == "layer.0.attention.query"
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+@pytest.mark.parametrize("lowest", [-np.inf, float(np.finfo(np.float32).min), -1.0])
+def test_a_wrong_mask_fails(checkpoint, texts, tmp_path, monkeypatch, lowest):
+    """Infinite or float32's least overflow in float16; −1 lets padding through."""
+    monkeypatch.setattr(coreml_spelling, "_LOWEST", -lowest)
+    (done,) = export(request(checkpoint, tmp_path / "out", texts, "fp16"), quiet)
+    assert done.parity.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("settings", "scheme", "error", "words"),
+    [
+        (
+            Settings(sequence_lengths=(600,)),
+            "fp16",
+            UsageError,
+            "sequence length 600 exceeds the checkpoint's 48 positions",
+        ),
+        (Settings(deployment_target="iOS15"), "fp16", LoweringError, "iOS16"),
+        (Settings(deployment_target="iOS17"), "int4", LoweringError, "needs iOS18"),
+        (Settings(compute_units="tpu"), "fp16", UsageError, "cpu-and-ne"),
+        (Settings(), "int8-weights", UsageError, "palettize6"),
+    ],
+)
+def test_what_cannot_be_is_refused(checkpoint, texts, tmp_path, settings, scheme, error, words):
+    with pytest.raises(error, match=words):
+        export(request(checkpoint, tmp_path / "out", texts, scheme, settings=settings), quiet)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_bytes_in_other_processes(checkpoint, texts_file, tmp_path):
+    trees = []
+    for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo")):
+        place = tmp_path / seed
+        options = ["--target", "coreml", "--quantize", "int8", "--max-relative", "9", "--min-agreement", "0"]
+        command = [sys.executable, "-m", "exporter", str(checkpoint), "-o", str(place), "--texts", str(texts_file)]
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}
+        subprocess.run([*command, *options], check=True, env=environment, capture_output=True)
+        trees.append({p.relative_to(place): p.read_bytes() for p in place.rglob("*") if p.is_file()})
+    assert trees[0] == trees[1]
+
+
+def test_inspect_a_bundle_and_a_package(bundles, capsys):
+    directory = bundles["cpu-and-gpu", "fp16"].directory
+    whole, alone = inspect(directory), inspect(directory / "Model.mlpackage")
+    assert whole.facts["target"] == "coreml, fp16"
+    assert alone.operators == whole.operators
+    assert any("rows layout" in finding for _, finding in alone.findings)
+    assert main(["inspect", str(directory / "Model.mlpackage")]) == 0
+    assert "not placement" in capsys.readouterr().out
+
+
+def test_a_damaged_package_is_one_line(bundles, tmp_path, capsys):
+    package = copytree(bundles["all", "fp16"].directory / "Model.mlpackage", tmp_path / "x.mlpackage")
+    weights = next(package.rglob("weight.bin"))
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert main(["inspect", str(package)]) == 3
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    with pytest.raises(BundleError):
+        inspect(package)
+
+
+def test_the_missions_own_spelling(tmp_path):
+    """`export --target coreml --quantize int8`, as written."""
+    command = [sys.executable, "-m", "exporter", "--target", "coreml", "--quantize", "int8"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "taking the embedded demo" in done.stderr
+    assert (tmp_path / "artifacts" / "demo" / "coreml-int8" / "Model.mlpackage").is_dir()

@@ -1,0 +1,162 @@
+"""A name is a folder, a hub id, or the demo; and the hub gives only what is needed."""
+
+import json
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from exporter import source
+from exporter.checkpoint import load
+from exporter.errors import CheckpointError, UsageError
+from exporter.source import HubOptions, choose_model, resolve
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_without_a_model_the_folder_we_stand_in_is_taken(checkpoint, tmp_path):
+    assert choose_model(checkpoint) == str(checkpoint)
+    assert choose_model(tmp_path) == "demo"
+
+
+def test_the_demo_is_in_the_package():
+    found = load(resolve("demo", HubOptions()))
+    assert found.labels == ("World", "Sports", "Business", "Sci/Tech")
+    assert found.geometry.vocabulary == 30522
+    assert sum(t.read().size for t in found.model.tensors.values()) == 4_386_436
+
+
+@pytest.mark.parametrize("name", ["./nothing", "/nowhere/at/all", "a/b/c", "", "with space", "../x"])
+def test_a_missing_folder_is_said_so(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(UsageError, match=r"no such folder|expected a checkpoint folder")
+        if name
+        else pytest.raises((UsageError, CheckpointError))
+    ):
+        load(resolve(name, HubOptions()))
+
+
+def test_a_file_is_no_checkpoint(tmp_path):
+    (tmp_path / "x").write_text("")
+    with pytest.raises(UsageError, match="found a file"):
+        resolve(str(tmp_path / "x"), HubOptions())
+
+
+def test_offline_and_not_cached(tmp_path):
+    with pytest.raises(CheckpointError, match="not in the hub cache"):
+        resolve("owner/name", HubOptions(cache_dir=str(tmp_path), local_files_only=True))
+
+
+def test_a_cached_snapshot_is_found_offline(checkpoint, tmp_path):
+    repository = tmp_path / "models--owner--name"
+    snapshot = repository / "snapshots" / COMMIT
+    snapshot.parent.mkdir(parents=True)
+    snapshot.symlink_to(checkpoint)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    found = resolve("owner/name", HubOptions(cache_dir=str(tmp_path), local_files_only=True))
+    assert (found.model, found.revision) == ("owner/name", COMMIT)
+    assert load(found).geometry.hidden == 32
+
+
+class Hub(BaseHTTPRequestHandler):
+    """A stand-in for the hub's routes: a revision, its file list, and a file."""
+
+    def __init__(self, folder, fetched, *arguments):
+        self.folder, self.fetched = folder, fetched
+        super().__init__(*arguments)
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, body):
+        if self.path.startswith("/api/models/owner/name/revision/"):
+            files = [{"rfilename": path.name} for path in sorted(self.folder.iterdir())]
+            content = json.dumps({"id": "owner/name", "sha": COMMIT, "siblings": files}).encode()
+        elif self.path.startswith("/api/models/owner/name/tree/"):
+            sizes = {path.name: path.stat().st_size for path in sorted(self.folder.iterdir())}
+            tree = [{"type": "file", "path": name, "size": size, "oid": name} for name, size in sizes.items()]
+            content = json.dumps(tree).encode()
+        else:
+            name = self.path.rpartition("/")[2]
+            path = self.folder / name
+            if not self.path.startswith("/owner/name/resolve/") or not path.is_file():
+                self.send_error(404)
+                return
+            content = path.read_bytes()
+            if body:
+                self.fetched.append(name)
+        self.send_response(200)
+        for key, value in (
+            ("Content-Length", len(content)),
+            ("ETag", f'"{hash(content) & 0xFFFFFFFF:x}"'),
+            ("X-Repo-Commit", COMMIT),
+        ):
+            self.send_header(key, str(value))
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def hub(make_checkpoint, monkeypatch):
+    folder, fetched = make_checkpoint("on_the_hub"), []
+    for extra in ("pytorch_model.bin", "tf_model.h5", "notes.txt", "model.onnx"):
+        (folder / extra).write_bytes(b"large")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Hub, folder, fetched))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    yield fetched
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def export(model, tmp_path, *options):
+    """The command itself: huggingface_hub reads its variables when it is imported."""
+    arguments = [model, "--no-verify", "-o", str(tmp_path / "out"), "--cache-dir", str(tmp_path / "cache"), *options]
+    return subprocess.run([sys.executable, "-m", "exporter", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_hub_gives_only_what_is_needed(hub, tmp_path):
+    done = export("owner/name", tmp_path, "--revision", "main")
+    assert done.returncode == 0, done.stderr
+    assert set(hub) == {"config.json", "model.safetensors", "vocab.txt"}
+    manifest = json.loads((tmp_path / "out" / "bertport.json").read_text())
+    assert (manifest["source_model"], manifest["source_revision"]) == ("owner/name", COMMIT)
+    hub.clear()
+    assert export("owner/name", tmp_path, "--local-files-only").returncode == 0
+    assert not hub
+
+
+def test_offline_is_honoured(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    done = export("owner/name", tmp_path)
+    assert done.returncode == 3
+    assert "not in the hub cache" in done.stderr
+    assert not hub
+
+
+def test_a_hub_that_refuses_is_reported(hub, tmp_path):
+    done = export("owner/other", tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.count("bertport: ") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_kept_rows_are_real_and_labelled():
+    rows = [json.loads(line) for line in (source.DEMO_DIRECTORY / "test_rows.jsonl").read_text().splitlines()]
+    assert len(rows) == 500
+    assert {row["label"] for row in rows} == {0, 1, 2, 3}

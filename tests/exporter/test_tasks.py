@@ -1,0 +1,129 @@
+"""Every task on every target: exported, compared with PyTorch by what its user sees, explained, replayed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from exporter.bundle import read_bundle
+from exporter.checkpoint import load
+from exporter.encoder.heads import TASKS
+from exporter.errors import BertportError
+from exporter.lowering import TARGETS, Settings
+from exporter.pipeline import Request, export
+from exporter.source import HubOptions, resolve
+from exporter.verification import Check, verify
+from runtimes.parity import Verdict
+from runtimes.runner import Batch, open_runner
+
+LENGTH = 24
+UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
+KINDS = [(task, target, units) for task in TASKS for target in TARGETS for units in UNITS[target]]
+
+
+def quiet(text):
+    pass
+
+
+@pytest.fixture(scope="module")
+def exported(texts, tmp_path_factory, write_checkpoint):
+    """(task, target, units) → checkpoint folder and what became of `none`, `fp16` and `int8`; each made once."""
+    made, folders = {}, {}
+
+    def get(task, target, units):
+        if task not in folders:
+            place = tmp_path_factory.mktemp(task)
+            labels = 2 if task == "question-answering" else 3
+            folders[task] = write_checkpoint(place / "checkpoint", labels=labels, architecture=TASKS[task].architecture)
+        if (task, target, units) not in made:
+            settings = Settings(sequence_lengths=(LENGTH,) if target == "coreml" else (), compute_units=units)
+            request = Request(
+                str(folders[task]),
+                (target,),
+                ("none", "fp16", "int8"),
+                folders[task].parent / f"{target}-{units}",
+                settings=settings,
+                texts=texts,
+                keep_failing=True,
+            )
+            made[task, target, units] = export(request, quiet)
+        return folders[task], made[task, target, units]
+
+    return get
+
+
+@pytest.mark.parametrize(("task", "target", "units"), KINDS)
+def test_float_bundles_agree_with_pytorch(exported, task, target, units):
+    _, done = exported(task, target, units)
+    for item in done[:2]:
+        assert item.parity.verdict is Verdict.PASS, item.parity.failures
+        assert item.parity.agreement == 1.0
+    assert done[0].parity.max_absolute <= 1e-4
+    assert done[1].parity.max_absolute > done[0].parity.max_absolute
+
+
+@pytest.mark.parametrize(("task", "target", "units"), KINDS)
+def test_int8_is_near_and_not_equal(exported, task, target, units):
+    _, done = exported(task, target, units)
+    assert 1e-4 < done[2].parity.max_relative < 0.5
+    assert done[2].parity.mean_absolute < 0.05 * done[2].parity.logit_range
+
+
+@pytest.mark.parametrize(("task", "target", "units"), KINDS)
+def test_golden_vectors_replay(exported, task, target, units):
+    _, (item, *_) = exported(task, target, units)
+    runner = open_runner(read_bundle(item.directory))
+    vectors = json.loads((item.directory / "golden.json").read_text())["vectors"]
+    for vector in vectors:
+        assert ("text_pair" in vector) == (task == "question-answering")
+        feeds = (np.array([vector[name]]) for name in ("input_ids", "attention_mask", "token_type_ids"))
+        found = runner.run(Batch(*feeds))
+        for name in TASKS[task].outputs:
+            np.testing.assert_allclose(found[name][0], vector[name], atol=1e-4)
+
+
+@pytest.mark.parametrize(("task", "target", "units"), KINDS)
+def test_verify_explains_every_output(exported, texts, task, target, units):
+    folder, (item, *_) = exported(task, target, units)
+    bundle = read_bundle(item.directory)
+    parity, explain = verify(Check(bundle, str(folder), texts))
+    assert parity.verdict is Verdict.PASS
+    assert explain().first is None
+    assert set(TASKS[task].outputs) <= {row.name for row in explain().file}
+
+
+@pytest.mark.parametrize("task", [name for name in TASKS if name != "text-classification"])
+def test_padding_does_not_reach_the_tokens(exported, task):
+    _, (item, *_) = exported(task, "onnx", "all")
+    runner = open_runner(read_bundle(item.directory))
+    ids = np.array([[2, 8, 9, 3]])
+    short = Batch(ids, np.ones_like(ids), np.zeros_like(ids))
+    long = Batch(*(np.pad(part, ((0, 0), (0, 5))) for part in (short.ids, short.mask, short.types)))
+    for name, values in runner.run(short).items():
+        np.testing.assert_allclose(runner.run(long)[name][:, :4], values, atol=1e-5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("forced", TASKS)
+def test_a_task_forced_on_another_head_is_refused_by_its_tensors(exported, task, forced):
+    folder, _ = exported(task, "onnx", "all")
+    if task == forced:
+        assert load(resolve(str(folder), HubOptions()), forced).task.name == forced
+        return
+    with pytest.raises(BertportError, match=r"missing|unused"):
+        load(resolve(str(folder), HubOptions()), forced)
+
+
+def test_a_question_answering_head_of_three_outputs_is_refused(exported, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    folder, _ = exported("question-answering", "onnx", "all")
+    copy = tmp_path / "three"
+    copy.mkdir()
+    for path in folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    tensors = load_file(copy / "model.safetensors")
+    tensors["qa_outputs.weight"] = np.concatenate([tensors["qa_outputs.weight"], tensors["qa_outputs.weight"][:1]])
+    save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BertportError, match=r"misshaped qa_outputs\.weight"):
+        load(resolve(str(copy), HubOptions()))

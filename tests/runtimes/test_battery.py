@@ -1,0 +1,69 @@
+"""The battery holds every kind of batch it promises, within the model's limits."""
+
+import numpy as np
+import pytest
+
+from exporter.checkpoint import load
+from exporter.source import HubOptions, resolve
+from runtimes.battery import Encoder, Limits, build_battery
+
+POSITIONS = 24
+
+
+@pytest.fixture
+def tokenizer(checkpoint):
+    return load(resolve(str(checkpoint), HubOptions())).tokenizer.tokenizer
+
+
+@pytest.fixture
+def cases(tokenizer, texts):
+    return build_battery(tokenizer, texts, Limits(POSITIONS, 2, 0))
+
+
+def test_every_kind_is_there(cases, texts):
+    names = [case.name for case in cases]
+    assert len(set(names)) == len(names)
+    assert sum(case.real_text for case in cases) == len(texts)
+    for kind in ("odd text", "padded to", "batch at", "a row of padding alone", "one token", "every position", "pair"):
+        assert any(kind in name for name in names), kind
+
+
+def test_no_case_exceeds_the_model(cases):
+    for case in cases:
+        assert case.batch.ids.shape == case.batch.mask.shape == case.batch.types.shape
+        assert 1 <= case.batch.ids.shape[1] <= POSITIONS
+        assert case.batch.types.max() <= 1
+
+
+def test_padded_rows_hold_the_text_they_are_named_after(cases):
+    by_name = {case.name: case for case in cases}
+    padded = [case for case in cases if case.padding_of]
+    assert len(padded) > 10
+    for case in padded:
+        base = by_name[case.padding_of].batch
+        length = base.ids.shape[1]
+        np.testing.assert_array_equal(case.batch.ids[0, :length], base.ids[0])
+        assert case.batch.mask[0].sum() == length
+
+
+def test_extremes(cases):
+    by_name = {case.name: case.batch for case in cases}
+    assert by_name["one token"].ids.shape == (1, 1)
+    assert by_name["every position"].mask.sum() == POSITIONS
+    assert not by_name["a row of padding alone"].mask[-1].any()
+    assert by_name["pair 0"].types.max() == 1
+
+
+def test_a_model_of_one_segment_gets_no_pairs(tokenizer, texts):
+    assert not [case for case in build_battery(tokenizer, texts, Limits(POSITIONS, 1, 0)) if "pair" in case.name]
+
+
+def test_long_text_is_cut_and_ends_in_a_separator(tokenizer):
+    ids, _ = Encoder(tokenizer, Limits(8, 2, 0)).row("the cat runs " * 20)
+    assert len(ids) == 8
+    assert ids[-1] == tokenizer.token_to_id("[SEP]")
+
+
+def test_padding_set_in_the_tokenizer_is_not_used(tokenizer):
+    tokenizer.enable_padding(length=20)
+    assert len(Encoder(tokenizer, Limits(POSITIONS, 2, 0)).row("the cat")[0]) == 4

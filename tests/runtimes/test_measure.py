@@ -1,0 +1,59 @@
+"""Measurements keep every raw value, each from a process of its own. Nothing is asserted of how long things take."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from exporter.pipeline import Request, export
+from runtimes.measure import Case, Plan, fingerprint, measure, peak_rss_bytes
+
+PLAN = Plan(lengths=(4, 9), runs=3, rounds=2)
+
+
+@pytest.fixture
+def onnx_case(checkpoint, tmp_path):
+    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False), lambda text: None)
+    return Case("onnx", "onnx", str(tmp_path / "out" / "model.onnx"), 70)
+
+
+def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint):
+    torch_case = Case("torch", "pytorch", str(checkpoint), 70, "BertForSequenceClassification")
+    said = []
+    found = measure([onnx_case, torch_case], PLAN, said.append)
+    assert [item.case.name for item in found] == ["onnx", "torch", "onnx", "torch"]
+    assert len(said) == 4
+    for item in found:
+        assert {length: len(values) for length, values in item.latency_s.items()} == {4: 3, 9: 3}
+        assert min(min(values) for values in item.latency_s.values()) > 0
+        assert item.peak_rss_bytes >= item.bare_rss_bytes > 1e6
+    assert found[1].bare_rss_bytes > 2 * found[0].bare_rss_bytes  # torch is not in the other's process
+
+
+def test_an_onnx_measurement_imports_no_torch(onnx_case):
+    program = (
+        "import sys, runtimes.measure as m\n"
+        f"m._child(m.Case('x', 'onnx', {onnx_case.path!r}, 70), m.Plan((4,), 1, 1))\n"
+        "print([name for name in ('torch', 'transformers', 'onnx', 'coremltools') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_childs_memory_is_not_the_parents():
+    """Linux's ru_maxrss starts at the parent's peak; ours must not."""
+    program = "import runtimes.measure as m; print(m.peak_rss_bytes())"
+    ballast = bytearray(300_000_000)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100_000_000 < peak_rss_bytes()
+
+
+def test_a_fingerprint_is_json_and_names_the_processor():
+    assert json.loads(json.dumps(fingerprint()))["processor"]
+
+
+def test_a_child_that_fails_is_an_error(tmp_path):
+    with pytest.raises(subprocess.CalledProcessError):
+        measure([Case("x", "onnx", str(tmp_path / "none.onnx"), 10)], PLAN, lambda text: None)

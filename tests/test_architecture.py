@@ -1,0 +1,49 @@
+"""Imports point one way; files stay small."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted([*(ROOT / "exporter").rglob("*.py"), *(ROOT / "runtimes").rglob("*.py")])
+SEES_BOTH = {f"exporter/{name}.py" for name in ("cli", "pipeline", "verification", "reference", "card", "inspection")}
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_imports_point_one_way(path: Path) -> None:
+    ours = {module for module in imported(path) if module.split(".")[0] in ("exporter", "runtimes")}
+    if name(path).startswith("runtimes/"):
+        allowed = {"exporter.errors", "exporter.bundle"}
+        assert {module for module in ours if module.startswith("exporter")} <= allowed
+    elif name(path) not in SEES_BOTH:
+        assert not {module for module in ours if module.startswith("runtimes")}
+    if name(path) == "exporter/errors.py":
+        assert not ours
+    if name(path).startswith("exporter/encoder/"):
+        assert all(m.startswith(("exporter.encoder", "exporter.errors")) for m in ours)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_files_stay_readable(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 310
+
+
+def test_the_rule_catches_a_wrong_import(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("def f():\n    from exporter.pipeline import export\n")
+    assert "exporter.pipeline" in imported(wrong)
