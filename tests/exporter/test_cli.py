@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from exporter.cli import export_main, main
+from exporter.cli import COMMANDS, export_main, main
 
 
 def run(*arguments, cwd=None, **options):
@@ -168,9 +168,7 @@ def test_ctrl_c_leaves_nothing(tmp_path, delay_s):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["export", "--help"], ["verify", "--help"], ["inspect", "--help"], ["--version"]]
-)
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS), ["--version"]])
 def test_help_works(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)

@@ -1,0 +1,64 @@
+"""What several commands need: what is said where, texts from a file, and the options of a comparison."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from exporter.errors import UsageError
+from exporter.verification import Limit
+from runtimes.parity import Parity, Verdict
+
+
+def say(text: str) -> None:
+    """Progress and warnings go to stderr; stdout holds the result alone."""
+    print(f"bertport: {text}", file=sys.stderr)
+
+
+def add_checks(parser: argparse.ArgumentParser) -> None:
+    """Add what a comparison with PyTorch may be told."""
+    parser.add_argument("--texts", type=Path, metavar="FILE", help="real text of the task, one a line, to compare on")
+    parser.add_argument("--atol", type=float, help="largest absolute difference of a logit allowed")
+    parser.add_argument("--max-relative", type=float, help="the same, as a share of the logit range")
+    parser.add_argument("--min-agreement", type=float, help="least share of rows with the same labels")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def limit(parsed: argparse.Namespace) -> Limit:
+    """What `add_checks` was told of the budget."""
+    return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement)
+
+
+def texts(path: Path | None) -> tuple[str, ...]:
+    """The texts of `--texts FILE`; none without it. Raises UsageError for a file without text."""
+    if path is None:
+        return ()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--texts {path}: cannot be read as UTF-8 text, a text a line: {error}") from error
+    found = tuple(line for line in lines if line.strip())
+    if not found:
+        raise UsageError(f"--texts {path}: holds no text; write one a line")
+    return found
+
+
+def exit_code(parities: list[Parity]) -> int:
+    """1 when any is beyond its budget, else 0."""
+    return int(any(parity.verdict is Verdict.FAIL for parity in parities))
+
+
+def tell(results: list[tuple[str, Parity]]) -> None:
+    """Say the warnings and failures of each named parity."""
+    for name, parity in results:
+        for text in parity.warnings:
+            say(f"{name}: warning: {text}")
+        for text in parity.failures:
+            say(f"{name}: parity failed: {text}")
+        if parity.verdict is Verdict.FAIL:
+            say(f"{name}: `bertport verify BUNDLE --explain` says where (--keep-failing keeps such a bundle)")
+
+
+def parity_record(parity: Parity) -> dict[str, object]:
+    """For JSON."""
+    return asdict(parity) | {"verdict": parity.verdict.value}

@@ -1,0 +1,61 @@
+"""`bertport verify BUNDLE`: compare a bundle with PyTorch again."""
+
+import argparse
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+from exporter.bundle import read_bundle
+from exporter.commands.shared import add_checks, exit_code, limit, parity_record, say, tell, texts
+from exporter.pipeline import Exported
+from exporter.verification import Check, Explanation, verify
+from runtimes.report import explanation_table, exported_table, show
+
+HELP = "compare a bundle with PyTorch again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
+    parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
+    parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
+    add_checks(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Verify, print the figures, and return the exit code."""
+    bundle = read_bundle(parsed.bundle)
+    check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limit(parsed), parsed.allow_pickle)
+    parity, explain = verify(check)
+    explanation = explain() if parsed.explain else None
+    if parsed.json:
+        explained = {"explanation": _explained(explanation)} if explanation else {}
+        print(json.dumps(parity_record(parity) | explained, indent=2, allow_nan=False))
+    else:
+        item = Exported(bundle.manifest.recipe, bundle.directory, bundle.size_bytes, parity)
+        show(exported_table([item]))
+        if explanation:
+            show(explanation_table(explanation))
+    tell([(bundle.manifest.recipe.name, parity)])
+    if explanation:
+        say(_first(explanation))
+    return exit_code([parity])
+
+
+def _first(explanation: Explanation) -> str:
+    first = explanation.first
+    if first is None:
+        return "explain: every named tensor is within its share"
+    return f"explain: the first tensor that departs is {first.name} ({first.relative:.3g} of its largest value)"
+
+
+def _explained(explanation: Explanation) -> dict[str, object]:
+    """For JSON, which has no infinity: a tensor with NaN in it has no relative error."""
+    sides = {"graph": explanation.graph, "file": explanation.file}
+    rows = {
+        side: [asdict(row) | {"relative": row.relative if math.isfinite(row.relative) else None} for row in departures]
+        for side, departures in sides.items()
+    }
+    return {"case": explanation.case, **rows}
