@@ -4,8 +4,6 @@
 """
 
 import argparse
-import os
-import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -13,6 +11,7 @@ from types import ModuleType
 from exporter import __version__
 from exporter.commands import export, inspect, verify
 from exporter.errors import BertportError
+from exporter.interrupts import end_by_interrupt, watch_interrupts
 
 COMMANDS: dict[str, ModuleType] = {"export": export, "verify": verify, "inspect": inspect}
 
@@ -20,14 +19,17 @@ COMMANDS: dict[str, ModuleType] = {"export": export, "verify": verify, "inspect"
 def main(arguments: Sequence[str] | None = None) -> int:
     """`bertport COMMAND …`: run it and return the exit code."""
     parsed = _parser().parse_args(arguments)
-    try:
-        code: int = parsed.run(parsed)
-    except BertportError as error:
-        print(f"bertport: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("bertport: interrupted; nothing was left half-written", file=sys.stderr)
-        return _end_by_interrupt()
+    with watch_interrupts() as interrupted:
+        try:
+            code: int = parsed.run(parsed)
+        except BaseException as error:
+            if interrupted():
+                print("bertport: interrupted; nothing was left half-written", file=sys.stderr)
+                return end_by_interrupt()
+            if isinstance(error, BertportError):
+                print(f"bertport: {error}", file=sys.stderr)
+                return error.exit_code
+            raise
     return code
 
 
@@ -35,20 +37,6 @@ def export_main(arguments: Sequence[str] | None = None) -> int:
     """`export …` and `python -m exporter …`: the same as `bertport export …`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     return main(given if given[:1] and given[0] in COMMANDS else ["export", *given])
-
-
-def _end_by_interrupt() -> int:
-    """End by the signal, so that a shell's loop around the command ends too; a shell shows it as 130.
-
-    Left to itself CPython 3.11 does this or returns a code, as the moment was: by the signal where the interrupt came
-    through `exec` of a string, as in a dataclass being made.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name == "posix":
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
