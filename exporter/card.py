@@ -57,7 +57,7 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
         "",
         _LOADING[recipe.target].format(
             folder="path/to/this/folder",
-            optimum=manifest.architecture.replace("Bert", "ORTModel"),
+            optimum="ORTModel" + manifest.architecture[manifest.architecture.find("For") :],
             task=recipe.task,
             asked='question="…", context="…"' if manifest.problem == "question_answering" else '"…"',
             model=manifest.models[0],

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from exporter.bundle import sha256
-from exporter.encoder.geometry import Geometry, read_geometry
-from exporter.encoder.heads import Task, choose_task
+from exporter.encoder.families import find_family
+from exporter.encoder.geometry import Geometry
 from exporter.encoder.model import Model, match
+from exporter.encoder.tasks import Task
 from exporter.errors import CheckpointError, UnsupportedError
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
@@ -18,7 +19,6 @@ from exporter.tokenizer import TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
-MODEL_TYPES = ("bert",)
 PROBLEMS = ("single_label_classification", "multi_label_classification", "regression")
 
 
@@ -59,16 +59,18 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
     Raises CheckpointError for what is missing, damaged or contradictory, UnsupportedError for what we do not export.
     """
     config = _read_config(source.directory)
-    geometry = read_geometry(config)
-    chosen = choose_task(task, _architectures(config))
+    family = find_family(config)
+    geometry = family.read_geometry(config)
+    head = family.choose_head(task, _architectures(config))
     files = weight_files(source.directory, allow_pickle)
     tensors = open_tensors(files)
-    labels = _labels(config, tensors, chosen.labelled) if chosen.labelled else ()
-    model = match(geometry, chosen, len(labels), tensors)
+    labels = _labels(config, tensors, head.labelled) if head.labelled else ()
+    model = match(family, head, geometry, len(labels), tensors)
     tokenizer = read_tokenizer(source.directory, geometry.vocabulary)
     present = [source.directory / name for name in ("config.json", *tokenizer.files)]
     hashed = {path.name: sha256(path) for path in [*files, *present] if path.is_file()}
-    return Checkpoint(source, config, model, tokenizer, labels, chosen.problem or _problem(config, len(labels)), hashed)
+    problem = head.task.problem or _problem(config, len(labels))
+    return Checkpoint(source, config, model, tokenizer, labels, problem, hashed)
 
 
 def _read_config(directory: Path) -> dict[str, Any]:
@@ -83,10 +85,6 @@ def _read_config(directory: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: expected an object, found {type(config).__name__}")
     if config.get("auto_map"):
         raise UnsupportedError(f"{path}: auto_map asks for code from the checkpoint to be run, which is never done")
-    if config.get("model_type") not in MODEL_TYPES:
-        raise UnsupportedError(
-            f"{path}: model_type {config.get('model_type')!r} is not supported; known: {', '.join(MODEL_TYPES)}"
-        )
     return config
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from exporter import __version__
 from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
-from exporter.encoder.bert import Inputs
-from exporter.encoder.heads import TASKS
-from exporter.encoder.ops import Array
+from exporter.encoder.ops import Array, Inputs
+from exporter.encoder.tasks import TASKS
 from exporter.targets import coreml, coreml_calibration, onnx
 from exporter.targets.coreml_names import canonical_tensors
 

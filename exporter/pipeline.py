@@ -133,13 +133,13 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
 
 
 def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tuple[str, ...]) -> Manifest:
-    source, task, target = checkpoint.source, checkpoint.task, TARGETS[recipe.target]
+    source, target = checkpoint.source, TARGETS[recipe.target]
     return Manifest(
         source_kind=source.kind,
         source_model=source.model,
         source_revision=source.revision,
         source_sha256=checkpoint.sha256,
-        architecture=task.architecture,
+        architecture=checkpoint.model.head.architecture,
         problem=checkpoint.problem,
         labels=checkpoint.labels,
         recipe=recipe,

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from exporter.checkpoint import Checkpoint
-from exporter.encoder.bert import Inputs
-from exporter.encoder.ops import Array
+from exporter.encoder.ops import Array, Inputs
 from exporter.source import DEMO_DIRECTORY
 from runtimes.battery import Case, Limits, build_battery, paired
 from runtimes.heavy_imports import without_collections
@@ -50,8 +49,9 @@ class Reference:
         with without_collections():
             from runtimes.pytorch import TorchRunner
 
-            task = self.checkpoint.task
-            return TorchRunner(self.checkpoint.source.directory, task.architecture, tuple(task.outputs))
+            checkpoint, model = self.checkpoint, self.checkpoint.model
+            outputs = tuple(model.task.outputs)
+            return TorchRunner(checkpoint.source.directory, model.head.architecture, outputs, model.modules)
 
     def battery(self, positions: int | None) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes."""

@@ -1,6 +1,6 @@
 """The reference: transformers' own model in PyTorch, float32, on the CPU, from the original checkpoint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,23 @@ from runtimes.runner import Batch, Outputs, Status
 
 
 class TorchRunner:
-    """See Runner. `architecture` is the name of transformers' class, from our own table of tasks."""
+    """See Runner.
+
+    `architecture` is the name of transformers' class, from our own tables; `modules` are the parts of it that a trace
+    shows: (path of the module, our name of its result).
+    """
 
     status = Status.MEASURED
     positions: int | None = None
 
-    def __init__(self, checkpoint: Path, architecture: str, outputs: tuple[str, ...] = ("logits",)) -> None:
-        self._outputs = outputs
+    def __init__(
+        self,
+        checkpoint: Path,
+        architecture: str,
+        outputs: tuple[str, ...] = ("logits",),
+        modules: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._outputs, self._modules = outputs, modules
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
             checkpoint, dtype=torch.float32, attn_implementation="eager", local_files_only=True
@@ -36,25 +46,17 @@ class TorchRunner:
         return batch
 
     def trace(self, batch: Batch) -> Outputs:
-        """See Runner; the tensors at the borders of transformers' modules, under our names."""
+        """See Runner; the tensors at the borders of transformers' modules, under our names, those that the task has."""
         kept: Outputs = {}
-        handles = [module.register_forward_hook(_keeper(kept, name)) for module, name in _named_modules(self._model)]
+        found = dict(self._model.named_modules())
+        shown = [(found[path], name) for path, name in self._modules if path in found]
+        handles = [module.register_forward_hook(_keeper(kept, name)) for module, name in shown]
         try:
             outputs = self.run(batch)
         finally:
             for handle in handles:
                 handle.remove()
         return kept | outputs
-
-
-def _named_modules(model: Any) -> list[tuple[Any, str]]:
-    """transformers' modules whose results our graphs name too, in the order they run."""
-    named = [(model.bert.embeddings, "embeddings")]
-    for number, layer in enumerate(model.bert.encoder.layer):
-        named.append((layer.attention.output, f"layer.{number}.attention.output"))
-        named.append((layer.intermediate, f"layer.{number}.intermediate"))
-        named.append((layer.output, f"layer.{number}.output"))
-    return named if model.bert.pooler is None else [*named, (model.bert.pooler, "pooler")]
 
 
 def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.encoder.bert import Inputs, encode
+from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry
-from exporter.encoder.heads import Task
-from exporter.encoder.ops import Array, Ops, T
-from exporter.encoder.weights import BUFFERS, Entry, StoredTensor, bert_entries, modern_names, resolve
+from exporter.encoder.ops import Array, Inputs, Ops, T
+from exporter.encoder.tasks import Task
+from exporter.encoder.weights import Entry, StoredTensor, modern_names, resolve
 from exporter.errors import CheckpointError
 
 
@@ -17,32 +17,43 @@ from exporter.errors import CheckpointError
 class Model:
     """A checkpoint's mathematics: ready to be spelled by any target, any number of times."""
 
+    family: Family
+    head: Head
     geometry: Geometry
-    task: Task
     tensors: Mapping[str, StoredTensor]
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return self.head.task
+
+    @property
+    def modules(self) -> list[tuple[str, str]]:
+        """Modules of transformers' model, and our names of their results."""
+        return list(self.family.modules(self.geometry))
 
     def build(self, ops: Ops[T], inputs: Inputs[T]) -> None:
         """Spell the model through `ops`."""
-        x = encode(ops, self._read, self.geometry, inputs, self.task.first_token_only)
-        self.task.head(ops, self._read, x)
+        x = self.family.encode(ops, self._read, self.geometry, inputs, self.head.first_token_only)
+        self.head.build(ops, self._read, x)
 
     def _read(self, name: str) -> Array:
         return self.tensors[name].read()
 
 
-def match(geometry: Geometry, task: Task, labels: int, stored: Mapping[str, StoredTensor]) -> Model:
+def match(family: Family, head: Head, geometry: Geometry, labels: int, stored: Mapping[str, StoredTensor]) -> Model:
     """Account for every tensor of the checkpoint, and refuse values that are not numbers.
 
     Raises CheckpointError that lists all that is missing, unused, misshaped, or holds NaN or infinity.
     """
-    prefix = "bert."
-    entries = [Entry(e.name, prefix + e.stored, e.shape) for e in bert_entries(geometry)]
-    entries += task.entries(geometry, labels)
-    tensors = resolve(entries, modern_names(stored), tuple(prefix + buffer for buffer in BUFFERS))
+    prefix = family.prefix
+    entries = [Entry(e.name, prefix + e.stored, e.shape) for e in family.entries(geometry)]
+    entries += head.entries(geometry, labels)
+    tensors = resolve(entries, modern_names(stored), tuple(prefix + buffer for buffer in family.buffers))
     broken = [entry.stored for entry in entries if not np.isfinite(tensors[entry.name].read()).all()]
     if broken:
         raise CheckpointError(
             f"NaN or infinity in {', '.join(broken)}; the training diverged or the file is damaged: "
             "use another checkpoint"
         )
-    return Model(geometry, task, tensors)
+    return Model(family, head, geometry, tensors)

@@ -8,15 +8,28 @@ Every operation takes the name that its result bears in every target, so that an
 tensor. Operations with inner steps name those `NAME.scores` and so on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 T = TypeVar("T")
+
+Read = Callable[[str], Array]
+"""Our name of a weight → its float32 values."""
+
+
+@dataclass(frozen=True)
+class Inputs(Generic[T]):
+    """What the encoder reads, [B, S] each: token ids, 1 for a token and 0 for padding, segment numbers."""
+
+    ids: T
+    mask: T
+    types: T
 
 
 class Role(Enum):

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter import __version__
-from exporter.encoder.bert import Inputs
 from exporter.encoder.model import Model
-from exporter.encoder.ops import Extent
+from exporter.encoder.ops import Extent, Inputs
 from exporter.errors import LoweringError, UsageError
 from exporter.targets.coreml_schemes import CoreMLScheme, find_scheme
 

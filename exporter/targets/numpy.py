@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exporter.encoder.bert import Inputs
 from exporter.encoder.model import Model
-from exporter.encoder.ops import Array, Extent, Weight
+from exporter.encoder.ops import Array, Extent, Inputs, Weight
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 

@@ -11,9 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.encoder.bert import Inputs
 from exporter.encoder.model import Model
-from exporter.encoder.ops import Array, Extent, Role, Weight
+from exporter.encoder.ops import Array, Extent, Inputs, Role, Weight
 from exporter.errors import LoweringError
 from exporter.targets.onnx_schemes import STORAGE, Storage
 from exporter.targets.onnx_weights import WeightStore

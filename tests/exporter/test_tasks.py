@@ -7,7 +7,8 @@ import pytest
 
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
-from exporter.encoder.heads import TASKS
+from exporter.encoder.bert import BERT
+from exporter.encoder.tasks import TASKS
 from exporter.errors import BertportError
 from exporter.lowering import TARGETS, Settings
 from exporter.pipeline import Request, export
@@ -17,6 +18,7 @@ from runtimes.parity import Verdict
 from runtimes.runner import Batch, open_runner
 
 LENGTH = 24
+HEADS = {head.task.name: head for head in BERT.heads}
 UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
 KINDS = [(task, target, units) for task in TASKS for target in TARGETS for units in UNITS[target]]
 
@@ -34,7 +36,7 @@ def exported(texts, tmp_path_factory, write_checkpoint):
         if task not in folders:
             place = tmp_path_factory.mktemp(task)
             labels = 2 if task == "question-answering" else 3
-            folders[task] = write_checkpoint(place / "checkpoint", labels=labels, architecture=TASKS[task].architecture)
+            folders[task] = write_checkpoint(place / "checkpoint", labels=labels, architecture=HEADS[task].architecture)
         if (task, target, units) not in made:
             settings = Settings(sequence_lengths=(LENGTH,) if target == "coreml" else (), compute_units=units)
             request = Request(
