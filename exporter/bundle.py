@@ -30,7 +30,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What was asked of the export; what only another target knows stays at None or empty."""
+    """What was asked of the export; what only another target or scheme knows stays at None or empty."""
 
     target: str
     scheme: str
@@ -40,6 +40,8 @@ class Recipe:
     sequence_lengths: tuple[int, ...] = ()
     compute_units: str | None = None
     deployment_target: str | None = None
+    pq_dims: int | None = None
+    frequencies_sha256: str | None = None
 
     @property
     def name(self) -> str:

@@ -1,19 +1,18 @@
 """The targets, side by side: what each takes from the settings, what its model reads, and how it is written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter import __version__
 from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
+from exporter.codebooks import DIMENSIONS, check_divisible
 from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import TASKS
+from exporter.material import Material, texts_sha256
 from exporter.targets import coreml, coreml_calibration, onnx
 from exporter.targets.coreml_names import canonical_tensors
-
-Samples = Callable[[int], list[Inputs[Array]]]
-"""Most tokens → real texts of the task, each alone and without padding."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +24,21 @@ class Settings:
     sequence_lengths: tuple[int, ...] = ()
     compute_units: str = coreml.DEFAULT_COMPUTE_UNITS
     deployment_target: str = coreml.DEFAULT_DEPLOYMENT_TARGET
+    pq_dims: int = DIMENSIONS[0]
+    frequent_texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Target:
     """One target.
 
-    `recipe` checks the settings; `write` puts the model into a folder and names its files (samples are what it
-    may calibrate on); `advice` is a word on the recipe, or nothing; `canonical` brings a runtime's named tensors to the
-    names and shapes of `targets.numpy`.
+    `recipe` checks the settings; `write` puts the model into a folder and names its files; `advice` is a word on the
+    recipe, or nothing; `canonical` brings a runtime's named tensors to the names and shapes of `targets.numpy`.
     """
 
     recipe: Callable[[Checkpoint, str, Settings], Recipe]
     inputs: Callable[[Recipe], tuple[TensorSpec, ...]]
-    write: Callable[[Checkpoint, Recipe, Path, Samples], tuple[str, ...]]
+    write: Callable[[Checkpoint, Recipe, Path, Material], tuple[str, ...]]
     advice: Callable[[Recipe], str]
     canonical: Callable[[Mapping[str, Array]], Mapping[str, Array]]
     libraries: tuple[str, ...]
@@ -54,8 +54,9 @@ def _onnx_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(name, dtype, ("batch_size", SEQUENCE)) for name in onnx.INPUTS)
 
 
-def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
-    content = onnx.lower(checkpoint.model, recipe.scheme, recipe.opset or onnx.DEFAULT_OPSET, recipe.int32_inputs)
+def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
+    opset = recipe.opset or onnx.DEFAULT_OPSET
+    content = onnx.lower(checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, material.encode)
     (directory / onnx.FILE).write_bytes(content)
     return (onnx.FILE,)
 
@@ -80,16 +81,16 @@ def _coreml_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(name, "int32", (1, size)) for name in coreml.INPUTS)
 
 
-def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, samples: Samples) -> tuple[str, ...]:
+def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
     units = recipe.compute_units or coreml.DEFAULT_COMPUTE_UNITS
     target = recipe.deployment_target or coreml.DEFAULT_DEPLOYMENT_TARGET
     options = coreml.Options(recipe.sequence_lengths, units, target)
     calibrated = coreml.calibrated(recipe.scheme)
-    ranges = _ranges(checkpoint, samples(max(recipe.sequence_lengths))) if calibrated else None
+    ranges = _ranges(checkpoint, material.samples(max(recipe.sequence_lengths))) if calibrated else None
     description = f"{checkpoint.task.name} with {', '.join(checkpoint.labels)} ({checkpoint.source.model})"
     author, licence = checkpoint.authorship
     metadata = coreml.Metadata(description, author, licence, __version__, checkpoint.labels)
-    return tuple(coreml.lower(checkpoint.model, recipe.scheme, options, metadata, directory, ranges))
+    return tuple(coreml.lower(checkpoint.model, recipe.scheme, options, metadata, directory, ranges, material.encode))
 
 
 def _coreml_advice(recipe: Recipe) -> str:
@@ -126,3 +127,12 @@ TARGETS = {
         libraries=("coremltools",),
     ),
 }
+
+
+def make_recipe(checkpoint: Checkpoint, target: str, scheme: str, settings: Settings) -> Recipe:
+    """Return the recipe of one bundle; raises what the target and the scheme refuse."""
+    recipe = TARGETS[target].recipe(checkpoint, scheme, settings)
+    if scheme != "pq":
+        return recipe
+    check_divisible(checkpoint.geometry.hidden, settings.pq_dims)
+    return replace(recipe, pq_dims=settings.pq_dims, frequencies_sha256=texts_sha256(settings.frequent_texts))

@@ -25,7 +25,8 @@ from exporter.bundle import (
 from exporter.card import write_card
 from exporter.checkpoint import Checkpoint, load
 from exporter.encoder.ops import Extent
-from exporter.lowering import TARGETS, Settings
+from exporter.lowering import TARGETS, Settings, make_recipe
+from exporter.material import Material
 from exporter.reference import Reference
 from exporter.schemes import find_budget
 from exporter.source import HubOptions, resolve
@@ -75,9 +76,12 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     for place in places:
         check_destination(place)
     checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
-    recipes = [TARGETS[target].recipe(checkpoint, scheme, request.settings) for target, scheme in wanted]
+    recipes = [make_recipe(checkpoint, target, scheme, request.settings) for target, scheme in wanted]
     reference = Reference(checkpoint, request.texts)
-    return [_export_one(reference, _Plan(*plan), request, say) for plan in zip(recipes, budgets, places, strict=True)]
+    settings = request.settings
+    material = Material(checkpoint, reference.samples, settings.pq_dims, settings.frequent_texts)
+    plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
+    return [_export_one(reference, plan, request, say) for plan in plans]
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,14 @@ class _Plan:
     recipe: Recipe
     budget: Budget
     place: Path
+    material: Material
 
 
 def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -> Exported:
     checkpoint, recipe = reference.checkpoint, plan.recipe
     with staged(plan.place) as staging:
         say(f"{recipe.name}: writing")
-        models = TARGETS[recipe.target].write(checkpoint, recipe, staging.directory, reference.samples)
+        models = TARGETS[recipe.target].write(checkpoint, recipe, staging.directory, plan.material)
         _copy_companions(checkpoint, staging.directory)
         if advice := TARGETS[recipe.target].advice(recipe):
             say(f"{recipe.name}: {advice}")

@@ -16,6 +16,7 @@ SCHEMES = {
         "int8": Budget(max_relative=0.10, min_agreement=0.97),
         "int8-weights": Budget(max_relative=0.03, min_agreement=0.98),
         "int4-embeddings": Budget(max_relative=0.20, min_agreement=0.95),
+        "pq": Budget(max_relative=0.25, min_agreement=0.92),
     },
     "coreml": {
         "none": Budget(max_absolute=1e-4, min_agreement=1.0),
@@ -24,6 +25,7 @@ SCHEMES = {
         "w8a8": Budget(max_relative=0.10, min_agreement=0.96),
         "int4-embeddings": Budget(max_relative=0.20, min_agreement=0.95),
         "int4": Budget(max_relative=0.25, min_agreement=0.92),
+        "pq": Budget(max_relative=0.25, min_agreement=0.92),
         "palettize6": Budget(max_relative=0.10, min_agreement=0.96),
         "palettize4": Budget(max_relative=0.25, min_agreement=0.92),
     },

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from exporter.codebooks import DIMENSIONS
 from exporter.commands.shared import add_checks, exit_code, limit, parity_record, say, tell, texts
 from exporter.errors import UsageError
 from exporter.lowering import Settings
@@ -46,6 +47,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare what each target may be told."""
     parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help="onnx")
     parser.add_argument("--int32-inputs", action="store_true", help="onnx: int32 ids, mask and types instead of int64")
+    parser.add_argument("--pq-dims", type=int, choices=DIMENSIONS, default=DIMENSIONS[0], help="pq: numbers in a byte")
+    parser.add_argument(
+        "--frequency-from", type=Path, metavar="FILE", help="pq: texts, one a line, that say which pieces matter"
+    )
     parser.add_argument("--sequence-length", action="append", metavar="N", help="coreml; may repeat")
     units, oldest = ", ".join(coreml.LAYOUTS), coreml.DEPLOYMENT_TARGETS[0]
     parser.add_argument("--compute-units", default=coreml.DEFAULT_COMPUTE_UNITS, help=f"coreml: {units}")
@@ -89,6 +94,8 @@ def settings(parsed: argparse.Namespace) -> Settings:
         _lengths(parsed.sequence_length or []),
         parsed.compute_units,
         parsed.deployment_target,
+        parsed.pq_dims,
+        texts(parsed.frequency_from, "--frequency-from"),
     )
 
 

@@ -29,17 +29,17 @@ def limit(parsed: argparse.Namespace) -> Limit:
     return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement)
 
 
-def texts(path: Path | None) -> tuple[str, ...]:
-    """The texts of `--texts FILE`; none without it. Raises UsageError for a file without text."""
+def texts(path: Path | None, option: str = "--texts") -> tuple[str, ...]:
+    """The texts of a file given by `option`; none without it. Raises UsageError for a file without text."""
     if path is None:
         return ()
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--texts {path}: cannot be read as UTF-8 text, a text a line: {error}") from error
+        raise UsageError(f"{option} {path}: cannot be read as UTF-8 text, a text a line: {error}") from error
     found = tuple(line for line in lines if line.strip())
     if not found:
-        raise UsageError(f"--texts {path}: holds no text; write one a line")
+        raise UsageError(f"{option} {path}: holds no text; write one a line")
     return found
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter import __version__
+from exporter.codebooks import product_quantise
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Extent, Inputs
 from exporter.errors import LoweringError, UsageError
@@ -24,6 +25,7 @@ from exporter.targets.coreml_schemes import CoreMLScheme, find_scheme
 if TYPE_CHECKING:
     from exporter.targets.coreml_package import Card, Content
     from exporter.targets.coreml_spelling import Dialect, Ranges, Spelling
+    from exporter.targets.coreml_weights import Encode
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 LAYOUTS = {"all": "channels", "cpu-and-ne": "channels", "cpu-and-gpu": "rows", "cpu-only": "rows"}
@@ -113,11 +115,13 @@ def lower(
     metadata: Metadata,
     directory: Path,
     ranges: "Ranges | None" = None,
+    encode: "Encode" = product_quantise,
 ) -> list[str]:
     """Write the packages of `model` into `directory`; return their names.
 
-    `ranges` are the magnitudes that w8a8 rounds activations by (see `coreml_calibration`). Raises UsageError and
-    LoweringError as `check` does, and LoweringError for a weight that float16 cannot hold.
+    `ranges` are the magnitudes that w8a8 rounds activations by (see `coreml_calibration`); `encode` makes the codes of
+    the word table, where the scheme stores codes. Raises UsageError and LoweringError as `check` does, and
+    LoweringError for a weight that float16 cannot hold.
     """
     check(options, scheme, model.geometry.positions)
     chosen = find_scheme(scheme)
@@ -125,7 +129,8 @@ def lower(
         raise LoweringError(f"coreml: {scheme} needs activation ranges, and none were measured; calibrate on real text")
     from exporter.targets import coreml_package as package  # here, for it takes seconds to import coremltools
 
-    built = {length: _build(model, chosen, options, length, ranges) for length in options.sequence_lengths}
+    plan = _Plan(chosen, options, ranges, encode)
+    built = {length: _build(model, plan, length) for length in options.sequence_lengths}
     for name, content, lengths in _packages(built, options):
         package.describe(content.model, _card(model, scheme, options, metadata, lengths))
         package.write(content, directory / name)
@@ -144,31 +149,42 @@ def _packages(built: "dict[int, Content]", options: Options) -> "list[tuple[str,
     return [(name, content, (length,)) for name, (length, content) in zip(names, built.items(), strict=True)]
 
 
-def _build(model: Model, scheme: CoreMLScheme, options: Options, length: int, ranges: "Ranges | None") -> "Content":
+@dataclass(frozen=True)
+class _Plan:
+    """What `lower` was asked, for every length."""
+
+    scheme: CoreMLScheme
+    options: Options
+    ranges: "Ranges | None"
+    encode: "Encode"
+
+
+def _build(model: Model, plan: _Plan, length: int) -> "Content":
     from exporter.targets.coreml_package import convert
     from exporter.targets.coreml_quiet import ct, mb, types
 
-    target = getattr(ct.target, options.deployment_target)
+    target = getattr(ct.target, plan.options.deployment_target)
     # One specification for each input: with one for all, coremltools 9.0 takes them for one input.
     specs = [mb.TensorSpec(shape=(1, length), dtype=types.int32) for _ in INPUTS]
 
     @mb.program(input_specs=specs, opset_version=target)  # type: ignore[untyped-decorator]
     def program(input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, ...]:
-        ops = _spelling(scheme, options, ranges)
+        ops = _spelling(plan)
         model.build(ops, Inputs(input_ids, attention_mask, token_type_ids))
         return tuple(ops.outputs)
 
     return convert(program, target)
 
 
-def _spelling(scheme: CoreMLScheme, options: Options, ranges: "Ranges | None") -> "Spelling":
+def _spelling(plan: _Plan) -> "Spelling":
     from exporter.targets.coreml_channels import ChannelsOps
     from exporter.targets.coreml_rows import RowsOps
     from exporter.targets.coreml_weights import WeightStore
 
-    dialect = _dialect(options)
-    spelling = {"channels": ChannelsOps, "rows": RowsOps}[options.layout]
-    return spelling(WeightStore(scheme, dialect.blockwise), dialect, (ranges or {}) if scheme.int8_inputs else {})
+    dialect = _dialect(plan.options)
+    spelling = {"channels": ChannelsOps, "rows": RowsOps}[plan.options.layout]
+    weights = WeightStore(plan.scheme, dialect.blockwise, plan.encode)
+    return spelling(weights, dialect, (plan.ranges or {}) if plan.scheme.int8_inputs else {})
 
 
 def _dialect(options: Options) -> "Dialect":

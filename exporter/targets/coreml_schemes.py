@@ -8,6 +8,7 @@
 | w8a8 | int8 by row | int8 by channel, inputs int8 by tensor | float16 | iOS17 |
 | int4-embeddings | int4 by 32, int8 by row | int8 by channel | float16 | iOS18 |
 | int4 | int4 by 64, int8 by row | int4 by 32 | float16 | iOS18 |
+| pq | a byte for each 4 or 8 numbers, and books of them | int8 by channel | float16 | iOS17 |
 | palettize6, palettize4 | 64 or 16 values a tensor | 64 or 16 values a tensor | float16 | iOS16 |
 
 Biases, gains, the two type rows and the task head stay in the type that is computed in: they are under 1 % of the
@@ -30,6 +31,7 @@ class Form(Enum):
     INT4_BY_64 = "int4, a scale for each 64 of a row"
     PALETTE_6 = "6 bits, one table of 64 values"
     PALETTE_4 = "4 bits, one table of 16 values"
+    CODES = "codes into books of stretches"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class CoreMLScheme:
                 return Form.PLAIN
 
 
-_PLAIN, _INT8, _INT4_32, _INT4_64, _PALETTE6, _PALETTE4 = Form
+_PLAIN, _INT8, _INT4_32, _INT4_64, _PALETTE6, _PALETTE4, _CODES = Form
 
 SCHEMES = {
     scheme.name: scheme
@@ -68,6 +70,7 @@ SCHEMES = {
         CoreMLScheme("w8a8", _INT8, _INT8, _INT8, int8_inputs=True, oldest_target="iOS17"),
         CoreMLScheme("int4-embeddings", _INT4_32, _INT8, _INT8, oldest_target="iOS18"),
         CoreMLScheme("int4", _INT4_64, _INT8, _INT4_32, oldest_target="iOS18"),
+        CoreMLScheme("pq", _CODES, _INT8, _INT8, oldest_target="iOS17"),
         CoreMLScheme("palettize6", _PALETTE6, _PALETTE6, _PALETTE6),
         CoreMLScheme("palettize4", _PALETTE4, _PALETTE4, _PALETTE4),
     )

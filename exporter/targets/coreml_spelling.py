@@ -71,12 +71,31 @@ class Spelling(ABC):
 
     def embedding(self, name: str, table: Weight, ids: Var) -> Var:
         """See Ops; [B, S, H] in both layouts."""
+        if self.weights.coded(table):
+            return self._coded_embedding(name, table, ids)
         values = self.weights.constant(table, table.values.shape)
         if not self.dialect.small_indices:
             return mb.gather(x=values, indices=ids, axis=0, name=mil_name(name))
-        if len(table.values) <= _UINT16_ROWS:  # the Neural Engine gathers by 16-bit indices only
-            ids = mb.cast(x=ids, dtype="uint16", name=mil_name(f"{name}.ids"))
-        return mb.gather(x=values, indices=ids, axis=0, validate_indices=False, name=mil_name(name))
+        indices = self._indices(name, ids, len(table.values))
+        return mb.gather(x=values, indices=indices, axis=0, validate_indices=False, name=mil_name(name))
+
+    def _coded_embedding(self, name: str, table: Weight, ids: Var) -> Var:
+        """Two gathers: the codes of each piece, then by them the stretches that make its row.
+
+        Core ML's own form of this, a vector palette, is a constant that it may unpack when it loads the model: as small
+        to download, and as large in memory as a table that was never coded.
+        """
+        codes, starts, book = self.weights.codes(table)
+        rows = self._indices(name, ids, len(table.values))
+        found = mb.gather(x=codes, indices=rows, axis=0, validate_indices=False, name=mil_name(f"{name}.codes"))
+        wide = mb.cast(x=found, dtype="int32", name=mil_name(f"{name}.codes.wide"))  # [B, S, H / d]
+        entry = mb.add(x=wide, y=starts, name=mil_name(f"{name}.entry"))
+        parts = mb.gather(x=book, indices=entry, axis=0, validate_indices=False, name=mil_name(f"{name}.stretches"))
+        return mb.reshape(x=parts, shape=[1, ids.shape[1], table.values.shape[1]], name=mil_name(name))
+
+    def _indices(self, name: str, ids: Var, rows: int) -> Var:
+        """`ids` in 16 bits where that tells the table's rows apart: the Neural Engine gathers by those only."""
+        return mb.cast(x=ids, dtype="uint16", name=mil_name(f"{name}.ids")) if rows <= _UINT16_ROWS else ids
 
     def positions(self, name: str, table: Weight, tokens: Var) -> Var:
         """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""

@@ -4,16 +4,21 @@ The forms are the ones that coremltools' own compression passes write; they are 
 scheme speaks of are known here, and because a package is then the same each time it is made.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from exporter import palettes, quantize
+from exporter.codebooks import ProductCodes
 from exporter.encoder.ops import Array, Weight
 from exporter.errors import LoweringError
 from exporter.targets.coreml_names import mil_name
 from exporter.targets.coreml_quiet import mb, types
 from exporter.targets.coreml_schemes import CoreMLScheme, Form
+
+Encode = Callable[[Array], ProductCodes]
+"""A table [rows, H] → its codes."""
 
 Var = Any
 """A tensor of the program: coremltools' Var, which is not typed."""
@@ -25,11 +30,28 @@ _INDEX = {6: types.uint6, 4: types.uint4}
 
 
 class WeightStore:
-    """Constants of the program that is being built. `blockwise`: the target has iOS 18's compressed forms."""
+    """Constants of the program that is being built.
 
-    def __init__(self, scheme: CoreMLScheme, blockwise: bool) -> None:
+    `blockwise`: the target has iOS 18's compressed forms. `encode` gives the codes of the word table, for the scheme
+    that stores those.
+    """
+
+    def __init__(self, scheme: CoreMLScheme, blockwise: bool, encode: Encode) -> None:
         self.dtype = np.float16 if scheme.half else np.float32
-        self._scheme, self._blockwise = scheme, blockwise
+        self._scheme, self._blockwise, self._encode = scheme, blockwise, encode
+
+    def coded(self, weight: Weight) -> bool:
+        """Whether the scheme stores codes of `weight`: see `codes`."""
+        return self._scheme.form(weight.role) is Form.CODES
+
+    def codes(self, table: Weight) -> tuple[Var, Var, Var]:
+        """Store an embedding table's codes: uint8 [rows, H / d], the start of each book, all books [H / d · 256, d]."""
+        self._check_range(table)
+        coded, name = self._encode(table.values), mil_name(table.name)
+        places, entries, width = coded.book.shape
+        codes = mb.const(val=coded.codes, name=f"{name}_codes")
+        starts = mb.const(val=np.arange(places, dtype=np.int32) * entries, name=f"{name}_starts")
+        return codes, starts, mb.const(val=coded.book.reshape(-1, width).astype(self.dtype), name=f"{name}_book")
 
     def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
         """Store `weight` in `shape`, the [rows, n] of its values with axes of 1 put before or after.

@@ -11,11 +11,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from exporter.codebooks import product_quantise
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Extent, Inputs, Role, Weight
 from exporter.errors import LoweringError
 from exporter.targets.onnx_schemes import STORAGE, Storage
-from exporter.targets.onnx_weights import WeightStore
+from exporter.targets.onnx_weights import Encode, WeightStore
 
 FILE = "model.onnx"
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -39,11 +40,20 @@ _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def lower(model: Model, scheme: str, opset: int = DEFAULT_OPSET, int32_inputs: bool = False) -> bytes:
-    """Spell `model` as a serialised ONNX model, with dynamic batch and sequence. Raises as `check_opset` does."""
+def lower(
+    model: Model,
+    scheme: str,
+    opset: int = DEFAULT_OPSET,
+    int32_inputs: bool = False,
+    encode: Encode = product_quantise,
+) -> bytes:
+    """Spell `model` as a serialised ONNX model, with dynamic batch and sequence. Raises as `check_opset` does.
+
+    `encode` makes the codes of the word table, where the scheme stores codes.
+    """
     check_opset(opset)
     integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
-    ops = OnnxOps(STORAGE[scheme], model.geometry.hidden, model.geometry.heads)
+    ops = OnnxOps(STORAGE[scheme], model.geometry.hidden, model.geometry.heads, encode)
     model.build(ops, Inputs(*INPUTS))
     inputs = [helper.make_tensor_value_info(name, integer, _AXES) for name in INPUTS]
     graph = helper.make_graph(ops.nodes, "bert", inputs, ops.outputs, ops.weights.initializers)
@@ -61,10 +71,10 @@ def check_opset(opset: int) -> None:
 class OnnxOps:
     """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix."""
 
-    def __init__(self, storage: dict[Role, Storage], hidden: int, heads: int) -> None:
+    def __init__(self, storage: dict[Role, Storage], hidden: int, heads: int, encode: Encode) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
-        self.weights = WeightStore(self._node, storage)
+        self.weights = WeightStore(self._node, storage, encode)
         self._hidden, self._heads = hidden, heads
         self._made: dict[str, str] = {}
 

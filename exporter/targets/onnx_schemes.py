@@ -7,6 +7,7 @@
 | int8-weights | int8 by row | int8 by channel → float32 | the same | rounding of weights |
 | int8 | int8 by row | int8 × uint8 measured at run time | int8 by channel → float32 | activations |
 | int4-embeddings | int4 by 32 | as int8-weights | as int8-weights | rounding of word vectors |
+| pq | a byte for each 4 or 8 numbers, and books of them | as int8-weights | as int8-weights | word vectors |
 
 `→ float32` means stored so and computed in float32. Biases, gains, the two type rows and the task head stay float32:
 they are under 1 % of the bytes. What runs once a text is not worth integer arithmetic. int4 linears are not offered:
@@ -26,6 +27,7 @@ class Storage(Enum):
     INT8 = "int8, computed in float32"
     INT8_DYNAMIC = "int8, computed in integers with activations rounded at run time"
     INT4_BLOCK = "int4 by blocks of 32, computed in float32"
+    CODES = "codes into books of stretches, computed in float32"
 
 
 def _storage(word: Storage, position: Storage, linear: Storage, tail: Storage) -> dict[Role, Storage]:
@@ -40,7 +42,7 @@ def _storage(word: Storage, position: Storage, linear: Storage, tail: Storage) -
     }
 
 
-_F32, _F16, _I8, _DYNAMIC, _I4 = Storage
+_F32, _F16, _I8, _DYNAMIC, _I4, _CODES = Storage
 
 STORAGE = {
     "none": _storage(_F32, _F32, _F32, _F32),
@@ -48,5 +50,6 @@ STORAGE = {
     "int8": _storage(_I8, _I8, _DYNAMIC, _I8),
     "int8-weights": _storage(_I8, _I8, _I8, _I8),
     "int4-embeddings": _storage(_I4, _I8, _I8, _I8),
+    "pq": _storage(_CODES, _I8, _I8, _I8),
 }
 """Scheme → role → storage."""

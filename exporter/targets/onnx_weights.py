@@ -12,20 +12,28 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from exporter import quantize
+from exporter.codebooks import ProductCodes
 from exporter.encoder.ops import Array, Role, Weight
 from exporter.errors import LoweringError
 from exporter.targets.onnx_schemes import Storage
 
 Node = Callable[..., str]
+Encode = Callable[[Array], ProductCodes]
+"""A table [rows, H] → its codes."""
+
 _FLOAT16_MAX = 65504.0
 
 
 class WeightStore:
-    """Initialisers of a graph; `node(operator, inputs, name, **attributes)` adds a node to it."""
+    """Initialisers of a graph.
 
-    def __init__(self, node: Node, storage: dict[Role, Storage]) -> None:
+    `node(operator, inputs, name, **attributes)` adds a node to it; `encode` gives the codes of the word table, for the
+    scheme that stores those.
+    """
+
+    def __init__(self, node: Node, storage: dict[Role, Storage], encode: Encode) -> None:
         self.initializers: list[onnx.TensorProto] = []
-        self._node, self._storage = node, storage
+        self._node, self._storage, self._encode = node, storage, encode
 
     def storage(self, weight: Weight) -> Storage:
         """How the scheme stores a weight."""
@@ -56,6 +64,8 @@ class WeightStore:
                 return self._cast(self._node("Gather", [half, ids], f"{name}.float16"), name)
             case Storage.INT4_BLOCK:
                 return self._int4_rows(name, table, ids)
+            case Storage.CODES:
+                return self._coded_rows(name, table, ids)
             case _:
                 return self._int8_rows(name, table, ids)
 
@@ -98,6 +108,18 @@ class WeightStore:
         )
         product = self._node("Mul", [split, column], f"{name}.products")  # [B, S, blocks, block]
         return self._node("Reshape", [product, self._add(f"{name}.by_row", np.array([0, 0, -1]))], name)
+
+    def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
+        """The codes of a piece are gathered, and by them the stretches that make its row."""
+        coded = self._encode(table.values)
+        places, entries, _ = coded.book.shape
+        starts = self._add(f"{name}.starts", np.arange(places, dtype=np.int32) * entries)
+        book = self._add(f"{table.name}.book.float16", coded.book.reshape(places * entries, -1).astype(np.float16))
+        codes = self._node("Gather", [self._add(f"{table.name}.codes", coded.codes), ids], f"{name}.codes")
+        wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
+        entry = self._node("Add", [wide, starts], f"{name}.entries")
+        stretches = self._node("Gather", [self._cast(book, f"{table.name}.book"), entry], f"{name}.stretches")
+        return self._node("Reshape", [stretches, self._add(f"{name}.by_row", np.array([0, 0, -1]))], name)
 
     def _scaled(self, name: str, integers: str, scale: str) -> str:
         return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)

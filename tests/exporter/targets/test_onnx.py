@@ -9,6 +9,7 @@ import pytest
 
 from exporter import quantize
 from exporter.checkpoint import load
+from exporter.codebooks import product_quantise
 from exporter.encoder.ops import Inputs, Role
 from exporter.errors import LoweringError
 from exporter.schemes import SCHEMES
@@ -69,6 +70,8 @@ class RoundedOps(NumpyOps):
                 codes, half = quantize.int4_blocks(weight.values)
                 scale = np.repeat(half.astype(np.float32), codes.shape[1] // half.shape[1], -1)
                 q = codes.astype(np.float32) - 8
+            case Storage.CODES:
+                return replace(weight, values=product_quantise(weight.values).restored)
         return replace(weight, values=(q * scale).astype(np.float32))
 
     def embedding(self, name, table, ids):

@@ -1,0 +1,48 @@
+"""What a bundle is made from besides its checkpoint: texts to calibrate on, and texts that say which pieces matter."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from exporter.checkpoint import Checkpoint
+from exporter.codebooks import ProductCodes, product_quantise
+from exporter.encoder.ops import Array, Inputs
+
+Samples = Callable[[int], list[Inputs[Array]]]
+"""Most tokens → real texts of the task, each alone and without padding."""
+
+_UNSEEN = 0.1
+"""How often a piece is taken to occur that no text has: forgotten, it would come out as anything."""
+
+
+class Material:
+    """Made once for an export and used for every bundle of it; `dimensions` are those of `--pq-dims`."""
+
+    def __init__(self, checkpoint: Checkpoint, samples: Samples, dimensions: int, texts: tuple[str, ...]) -> None:
+        self.samples = samples
+        self._checkpoint, self._dimensions, self._texts = checkpoint, dimensions, texts
+        self._codes: dict[bytes, ProductCodes] = {}
+        self._importance = cache(self._weigh)
+
+    def encode(self, table: Array) -> ProductCodes:
+        """Codes of a word table, made once however many lengths and targets ask."""
+        key = hashlib.sha256(table.tobytes()).digest()
+        if key not in self._codes:
+            self._codes[key] = product_quantise(table, self._dimensions, self._importance(len(table)))
+        return self._codes[key]
+
+    def _weigh(self, rows: int) -> Array | None:
+        """√ of how often each piece occurs in the texts; None without texts: all pieces alike."""
+        if not self._texts:
+            return None
+        counts = np.full(rows, _UNSEEN)
+        for encoding in self._checkpoint.tokenizer.tokenizer.encode_batch(list(self._texts)):
+            np.add.at(counts, encoding.ids, 1)
+        return np.asarray(np.sqrt(counts))
+
+
+def texts_sha256(texts: tuple[str, ...]) -> str | None:
+    """What a recipe records of texts; None where there are none."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest() if texts else None

@@ -1,0 +1,71 @@
+"""Codes stand for the table they were made from: the same each time, exactly where that can be, and by importance."""
+
+import numpy as np
+import pytest
+
+from exporter.codebooks import ENTRIES, check_divisible, product_quantise
+from exporter.errors import UnsupportedError
+
+
+@pytest.fixture(scope="module")
+def table():
+    return np.random.default_rng(0).normal(size=(2000, 16)).astype(np.float32)
+
+
+def error(table, codes):
+    return np.square(codes.restored - table).sum(-1)
+
+
+@pytest.mark.parametrize("dimensions", [4, 8])
+def test_codes_and_books_have_their_shapes(table, dimensions):
+    found = product_quantise(table, dimensions)
+    assert found.codes.shape == (2000, 16 // dimensions)
+    assert found.codes.dtype == np.uint8
+    assert found.book.shape == (16 // dimensions, ENTRIES, dimensions)
+    assert found.restored.shape == table.shape
+
+
+def test_a_table_with_few_rows_comes_back_as_it_was_in_float16(table):
+    few = table[:200]
+    np.testing.assert_array_equal(product_quantise(few).restored, few.astype(np.float16))
+
+
+def test_longer_stretches_cost_more_error(table):
+    assert error(table, product_quantise(table, 4)).sum() < error(table, product_quantise(table, 8)).sum()
+
+
+def test_every_stretch_has_the_nearest_entry(table):
+    found = product_quantise(table)
+    for place, codes in enumerate(found.codes.T):
+        points = table[:, 4 * place : 4 * place + 4]
+        distances = np.square(points[:, None] - found.book[place][None]).sum(-1)
+        chosen = np.take_along_axis(distances, codes[:, None].astype(int), 1)[:, 0]
+        np.testing.assert_allclose(chosen, distances.min(1), atol=1e-5)
+
+
+def test_the_same_table_gives_the_same_codes(table):
+    first, second = product_quantise(table), product_quantise(table)
+    np.testing.assert_array_equal(first.codes, second.codes)
+    np.testing.assert_array_equal(first.book, second.book)
+
+
+def test_rows_that_matter_come_out_nearer(table):
+    importance = np.where(np.arange(2000) < 100, 1.0, 0.01)
+    weighed, alike = error(table, product_quantise(table, 4, importance)), error(table, product_quantise(table, 4))
+    assert weighed[:100].sum() < 0.5 * alike[:100].sum()
+    assert weighed[100:].sum() > alike[100:].sum()
+
+
+def test_books_are_what_a_file_holds(table):
+    book = product_quantise(table).book
+    np.testing.assert_array_equal(book, book.astype(np.float16))
+
+
+@pytest.mark.parametrize(("hidden", "dimensions", "advice"), [(36, 8, "--pq-dims 4"), (18, 4, "another --quantize")])
+def test_a_width_that_does_not_divide_is_refused(hidden, dimensions, advice):
+    with pytest.raises(UnsupportedError, match=advice):
+        check_divisible(hidden, dimensions)
+
+
+def test_a_width_that_divides_is_not():
+    check_divisible(24, 8)
