@@ -30,7 +30,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What was asked of the export; what only another target or scheme knows stays at None or empty."""
+    """What was asked of the export; what only another target or scheme knows stays at None or empty.
+
+    `pieces` is the size of a vocabulary that was cut.
+    """
 
     target: str
     scheme: str
@@ -42,6 +45,7 @@ class Recipe:
     deployment_target: str | None = None
     pq_dims: int | None = None
     frequencies_sha256: str | None = None
+    pieces: int | None = None
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from exporter.encoder.tasks import TASKS
 from exporter.material import Material, texts_sha256
 from exporter.targets import coreml, coreml_calibration, onnx
 from exporter.targets.coreml_names import canonical_tensors
+from exporter.vocabulary import Trim
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Settings:
     deployment_target: str = coreml.DEFAULT_DEPLOYMENT_TARGET
     pq_dims: int = DIMENSIONS[0]
     frequent_texts: tuple[str, ...] = ()
+    trim: Trim | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ TARGETS = {
 def make_recipe(checkpoint: Checkpoint, target: str, scheme: str, settings: Settings) -> Recipe:
     """Return the recipe of one bundle; raises what the target and the scheme refuse."""
     recipe = TARGETS[target].recipe(checkpoint, scheme, settings)
+    if settings.trim:
+        recipe = replace(recipe, pieces=checkpoint.geometry.vocabulary)
     if scheme != "pq":
         return recipe
     check_divisible(checkpoint.geometry.hidden, settings.pq_dims)

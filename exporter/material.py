@@ -18,11 +18,15 @@ _UNSEEN = 0.1
 
 
 class Material:
-    """Made once for an export and used for every bundle of it; `dimensions` are those of `--pq-dims`."""
+    """Made once for an export and used for every bundle of it: of `checkpoint`, with its vocabulary as it will ship.
+
+    `dimensions` are those of `--pq-dims`.
+    """
 
     def __init__(self, checkpoint: Checkpoint, samples: Samples, dimensions: int, texts: tuple[str, ...]) -> None:
         self.samples = samples
-        self._checkpoint, self._dimensions, self._texts = checkpoint, dimensions, texts
+        self.checkpoint = checkpoint
+        self._dimensions, self._texts = dimensions, texts
         self._codes: dict[bytes, ProductCodes] = {}
         self._importance = cache(self._weigh)
 
@@ -38,7 +42,7 @@ class Material:
         if not self._texts:
             return None
         counts = np.full(rows, _UNSEEN)
-        for encoding in self._checkpoint.tokenizer.tokenizer.encode_batch(list(self._texts)):
+        for encoding in self.checkpoint.tokenizer.tokenizer.encode_batch(list(self._texts)):
             np.add.at(counts, encoding.ids, 1)
         return np.asarray(np.sqrt(counts))
 

@@ -1,5 +1,6 @@
 """The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -24,13 +25,14 @@ from exporter.bundle import (
 )
 from exporter.card import write_card
 from exporter.checkpoint import Checkpoint, load
-from exporter.encoder.ops import Extent
+from exporter.encoder.ops import Array, Extent
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
 from exporter.reference import Reference
 from exporter.schemes import find_budget
 from exporter.source import HubOptions, resolve
 from exporter.verification import Limit, compare_with_pytorch
+from exporter.vocabulary import choose_pieces, trim_checkpoint
 from runtimes.parity import Parity, Verdict, not_run
 from runtimes.runner import open_runner
 
@@ -76,12 +78,21 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     for place in places:
         check_destination(place)
     checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
-    recipes = [make_recipe(checkpoint, target, scheme, request.settings) for target, scheme in wanted]
-    reference = Reference(checkpoint, request.texts)
     settings = request.settings
-    material = Material(checkpoint, reference.samples, settings.pq_dims, settings.frequent_texts)
+    exported, kept = _trimmed(checkpoint, settings)
+    recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
+    reference = Reference(checkpoint, request.texts, kept)
+    material = Material(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
     plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
     return [_export_one(reference, plan, request, say) for plan in plans]
+
+
+def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Array | None]:
+    """The checkpoint to export, and the ids that it kept where its vocabulary was cut."""
+    if settings.trim is None:
+        return checkpoint, None
+    kept = choose_pieces(checkpoint.tokenizer.tokenizer, settings.trim)
+    return trim_checkpoint(checkpoint, kept), kept
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class _Plan:
 
 
 def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -> Exported:
-    checkpoint, recipe = reference.checkpoint, plan.recipe
+    checkpoint, recipe = plan.material.checkpoint, plan.recipe
     with staged(plan.place) as staging:
         say(f"{recipe.name}: writing")
         models = TARGETS[recipe.target].write(checkpoint, recipe, staging.directory, plan.material)
@@ -116,7 +127,9 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
 
 def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
     """Config and tokenizer go with the model."""
-    (directory / "config.json").write_bytes((checkpoint.source.directory / "config.json").read_bytes())
+    content = (checkpoint.source.directory / "config.json").read_bytes()
+    unchanged = json.loads(content) == checkpoint.config
+    (directory / "config.json").write_bytes(content if unchanged else to_json(checkpoint.config))
     for name, content in checkpoint.tokenizer.files.items():
         (directory / name).write_bytes(content)
 

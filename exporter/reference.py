@@ -10,9 +10,11 @@ import numpy as np
 
 from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Array, Inputs
+from exporter.errors import UsageError
 from exporter.source import DEMO_DIRECTORY
 from runtimes.battery import Case, Limits, build_battery, paired
 from runtimes.heavy_imports import without_collections
+from runtimes.renumbered import RenumberedRunner, survivors
 from runtimes.runner import Outputs, Runner
 
 TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
@@ -35,11 +37,16 @@ class Battery:
 
 
 class Reference:
-    """Batteries of a checkpoint; torch is imported when the first of them is asked for."""
+    """Batteries of a checkpoint; torch is imported when the first of them is asked for.
 
-    def __init__(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None) -> None:
+    With `kept`, the ids that a smaller vocabulary kept, batteries hold no other pieces: the texts that the smaller one
+    cuts as the whole one does.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None, kept: Array | None = None) -> None:
         self.checkpoint = checkpoint
-        self.texts = list(texts or default_texts())
+        self.kept = kept
+        self.texts = self._unchanged(list(texts or default_texts()))
         self._cases = cache(self._make_cases)
         self._battery = cache(self._make_battery)
 
@@ -70,22 +77,40 @@ class Reference:
         if self.checkpoint.task.pairs:
             texts = [{"text": first, "text_pair": second} for first, second in paired(self.texts)]
         rows = list(zip(texts, real, strict=True))[:_GOLDEN]
-        return {"reference": "PyTorch float32", "vectors": [text | _vector(*pair) for text, pair in rows]}
+        return {"reference": "PyTorch float32", "vectors": [text | self._vector(*pair) for text, pair in rows]}
+
+    def as_asked(self, runner: Runner) -> Runner:
+        """`runner`, to be asked in this checkpoint's ids."""
+        return runner if self.kept is None else RenumberedRunner(runner, self.kept)
 
     def _make_cases(self, positions: int) -> list[Case]:
         checkpoint = self.checkpoint
         limits = Limits(positions, checkpoint.geometry.types, _pad_id(checkpoint.config), checkpoint.task.pairs)
-        return build_battery(checkpoint.tokenizer.tokenizer, self.texts, limits)
+        cases = build_battery(checkpoint.tokenizer.tokenizer, self.texts, limits)
+        return cases if self.kept is None else survivors(cases, self.kept)
+
+    def _unchanged(self, texts: list[str]) -> list[str]:
+        if self.kept is None:
+            return texts
+        encodings = self.checkpoint.tokenizer.tokenizer.encode_batch(texts)
+        found = [text for text, one in zip(texts, encodings, strict=True) if np.isin(one.ids, self.kept).all()]
+        if not found:
+            raise UsageError(
+                f"none of {len(texts)} texts keeps all its pieces, so nothing can be compared; pass --texts"
+            )
+        return found
+
+    def _vector(self, case: Case, outputs: Outputs) -> dict[str, Any]:
+        """The first row of a case, in the ids of the bundle's own tokenizer, and what PyTorch gives for it."""
+        feeds = {name: values[0] for name, values in case.batch.feeds().items()}
+        if self.kept is not None:
+            feeds["input_ids"] = np.searchsorted(self.kept, feeds["input_ids"])
+        rounded = {name: np.round(values[0].astype(np.float64), 6) for name, values in outputs.items()}
+        return {name: values.tolist() for name, values in (feeds | rounded).items()}
 
     def _make_battery(self, positions: int) -> Battery:
         cases = self._cases(positions)
         return Battery(cases, [self.runner.run(case.batch) for case in cases])
-
-
-def _vector(case: Case, outputs: Outputs) -> dict[str, Any]:
-    feeds = {name: values[0].tolist() for name, values in case.batch.feeds().items()}
-    rounded = {name: np.round(values[0].astype(np.float64), 6).tolist() for name, values in outputs.items()}
-    return feeds | rounded
 
 
 def _pad_id(config: Mapping[str, Any]) -> int:

@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass, field, replace
 
 from exporter.bundle import Budget, Bundle, Manifest, check_files
 from exporter.checkpoint import Checkpoint, load
+from exporter.encoder.ops import Array
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.lowering import TARGETS
 from exporter.reference import Reference
 from exporter.source import HubOptions, Source, resolve
+from exporter.tokenizer import read_tokenizer
+from exporter.vocabulary import kept_ids
 from runtimes.bisect import Departure, depart
 from runtimes.parity import Parity, Subject, compare
 from runtimes.runner import Runner, open_runner
@@ -64,7 +67,8 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     check_files(check.bundle)
     checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
     _check_source(manifest, checkpoint)
-    reference = Reference(checkpoint, check.texts)
+    kept = kept_pieces(check.bundle, checkpoint) if manifest.recipe.pieces else None
+    reference = Reference(checkpoint, check.texts, kept)
     runner, budget = open_runner(check.bundle), check.limit.applied(manifest.budget)
     parity = compare_with_pytorch(reference, runner, manifest, budget)
     return parity, lambda: explain(reference, runner, manifest.recipe.target, parity, budget)
@@ -72,6 +76,7 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
 
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
     """Run the battery on the saved model, and hold its outputs against the reference's."""
+    runner = reference.as_asked(runner)
     battery = reference.battery(runner.positions)
     candidate = [runner.run(case.batch) for case in battery.cases]
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
@@ -85,6 +90,7 @@ def explain(reference: Reference, runner: Runner, target: str, parity: Parity, b
     """
     from exporter.targets.numpy import trace
 
+    runner = reference.as_asked(runner)
     cases = reference.battery(runner.positions).cases
     case = next((case for case in cases if case.name == parity.worst_case), cases[0])
     batch = runner.fit(case.batch)
@@ -92,6 +98,12 @@ def explain(reference: Reference, runner: Runner, target: str, parity: Parity, b
     graph = depart(reference.runner.trace(batch), ours, _FLOAT32_SHARE)
     exposed = TARGETS[target].canonical(runner.trace(batch))
     return Explanation(case.name, graph, depart(ours, exposed, budget.max_relative or _FLOAT32_SHARE))
+
+
+def kept_pieces(bundle: Bundle, checkpoint: Checkpoint) -> Array:
+    """The checkpoint's id of every piece of a bundle whose vocabulary was cut."""
+    own = read_tokenizer(bundle.directory, bundle.manifest.recipe.pieces or 0)
+    return kept_ids(checkpoint.tokenizer.tokenizer, own.tokenizer)
 
 
 def _find_source(check: Check) -> Source:

@@ -14,6 +14,7 @@ from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, choose_model
 from exporter.targets import coreml
 from exporter.targets.onnx import DEFAULT_OPSET
+from exporter.vocabulary import Trim
 from runtimes.report import exported_table, show
 
 HELP = "checkpoint → bundles, each compared with PyTorch"
@@ -51,6 +52,14 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frequency-from", type=Path, metavar="FILE", help="pq: texts, one a line, that say which pieces matter"
     )
+    parser.add_argument(
+        "--trim-vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="keep only the pieces that its texts use, one a line",
+    )
+    parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a piece must occur in them")
+    parser.add_argument("--keep-pieces", type=int, metavar="N", help="the commonest of them, N pieces in all")
     parser.add_argument("--sequence-length", action="append", metavar="N", help="coreml; may repeat")
     units, oldest = ", ".join(coreml.LAYOUTS), coreml.DEPLOYMENT_TARGETS[0]
     parser.add_argument("--compute-units", default=coreml.DEFAULT_COMPUTE_UNITS, help=f"coreml: {units}")
@@ -96,7 +105,16 @@ def settings(parsed: argparse.Namespace) -> Settings:
         parsed.deployment_target,
         parsed.pq_dims,
         texts(parsed.frequency_from, "--frequency-from"),
+        _trim(parsed),
     )
+
+
+def _trim(parsed: argparse.Namespace) -> Trim | None:
+    if parsed.trim_vocabulary is None:
+        if parsed.min_count != 1 or parsed.keep_pieces is not None:
+            raise UsageError("--min-count and --keep-pieces say what --trim-vocabulary FILE keeps; pass that too")
+        return None
+    return Trim(texts(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_pieces)
 
 
 def _request(parsed: argparse.Namespace) -> Request:

@@ -1,0 +1,153 @@
+"""A smaller vocabulary: the pieces that the user's text needs, with the table and the tokenizer cut together.
+
+What is cut falls apart into smaller pieces, for single characters always stay. A text whose pieces all stay is cut into
+the same pieces as before: WordPiece takes the longest piece that fits, and that one is still there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from exporter.checkpoint import Checkpoint
+from exporter.encoder.ops import Array
+from exporter.encoder.weights import StoredTensor
+from exporter.errors import UnsupportedError, UsageError
+from exporter.tokenizer import TokenizerFiles
+
+_TABLE = "embeddings.word"
+
+
+@dataclass(frozen=True)
+class Trim:
+    """What is kept: the pieces that occur `min_count` times in `texts`, and of those the `keep_pieces` commonest.
+
+    `keep_pieces` counts all that is kept, special tokens and single characters too; None is no limit.
+    """
+
+    texts: tuple[str, ...]
+    min_count: int = 1
+    keep_pieces: int | None = None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some rows of a stored table."""
+
+    table: StoredTensor
+    kept: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[kept, H]."""
+        return (len(self.kept), *self.table.shape[1:])
+
+    def read(self) -> Array:
+        """The rows as float32."""
+        return self.table.read()[self.kept]
+
+
+def choose_pieces(tokenizer: Tokenizer, trim: Trim) -> Array:
+    """Ids to keep, ascending. Raises UsageError for texts that use nothing of the vocabulary, or a limit too low."""
+    pieces = tokenizer.get_vocab(with_added_tokens=True)
+    counts = np.zeros(max(pieces.values()) + 1, np.int64)
+    for encoding in tokenizer.encode_batch(list(trim.texts), add_special_tokens=False):
+        np.add.at(counts, encoding.ids, 1)
+    always = np.zeros(len(counts), bool)
+    always[list(tokenizer.get_added_tokens_decoder())] = True
+    always[[number for piece, number in pieces.items() if len(piece.removeprefix("##")) == 1]] = True
+    wanted = np.flatnonzero((counts >= trim.min_count) & ~always)
+    if not len(wanted):
+        raise UsageError(
+            f"--trim-vocabulary: no piece beyond single characters occurs {trim.min_count} times in these "
+            f"{len(trim.texts)} texts; give text of the task, in the model's language"
+        )
+    if trim.keep_pieces is not None:
+        room = trim.keep_pieces - int(always.sum())
+        if room < 1:
+            raise UsageError(
+                f"--keep-pieces {trim.keep_pieces}: {always.sum()} are special tokens and characters; pass more"
+            )
+        wanted = wanted[np.argsort(-counts[wanted], kind="stable")][:room]
+    always[wanted] = True
+    return np.flatnonzero(always)
+
+
+def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
+    """`checkpoint` with the pieces `kept` alone, numbered anew in their order; its hashes stay those of the files read.
+
+    Raises UnsupportedError for a tokenizer or a task that cannot be cut.
+    """
+    document = json.loads(checkpoint.tokenizer.files["tokenizer.json"])
+    if document["model"].get("type") != "WordPiece":
+        kind = document["model"].get("type")
+        raise UnsupportedError(
+            f"--trim-vocabulary: tokenizer.json is a {kind}; only WordPiece can be cut: leave it out"
+        )
+    if "fill-mask" in checkpoint.task.name:
+        raise UnsupportedError("--trim-vocabulary: a fill-mask model answers with the whole vocabulary; leave it out")
+    number = {int(old): new for new, old in enumerate(kept)}
+    model = checkpoint.model
+    rows = _Rows(model.tensors[_TABLE], kept)
+    geometry = replace(model.geometry, vocabulary=len(kept))
+    return replace(
+        checkpoint,
+        config=_renumbered_config(checkpoint.config, number),
+        model=replace(model, geometry=geometry, tensors={**model.tensors, _TABLE: rows}),
+        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer.files, document, number),
+    )
+
+
+def _renumbered_config(config: Mapping[str, Any], number: Mapping[int, int]) -> dict[str, Any]:
+    ids = {key: number.get(value) for key, value in config.items() if key.endswith("_token_id") and value is not None}
+    return {**config, **ids, "vocab_size": len(number)}
+
+
+def _renumbered_tokenizer(
+    files: Mapping[str, bytes], document: dict[str, Any], number: Mapping[int, int]
+) -> TokenizerFiles:
+    vocabulary = {piece: number[old] for piece, old in document["model"]["vocab"].items() if old in number}
+    document["model"]["vocab"] = vocabulary
+    for token in document.get("added_tokens") or []:
+        token["id"] = number[token["id"]]
+    _renumber_special(document.get("post_processor") or {}, number)
+    if document.get("padding"):
+        document["padding"]["pad_id"] = number[document["padding"]["pad_id"]]
+    content = json.dumps(document, ensure_ascii=False, indent=2)
+    settings = json.loads(files["tokenizer_config.json"])
+    if decoder := settings.get("added_tokens_decoder"):
+        settings["added_tokens_decoder"] = {str(number[int(old)]): token for old, token in decoder.items()}
+    tokenizer = Tokenizer.from_str(content)
+    changed = {
+        "tokenizer.json": content.encode(),
+        "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True).encode(),
+        "vocab.txt": "".join(f"{piece}\n" for piece in _by_id(tokenizer)).encode(),
+    }
+    return TokenizerFiles(tokenizer, {**files, **changed})
+
+
+def _renumber_special(processor: dict[str, Any], number: Mapping[int, int]) -> None:
+    """The ids in a template's special tokens, in BertProcessing's `cls` and `sep`, and in a sequence of processors."""
+    for token in (processor.get("special_tokens") or {}).values():
+        token["ids"] = [number[old] for old in token["ids"]]
+    for key in ("cls", "sep"):
+        if key in processor:
+            processor[key] = [processor[key][0], number[processor[key][1]]]
+    for part in processor.get("processors") or []:
+        _renumber_special(part, number)
+
+
+def _by_id(tokenizer: Tokenizer) -> list[str]:
+    pieces = tokenizer.get_vocab(with_added_tokens=True)
+    return sorted(pieces, key=lambda piece: pieces[piece])
+
+
+def kept_ids(original: Tokenizer, trimmed: Tokenizer) -> Array:
+    """The original id of each piece of a trimmed tokenizer, in its order. Raises UnsupportedError for one it lacks."""
+    ids = [original.token_to_id(piece) for piece in _by_id(trimmed)]
+    if None in ids:
+        raise UnsupportedError("the bundle's tokenizer has pieces that the checkpoint's has not; export again")
+    return np.array(ids, np.int64)
