@@ -19,7 +19,9 @@ from typing import Any
 
 from exporter.errors import MeasurementError
 
-WARM_UP_RUNS = 5
+WARM_UP_RUNS, WARM_UP_S = 5, 2.0
+LEAST_RUNS, SHAPE_S = 5, 10.0
+"""A shape so slow that its runs take longer than this gets fewer of them, but these."""
 _REASON_CHARACTERS = 300
 
 
@@ -45,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much: token counts, rows of a batch, runs of each combination, and rounds over all cases."""
+    """How much: token counts, rows of a batch, runs of each combination at most, and rounds over all cases."""
 
     lengths: tuple[int, ...] = (16, 128, 512)
     runs: int = 50
@@ -170,13 +172,17 @@ def _child(case: Case, plan: Plan, started_s: float) -> dict[str, Any]:
 
 
 def _time_runs(run: Callable[[], object], runs: int) -> list[float]:
-    for _ in range(WARM_UP_RUNS):
-        run()
-    values = []
-    for _ in range(runs):
+    _repeat(run, WARM_UP_RUNS, 1, WARM_UP_S)
+    return _repeat(run, runs, LEAST_RUNS, SHAPE_S)
+
+
+def _repeat(run: Callable[[], object], most: int, least: int, enough_s: float) -> list[float]:
+    """Time `most` runs, or `least` and as many more as `enough_s` has room for; whole nanoseconds."""
+    values: list[float] = []
+    while len(values) < most and (len(values) < least or sum(values) < enough_s):
         start = time.perf_counter()
         run()
-        values.append(time.perf_counter() - start)
+        values.append(round(time.perf_counter() - start, 9))
     return values
 
 
