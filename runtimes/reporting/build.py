@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from runtimes.reporting.collect import Findings
-from runtimes.reporting.document import Document, Fact, megabytes, milliseconds
+from runtimes.reporting.document import MEGABYTE, Document, Fact, megabytes, milliseconds
 from runtimes.reporting.names import Names
 from runtimes.reporting.sections_cost import accuracy_sections, bench_sections, device_sections, tune_sections
 from runtimes.reporting.sections_parity import Checked, all_checks, layer_sections, parity_section
@@ -20,7 +20,7 @@ def build(findings: Findings) -> tuple[Document, list[Checked]]:
     sections = chain(
         accuracy_sections(findings, names),
         bench_sections(findings, names),
-        parity_section(checks, names),
+        parity_section(checks),
         layer_sections(checks),
         device_sections(findings, names),
         tune_sections(findings),
@@ -72,4 +72,4 @@ def _fastest(findings: Findings) -> Iterator[Fact]:
         best_s, one = min(timed, key=lambda pair: pair[0])
         yield Fact(f"{milliseconds(best_s)} ms", f"fastest at {_TOKENS} tokens, one thread: {one.subject.name}")
         leanest = min(summaries, key=lambda one: one.peak_rss_bytes)
-        yield Fact(f"{megabytes(leanest.peak_rss_bytes)} MB", f"least peak memory: {leanest.subject.name}")
+        yield Fact(f"{leanest.peak_rss_bytes / MEGABYTE:.0f} MB", f"least peak memory: {leanest.subject.name}")

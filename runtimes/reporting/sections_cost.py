@@ -24,7 +24,7 @@ def accuracy_sections(findings: Findings, names: Names) -> Iterator[Section]:
     for (file, metric, rows, _), records in groups.items():
         points = [_point(record, metric, names) for record in records if metric in record.exported.figures]
         scores = [record.pytorch.figures[metric] for record in records if metric in record.pytorch.figures]
-        lead = f"{metric} on {rows:,} rows of {file}, of PyTorch and of each bundle on the same rows."
+        lead = f"On {rows:,} rows of {file}: {metric} of PyTorch, and of each bundle on the same rows."
         caption = "Lines: 95 % of what the bundle's loss against PyTorch may be. Hollow: simulated or emulated."
         figures = []
         if points:
@@ -48,10 +48,10 @@ def _accuracy_table(records: Sequence[EvaluateRecord], metric: str, names: Names
         "bundle",
         "MB",
         "status",
-        f"PyTorch {metric}",
+        "PyTorch",
         metric,
         "drop, points",
-        "95 % of it",
+        "95 %",
         "agreement",
         *others,
     )
@@ -161,8 +161,16 @@ def _process_table(record: BenchRecord, summaries: Sequence[Summary]) -> Table:
         own = [one for one in summaries if one.subject is subject]
         rows += [(subject.name, str(one.threads), *known, *_process(one)) for one in own]
         rows += [] if own else [(subject.name, "–", *known, *[_NOT_RUN] * 6)]
-    notes = [f"{subject.name}: not run: {subject.note}" for subject in record.subjects if subject.status == _NOT_RUN]
-    return Table("Size, start and memory", columns, tuple(rows), ". ".join(notes))
+    return Table("Size, start and memory", columns, tuple(rows), _reasons(record))
+
+
+def _reasons(record: BenchRecord) -> str:
+    """Why what was not run was not, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for subject in record.subjects:
+        if subject.status == _NOT_RUN:
+            reasons.setdefault(subject.note, []).append(subject.name)
+    return ". ".join(f"Not run: {', '.join(names)}: {note}" for note, names in reasons.items())
 
 
 def _process(one: Summary) -> tuple[str, ...]:
