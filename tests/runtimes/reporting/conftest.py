@@ -69,7 +69,8 @@ def bench(subjects, host=HOST):
 def entry(subject, threads):
     shapes = [(tokens, rows) for rows in (1, 8) for tokens in (16, 128)]
     latencies = [
-        {"tokens": t, "rows": r, "values_s": [t * r / 1e5, t * r / 2e5], "peak_rss_bytes": 60_000_000} for t, r in shapes
+        {"tokens": t, "rows": r, "values_s": [t * r / 1e5, t * r / 2e5], "peak_rss_bytes": 60_000_000}
+        for t, r in shapes
     ]
     times = {"cold_start_s": 0.5, "import_s": 0.2, "load_s": 0.1, "first_run_s": 0.01}
     memory = {"bare_rss_bytes": 50_000_000, "peak_rss_bytes": 90_000_000}

@@ -57,7 +57,7 @@ def test_a_broken_record_is_refused(records):
 @pytest.mark.parametrize("other", [bench([("a", None)], HOST | {"cores": "64"}), tune(HOST | {"processor": "b"})])
 def test_times_of_two_hosts_are_refused(records, other):
     put(records, "other-host.json", other)
-    with pytest.raises(RecordError, match="timed on another host than .* report them apart"):
+    with pytest.raises(RecordError, match=r"timed on another host than .* report them apart"):
         collect([records])
 
 
