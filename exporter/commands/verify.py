@@ -10,6 +10,7 @@ from exporter.bundle import read_bundle
 from exporter.commands.shared import add_checks, exit_code, limit, parity_record, say, tell, texts
 from exporter.pipeline import Exported
 from exporter.verification import Check, Explanation, verify
+from runtimes.journal import write_record
 from runtimes.report import explanation_table, exported_table, show
 
 HELP = "compare a bundle with PyTorch again"
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
     parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
     parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
     add_checks(parser)
 
 
@@ -30,9 +32,13 @@ def run(parsed: argparse.Namespace) -> int:
     check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limit(parsed), parsed.allow_pickle)
     parity, explain = verify(check)
     explanation = explain() if parsed.explain else None
+    record = parity_record(parity) | {"bundle": bundle.identity}
+    if explanation:
+        record["explanation"] = _explained(explanation)
+    if parsed.output:
+        write_record(parsed.output, record)
     if parsed.json:
-        explained = {"explanation": _explained(explanation)} if explanation else {}
-        print(json.dumps(parity_record(parity) | explained, indent=2, allow_nan=False))
+        print(json.dumps(record, indent=2, allow_nan=False))
     else:
         item = Exported(bundle.manifest.recipe, bundle.directory, bundle.size_bytes, parity)
         show(exported_table([item]))
