@@ -61,13 +61,19 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     RuntimeUnavailable when that checkpoint cannot be had.
     """
     manifest = check.bundle.manifest
-    check_files(check.bundle)
-    checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
-    _check_source(manifest, checkpoint)
-    reference = Reference(checkpoint, check.texts)
+    reference = Reference(find_checkpoint(check), check.texts)
     runner, budget = open_runner(check.bundle), check.limit.applied(manifest.budget)
     parity = compare_with_pytorch(reference, runner, manifest, budget)
     return parity, lambda: explain(reference, runner, manifest.recipe.target, parity, budget)
+
+
+def find_checkpoint(check: Check) -> Checkpoint:
+    """The checkpoint that a bundle was made from, once the bundle's files are found unchanged. Raises as `verify`."""
+    manifest = check.bundle.manifest
+    check_files(check.bundle)
+    checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
+    _check_source(manifest, checkpoint)
+    return checkpoint
 
 
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
