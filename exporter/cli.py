@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from exporter import __version__
-from exporter.commands import evaluate, export, inspect, verify
+from exporter.commands import evaluate, export, inspect, tune, verify
 from exporter.errors import BertportError
 from exporter.interrupts import end_by_interrupt, watch_interrupts
 
@@ -17,6 +17,7 @@ COMMANDS: dict[str, ModuleType] = {
     "export": export,
     "verify": verify,
     "evaluate": evaluate,
+    "tune": tune,
     "inspect": inspect,
 }
 

@@ -22,6 +22,8 @@ from runtimes.measure import fingerprint
 from runtimes.runner import Outputs, Runner, open_runner
 
 SCHEMA_VERSION = 1
+_PYTORCH_ROWS = 32
+"""PyTorch takes that many at once; a bundle takes them one at a time, see `predict`."""
 Say = Callable[[str], None]
 
 
@@ -45,7 +47,7 @@ class Evaluation:
     @property
     def drop_points(self) -> float:
         """What the bundle loses of the first figure, in hundredths."""
-        return self.comparison.drop * 100
+        return self.comparison.drop_points
 
 
 class Examiner:
@@ -78,13 +80,13 @@ class Examiner:
         return [self.problem.decide(row, one) for row, one in zip(outputs, encoded, strict=True)]
 
     def outputs(
-        self, runner: Runner, per_token: frozenset[str], encoded: Sequence[Encoded], name: str
+        self, runner: Runner, per_token: frozenset[str], encoded: Sequence[Encoded], name: str, rows_at_once: int = 1
     ) -> list[Outputs]:
         """The numbers of each row."""
         limits = self._limits(runner.positions or self.checkpoint.geometry.positions)
         encoder = Encoder(self.checkpoint.tokenizer.tokenizer, limits)
         told = lambda done, every: self._say(f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
-        return predict(runner, encoder, encoded, per_token, told)
+        return predict(runner, encoder, encoded, per_token, rows_at_once, told)
 
     def _encode(self, positions: int) -> list[Encoded]:
         tokenizer, cut_second = self.checkpoint.tokenizer.tokenizer, self.problem.only_second
@@ -104,7 +106,7 @@ class Examiner:
         per_token = frozenset(
             name for name, extent in self.checkpoint.task.outputs.items() if extent is not Extent.TEXT
         )
-        return self.outputs(runner, per_token, self.encoded(positions), "PyTorch")
+        return self.outputs(runner, per_token, self.encoded(positions), "PyTorch", _PYTORCH_ROWS)
 
     def _limits(self, positions: int) -> Limits:
         geometry = self.checkpoint.geometry

@@ -9,7 +9,17 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*(ROOT / "exporter").rglob("*.py"), *(ROOT / "runtimes").rglob("*.py")])
 SEES_BOTH = {
     f"exporter/{name}.py"
-    for name in ("cli", "pipeline", "verification", "reference", "card", "inspection", "evaluation", "tuning")
+    for name in (
+        "cli",
+        "pipeline",
+        "verification",
+        "reference",
+        "card",
+        "inspection",
+        "evaluation",
+        "tuning",
+        "sensitivity",
+    )
 }
 
 

@@ -30,6 +30,11 @@ class Comparison:
     agreement: float | None
     differing: tuple[int, ...]
 
+    @property
+    def drop_points(self) -> float:
+        """The drop in hundredths, without the last digits of binary fractions: 3 of 1,000 rows are 0.3."""
+        return round(self.drop * 100, 9)
+
 
 def compare_answers(
     problem: Problem, golds: Sequence[Any], reference: Sequence[Any], candidate: Sequence[Any], labels: Sequence[str]
@@ -45,12 +50,15 @@ def compare_answers(
 
 
 def doubts(problem: str, golds: Sequence[Any], reference: Sequence[Any], labels: Sequence[str]) -> list[str]:
-    """What makes the figures less than they seem: one label only, one answer only, labels in another order."""
+    """What makes the figures less than they seem: labels that no row has, one answer only, labels in another order."""
     if problem != "single_label_classification":
         return []
     found = degenerate([np.array(answer) for answer in reference], problem)
-    if len(set(golds)) == 1:
-        found.append(f"every row has the label {labels[golds[0]]}: accuracy says nothing of the others")
+    absent = [label for number, label in enumerate(labels) if number not in set(golds)]
+    if absent:
+        found.append(
+            f"no row has the label {', '.join(absent[:4])}: the figures say nothing of it; is it the right data?"
+        )
     return [*found, *_other_order(golds, reference, labels)]
 
 

@@ -31,15 +31,15 @@ class Scores:
 
 
 def single_label(golds: Sequence[int], answers: Sequence[int], labels: Sequence[str]) -> Scores:
-    """Accuracy, F1 over the labels that the data has, Matthews' correlation (GLUE's figures)."""
+    """Accuracy, F1 over the labels that the data has, Matthews' correlation (GLUE's figures; 0 where all is one)."""
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-    present = sorted(set(golds))
+    present, varied = sorted(set(golds)), len({*golds, *answers}) > 1
     f1 = f1_score(golds, answers, labels=present, average=None, zero_division=0)
     figures = {
         "accuracy": float(accuracy_score(golds, answers)),
         "f1_macro": float(np.mean(f1)),
-        "matthews": float(matthews_corrcoef(golds, answers)),
+        "matthews": float(matthews_corrcoef(golds, answers)) if varied else 0.0,
     }
     return Scores(figures, {labels[at]: float(value) for at, value in zip(present, f1, strict=True)})
 

@@ -47,7 +47,11 @@ def _bonett_price(reference: Array, candidate: Array) -> Interval:
     gained = (np.count_nonzero(~reference & candidate) + 1) / rows
     half = _Z95 * float(np.sqrt((lost + gained - (lost - gained) ** 2) / rows))
     centre = lost - gained
-    return Interval(max(-1.0, centre - half), min(1.0, centre + half), "Bonett-Price adjusted Wald, paired proportions")
+    return Interval(
+        float(max(-1.0, centre - half)),
+        float(min(1.0, centre + half)),
+        "Bonett-Price adjusted Wald, paired proportions",
+    )
 
 
 def _bootstrap(reference: Array, candidate: Array, value: Callable[[Array], Array]) -> Interval:

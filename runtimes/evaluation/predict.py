@@ -1,5 +1,10 @@
-"""Outputs of a model for encoded rows: in batches of like length, so that little padding is computed."""
+"""Outputs of a model for encoded rows, one at a time or in batches of like length, so that little padding is computed.
 
+A bundle answers rows one at a time, as it will in an app: where activations are rounded by the range of what is in the
+batch, a row's answer depends on its neighbours.
+"""
+
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,9 +14,9 @@ from runtimes.battery import Encoder, Row
 from runtimes.evaluation.examples import Encoded
 from runtimes.runner import Outputs, Runner
 
-_ROWS, _TOKENS = 32, 4096
-"""Of a batch, at most; more rows gain nothing on a CPU."""
-_REPORTS, _ROWS_WORTH_REPORTS = 5, 1000
+_TOKENS = 4096
+"""Of a batch, at most; more gain nothing on a CPU."""
+_BETWEEN_REPORTS_S = 10.0
 _Key = tuple[tuple[int, ...], tuple[int, ...]]
 """Token ids and segment numbers."""
 
@@ -21,6 +26,7 @@ def predict(
     encoder: Encoder,
     encoded: Sequence[Encoded],
     per_token: frozenset[str],
+    rows_at_once: int,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[Outputs]:
     """The outputs of each row, in order; those of `per_token` cut to its tokens, [S, …]. Equal rows run once.
@@ -30,8 +36,8 @@ def predict(
     keys = [(one.ids, one.types) for one in encoded]
     distinct = sorted({*keys}, key=lambda key: (len(key[0]), key))
     found: dict[_Key, Outputs] = {}
-    said = 0
-    for batch in _batches(distinct):
+    said = time.perf_counter()
+    for batch in _batches(distinct, rows_at_once):
         rows: list[Row] = [(list(ids), list(types)) for ids, types in batch]
         outputs = runner.run(encoder.batch(rows))
         for at, key in enumerate(batch):
@@ -40,17 +46,17 @@ def predict(
             }
             if not all(np.isfinite(values).all() for values in found[key].values()):
                 raise BundleError(f"{runner.status.value}: NaN or infinity in the outputs; see `bertport verify`")
-        if len(found) * _REPORTS // len(distinct) > said and len(distinct) >= _ROWS_WORTH_REPORTS:
-            said = len(found) * _REPORTS // len(distinct)
+        if time.perf_counter() - said > _BETWEEN_REPORTS_S:
+            said = time.perf_counter()
             progress(len(found), len(distinct))
     return [found[key] for key in keys]
 
 
-def _batches(keys: Sequence[_Key]) -> list[list[_Key]]:
+def _batches(keys: Sequence[_Key], rows_at_once: int) -> list[list[_Key]]:
     """Neighbours of a list that is sorted by length; each batch within both limits."""
     batches: list[list[_Key]] = []
     for key in keys:
-        if not batches or len(batches[-1]) >= _ROWS or len(key[0]) * (len(batches[-1]) + 1) > _TOKENS:
+        if not batches or len(batches[-1]) >= rows_at_once or len(key[0]) * (len(batches[-1]) + 1) > _TOKENS:
             batches.append([])
         batches[-1].append(key)
     return batches

@@ -36,3 +36,14 @@ def differences_table(rows: Sequence[tuple[int, str, Any, Any, Any]], total: int
 
 def _pair(left: float, right: float) -> list[str]:
     return [f"{left:.4f}", f"{right:.4f}", f"{(left - right) * 100:+.2f}"]
+
+
+def candidates_table(title: str, metric: str, rows: Sequence[Sequence[str]]) -> Table:
+    """Size against the metric against latency, one line for each bundle that was tried."""
+    table = Table(title=title, title_justify="left")
+    columns = ("MB", f"{metric}, PyTorch", "exported", "drop, points", "95 %", "held out", "ms at 128", "tried, s", "")
+    for number, column in enumerate(("bundle", *columns)):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -127,6 +127,13 @@ def test_labels_in_another_order_are_noticed(bundle, checkpoint, rows, tmp_path,
     assert "labels in another order" in capsys.readouterr().err
 
 
+def test_labels_that_no_row_has_are_told(bundle, checkpoint, tmp_path, capsys):
+    path = tmp_path / "two.csv"
+    path.write_text("text,label\nthe cat,0\na dog,1\n")
+    assert run(bundle, checkpoint, "--data", path) == 0
+    assert "no row has the label LABEL_2" in capsys.readouterr().err
+
+
 def test_limit_takes_rows_evenly_and_long_rows_are_counted(bundle, checkpoint, tmp_path, capsys):
     path = tmp_path / "sorted.csv"
     path.write_text("text,label\n" + "the cat,0\n" * 40 + "a dog " * 300_000 + ",1\n" + "a dog,2\n" * 39)

@@ -18,6 +18,7 @@ def test_single_labels():
 
 def test_a_constant_answer_has_no_correlation():
     assert metrics.single_label([0, 1], [1, 1], ("a", "b")).figures["matthews"] == 0.0
+    assert metrics.single_label([1, 1], [1, 1], ("a", "b")).figures["matthews"] == 0.0
     assert metrics.regression([1.0, 2.0], [3.0, 3.0], ()).figures["pearson"] == 0.0
 
 
