@@ -30,7 +30,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What was asked of the export; what only another target knows stays at None or empty."""
+    """What was asked of the export; what only another target knows stays at None or empty. `keep`: see `keep.Keep`."""
 
     target: str
     scheme: str
@@ -40,6 +40,7 @@ class Recipe:
     sequence_lengths: tuple[int, ...] = ()
     compute_units: str | None = None
     deployment_target: str | None = None
+    keep: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -156,6 +157,7 @@ def read_bundle(directory: Path) -> Bundle:
         for key in ("labels", "models"):
             raw[key] = tuple(raw[key])
         raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
+        raw["recipe"]["keep"] = tuple(raw["recipe"].get("keep", ()))
         raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
         return Bundle(directory, Manifest(**raw))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -48,6 +48,7 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
         "| | |",
         "| --- | --- |",
         f"| model | {size_bytes:,} bytes |",
+        *([f"| kept wider | {', '.join(recipe.keep)} |"] if recipe.keep else []),
         *([f"| labels | {', '.join(manifest.labels)} |"] if manifest.labels else []),
         f"| inputs | {', '.join(f'{s.name} {s.dtype} {list(s.shape)}' for s in manifest.inputs)} |",
         f"| outputs | {', '.join(f'{s.name} {s.dtype} {list(s.shape)}' for s in manifest.outputs)} |",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from exporter import __version__
-from exporter.commands import bench, export, inspect, report, verify
+from exporter.commands import bench, evaluate, export, inspect, report, tune, verify
 from exporter.errors import BertportError
 from exporter.interrupts import end_by_interrupt, watch_interrupts
 
@@ -18,6 +18,8 @@ COMMANDS: dict[str, ModuleType] = {
     "verify": verify,
     "inspect": inspect,
     "bench": bench,
+    "evaluate": evaluate,
+    "tune": tune,
     "report": report,
 }
 

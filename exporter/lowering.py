@@ -9,8 +9,10 @@ from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import TASKS
+from exporter.keep import Keep
 from exporter.targets import coreml, coreml_calibration, onnx
 from exporter.targets.coreml_names import canonical_tensors
+from exporter.weight_list import rounded_weights
 
 Samples = Callable[[int], list[Inputs[Array]]]
 """Most tokens → real texts of the task, each alone and without padding."""
@@ -25,6 +27,7 @@ class Settings:
     sequence_lengths: tuple[int, ...] = ()
     compute_units: str = coreml.DEFAULT_COMPUTE_UNITS
     deployment_target: str = coreml.DEFAULT_DEPLOYMENT_TARGET
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,23 @@ class Target:
     libraries: tuple[str, ...]
 
 
+def _checked_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
+    """Refuse, before anything is written, a pattern that matches no weight."""
+    if settings.keep:
+        Keep(settings.keep).check([weight.name for weight in rounded_weights(checkpoint.model)])
+    return settings.keep
+
+
 def _onnx_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     onnx.check_opset(settings.opset)
-    return Recipe("onnx", scheme, checkpoint.task.name, opset=settings.opset, int32_inputs=settings.int32_inputs)
+    return Recipe(
+        "onnx",
+        scheme,
+        checkpoint.task.name,
+        opset=settings.opset,
+        int32_inputs=settings.int32_inputs,
+        keep=_checked_keep(checkpoint, settings),
+    )
 
 
 def _onnx_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
@@ -55,7 +72,8 @@ def _onnx_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
 
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
-    content = onnx.lower(checkpoint.model, recipe.scheme, recipe.opset or onnx.DEFAULT_OPSET, recipe.int32_inputs)
+    opset, keep = recipe.opset or onnx.DEFAULT_OPSET, Keep(recipe.keep)
+    content = onnx.lower(checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep)
     (directory / onnx.FILE).write_bytes(content)
     return (onnx.FILE,)
 
@@ -71,6 +89,7 @@ def _coreml_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> R
         sequence_lengths=lengths,
         compute_units=settings.compute_units,
         deployment_target=settings.deployment_target,
+        keep=_checked_keep(checkpoint, settings),
     )
 
 
@@ -83,7 +102,7 @@ def _coreml_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
 def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, samples: Samples) -> tuple[str, ...]:
     units = recipe.compute_units or coreml.DEFAULT_COMPUTE_UNITS
     target = recipe.deployment_target or coreml.DEFAULT_DEPLOYMENT_TARGET
-    options = coreml.Options(recipe.sequence_lengths, units, target)
+    options = coreml.Options(recipe.sequence_lengths, units, target, Keep(recipe.keep))
     calibrated = coreml.calibrated(recipe.scheme)
     ranges = _ranges(checkpoint, samples(max(recipe.sequence_lengths))) if calibrated else None
     description = f"{checkpoint.task.name} with {', '.join(checkpoint.labels)} ({checkpoint.source.model})"

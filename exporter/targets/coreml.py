@@ -11,7 +11,7 @@ that (iOS 18), the longest being the default; one package each where it has not.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from exporter import __version__
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Extent, Inputs
 from exporter.errors import LoweringError, UsageError
+from exporter.keep import NOTHING, Keep
 from exporter.targets.coreml_schemes import CoreMLScheme, find_scheme
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Options:
     sequence_lengths: tuple[int, ...] = (DEFAULT_LENGTH,)
     compute_units: str = DEFAULT_COMPUTE_UNITS
     deployment_target: str = DEFAULT_DEPLOYMENT_TARGET
+    keep: Keep = NOTHING
 
     @property
     def layout(self) -> str:
@@ -120,7 +122,7 @@ def lower(
     LoweringError as `check` does, and LoweringError for a weight that float16 cannot hold.
     """
     check(options, scheme, model.geometry.positions)
-    chosen = find_scheme(scheme)
+    chosen = replace(find_scheme(scheme), keep=options.keep)
     if calibrated(scheme) and not ranges:
         raise LoweringError(f"coreml: {scheme} needs activation ranges, and none were measured; calibrate on real text")
     from exporter.targets import coreml_package as package  # here, for it takes seconds to import coremltools

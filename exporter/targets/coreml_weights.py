@@ -38,7 +38,7 @@ class WeightStore:
         """
         rows = weight.values.reshape(-1, weight.values.shape[-1])  # [rows, n]
         self._check_range(weight)
-        form, name = self._scheme.form(weight.role), mil_name(weight.name)
+        form, name = self._scheme.stored(weight), mil_name(weight.name)
         if form is Form.PLAIN:
             return mb.const(val=np.ascontiguousarray(weight.values.reshape(shape), self.dtype), name=name)
         if form is Form.INT8:

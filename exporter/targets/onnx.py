@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Extent, Inputs, Role, Weight
 from exporter.errors import LoweringError
+from exporter.keep import NOTHING, Keep
 from exporter.targets.onnx_schemes import STORAGE, Storage
 from exporter.targets.onnx_weights import WeightStore
 
@@ -39,11 +40,13 @@ _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def lower(model: Model, scheme: str, opset: int = DEFAULT_OPSET, int32_inputs: bool = False) -> bytes:
+def lower(
+    model: Model, scheme: str, opset: int = DEFAULT_OPSET, int32_inputs: bool = False, keep: Keep = NOTHING
+) -> bytes:
     """Spell `model` as a serialised ONNX model, with dynamic batch and sequence. Raises as `check_opset` does."""
     check_opset(opset)
     integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
-    ops = OnnxOps(STORAGE[scheme], model.geometry.hidden, model.geometry.heads)
+    ops = OnnxOps(STORAGE[scheme], model.geometry.hidden, model.geometry.heads, keep)
     model.build(ops, Inputs(*INPUTS))
     inputs = [helper.make_tensor_value_info(name, integer, _AXES) for name in INPUTS]
     graph = helper.make_graph(ops.nodes, "bert", inputs, ops.outputs, ops.weights.initializers)
@@ -61,10 +64,10 @@ def check_opset(opset: int) -> None:
 class OnnxOps:
     """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix."""
 
-    def __init__(self, storage: dict[Role, Storage], hidden: int, heads: int) -> None:
+    def __init__(self, storage: dict[Role, Storage], hidden: int, heads: int, keep: Keep = NOTHING) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
-        self.weights = WeightStore(self._node, storage)
+        self.weights = WeightStore(self._node, storage, keep)
         self._hidden, self._heads = hidden, heads
         self._made: dict[str, str] = {}
 

@@ -14,7 +14,8 @@ from onnx import TensorProto, numpy_helper
 from exporter import quantize
 from exporter.encoder.ops import Array, Role, Weight
 from exporter.errors import LoweringError
-from exporter.targets.onnx_schemes import Storage
+from exporter.keep import Keep
+from exporter.targets.onnx_schemes import Storage, wider
 
 Node = Callable[..., str]
 _FLOAT16_MAX = 65504.0
@@ -23,13 +24,13 @@ _FLOAT16_MAX = 65504.0
 class WeightStore:
     """Initialisers of a graph; `node(operator, inputs, name, **attributes)` adds a node to it."""
 
-    def __init__(self, node: Node, storage: dict[Role, Storage]) -> None:
+    def __init__(self, node: Node, storage: dict[Role, Storage], keep: Keep) -> None:
         self.initializers: list[onnx.TensorProto] = []
-        self._node, self._storage = node, storage
+        self._node, self._storage, self._keep = node, storage, keep
 
     def storage(self, weight: Weight) -> Storage:
-        """How the scheme stores a weight."""
-        return self._storage[weight.role]
+        """How the scheme stores a weight, or wider where it is kept so."""
+        return wider(self._storage[weight.role], self._keep.form(weight.name))
 
     def float32(self, weight: Weight, layout: Array | None = None) -> str:
         """Store a weight; return the name of its float32 values, in `layout` (a view of them) if given.
