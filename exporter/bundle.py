@@ -99,11 +99,23 @@ class Bundle:
         return frozenset(spec.name for spec in self.manifest.outputs if spec.per_token)
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes of the model alone, without tokenizer and records."""
+    def identity(self) -> dict[str, str]:
+        """How a record names the bundle that it is about."""
+        recipe = self.manifest.recipe
+        named = {"model": self.manifest.source_model, "target": recipe.target, "scheme": recipe.scheme}
+        return named | {"manifest_sha256": sha256(self.directory / MANIFEST)}
+
+    @property
+    def model_files(self) -> list[Path]:
+        """The files of the model alone, without tokenizer and records."""
         roots = [self.directory / name for name in self.manifest.models]
-        paths = [path for root in roots for path in (root, *root.rglob("*"))]
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        paths = [path for root in roots for path in (root, *sorted(root.rglob("*")))]
+        return [path for path in paths if path.is_file()]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the model alone."""
+        return sum(path.stat().st_size for path in self.model_files)
 
 
 def to_json(value: Any) -> bytes:

@@ -1,7 +1,7 @@
 """The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def _check(bundle: Bundle, reference: Reference, wanted: bool) -> Parity:
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:
     directory, recipe = bundle.directory, bundle.manifest.recipe
-    (directory / PARITY).write_bytes(to_json(asdict(parity) | {"verdict": parity.verdict.value}))
+    (directory / PARITY).write_bytes(to_json(parity.as_record()))
     if parity.verdict is not Verdict.NOT_RUN:
         longest = max(recipe.sequence_lengths, default=None)
         (directory / GOLDEN).write_bytes(to_json(reference.golden(longest)))

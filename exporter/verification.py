@@ -67,12 +67,21 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     """
     manifest = check.bundle.manifest
     check_files(check.bundle)
-    checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
-    _check_source(manifest, checkpoint)
-    reference = Reference(checkpoint, check.texts)
+    reference = Reference(find_checkpoint(check), check.texts)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(manifest.budget)
     parity = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
     return parity, lambda: explain(reference, runner, manifest.recipe.target, parity, budget)
+
+
+def find_checkpoint(check: Check) -> Checkpoint:
+    """Load the checkpoint that the bundle was made from.
+
+    Raises RuntimeUnavailable when it cannot be had, BundleError when what is there is another.
+    """
+    manifest = check.bundle.manifest
+    checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
+    _check_source(manifest, checkpoint)
+    return checkpoint
 
 
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:

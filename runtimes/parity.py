@@ -4,7 +4,7 @@ A comparison that compared nothing, a missing output, a shape that differs, NaN:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -15,6 +15,9 @@ from runtimes.battery import Case
 from runtimes.runner import Array, Outputs, Status
 
 _CONSTANT_SHARE, _CONSTANT_ROWS = 0.95, 20
+SCHEMA_VERSION = 1
+"""Of `Parity.as_record`; a reader refuses any other."""
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 
 class Verdict(Enum):
@@ -27,7 +30,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Parity:
-    """Figures over all rows of all cases; differences in logits. `agreement` is over the real texts, each once."""
+    """Figures over all rows of all cases; differences in logits. `agreement` is over the real texts, each once.
+
+    `absolute_quantiles` maps each of QUANTILES, as text, to the difference that this share of all numbers keeps within.
+    """
 
     verdict: Verdict
     status: str
@@ -43,6 +49,12 @@ class Parity:
     failures: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     note: str = ""
+    absolute_quantiles: Mapping[str, float] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON."""
+        head = {"kind": "parity", "schema_version": SCHEMA_VERSION}
+        return head | asdict(self) | {"verdict": self.verdict.value}
 
 
 def not_run(reason: str) -> Parity:
@@ -189,6 +201,7 @@ def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side) -> dict[
         "min_cosine": min(_cosine(a, b) for rows in pairs for a, b in rows if len(a)),
         "agreement": float(np.mean(same)) if same else None,
         "padding_max_absolute": _padding(cases, candidate.rows),
+        "absolute_quantiles": dict(zip(map(str, QUANTILES), np.quantile(flat, QUANTILES).tolist(), strict=True)),
         "worst_case": cases[int(np.argmax([d.max(initial=0) for d in differences]))].name,
     }
 

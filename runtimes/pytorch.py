@@ -1,4 +1,7 @@
-"""The reference: transformers' own model in PyTorch, float32, on the CPU, from the original checkpoint."""
+"""The reference: transformers' own model in PyTorch, float32, from the original checkpoint.
+
+On the CPU; a measurement may ask for another device.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,20 +19,22 @@ class TorchRunner:
     status = Status.MEASURED
     positions: int | None = None
 
-    def __init__(self, checkpoint: Path, architecture: str, outputs: tuple[str, ...] = ("logits",)) -> None:
-        self._outputs = outputs
+    def __init__(
+        self, checkpoint: Path, architecture: str, outputs: tuple[str, ...] = ("logits",), device: str = "cpu"
+    ) -> None:
+        self._outputs, self._device = outputs, device
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
             checkpoint, dtype=torch.float32, attn_implementation="eager", local_files_only=True
         )
-        self._model.eval()
+        self._model.to(device).eval()
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        feeds = {name: torch.from_numpy(values) for name, values in batch.feeds().items()}
+        feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds().items()}
         with torch.inference_mode():
             found = self._model(**feeds)
-        return {name: getattr(found, name).numpy() for name in self._outputs}
+        return {name: getattr(found, name).cpu().numpy() for name in self._outputs}
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner; any length will do."""
@@ -59,6 +64,6 @@ def _named_modules(model: Any) -> list[tuple[Any, str]]:
 
 def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:
     def keep(_module: Any, _inputs: Any, result: torch.Tensor) -> None:
-        kept[name] = result.numpy()
+        kept[name] = result.cpu().numpy()
 
     return keep

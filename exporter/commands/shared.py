@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from exporter.errors import UsageError
@@ -61,4 +60,4 @@ def tell(results: list[tuple[str, Parity]]) -> None:
 
 def parity_record(parity: Parity) -> dict[str, object]:
     """For JSON."""
-    return asdict(parity) | {"verdict": parity.verdict.value}
+    return parity.as_record()

@@ -11,6 +11,7 @@ from exporter.commands.shared import add_checks, exit_code, limit, parity_record
 from exporter.errors import RuntimeUnavailable
 from exporter.pipeline import Exported
 from exporter.verification import Check, Explanation, verify
+from runtimes.journal import write_record
 from runtimes.parity import Parity, Verdict, not_run
 from runtimes.processors import ARCHITECTURES, NATIVE
 from runtimes.report import explanation_table, exported_table, show
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
     processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
     parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"onnx, whose kernels run; {processors}")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
     add_checks(parser)
 
 
@@ -35,9 +37,13 @@ def run(parsed: argparse.Namespace) -> int:
     limits = limit(parsed)
     check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limits, parsed.allow_pickle, parsed.arch)
     parity, explanation = _verified(check, parsed.explain)
+    record = parity_record(parity) | {"bundle": bundle.identity}
+    if explanation:
+        record["explanation"] = _explained(explanation)
+    if parsed.output:
+        write_record(parsed.output, record)
     if parsed.json:
-        explained = {"explanation": _explained(explanation)} if explanation else {}
-        print(json.dumps(parity_record(parity) | explained, indent=2, allow_nan=False))
+        print(json.dumps(record, indent=2, allow_nan=False))
     else:
         item = Exported(bundle.manifest.recipe, bundle.directory, bundle.size_bytes, parity)
         show(exported_table([item]))

@@ -1,0 +1,227 @@
+"""The schema of every kind of record that a report reads.
+
+What a record holds beyond its schema is left alone; what the schema names must be there, of its type, and finite.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=0)]
+Bytes = Annotated[int, Field(ge=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Amount
+Text = Annotated[str, Field(max_length=4000)]
+Status = Literal["measured", "emulated", "simulated", "not run"]
+
+
+@dataclass(frozen=True)
+class BundleName:
+    """Which bundle a record is about; see exporter.bundle.Bundle.identity."""
+
+    model: Text
+    target: Text
+    scheme: Text
+    manifest_sha256: Text = ""
+
+
+@dataclass(frozen=True)
+class TensorError:
+    """One named tensor of both sides; `relative` is None where one of them holds NaN or infinity."""
+
+    name: Text
+    relative: Amount | None
+    beyond: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Our float32 graph against PyTorch, and the saved file against our graph, on one case of the battery."""
+
+    case: Text
+    graph: tuple[TensorError, ...]
+    file: tuple[TensorError, ...]
+
+
+@dataclass(frozen=True)
+class ParityRecord:
+    """parity.json of a bundle, and what `bertport verify -o FILE` keeps; differences in logits."""
+
+    verdict: Literal["pass", "fail", "not run"]
+    status: Status
+    rows: Count
+    max_absolute: Amount
+    mean_absolute: Amount
+    logit_range: Amount
+    max_relative: Amount
+    min_cosine: Finite
+    agreement: Amount | None
+    padding_max_absolute: Amount
+    worst_case: Text
+    failures: tuple[Text, ...]
+    warnings: tuple[Text, ...]
+    note: Text = ""
+    absolute_quantiles: dict[str, Amount] = field(default_factory=dict)
+    bundle: BundleName | None = None
+    explanation: Explanation | None = None
+    kind: Literal["parity"] = "parity"
+    schema_version: Literal[1] = 1
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Every raw value of one shape; `peak_rss_bytes` is the process's peak when they were done."""
+
+    tokens: Annotated[int, Field(ge=1)]
+    rows: Annotated[int, Field(ge=1)]
+    values_s: Annotated[tuple[Seconds, ...], Field(min_length=1)]
+    peak_rss_bytes: Bytes = 0
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """What was asked of a bench run."""
+
+    lengths: tuple[Count, ...]
+    batches: tuple[Count, ...]
+    threads: tuple[Count, ...]
+    runs: Count
+    rounds: Count
+
+
+@dataclass(frozen=True)
+class BenchSubject:
+    """One bundle, or PyTorch on a checkpoint; `files` maps what is measured to its hash."""
+
+    name: Text
+    runtime: Text
+    status: Literal["measured", "not run"]
+    note: Text
+    disk_bytes: Bytes
+    compressed_bytes: Bytes
+    bundle: BundleName | None
+    files: dict[str, Text]
+
+
+@dataclass(frozen=True)
+class BenchEntry:
+    """One child process. `sitting` is when the run that made it began: a run that was ended goes on in another."""
+
+    subject: Text
+    threads: Annotated[int, Field(ge=1)]
+    round: Count
+    sitting: Text
+    cold_start_s: Seconds
+    import_s: Seconds
+    load_s: Seconds
+    first_run_s: Seconds
+    latencies: tuple[Latency, ...]
+    bare_rss_bytes: Bytes
+    peak_rss_bytes: Bytes
+
+
+@dataclass(frozen=True)
+class BenchRecord:
+    """What `bertport bench` keeps."""
+
+    kind: Literal["bench"]
+    schema_version: Literal[1]
+    host: dict[str, Text]
+    versions: dict[str, Text]
+    plan: BenchPlan
+    subjects: tuple[BenchSubject, ...]
+    measurements: tuple[BenchEntry, ...]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval of what the candidate loses against the reference, in the metric's own unit."""
+
+    value: Finite
+    low: Finite
+    high: Finite
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+
+@dataclass(frozen=True)
+class EvaluateRecord:
+    """What `bertport evaluate` keeps: metrics of PyTorch (`reference`) and of the bundle (`candidate`)."""
+
+    kind: Literal["evaluate"]
+    schema_version: Literal[1]
+    bundle: BundleName
+    status: Status
+    data: Text
+    rows: Annotated[int, Field(ge=1)]
+    metric: Text
+    reference: dict[str, Finite]
+    candidate: dict[str, Finite]
+    agreement: Amount | None = None
+    drop: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One scheme that a search tried; `note` says why it was taken or left."""
+
+    name: Text
+    disk_bytes: Bytes
+    chosen: bool
+    note: Text = ""
+    score: Finite | None = None
+    latency_s: Seconds | None = None
+    verdict: Text = ""
+
+
+@dataclass(frozen=True)
+class TuneRecord:
+    """What `bertport tune` keeps."""
+
+    kind: Literal["tune"]
+    schema_version: Literal[1]
+    model: Text
+    target: Text
+    metric: Text
+    trials: tuple[Trial, ...]
+    host: dict[str, Text] = field(default_factory=dict)
+    reference_score: Finite | None = None
+
+
+@dataclass(frozen=True)
+class DeviceUnits:
+    """One compute unit of a device: golden.json replayed, and what it took."""
+
+    compute_units: Text
+    status: Status
+    rows: Count
+    max_absolute: Amount
+    mean_absolute: Amount
+    within_budget: bool
+    agreement: Amount | None = None
+    load_s: Seconds | None = None
+    peak_memory_bytes: Bytes | None = None
+    latencies: tuple[Latency, ...] = ()
+    note: Text = ""
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """What an app kit's own tests write; `device` says which machine, as model and system."""
+
+    kind: Literal["device"]
+    schema_version: Literal[1]
+    bundle: BundleName
+    device: dict[str, Text]
+    units: tuple[DeviceUnits, ...]
+
+
+Record = ParityRecord | BenchRecord | EvaluateRecord | TuneRecord | DeviceRecord
+KINDS: dict[str, type[Any]] = {
+    "parity": ParityRecord,
+    "bench": BenchRecord,
+    "evaluate": EvaluateRecord,
+    "tune": TuneRecord,
+    "device": DeviceRecord,
+}
