@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from exporter import __version__
-from exporter.commands import bench, export, inspect, verify
+from exporter.commands import bench, evaluate, export, inspect, verify
 from exporter.errors import BertportError
 from exporter.interrupts import end_by_interrupt, watch_interrupts
 
-COMMANDS: dict[str, ModuleType] = {"export": export, "verify": verify, "inspect": inspect, "bench": bench}
+COMMANDS: dict[str, ModuleType] = {
+    "export": export,
+    "verify": verify,
+    "evaluate": evaluate,
+    "inspect": inspect,
+    "bench": bench,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

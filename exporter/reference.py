@@ -74,7 +74,7 @@ class Reference:
 
     def _make_cases(self, positions: int) -> list[Case]:
         checkpoint = self.checkpoint
-        limits = Limits(positions, checkpoint.geometry.types, _pad_id(checkpoint.config), checkpoint.task.pairs)
+        limits = Limits(positions, checkpoint.geometry.types, pad_id(checkpoint.config), checkpoint.task.pairs)
         return build_battery(checkpoint.tokenizer.tokenizer, self.texts, limits)
 
     def _make_battery(self, positions: int) -> Battery:
@@ -88,6 +88,7 @@ def _vector(case: Case, outputs: Outputs) -> dict[str, Any]:
     return feeds | rounded
 
 
-def _pad_id(config: Mapping[str, Any]) -> int:
+def pad_id(config: Mapping[str, Any]) -> int:
+    """The token id that fills up a row."""
     pad = config.get("pad_token_id")
     return pad if isinstance(pad, int) else 0

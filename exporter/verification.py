@@ -66,7 +66,6 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     RuntimeUnavailable when that checkpoint or the runtime asked for cannot be had.
     """
     manifest = check.bundle.manifest
-    check_files(check.bundle)
     reference = Reference(find_checkpoint(check), check.texts)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(manifest.budget)
     parity = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
@@ -74,11 +73,9 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
 
 
 def find_checkpoint(check: Check) -> Checkpoint:
-    """Load the checkpoint that the bundle was made from.
-
-    Raises RuntimeUnavailable when it cannot be had, BundleError when what is there is another.
-    """
+    """The checkpoint that a bundle was made from, once the bundle's files are found unchanged. Raises as `verify`."""
     manifest = check.bundle.manifest
+    check_files(check.bundle)
     checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
     _check_source(manifest, checkpoint)
     return checkpoint
