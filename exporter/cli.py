@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from exporter import __version__
-from exporter.commands import bench, evaluate, export, inspect, verify
+from exporter.commands import bench, check, evaluate, export, inspect, verify
 from exporter.errors import BertportError
 from exporter.interrupts import end_by_interrupt, watch_interrupts
 
@@ -19,6 +19,7 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "inspect": inspect,
     "bench": bench,
+    "check": check,
 }
 
 
