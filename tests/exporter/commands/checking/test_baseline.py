@@ -17,7 +17,8 @@ from exporter.commands.checking.config import Tolerance
 from exporter.errors import RecordError, UsageError
 from runtimes.parity import Verdict
 
-FIGURES = Figures(1000, {"native": Difference(0.01, 1.0), "arm64": Difference(0.01, None)}, 0.2)
+MEASURED = "measured"
+FIGURES = Figures(1000, {"native": Difference(MEASURED, 0.01, 1.0), "arm64": Difference("emulated", 0.01, None)}, 0.2)
 EXACT = Tolerance(size=0.0, parity=0.0, agreement=0.0, drop_points=0.0)
 
 
@@ -42,17 +43,17 @@ MOVED = {
     "a byte more": (replace(FIGURES, size_bytes=1001), "size: was 1,000 bytes, is 1,001 bytes"),
     "a byte less": (replace(FIGURES, size_bytes=999), "size: was 1,000"),
     "a larger difference": (
-        replace(FIGURES, parity={**FIGURES.parity, "native": Difference(0.02, 1.0)}),
+        replace(FIGURES, parity={**FIGURES.parity, "native": Difference(MEASURED, 0.02, 1.0)}),
         "parity native: was 1.000% of the logit range, is 2.000%",
     ),
     "less agreement": (
-        replace(FIGURES, parity={**FIGURES.parity, "native": Difference(0.01, 0.9)}),
+        replace(FIGURES, parity={**FIGURES.parity, "native": Difference(MEASURED, 0.01, 0.9)}),
         "agreement native",
     ),
     "a larger drop": (replace(FIGURES, drop_points=0.3), "accuracy drop: was 0.20 points, is 0.30"),
     "no accuracy any more": (replace(FIGURES, drop_points=None), "accuracy drop: gone"),
     "a new processor": (
-        replace(FIGURES, parity={**FIGURES.parity, "x86-64-avx2": Difference(0.0, 1.0)}),
+        replace(FIGURES, parity={**FIGURES.parity, "x86-64-avx2": Difference(MEASURED, 0.0, 1.0)}),
         "parity x86-64-avx2: not in the baseline",
     ),
 }
@@ -72,7 +73,13 @@ def test_a_move_within_the_tolerance_passes_and_just_beyond_it_fails():
 
 
 def test_what_could_not_be_run_here_is_not_compared():
-    assert failures(FIGURES, replace(FIGURES, parity={"native": Difference(0.01, 1.0)})) == []
+    assert failures(FIGURES, replace(FIGURES, parity={"native": Difference(MEASURED, 0.01, 1.0)})) == []
+
+
+def test_a_measured_figure_is_not_held_against_a_simulated_one():
+    simulated, far = Difference("simulated", 0.01, 1.0), Difference(MEASURED, 0.5, 0.1)
+    assert failures(replace(FIGURES, parity={"native": simulated}), replace(FIGURES, parity={"native": far})) == []
+    assert failures(FIGURES, replace(FIGURES, parity={"native": far}))  # the control: of one kind they are
 
 
 def test_bundles_of_one_side_only_fail():
@@ -84,11 +91,11 @@ def test_what_is_written_is_read_and_what_was_not_run_keeps_its_figure(tmp_path)
     path = tmp_path / "baseline.json"
     move_baseline(path, {"a": FIGURES, "old": FIGURES}, {"bertport": "1"})
     assert read_baseline(path).bundles["a"] == FIGURES
-    here = Figures(900, {"native": Difference(0.02, 0.9)})
+    here = Figures(900, {"native": Difference(MEASURED, 0.02, 0.9)})
     move_baseline(path, {"a": here}, {"bertport": "2"})
     moved = read_baseline(path)
     assert moved.bundles == {
-        "a": Figures(900, {"native": Difference(0.02, 0.9), "arm64": FIGURES.parity["arm64"]}, 0.2)
+        "a": Figures(900, {"native": Difference(MEASURED, 0.02, 0.9), "arm64": FIGURES.parity["arm64"]}, 0.2)
     }
     assert [one.name for one in tmp_path.iterdir()] == ["baseline.json"]
 
