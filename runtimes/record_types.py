@@ -136,30 +136,56 @@ class BenchRecord:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A confidence interval of what the candidate loses against the reference, in the metric's own unit."""
+class Source:
+    """The checkpoint that a bundle was made from."""
 
-    value: Finite
-    low: Finite
-    high: Finite
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    model: Text
+
+
+@dataclass(frozen=True)
+class RecipeName:
+    """What of a recipe names a bundle."""
+
+    target: Text
+    scheme: Text
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which labelled rows were read."""
+
+    file: Text
+    rows: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one side by name; shares, or what the metric is in."""
+
+    figures: dict[str, Finite]
 
 
 @dataclass(frozen=True)
 class EvaluateRecord:
-    """What `bertport evaluate` keeps: metrics of PyTorch (`reference`) and of the bundle (`candidate`)."""
+    """What `bertport evaluate -o FILE` keeps. The drop, in points, is PyTorch's score less the bundle's."""
 
     kind: Literal["evaluate"]
     schema_version: Literal[1]
-    bundle: BundleName
+    source: Source
+    recipe: RecipeName
+    size_bytes: Bytes
     status: Status
-    data: Text
-    rows: Annotated[int, Field(ge=1)]
+    data: Rows
     metric: Text
-    reference: dict[str, Finite]
-    candidate: dict[str, Finite]
+    pytorch: Scores
+    exported: Scores
+    drop_points: Finite
+    interval_points: tuple[Finite, Finite]
+    interval_method: Text = ""
     agreement: Amount | None = None
-    drop: Interval | None = None
+    warnings: tuple[Text, ...] = ()
+    bundle: Text = ""
+    host: dict[str, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
