@@ -19,7 +19,7 @@ from exporter.errors import BundleError, RuntimeUnavailable
 from runtimes.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
 from runtimes.runner import Batch, Outputs, Status
 
-ANSWER_LIMIT_S = 300.0
+ANSWER_LIMIT_S = 900.0
 _PACKAGES = Path(__file__).parent.parent
 
 
@@ -137,6 +137,7 @@ def _start(emulator: Emulator, path: Path, log: Path) -> "subprocess.Popen[bytes
             stderr=stderr,
             cwd=log.parent,
             env=_environment(emulator),
+            start_new_session=True,  # Ctrl-C is for the parent, which ends the child
         )
 
 

@@ -36,6 +36,8 @@ def run(parsed: argparse.Namespace) -> int:
     bundle = read_bundle(parsed.bundle)
     limits = limit(parsed)
     check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limits, parsed.allow_pickle, parsed.arch)
+    if parsed.arch != NATIVE:
+        say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")
     parity, explanation = _verified(check, parsed.explain)
     record = parity_record(parity) | {"bundle": bundle.identity}
     if explanation:

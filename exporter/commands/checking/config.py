@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.errors import UsageError
 from exporter.lowering import Settings
+from exporter.schemes import find_budget
 from exporter.source import DEMO
 
 Name = Annotated[str, Field(min_length=1)]
@@ -72,7 +74,7 @@ class Export:
     task: Name = "auto"
     revision: Name | None = None
     texts: Path | None = None
-    archs: tuple[Arch, ...] = ("native",)
+    archs: Annotated[tuple[Arch, ...], Field(min_length=1)] = ("native",)
     settings: Settings = field(default_factory=Settings)
     budget: Budgets = field(default_factory=Budgets)
     data: Data | None = None
@@ -147,14 +149,27 @@ def _first(error: ValidationError) -> str:
 def _check_names(path: Path, config: Config) -> None:
     names = [name for export in config.export for name in export.names]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"{path}: export: {twice!r} is there twice; each model, target and scheme may be there once")
+        raise UsageError(f"{path}: export: {twice!r} is there twice; if they are different models, give one a name")
     for number, export in enumerate(config.export, 1):
+        _check_kinds(f"{path}: export.{number}", export)
         budget = export.budget
         if budget.latency is not None and budget.latency.to not in names:
             found = f"{budget.latency.to!r} is no bundle of this file"
             raise UsageError(f"{path}: export.{number}.budget.latency.to: {found}; it has {', '.join(names)}")
         if budget.max_drop_points is not None and export.data is None:
             raise UsageError(f"{path}: export.{number}.budget.max_drop_points: needs export.data.file, labelled rows")
+
+
+def _check_kinds(key: str, export: Export) -> None:
+    """Targets have the schemes, and other processors' kernels are ONNX Runtime's."""
+    for target, scheme in product(export.targets, export.schemes):
+        try:
+            find_budget(target, scheme)
+        except UsageError as error:
+            raise UsageError(f"{key}: {error}") from None
+    others = [arch for arch in export.archs if arch != "native"]
+    if others and (found := [target for target in export.targets if target != "onnx"]):
+        raise UsageError(f"{key}.archs: {others[0]} is for ONNX bundles, found target {found[0]}; write another export")
 
 
 def _located(path: Path, config: Config) -> Config:

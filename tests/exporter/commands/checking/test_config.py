@@ -1,13 +1,16 @@
 """bertport.toml is taken as it is written or refused in one line that names file and key."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from exporter.commands.checking.baseline import read_baseline
 from exporter.commands.checking.config import Arch, read_config
 from exporter.errors import UsageError
 from runtimes.processors import ARCHITECTURES
 
+ROOT = Path(__file__).parents[4]
 GOOD = """
 baseline = "baseline.json"
 [[export]]
@@ -79,6 +82,19 @@ WRONG = {
     "no model folder": ('model = "demo"', 'name = "demo"\nmodel = "./none"', "export.1.model: no folder"),
     "a name that leaves the folder": ('model = "demo"', 'model = "demo"\nname = "../x"', "export.1.name"),
     "the same bundle twice": ('["int8", "none"]', '["int8", "int8", "none"]', "'demo onnx-int8' is there twice"),
+    "an unknown scheme": ('["int8", "none"]', '["int3", "none"]', "export.1: --quantize int3: unknown to onnx"),
+    "an unknown target": (
+        'model = "demo"',
+        'model = "demo"\ntargets = ["tflite"]',
+        "export.1: --target tflite: unknown",
+    ),
+    "no processor": ('model = "demo"', 'model = "demo"\narchs = []', "export.1.archs"),
+    "an unknown processor": ('model = "demo"', 'model = "demo"\narchs = ["sparc"]', "export.1.archs"),
+    "Core ML on a phone's ONNX kernels": (
+        'model = "demo"',
+        'model = "demo"\ntargets = ["coreml"]\narchs = ["arm64"]',
+        "export.1.archs: arm64 is for ONNX bundles",
+    ),
     "no TOML": ("[[export]]", "[[export", "not TOML"),
 }
 
@@ -109,6 +125,12 @@ def test_an_empty_or_binary_file_is_refused(write, content):
 
 def test_the_processors_are_those_of_verify():
     assert list(get_args(Arch)) == list(ARCHITECTURES)
+
+
+def test_our_own_file_is_good_and_its_baseline_has_its_bundles():
+    config = read_config(ROOT / "bertport.toml")
+    assert config.baseline is not None
+    assert list(read_baseline(config.baseline).bundles) == [name for one in config.export for name in one.names]
 
 
 def test_no_file(tmp_path):
