@@ -4,7 +4,7 @@ BIN := .venv/bin
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench optimum-env clean
+.PHONY: demo test test-all check bench optimum-env arm64-runtime clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -25,6 +25,10 @@ bench: .venv/made .venv-optimum/made
 	$(BIN)/python benchmarks/side_by_side.py $(if $(DATA),--data $(DATA))
 
 optimum-env: .venv-optimum/made
+
+# What `bertport verify --arch arm64` runs on an x86 machine; into the user's cache, once.
+arm64-runtime: .venv/made
+	$(BIN)/python -m runtimes.arm64_setup
 
 .venv/made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

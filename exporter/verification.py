@@ -11,7 +11,8 @@ from exporter.reference import Reference
 from exporter.source import HubOptions, Source, resolve
 from runtimes.bisect import Departure, depart
 from runtimes.parity import Parity, Subject, compare
-from runtimes.runner import Runner, open_runner
+from runtimes.processors import NATIVE, describe, open_on
+from runtimes.runner import Runner
 
 _FLOAT32_SHARE = 1e-4
 
@@ -31,13 +32,17 @@ class Limit:
 
 @dataclass(frozen=True)
 class Check:
-    """One call of the verifier. `model` names the checkpoint where the manifest's own name leads there no more."""
+    """One call of the verifier. `model` names the checkpoint where the manifest's own name leads there no more.
+
+    `arch` is one of `runtimes.processors.ARCHITECTURES`.
+    """
 
     bundle: Bundle
     model: str | None = None
     texts: tuple[str, ...] = ()
     limit: Limit = field(default_factory=Limit)
     allow_pickle: bool = False
+    arch: str = NATIVE
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,12 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     """Check a bundle against its manifest, then against PyTorch on its checkpoint; and offer to explain.
 
     Raises BundleError when files changed, or when the checkpoint is not the one that the bundle was made from, and
-    RuntimeUnavailable when that checkpoint cannot be had.
+    RuntimeUnavailable when that checkpoint or the runtime asked for cannot be had.
     """
     manifest = check.bundle.manifest
     reference = Reference(find_checkpoint(check), check.texts)
-    runner, budget = open_runner(check.bundle), check.limit.applied(manifest.budget)
-    parity = compare_with_pytorch(reference, runner, manifest, budget)
+    runner, budget = open_on(check.bundle, check.arch), check.limit.applied(manifest.budget)
+    parity = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
     return parity, lambda: explain(reference, runner, manifest.recipe.target, parity, budget)
 
 

@@ -1,6 +1,6 @@
 """Records → tables for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -83,6 +83,14 @@ def inspection_table(found: Any) -> Table:
         table.add_row(name, f"{dtype} {shape}, {size_bytes:,} bytes")
     for operation, finding in found.findings:
         table.add_row(f"eligibility: {operation}", finding)
+    return table
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Cells as they are given."""
+    table = _table(title, list(columns))
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
