@@ -17,9 +17,13 @@ _SMALL_FILES = [
     "special_tokens_map.json",
     "vocab.txt",
     "README.md",
+    "modules.json",
+    "sentence_bert_config.json",
+    "*_*/config.json",
+    "*_Dense/model.safetensors",
 ]
 _SAFETENSORS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
-_PICKLE = ["pytorch_model.bin"]
+_PICKLE = ["pytorch_model.bin", "*_Dense/pytorch_model.bin"]
 
 
 @dataclass(frozen=True)
