@@ -80,7 +80,8 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
     if sentences:
         _check_case(directory, tokenizer)
     present = [directory / name for name in ("config.json", *tokenizer.files)]
-    hashed = {p.relative_to(directory).as_posix(): sha256(p) for p in [*files, *present] if p.is_file()}
+    read = {p.relative_to(directory).as_posix(): p for p in [*files, *present] if p.is_file()}
+    hashed = {name: sha256(path) for name, path in (source.made_from or read).items()}
     problem = head.task.problem or _problem(config, len(labels))
     recipe = sentences.recipe if sentences else None
     longest = min(geometry.positions, (recipe and recipe.max_tokens) or geometry.positions)
