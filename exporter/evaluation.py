@@ -103,9 +103,8 @@ class Examiner:
         import torch  # the runner brought it
 
         torch.set_num_threads(self._threads)
-        per_token = frozenset(
-            name for name, extent in self.checkpoint.task.outputs.items() if extent is not Extent.TEXT
-        )
+        outputs = self.checkpoint.model.outputs
+        per_token = frozenset(name for name, extent in outputs.items() if extent is not Extent.TEXT)
         return self.outputs(runner, per_token, self.encoded(positions), "PyTorch", _PYTORCH_ROWS)
 
     def _limits(self, positions: int) -> Limits:

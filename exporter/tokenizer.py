@@ -33,6 +33,7 @@ class TokenizerFiles:
 
     tokenizer: Tokenizer
     files: Mapping[str, bytes]
+    mask_token: str = "[MASK]"  # noqa: S105 - of text
 
 
 def read_tokenizer(directory: Path, vocabulary: int) -> TokenizerFiles:
@@ -49,7 +50,13 @@ def read_tokenizer(directory: Path, vocabulary: int) -> TokenizerFiles:
     else:
         raise CheckpointError(f"{directory}: no tokenizer; expected tokenizer.json or vocab.txt beside config.json")
     _check_size(directory, tokenizer, vocabulary)
-    return TokenizerFiles(tokenizer, {**_completed(tokenizer, settings), **found})
+    return TokenizerFiles(tokenizer, {**_completed(tokenizer, settings), **found}, _mask_token(settings))
+
+
+def _mask_token(settings: Mapping[str, Any]) -> str:
+    """As tokenizer_config.json calls it: a text, or an object that holds it."""
+    told = settings.get("mask_token", _SPECIAL["mask_token"])
+    return str(told.get("content") if isinstance(told, dict) else told)
 
 
 def _settings(directory: Path, found: Mapping[str, bytes]) -> dict[str, Any]:

@@ -41,15 +41,16 @@ class FixedLengthRunner:
         return _padded(batch, self._length(batch))
 
     def run(self, batch: Batch) -> Outputs:
-        """See Runner; outputs of every token come back as wide as the batch."""
-        width = batch.ids.shape[1]
+        """See Runner; outputs of every token come back as wide as the batch, and scores of choices as [B, C]."""
+        width = batch.ids.shape[-1]
         rows = [self._model(row).run(_feeds(self.fit(row))) for row in _rows(batch)]
-        return _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
+        found = _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
+        return found if batch.ids.ndim == 2 else {name: v.reshape(batch.ids.shape[:2]) for name, v in found.items()}
 
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; rows of one length."""
         model = self._model(batch)
-        return _joined([model.trace(_feeds(self.fit(row))) for row in _rows(self.fit(batch))])
+        return _joined([model.trace(_feeds(row)) for row in _rows(self.fit(batch))])
 
     def _as_asked(self, name: str, values: Array, width: int) -> Array:
         """An output of tokens as wide as the batch was; any other as it is."""
@@ -60,8 +61,8 @@ class FixedLengthRunner:
 
     def _length(self, batch: Batch) -> int:
         """The shortest length up to the last token of any row; where there is no token, up to the last column."""
-        columns = np.flatnonzero(batch.mask.any(0))
-        used = int(columns[-1]) + 1 if len(columns) else min(batch.ids.shape[1], self.positions)
+        columns = np.flatnonzero(batch.mask.any(tuple(range(batch.mask.ndim - 1))))
+        used = int(columns[-1]) + 1 if len(columns) else min(batch.ids.shape[-1], self.positions)
         fitting = [length for length in self.models if length >= used]
         if not fitting:
             raise UsageError(
@@ -71,13 +72,15 @@ class FixedLengthRunner:
 
 
 def _rows(batch: Batch) -> list[Batch]:
-    parts = (batch.ids, batch.mask, batch.types)
-    return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(batch.ids))]
+    """Each row by itself, [1, S]; of a batch [B, C, S] each choice."""
+    parts = [part.reshape(-1, part.shape[-1]) for part in (batch.ids, batch.mask, batch.types)]
+    return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(parts[0]))]
 
 
 def _padded(batch: Batch, length: int) -> Batch:
-    """All three arrays as [B, length]; what is cut is padding."""
-    return Batch(*(_resized(part, length) for part in (batch.ids, batch.mask, batch.types)))
+    """All three arrays as [B, length], or [B, C, length]; what is cut is padding."""
+    parts = [part.reshape(-1, part.shape[-1]) for part in (batch.ids, batch.mask, batch.types)]
+    return Batch(*(_resized(part, length).reshape(*batch.ids.shape[:-1], length) for part in parts))
 
 
 def _resized(values: Array, width: int) -> Array:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from runtimes.decisions import degenerate
 from runtimes.evaluation.metrics import Scores
 from runtimes.evaluation.paired import Interval, paired_interval
 from runtimes.evaluation.problems import Problem
-from runtimes.parity import degenerate
 
 _GRADED_SHARE = 0.01
 _SUSPICIOUS_GAIN, _ROWS_TO_TELL = 0.05, 20
@@ -53,7 +53,7 @@ def doubts(problem: str, golds: Sequence[Any], reference: Sequence[Any], labels:
     """What makes the figures less than they seem: labels that no row has, one answer only, labels in another order."""
     if problem != "single_label_classification":
         return []
-    found = degenerate([np.array(answer) for answer in reference], problem)
+    found = degenerate([int(answer) for answer in reference], problem)
     absent = [label for number, label in enumerate(labels) if number not in set(golds)]
     if absent:
         found.append(

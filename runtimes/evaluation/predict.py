@@ -38,7 +38,7 @@ def predict(
     found: dict[_Key, Outputs] = {}
     said = time.perf_counter()
     for batch in _batches(distinct, rows_at_once):
-        rows: list[Row] = [(list(ids), list(types)) for ids, types in batch]
+        rows = [Row(list(ids), list(types), []) for ids, types in batch]
         outputs = runner.run(encoder.batch(rows))
         for at, key in enumerate(batch):
             found[key] = {
