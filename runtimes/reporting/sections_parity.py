@@ -11,7 +11,7 @@ from runtimes.record_types import Explanation, ParityRecord, TensorError
 from runtimes.reporting.charts import Step, Strip, layers, strips
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import Figure, Section, Table, difference, megabytes
-from runtimes.reporting.names import Names
+from runtimes.reporting.names import REFERENCE, Names
 
 _SHOWN = ("0.01", "0.25", "0.5", "0.75", "0.99")
 _NOT_RUN = "–"
@@ -61,7 +61,14 @@ def all_checks(findings: Findings, names: Names) -> list[Checked]:
         checks.append(
             Checked(words, style, found.place, found.record, budget=bundle.manifest.budget if bundle else None)
         )
+    for gate in findings.gates:
+        for words, checked in gate.record.bundles.items():
+            checks += [_gated(f"{words}, {arch}", gate.place, parity) for arch, parity in checked.parity.items()]
     return checks
+
+
+def _gated(name: str, place: Path, parity: ParityRecord) -> Checked:
+    return Checked(name, REFERENCE, place, parity)
 
 
 def parity_section(checks: Sequence[Checked]) -> Iterator[Section]:
@@ -100,7 +107,7 @@ def layer_sections(checks: Sequence[Checked]) -> Iterator[Section]:
         yield Section(f"Through the layers: {check.name}", lead, (figure,), (_layer_table(explanation),))
 
 
-def findings_of(checks: Sequence[Checked]) -> Iterator[Finding]:
+def check_findings(checks: Sequence[Checked]) -> Iterator[Finding]:
     """The checks as tests."""
     for check in checks:
         parity = check.parity

@@ -96,23 +96,54 @@ def evaluation(identity, **changes):
     } | changes
 
 
-def device(identity, name="iPhone16,1"):
-    latency = {"tokens": 128, "rows": 1, "values_s": [0.002, 0.003]}
-    unit = {"compute_units": "all", "status": "measured", "rows": 8, "max_absolute": 0.01, "mean_absolute": 0.001}
-    simulated = unit | {"compute_units": "none", "status": "simulated", "within_budget": True, "latencies": [latency]}
+def device(identity, name="iPhone16,1", simulator=False):
+    run = {"compute_units": "all", "tokens": 128, "max_absolute": 0.01, "mean_absolute": 0.001, "verdict": "pass"}
+    run |= {"load_s": 0.1, "latency_s": [0.002, 0.003]}
+    broken = run | {"compute_units": "cpu-only", "verdict": "fail", "max_absolute": -1.0, "mean_absolute": -1.0}
     return {
         "kind": "device",
-        "schema_version": 1,
-        "bundle": identity,
-        "device": {"model": name, "system": "iOS 19.1"},
-        "units": [unit | {"within_budget": True, "load_s": 0.1, "latencies": [latency]}, simulated],
+        "format_version": 1,
+        "status": "measured",
+        "source": identity["model"],
+        "scheme": "fp16",
+        "manifest_sha256": "0",
+        "host": {"device": name, "system": "19.1", "cores": 6, "simulator": simulator},
+        "vectors": 8,
+        "tolerance_absolute": 0.05,
+        "runs": [run, broken],
+        "peak_rss_bytes": 60_000_000,
     }
 
 
 def tune(host=HOST):
-    trials = [{"name": "int8", "disk_bytes": 4_000_000, "chosen": True, "note": "smallest within the budget"}]
-    head = {"kind": "tune", "schema_version": 1, "model": "m", "target": "onnx", "metric": "accuracy", "host": host}
-    return head | {"trials": trials}
+    tried = {
+        "name": "onnx-int8",
+        "recipe": {"target": "onnx", "scheme": "int8"},
+        "size_bytes": 4_000_000,
+        "metric": "accuracy",
+        "pytorch": 0.9,
+        "exported": 0.899,
+        "drop_points": 0.1,
+        "interval_points": [-0.1, 0.3],
+        "latency_s": [0.001, 0.002, 0.003],
+    }
+    return {
+        "kind": "tune",
+        "schema_version": 1,
+        "source": {"model": "checkpoint"},
+        "data": {"file": "dev.tsv", "rows": 500},
+        "max_drop_points": 0.5,
+        "candidates": [tried],
+        "chosen": [{"target": "onnx", "name": "onnx-int8", "why": "the smallest within"}],
+        "left_out": {"coreml-int4": "needs iOS 18"},
+        "host": host,
+    }
+
+
+def check():
+    parity = PARITY_FIGURES | {"status": "emulated"}
+    bundle = {"size_bytes": 4_000_000, "parity": {"arm64": parity}}
+    return {"kind": "check", "schema_version": 1, "bundles": {"onnx-int8": bundle}}
 
 
 def edit_parity(folder, **changes):
@@ -142,6 +173,7 @@ def records(made, tmp_path):
         "evaluate": evaluation(identity),
         "device": device(identity),
         "tune": tune(),
+        "check": check(),
         "verify": PARITY_FIGURES | {"bundle": identity, "explanation": EXPLANATION, "status": "emulated"},
         "other": {"kind": "Deployment", "spec": 1},
     }

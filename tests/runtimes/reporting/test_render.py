@@ -1,6 +1,8 @@
 """The page says what the records say, asks for nothing from outside, and runs nothing that a record brings."""
 
+import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -10,10 +12,11 @@ from runtimes.parity import Verdict
 from runtimes.reporting.build import build
 from runtimes.reporting.collect import collect
 from runtimes.reporting.document import Document, Fact, Section, Table
+from runtimes.reporting.names import Names
 from runtimes.reporting.render import html, markdown
-from runtimes.reporting.sections_parity import findings_of
+from runtimes.reporting.sections_parity import all_checks
 
-from .conftest import EXPLANATION, edit_parity
+from .conftest import EXPLANATION, device, edit_parity
 
 VOID = {"meta", "link", "br", "img", "input"}
 HOSTILE = '<script>alert(1)</script>" onload="x\' | [a](http://b) `c` \n# d ]]> &amp; \0 \ud800'
@@ -69,14 +72,16 @@ def test_the_page_has_every_subject(document):
         "How far outputs differ",
         "Relative error of every tensor",
         "On the device: iPhone16,1",
-        "Search: m, onnx",
+        "Search: checkpoint",
+        "onnx: onnx-int8 (the smallest within)",
+        "onnx-int8, arm64",
         "Not run: idle: Core ML needs macOS",
         "layer.1.output",
-        "3 of 3",
+        "4 of 4",
         "not finite",
     ):
         assert words in text, words
-    assert page.tags.count("svg") == 7
+    assert page.tags.count("svg") == 8
     assert "prefers-color-scheme: dark" in html(document)
     assert ("name", "viewport") in page.attributes
 
@@ -105,11 +110,16 @@ def test_what_a_record_holds_is_text_whatever_it_is():
     assert len([line for line in shown.splitlines() if line.startswith("#")]) == 3
 
 
-def test_a_simulated_device_has_no_times(document):
+@pytest.mark.parametrize("simulator", [False, True])
+def test_a_simulator_has_no_times(made, records, simulator):
+    (records / "device.json").write_text(json.dumps(device({"model": "checkpoint"}, simulator=simulator)))
+    document, verdicts = build(collect([records]))
     (section,) = [one for one in document.sections if one.title.startswith("On the device")]
-    measured, simulated = section.tables[0].rows
-    assert measured[6:8] == ("100", "2.50 (p90 2.90) at 128")
-    assert simulated[6:8] == ("not run", "not run")
+    found = section.tables[0].rows
+    times = ("not run",) * 4 if simulator else ("100", "2.50", "2.90", "2")
+    assert found[0][2:] == ("simulated" if simulator else "measured", "1.0e-02", "1.0e-03", "128", *times)
+    assert found[1][3] == "not finite"
+    assert [one.verdict.value for one in verdicts if one.suite == "bertport.device"] == ["pass", "fail"]
 
 
 def test_percentiles_are_of_one_run(document):
@@ -122,21 +132,18 @@ def test_percentiles_are_of_one_run(document):
 
 
 def test_a_later_check_has_its_bundles_budget_and_its_own_status(made, records):
-    checks = build(collect([made, records]))[1]
-    later = checks[-1]
+    findings = collect([made, records])
+    later = all_checks(findings, Names(findings))[2]
     assert (later.name, later.parity.status) == ("onnx-int8, verify", "emulated")
     assert later.limit == pytest.approx(0.1 * 5.0)
 
 
 def test_verdicts_become_tests(made, records, tmp_path):
-    import shutil
-
     shutil.copytree(made / "onnx-int8", tmp_path / "bad")
     edit_parity(tmp_path / "bad", verdict="fail", failures=["max_absolute 9 is beyond 1"])
     shutil.copytree(made / "onnx-int8", tmp_path / "unknown")
     edit_parity(tmp_path / "unknown", verdict="not run", status="not run", rows=0, note="no qemu")
-    document, checks = build(collect([made, tmp_path / "bad", tmp_path / "unknown"]))
-    found = list(findings_of(checks))
+    document, found = build(collect([made, tmp_path / "bad", tmp_path / "unknown"]))
     assert [one.verdict for one in found] == [Verdict.PASS, Verdict.PASS, Verdict.FAIL, Verdict.NOT_RUN]
     assert b"max_absolute 9 is beyond 1" in junit_xml(found)
     assert document.facts[0].bad
