@@ -1,6 +1,7 @@
 """A child that answers gives its model's outputs; one that dies, hangs or complains is an error of one line."""
 
 import gc
+import subprocess
 import sys
 import time
 
@@ -107,3 +108,14 @@ def test_arrays_survive_a_frame():
     for name, values in unpack(pack(arrays)).items():
         np.testing.assert_array_equal(values, arrays[name])
         assert values.dtype == arrays[name].dtype
+
+
+def test_the_child_needs_onnxruntime_and_numpy_alone():
+    """Its Python, of another processor, has nothing else."""
+    program = (
+        "import sys, runtimes.emulated_child\n"
+        "others = ('torch', 'transformers', 'tokenizers', 'onnx', 'coremltools', 'pydantic', 'rich', 'scipy')\n"
+        "print([name for name in others if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

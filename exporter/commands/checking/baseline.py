@@ -4,7 +4,7 @@ Times and memory are not in it: they are never compared across hosts.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,10 +38,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Figures:
-    """What is kept of one bundle; `parity` is by processor."""
+    """What is kept of one bundle; `parity` is by processor, None for one that could not be run."""
 
     size_bytes: Annotated[int, Field(ge=0)]
-    parity: Mapping[str, Difference]
+    parity: Mapping[str, Difference | None]
     drop_points: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
@@ -115,6 +115,8 @@ def _moves(before: Figures, now: Figures, tolerance: Tolerance) -> list[tuple[st
     moves = [("size", _moved(before.size_bytes, now.size_bytes, size, "{:,} bytes"))]
     for arch, is_now in now.parity.items():
         was = before.parity.get(arch)
+        if is_now is None:
+            continue
         if was is None:
             moves.append((f"parity {arch}", f"not in the baseline; {UPDATE} adds it"))
         elif was.status == is_now.status:
@@ -137,7 +139,5 @@ def _moved(before: float | None, now: float | None, tolerance: float, unit: str)
 
 
 def _kept(now: Figures, before: Figures | None) -> Figures:
-    if before is None:
-        return now
-    drop = before.drop_points if now.drop_points is None else now.drop_points
-    return Figures(now.size_bytes, {**before.parity, **now.parity}, drop)
+    old = {} if before is None else before.parity
+    return replace(now, parity={arch: found or old.get(arch) for arch, found in now.parity.items()})

@@ -44,8 +44,9 @@ class Checked:
     @property
     def figures(self) -> Figures:
         """What a baseline keeps."""
-        ran = {arch: one for arch, one in self.parities.items() if one.verdict is not Verdict.NOT_RUN}
-        differences = {arch: Difference.of(one) for arch, one in ran.items()}
+        differences = {
+            arch: None if one.verdict is Verdict.NOT_RUN else Difference.of(one) for arch, one in self.parities.items()
+        }
         return Figures(self.bundle.size_bytes, differences, self.drop_points)
 
 

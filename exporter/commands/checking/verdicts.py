@@ -21,7 +21,7 @@ def figures_rows(checked: Iterable[Checked], findings: Iterable[Finding]) -> lis
     return [_row(one, arch, one.name in failed) for one in checked for arch in one.parities]
 
 
-COLUMNS = ("bundle", "", "on", "MB", "parity", "max diff", "agreement", "drop, points", "peak MB", "latency ratio")
+COLUMNS = ("bundle", "check", "on", "MB", "parity", "max diff", "agreement", "drop, points", "peak MB", "latency ratio")
 
 
 def _row(one: Checked, arch: str, failed: bool) -> list[str]:
@@ -30,7 +30,7 @@ def _row(one: Checked, arch: str, failed: bool) -> list[str]:
     ratios = one.ratios or {}
     return [
         one.name,
-        "fail" if failed else "within budget",
+        "fail" if failed else "pass",
         arch,
         f"{one.bundle.size_bytes / _MEGABYTE:.2f}",
         f"{parity.verdict.value} ({parity.status})" if ran else "not run",

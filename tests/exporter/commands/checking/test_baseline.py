@@ -73,13 +73,18 @@ def test_a_move_within_the_tolerance_passes_and_just_beyond_it_fails():
 
 
 def test_what_could_not_be_run_here_is_not_compared():
-    assert failures(FIGURES, replace(FIGURES, parity={"native": Difference(MEASURED, 0.01, 1.0)})) == []
+    assert failures(FIGURES, replace(FIGURES, parity={**FIGURES.parity, "arm64": None})) == []
 
 
 def test_a_measured_figure_is_not_held_against_a_simulated_one():
     simulated, far = Difference("simulated", 0.01, 1.0), Difference(MEASURED, 0.5, 0.1)
     assert failures(replace(FIGURES, parity={"native": simulated}), replace(FIGURES, parity={"native": far})) == []
     assert failures(FIGURES, replace(FIGURES, parity={"native": far}))  # the control: of one kind they are
+
+
+def test_what_the_baseline_could_not_run_is_new_once_it_runs():
+    (message,) = failures(replace(FIGURES, parity={**FIGURES.parity, "arm64": None}), FIGURES)
+    assert "parity arm64: not in the baseline" in message
 
 
 def test_bundles_of_one_side_only_fail():
@@ -91,12 +96,13 @@ def test_what_is_written_is_read_and_what_was_not_run_keeps_its_figure(tmp_path)
     path = tmp_path / "baseline.json"
     move_baseline(path, {"a": FIGURES, "old": FIGURES}, {"bertport": "1"})
     assert read_baseline(path).bundles["a"] == FIGURES
-    here = Figures(900, {"native": Difference(MEASURED, 0.02, 0.9)})
-    move_baseline(path, {"a": here}, {"bertport": "2"})
-    moved = read_baseline(path)
-    assert moved.bundles == {
-        "a": Figures(900, {"native": Difference(MEASURED, 0.02, 0.9), "arm64": FIGURES.parity["arm64"]}, 0.2)
+    native = Difference(MEASURED, 0.02, 0.9)
+    move_baseline(path, {"a": Figures(900, {"native": native, "arm64": None}, None)}, {"bertport": "2"})
+    assert read_baseline(path).bundles == {
+        "a": Figures(900, {"native": native, "arm64": FIGURES.parity["arm64"]}, None)
     }
+    move_baseline(path, {"a": Figures(900, {"native": native}, None)}, {"bertport": "2"})
+    assert list(read_baseline(path).bundles["a"].parity) == ["native"]  # no longer asked for
     assert [one.name for one in tmp_path.iterdir()] == ["baseline.json"]
 
 
