@@ -1,5 +1,6 @@
 """A bundle and PyTorch over the same labelled rows: what was lost on the way, in the figures of the task."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -31,7 +32,7 @@ Say = Callable[[str], None]
 class Evaluation:
     """A bundle's figures beside PyTorch's. Answers and what is right are row by row; `cut_rows` were too long.
 
-    `positions` is the most tokens that both sides were given.
+    `positions` is the most tokens that both sides were given; `took_s` what the bundle's answers took.
     """
 
     bundle: Bundle
@@ -43,6 +44,7 @@ class Evaluation:
     reference: list[Any]
     candidate: list[Any]
     warnings: list[str]
+    took_s: float
 
     @property
     def drop_points(self) -> float:
@@ -68,12 +70,16 @@ class Examiner:
         positions = runner.positions or self.checkpoint.geometry.positions
         encoded, labels, golds = self.encoded(positions), self.checkpoint.labels, self.dataset.golds
         reference = self.answers(self.reference(positions), encoded)
+        start = time.perf_counter()
         candidate = self.answers(self.outputs(runner, bundle.token_outputs, encoded, name), encoded)
+        took_s = time.perf_counter() - start
         comparison = compare_answers(self.problem, golds, reference, candidate, labels)
         warnings = doubts(self.checkpoint.problem, golds, reference, labels)
         cut = sum(one.truncated for one in encoded)
         status = runner.status.value
-        return Evaluation(bundle, self.dataset, comparison, status, positions, cut, reference, candidate, warnings)
+        return Evaluation(
+            bundle, self.dataset, comparison, status, positions, cut, reference, candidate, warnings, took_s
+        )
 
     def answers(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> list[Any]:
         """What a user sees of each row."""

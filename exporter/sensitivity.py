@@ -15,6 +15,7 @@ from runtimes.runner import Outputs, open_runner
 
 _LAYER = re.compile(r"(layer\.\d+)\.(attention|intermediate|dense)\b")
 _ROWS = 64
+_MOST_SETS, _WORTH_SHARE = 4, 0.25
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,42 @@ def groups(model: Model) -> list[Group]:
 
 
 def measure_sensitivity(
-    examiner: Examiner, make: Callable[[tuple[str, ...]], Bundle], say: Callable[[str], None]
+    examiner: Examiner, rows: Sequence[int], make: Callable[[tuple[str, ...]], Bundle], say: Callable[[str], None]
 ) -> list[Sensitivity]:
-    """Measure every group, the most sensitive for its size first; `make` gives the bundle that keeps some patterns."""
+    """Measure every group on some of `rows` of the data, the most sensitive for its size first.
+
+    `make` gives the bundle that keeps some patterns.
+    """
+    taken = rows[:: -(-len(rows) // _ROWS)]
     every = groups(examiner.checkpoint.model)
     found = []
     for group in every:
         start = time.perf_counter()
         others = tuple(pattern for other in every if other is not group for pattern in other.patterns)
-        error, rows = _mean_difference(examiner, make(others))
-        found.append(Sensitivity(group, error, rows, time.perf_counter() - start))
+        error = _mean_difference(examiner, taken, make(others))
+        found.append(Sensitivity(group, error, len(taken), time.perf_counter() - start))
         say(f"rounding {group.name} alone: mean difference {error:.3g}")
     return sorted(found, key=lambda one: -one.per_number)
 
 
-def _mean_difference(examiner: Examiner, bundle: Bundle) -> tuple[float, int]:
+def worth_keeping(ranked: Sequence[Sensitivity]) -> list[tuple[Group, ...]]:
+    """Sets of groups to keep: the first few that make a quarter of all differences together, and the worst alone.
+
+    Where one large group makes nearly all of it, as a word table in four bits does, the small ones are not worth a try.
+    """
+    every = sum(one.mean_absolute for one in ranked)
+    starts = [tuple(ranked[:count]) for count in range(1, len(ranked))]
+    sets = [part for part in starts if sum(one.mean_absolute for one in part) >= _WORTH_SHARE * every][:_MOST_SETS]
+    worst = (max(ranked, key=lambda one: one.mean_absolute),)
+    return [tuple(one.group for one in part) for part in dict.fromkeys([*sets, worst])]
+
+
+def _mean_difference(examiner: Examiner, rows: Sequence[int], bundle: Bundle) -> float:
     runner = open_runner(bundle)
     positions = runner.positions or examiner.checkpoint.geometry.positions
     encoded, reference = examiner.encoded(positions), examiner.reference(positions)
-    step = -(-len(encoded) // _ROWS)
-    found = examiner.outputs(runner, bundle.token_outputs, encoded[::step], bundle.directory.name)
-    return _apart(reference[::step], found), len(found)
+    found = examiner.outputs(runner, bundle.token_outputs, [encoded[at] for at in rows], bundle.directory.name)
+    return _apart([reference[at] for at in rows], found)
 
 
 def _apart(reference: Sequence[Outputs], found: Sequence[Outputs]) -> float:

@@ -19,7 +19,7 @@ from exporter.evaluation import Evaluation, Examiner
 from exporter.lowering import TARGETS, Settings
 from exporter.pipeline import Exported, Request, export
 from exporter.schemes import SCHEMES, find_budget
-from exporter.sensitivity import Sensitivity, measure_sensitivity
+from exporter.sensitivity import Sensitivity, measure_sensitivity, worth_keeping
 from exporter.source import HubOptions, resolve
 from runtimes.evaluation.comparison import Comparison, compare_answers
 from runtimes.evaluation.dataset import DataFile
@@ -31,7 +31,6 @@ Say = Callable[[str], None]
 NEAR_POINTS = 1.0
 """A scheme that loses this much more than it may is still worth exceptions."""
 TIMED_TOKENS = 128
-_MOST_EXCEPTIONS = 4
 _SPLIT_SEED = 0
 
 
@@ -81,6 +80,7 @@ class Search:
     sensitivities: dict[str, list[Sensitivity]]
     chosen: list[Chosen]
     deciding_rows: int
+    warnings: list[str]
     took_s: float
 
 
@@ -105,6 +105,7 @@ def tune(aim: Aim, say: Say) -> Search:
         trials.sensitivities,
         chosen,
         len(trials.deciding),
+        list(trials.warnings),
         time.perf_counter() - start,
     )
 
@@ -129,6 +130,7 @@ class _Trials:
         self.candidates: list[Candidate] = []
         self.left_out: dict[str, str] = {}
         self.sensitivities: dict[str, list[Sensitivity]] = {}
+        self.warnings: dict[str, None] = {}
         self.deciding, self._held_out = _split(len(examiner.dataset.golds), aim.holdout)
 
     def try_schemes(self, target: str) -> None:
@@ -181,12 +183,15 @@ class _Trials:
         target, scheme = missed.recipe.target, missed.recipe.scheme
         self._say(f"{missed.name} misses by little: measuring which weights to keep")
         ranked = measure_sensitivity(
-            self._examiner, lambda keep: self._make(target, scheme, keep), lambda text: self._say(f"{scheme}: {text}")
+            self._examiner,
+            self.deciding,
+            lambda keep: self._make(target, scheme, keep),
+            lambda text: self._say(f"{scheme}: {text}"),
         )
         self.sensitivities[missed.name] = ranked
-        for form in ("int8", "float16"):
-            for count in range(1, min(_MOST_EXCEPTIONS, len(ranked) - 1) + 1):
-                keep = tuple(f"{pattern}={form}" for one in ranked[:count] for pattern in one.group.patterns)
+        for form in ("=int8", ""):
+            for kept in worth_keeping(ranked):
+                keep = tuple(f"{pattern}{form}" for group in kept for pattern in group.patterns)
                 found = self._try(target, scheme, keep, missed)
                 if found is not None and found.drop_points <= self._aim.max_drop_points:
                     return
@@ -195,15 +200,17 @@ class _Trials:
         """Make a bundle and put the rows to it; None where it would be no smaller than what holds, or the same file."""
         start = time.perf_counter()
         bundle = self._make(target, scheme, keep)
+        made_s = time.perf_counter() - start
         recipe, size = bundle.manifest.recipe, bundle.size_bytes
         unscored = Candidate(recipe, size, "", 0.0, 0.0, 0.0, (0.0, 0.0), None, 0.0)
-        if plain is not None and (size <= plain.size_bytes or not self._smaller(unscored)):
-            same = size <= plain.size_bytes
-            why = "the scheme keeps these as wide by itself" if same else "no smaller than what holds already"
-            self.left_out[unscored.name] = why
+        if plain is not None and size <= plain.size_bytes:
+            return None  # the scheme has these as wide by itself
+        if plain is not None and not self._smaller(unscored):
+            self.left_out[unscored.name] = f"{size / 1e6:.2f} MB, no smaller than what holds already"
             return None
         done = self._examiner.examine(bundle, unscored.name)
-        found = self._scored(unscored, done, time.perf_counter() - start)
+        self.warnings |= dict.fromkeys(done.warnings)  # each once, in order
+        found = self._scored(unscored, done, made_s + done.took_s)
         self._say(f"{found.name}: {size / 1e6:.2f} MB, drop {found.drop_points:+.2f} points")
         self._bundles.append(bundle)
         self.candidates.append(found)
@@ -242,14 +249,13 @@ def _choose(aim: Aim, target: str, trials: _Trials, say: Say) -> Chosen:
     """Export the first in order that also passes parity."""
     own = [one for one in trials.candidates if one.recipe.target == target]
     failed: list[str] = []
+    rule = f"the smallest, and of sizes within 1 % the fastest, that loses {aim.max_drop_points} points or less"
     for candidate in in_order(own, aim.max_drop_points):
         recipe = candidate.recipe
         (done,) = export(_request(aim, target, recipe.scheme, recipe.keep, aim.place(target), verify=True), say)
         if done.parity.verdict is not Verdict.FAIL:
             passed = f"; {', '.join(failed)} held it too, but not the parity budget" if failed else ""
-            return Chosen(
-                target, candidate, done, f"the smallest that loses {aim.max_drop_points} points or less{passed}"
-            )
+            return Chosen(target, candidate, done, f"{rule}{passed}")
         failed.append(candidate.name)
     if not own:
         return Chosen(target, None, None, "nothing could be tried")

@@ -61,6 +61,8 @@ def run(parsed: argparse.Namespace) -> int:
         print(json.dumps(record, indent=2, allow_nan=False))
     else:
         _show(done)
+    for text in done.warnings:
+        say(f"warning: {text}")
     return int(any(one.candidate is None for one in done.chosen))
 
 
@@ -93,6 +95,7 @@ def search_record(done: "Search") -> dict[str, Any]:
             }
             for one in done.chosen
         ],
+        "warnings": done.warnings,
         "took_s": done.took_s,
     }
 

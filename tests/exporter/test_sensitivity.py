@@ -6,7 +6,7 @@ import pytest
 
 from exporter.checkpoint import load
 from exporter.evaluation import Examiner
-from exporter.sensitivity import groups, measure_sensitivity
+from exporter.sensitivity import Group, Sensitivity, groups, measure_sensitivity, worth_keeping
 from exporter.source import HubOptions, resolve
 from exporter.weight_list import rounded_weights
 from runtimes.evaluation.dataset import DataFile
@@ -42,9 +42,26 @@ def test_the_table_in_four_bits_is_what_int4_embeddings_loses_by(checkpoint, tex
         request = Request(str(checkpoint), ("onnx",), ("int4-embeddings",), place, settings=settings, verify=False)
         return read_bundle(export(request, quiet)[0].directory)
 
-    ranked = measure_sensitivity(examiner, make, quiet)
+    ranked = measure_sensitivity(examiner, range(len(texts)), make, quiet)
     worst = max(ranked, key=lambda one: one.mean_absolute)
     assert worst.group.name == "embeddings.word"
     assert worst.mean_absolute > 3 * sorted(one.mean_absolute for one in ranked)[-2]
     assert [one.per_number for one in ranked] == sorted((one.per_number for one in ranked), reverse=True)
     assert all(one.rows == len(texts) for one in ranked)
+
+
+def ranked(*errors):
+    groups = [
+        Sensitivity(Group(name, (f"{name}.*",), 1), error, 64, 0.0)
+        for name, error in zip("abcdef", errors, strict=False)
+    ]
+    return ["".join(group.name for group in kept) for kept in worth_keeping(groups)]
+
+
+def test_small_groups_are_tried_together_and_the_worst_alone():
+    assert ranked(3.0, 4.0, 1.0) == ["a", "ab", "b"]
+
+
+def test_where_one_makes_nearly_all_it_alone_is_tried():
+    assert ranked(0.1, 0.2, 0.1, 20.0) == ["d"]
+    assert ranked(9.0, 1.0) == ["a"]

@@ -93,11 +93,7 @@ def test_a_near_miss_keeps_its_most_sensitive_weights(checkpoint, data, tmp_path
     assert list(done.sensitivities) == ["onnx-int4-embeddings"]
     tried = [one for one in done.candidates if one.recipe.keep]
     assert tried
-    assert tried[0].recipe.keep[0] in {
-        f"{pattern}={form}"
-        for form in ("int8", "float16")
-        for pattern in done.sensitivities["onnx-int4-embeddings"][0].group.patterns
-    }
+    assert "embeddings.word.*=int8" in {pattern for one in tried for pattern in one.recipe.keep}
     chosen = done.chosen[0].candidate
     assert chosen.drop_points == 0.0
     assert chosen.size_bytes <= min(one.size_bytes for one in done.candidates if one.drop_points == 0.0) * 1.01
@@ -154,7 +150,8 @@ def test_the_record_explains_the_search(checkpoint, data, tmp_path, monkeypatch,
     assert record["chosen"][0]["parity"]["verdict"] in ("pass", "fail")
     assert record["chosen"][0]["why"]
     assert main([*arguments, "--limit", "20"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "no row has the label" in err
     assert "chosen" in out
     assert "flatters the winner" in out
 
