@@ -44,6 +44,7 @@ class Check:
     limit: Limit = field(default_factory=Limit)
     allow_pickle: bool = False
     arch: str = NATIVE
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     RuntimeUnavailable when that checkpoint or the runtime asked for cannot be had.
     """
     manifest = check.bundle.manifest
-    reference = Reference(find_checkpoint(check), check.texts)
+    reference = Reference(find_checkpoint(check), check.texts, check.pairs)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(manifest.budget)
     parity = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
     return parity, lambda: explain(reference, runner, manifest.recipe.target, parity, budget)

@@ -35,7 +35,9 @@ def run(parsed: argparse.Namespace) -> int:
     """Verify, print the figures, and return the exit code."""
     bundle = read_bundle(parsed.bundle)
     limits = limit(parsed)
-    check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limits, parsed.allow_pickle, parsed.arch)
+    check = Check(
+        bundle, parsed.checkpoint, texts(parsed.texts), limits, parsed.allow_pickle, parsed.arch, parsed.pairs
+    )
     if parsed.arch != NATIVE:
         say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")
     parity, explanation = _verified(check, parsed.explain)
