@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from exporter.errors import UsageError
 from runtimes.journal import Entry, Journal, write_whole
 from runtimes.measure import Case, Plan, fingerprint, measure_once
 from runtimes.record_types import BenchRecord
@@ -59,6 +60,8 @@ def run_bench(contestants: Sequence[Contestant], plan: Plan, place: Path, say: S
     Raises MeasurementError when a child fails, UsageError where nothing can be written; what was measured until then
     is kept beside `place`.
     """
+    if place.is_dir():
+        raise UsageError(f"{place}: expected a file to write, found a folder; name a file with -o")
     header = _header(contestants, plan)
     journal = Journal.open(place.with_name(f"{place.name}.partial"), header, valid_entry, say)
     _measure_missing(journal, [case for one in contestants for case in one.cases], plan, say)

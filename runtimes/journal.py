@@ -1,5 +1,6 @@
 """Records on disk: a finished one appears whole, an unfinished one grows by whole lines and can be gone on with."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -25,8 +26,10 @@ def write_whole(path: Path, content: bytes) -> None:
         hidden.write_bytes(content)
         hidden.replace(path)
     except OSError as error:
-        hidden.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            hidden.unlink(missing_ok=True)
 
 
 class Journal:

@@ -189,65 +189,107 @@ class EvaluateRecord:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One scheme that a search tried; `note` says why it was taken or left."""
+class Candidate:
+    """One bundle that a search tried; scores over the rows that decide. `latency_s` holds every run."""
 
     name: Text
-    disk_bytes: Bytes
-    chosen: bool
-    note: Text = ""
-    score: Finite | None = None
-    latency_s: Seconds | None = None
-    verdict: Text = ""
+    recipe: RecipeName
+    size_bytes: Bytes
+    metric: Text
+    pytorch: Finite
+    exported: Finite
+    drop_points: Finite
+    interval_points: tuple[Finite, Finite]
+    held_out_points: Finite | None = None
+    latency_s: tuple[Seconds, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a search took for one target; None where nothing held the budget."""
+
+    target: Text
+    name: Text | None
+    why: Text = ""
 
 
 @dataclass(frozen=True)
 class TuneRecord:
-    """What `bertport tune` keeps."""
+    """What `bertport tune -o FILE` keeps. `left_out` maps what was not tried to the reason."""
 
     kind: Literal["tune"]
     schema_version: Literal[1]
-    model: Text
-    target: Text
-    metric: Text
-    trials: tuple[Trial, ...]
+    source: Source
+    data: Rows
+    max_drop_points: Finite
+    candidates: tuple[Candidate, ...]
+    chosen: tuple[Choice, ...]
+    left_out: dict[str, Text] = field(default_factory=dict)
     host: dict[str, Text] = field(default_factory=dict)
-    reference_score: Finite | None = None
 
 
 @dataclass(frozen=True)
-class DeviceUnits:
-    """One compute unit of a device: golden.json replayed, and what it took."""
+class DeviceHost:
+    """The machine, such as iPhone15,2; a simulator computes on the Mac around it."""
+
+    device: Text
+    system: Text
+    cores: Count
+    simulator: bool
+
+
+@dataclass(frozen=True)
+class DeviceRun:
+    """golden.json replayed on one compute unit; both differences are -1 where a number was not finite."""
 
     compute_units: Text
-    status: Status
-    rows: Count
-    max_absolute: Amount
-    mean_absolute: Amount
-    within_budget: bool
-    agreement: Amount | None = None
-    load_s: Seconds | None = None
-    peak_memory_bytes: Bytes | None = None
-    latencies: tuple[Latency, ...] = ()
-    note: Text = ""
+    tokens: Annotated[int, Field(ge=1)]
+    max_absolute: Finite
+    mean_absolute: Finite
+    verdict: Literal["pass", "fail"]
+    load_s: Seconds
+    latency_s: tuple[Seconds, ...]
 
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """What an app kit's own tests write; `device` says which machine, as model and system."""
+    """What an app kit's own tests write."""
 
     kind: Literal["device"]
+    source: Text
+    scheme: Text
+    manifest_sha256: Text
+    host: DeviceHost
+    vectors: Count
+    tolerance_absolute: Amount
+    runs: tuple[DeviceRun, ...]
+    peak_rss_bytes: Bytes
+    status: Status = "measured"
+
+
+@dataclass(frozen=True)
+class CheckedBundle:
+    """One bundle of a `bertport check`: its parity by processor."""
+
+    size_bytes: Bytes
+    parity: dict[str, ParityRecord]
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """What `bertport check --json` prints, as far as a report shows it."""
+
+    kind: Literal["check"]
     schema_version: Literal[1]
-    bundle: BundleName
-    device: dict[str, Text]
-    units: tuple[DeviceUnits, ...]
+    bundles: dict[str, CheckedBundle]
 
 
-Record = ParityRecord | BenchRecord | EvaluateRecord | TuneRecord | DeviceRecord
+Record = ParityRecord | BenchRecord | EvaluateRecord | TuneRecord | DeviceRecord | CheckRecord
 KINDS: dict[str, type[Any]] = {
     "parity": ParityRecord,
     "bench": BenchRecord,
     "evaluate": EvaluateRecord,
     "tune": TuneRecord,
     "device": DeviceRecord,
+    "check": CheckRecord,
 }

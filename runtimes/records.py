@@ -27,6 +27,7 @@ class _Head:
 
     kind: str
     schema_version: Any = None
+    format_version: Any = None
 
 
 def read_record(path: Path) -> Record | None:
@@ -43,8 +44,9 @@ def read_record(path: Path) -> Record | None:
         return None
     if head.kind not in KINDS:
         return None
-    if head.schema_version != SCHEMA_VERSION:
-        found = repr(head.schema_version)[:40]
+    version = head.format_version if head.schema_version is None else head.schema_version  # the app kits' word for it
+    if version != SCHEMA_VERSION:
+        found = repr(version)[:40]
         raise RecordError(
             f"{path}: a {head.kind} record of schema version {found}, and this bertport reads {SCHEMA_VERSION}; "
             "make it again with this bertport, or report it with the one that made it"

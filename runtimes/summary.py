@@ -61,10 +61,15 @@ def summarise(record: BenchRecord) -> list[Summary]:
 
 
 def timing(latencies: Sequence[Latency]) -> Timing:
-    """Pool the raw values of one shape; percentiles are interpolated linearly."""
+    """Pool the raw values of one shape."""
     values = [value for latency in latencies for value in latency.values_s]
+    return Timing(latencies[0].tokens, latencies[0].rows, len(values), *percentiles(values))
+
+
+def percentiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """50 %, 90 % and 99 %, interpolated linearly."""
     p50, p90, p99 = np.percentile(values, (50, 90, 99)).tolist()
-    return Timing(latencies[0].tokens, latencies[0].rows, len(values), p50, p90, p99)
+    return p50, p90, p99
 
 
 def _summary(subject: BenchSubject, threads: int, group: list[BenchEntry]) -> Summary:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.bundle import check_files, read_bundle
+from exporter.bundle import Bundle, check_files, read_bundle
 from exporter.commands.shared import say
 from exporter.errors import UsageError
 from exporter.verification import Check
@@ -44,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Measure, print, and return 0."""
     plan, threads = _plan(parsed), _numbers("--threads", parsed.threads, _MOST_THREADS) or _default_threads()
-    bundles = [read_bundle(directory) for directory in parsed.bundles]
-    for bundle in bundles:
-        check_files(bundle)
+    bundles = _read(parsed.bundles)
     from exporter.commands.contestants import exported, original
     from runtimes.bench import run_bench
 
@@ -60,6 +58,18 @@ def run(parsed: argparse.Namespace) -> int:
         show(bench_table(record))
     say(f"record: {parsed.output}")
     return 0
+
+
+def _read(directories: Sequence[Path]) -> list[Bundle]:
+    """The bundles, each of them what its manifest says."""
+    resolved = [directory.resolve() for directory in directories]
+    twice = [str(one) for one, place in zip(directories, resolved, strict=True) if resolved.count(place) > 1]
+    if twice:
+        raise UsageError(f"{twice[0]}: named twice; name each bundle once")
+    bundles = [read_bundle(directory) for directory in directories]
+    for bundle in bundles:
+        check_files(bundle)
+    return bundles
 
 
 def _plan(parsed: argparse.Namespace) -> Plan:

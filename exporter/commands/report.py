@@ -24,15 +24,14 @@ def run(parsed: argparse.Namespace) -> int:
     from runtimes.reporting.build import build
     from runtimes.reporting.collect import collect
     from runtimes.reporting.render import html, markdown
-    from runtimes.reporting.sections_parity import findings_of
 
     start = time.perf_counter()
     findings = collect(parsed.directories)
-    document, checks = build(findings)
+    document, verdicts = build(findings)
     files = {
         parsed.output / "report.html": html(document).encode(errors="replace"),
         parsed.output / "report.md": markdown(document).encode(errors="replace"),
-        parsed.output / "junit.xml": junit_xml(findings_of(checks)),
+        parsed.output / "junit.xml": junit_xml(verdicts),
     }
     for path, content in files.items():
         write_whole(path, content)

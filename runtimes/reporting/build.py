@@ -3,30 +3,33 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from runtimes.junit import Finding
 from runtimes.reporting.collect import Findings
-from runtimes.reporting.document import Document, Fact, megabytes, milliseconds
+from runtimes.reporting.document import MEGABYTE, Document, Fact, megabytes, milliseconds
 from runtimes.reporting.names import Names
-from runtimes.reporting.sections_cost import accuracy_sections, bench_sections, device_sections, tune_sections
-from runtimes.reporting.sections_parity import Checked, all_checks, layer_sections, parity_section
+from runtimes.reporting.sections_cost import accuracy_sections, bench_sections
+from runtimes.reporting.sections_other import device_findings, device_sections, tune_sections
+from runtimes.reporting.sections_parity import Checked, all_checks, check_findings, layer_sections, parity_section
 from runtimes.summary import summarise
 
 _TOKENS = 128
 
 
-def build(findings: Findings) -> tuple[Document, list[Checked]]:
-    """The document, and the checks in it, for JUnit."""
+def build(findings: Findings) -> tuple[Document, list[Finding]]:
+    """The document, and the verdicts in it as tests."""
     names = Names(findings)
     checks = all_checks(findings, names)
     sections = chain(
         accuracy_sections(findings, names),
         bench_sections(findings, names),
-        parity_section(checks, names),
+        parity_section(checks),
         layer_sections(checks),
         device_sections(findings, names),
-        tune_sections(findings),
+        tune_sections(findings, names),
     )
     facts = (*_verdicts(checks), *_smallest(findings, names), *_fastest(findings))
-    return Document(_title(findings), _lead(findings), facts, tuple(sections)), checks
+    document = Document(_title(findings), _lead(findings), facts, tuple(sections))
+    return document, [*check_findings(checks), *device_findings(findings, names)]
 
 
 def _title(findings: Findings) -> str:
@@ -38,6 +41,7 @@ def _lead(findings: Findings) -> str:
     kinds = {
         "bundle": findings.bundles,
         "later check": findings.checks,
+        "gate": findings.gates,
         "bench run": findings.benches,
         "evaluation": findings.evaluations,
         "search": findings.tunes,
@@ -72,4 +76,4 @@ def _fastest(findings: Findings) -> Iterator[Fact]:
         best_s, one = min(timed, key=lambda pair: pair[0])
         yield Fact(f"{milliseconds(best_s)} ms", f"fastest at {_TOKENS} tokens, one thread: {one.subject.name}")
         leanest = min(summaries, key=lambda one: one.peak_rss_bytes)
-        yield Fact(f"{megabytes(leanest.peak_rss_bytes)} MB", f"least peak memory: {leanest.subject.name}")
+        yield Fact(f"{leanest.peak_rss_bytes / MEGABYTE:.0f} MB", f"least peak memory: {leanest.subject.name}")

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 WIDTH = 420
 """Units of every drawing's width: on a phone a unit is most of a pixel, so that text keeps its size."""
-CHARACTER = 6.5
-"""Width of a character of a label, on average and a little more."""
+CHARACTER = 7
+"""Width of a character of a label, in the widest of the fonts that a system may choose."""
 LINE = 14
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -110,7 +110,7 @@ def one_two_five(low: float, high: float) -> list[float]:
     """1, 2 and 5 times powers of ten from low to high; powers alone where those are many."""
     powers = [float(f"1e{exponent}") for exponent in range(floor(log10(low)), ceil(log10(high)) + 1)]
     fine = [factor * power for power in powers for factor in (1, 2, 5) if low <= factor * power <= high]
-    return fine if len(fine) <= 7 else [power for power in powers if low <= power <= high]
+    return fine if len(fine) <= 9 else [power for power in powers if low <= power <= high]
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -146,12 +146,18 @@ class Box:
             and other.y < self.y + self.height
         )
 
+    def within(self, other: "Box") -> bool:
+        """Whether it lies in the other."""
+        right, bottom = other.x + other.width, other.y + other.height
+        inside = other.x <= self.x and self.x + self.width <= right
+        return inside and other.y <= self.y and self.y + self.height <= bottom
+
 
 def label_boxes(x: float, y: float, words: str) -> Iterator[tuple[Box, str]]:
-    """Places for a label around a point, the best first, with the anchor that each needs."""
+    """Places for a label around a point, the nearest first, with the anchor that each needs."""
     width = len(words) * CHARACTER
-    for away in (0, 1, 2, 3, 4):
-        for shift in dict.fromkeys((-away, away)):
-            at = y - LINE / 2 + shift * LINE
-            yield Box(x + 9, at, width, LINE), "start"
-            yield Box(x - 9 - width, at, width, LINE), "end"
+    for away in range(12):
+        for shift in dict.fromkeys((away, -away)):
+            at = y - LINE / 2 + shift * LINE * 0.75
+            yield Box(x + 10, at, width, LINE), "start"
+            yield Box(x - 10 - width, at, width, LINE), "end"

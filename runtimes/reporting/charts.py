@@ -26,7 +26,7 @@ from runtimes.reporting.canvas import (
     ticks,
 )
 
-_NAME = 22
+_NAME = 20
 """Characters of a name beside a mark."""
 
 
@@ -95,26 +95,29 @@ def scatter(points: Sequence[Point], reference: tuple[str, float] | None, x_word
     _y_axis(canvas, y, ticks(low, high), y_words, left)
     _x_axis(canvas, x, ticks(0, max(p.x for p in points) * 1.1), x_words, height - bottom)
     taken = [Box(x(p.x) - 6, y(p.y) - 6, 12, 12) for p in points]
+    taken += [Box(x(p.x) - 2, y(p.high), 4, y(p.low) - y(p.high)) for p in points if p.low and p.high]
     if reference:
         canvas.line((left, y(reference[1])), (WIDTH - right, y(reference[1])), "stroke ref dashed")
         words = f"{reference[0]} {reference[1]:.4g}"
         canvas.text(WIDTH - right, y(reference[1]) - 5, words, "label", "end")
         width = len(words) * CHARACTER
-        taken.append(Box(WIDTH - right - width, y(reference[1]) - LINE - 2, width, LINE + 4))
+        taken.append(Box(WIDTH - right - width, y(reference[1]) - LINE - 2, width, LINE + 2))
+        taken.append(Box(left, y(reference[1]) - 1, WIDTH, 2))
     for p in points:
         if p.low is not None and p.high is not None:
             canvas.line((x(p.x), y(p.low)), (x(p.x), y(p.high)), f"stroke thin {p.style}")
     for p in points:
         canvas.dot(x(p.x), y(p.y), _dot(p.style, p.hollow), 5, f"{p.name}: {p.x:.3g} MB, {p.y:.4g}")
-        _label_point(canvas, x(p.x), y(p.y), shortened(p.name, _NAME), taken, (left, top - LINE, height - bottom))
+        frame = Box(left, top - LINE, WIDTH - left, height - bottom - top + LINE)
+        _label_point(canvas, (x(p.x), y(p.y)), shortened(p.name, _NAME), p.style, taken, frame)
     return canvas.markup()
 
 
 def lines(series: Sequence[Line], x_words: str, y_words: str) -> Markup:
     """Values by length, both by ratio; each line is named at its right end."""
     height, left, top, bottom = 300, 44, 26, 38
-    names = [f"{shortened(line.name, _NAME)} {line.points[-1][1]:.3g}" for line in series]
-    right = min(max(len(name) for name in names) * CHARACTER + 16, 180)
+    names = [f"{line.points[-1][1]:.3g} {shortened(line.name, _NAME)}" for line in series]
+    right = max(len(name) for name in names) * CHARACTER + 14
     canvas = Canvas(height, f"{y_words} by {x_words}")
     lengths = sorted({tokens for line in series for tokens, _ in line.points})
     values = [value for line in series for _, value in line.points]
@@ -122,7 +125,7 @@ def lines(series: Sequence[Line], x_words: str, y_words: str) -> Markup:
     x = logarithmic(lengths[0], max(lengths[-1], lengths[0] * 2), left + 8, WIDTH - right)
     y = logarithmic(low, high, height - bottom, top)
     _y_axis(canvas, y, one_two_five(low, high), y_words, left, WIDTH - right)
-    _x_axis(canvas, x, lengths, x_words, height - bottom)
+    _x_axis(canvas, x, lengths, x_words, height - bottom, WIDTH - right)
     ends = [y(line.points[-1][1]) for line in series]
     for line, name, end, place in zip(series, names, ends, spread(ends, LINE, top, height - bottom), strict=True):
         drawn = [(x(tokens), y(value)) for tokens, value in line.points]
@@ -205,17 +208,32 @@ def layers(graph: Sequence[Step], file: Sequence[Step]) -> Markup:
     _shade_layers(canvas, order, x, top, height - bottom)
     _y_axis(canvas, y, decade_ticks(low, high), "", left)
     for name, steps, style in (("graph against PyTorch", graph, "ref"), ("file against graph", file, "c0")):
-        drawn = [(step, x(order.index(step.name)), y(high if step.error is None else step.error)) for step in steps]
+        shown = [step for step in steps if step.error != 0]
+        drawn = [(step, x(order.index(step.name)), y(high if step.error is None else step.error)) for step in shown]
         canvas.curve([(at_x, at_y) for _, at_x, at_y in drawn], f"stroke thin {style}")
         for step, at_x, at_y in drawn:
-            shown = "not finite" if step.error is None else f"{step.error:.2e}"
-            canvas.dot(at_x, at_y, _dot("bad" if step.beyond else style, False), 3, f"{step.name}: {shown} ({name})")
+            words = f"{step.name}: {_error(step)} ({name})"
+            canvas.dot(at_x, at_y, _dot("bad" if step.beyond else style, False), 3, words)
+    _label_step(canvas, next((step for step in (*graph, *file) if step.beyond), None), order, x, y, high)
     canvas.dot(left + 4, 9, _dot("c0", False), 4)
     canvas.text(left + 13, 13, "file against graph", "label c0")
     canvas.dot(left + 148, 9, _dot("ref", False), 4)
     canvas.text(left + 157, 13, "graph against PyTorch", "label ref")
     canvas.text(WIDTH - right, height - 2, "tensors in the order of computation", "axis", "end")
     return canvas.markup()
+
+
+def _label_step(canvas: Canvas, step: Step | None, order: Sequence[str], x: Scale, y: Scale, high: float) -> None:
+    """Name the first tensor that is beyond its share, above its dot and within the drawing."""
+    if step is None:
+        return
+    at_x, at_y = x(order.index(step.name)), y(high if step.error is None else step.error)
+    anchor = "end" if at_x > WIDTH / 2 else "start"
+    canvas.text(at_x, max(at_y - 8, 50), shortened(f"{step.name} {_error(step)}", 40), "label bad", anchor)
+
+
+def _error(step: Step) -> str:
+    return "not finite" if step.error is None else f"{step.error:.2g}"
 
 
 def _shade_layers(canvas: Canvas, order: Sequence[str], x: Scale, top: float, bottom: float) -> None:
@@ -237,23 +255,28 @@ def _y_axis(canvas: Canvas, y: Scale, at: Sequence[float], words: str, left: flo
     canvas.text(4, 12, words, "axis")
 
 
-def _x_axis(canvas: Canvas, x: Scale, at: Sequence[float], words: str, bottom: float) -> None:
+def _x_axis(
+    canvas: Canvas, x: Scale, at: Sequence[float], words: str, bottom: float, right: float = WIDTH - 14
+) -> None:
     last = -1e9
     for tick in at:
         if x(tick) - last >= 24:
             canvas.text(x(tick), bottom + 15, f"{tick:g}", "tick", "middle")
             last = x(tick)
-    canvas.text(WIDTH - 14, bottom + 32, words, "axis", "end")
+    canvas.text(right, bottom + 32, words, "axis", "end")
 
 
-def _label_point(canvas: Canvas, x: float, y: float, words: str, taken: list[Box], frame: tuple[float, ...]) -> None:
+def _label_point(
+    canvas: Canvas, point: tuple[float, float], words: str, style: str, taken: list[Box], frame: Box
+) -> None:
     """Write a label where it meets nothing, or leave it to the table where there is no such place."""
-    left, top, bottom = frame
-    for box, anchor in label_boxes(x, y, words):
-        inside = box.x >= left and box.x + box.width <= WIDTH and box.y >= top and box.y + box.height <= bottom
-        if inside and not any(box.meets(other) for other in taken):
+    for box, anchor in label_boxes(*point, words):
+        if box.within(frame) and not any(box.meets(other) for other in taken):
             taken.append(box)
-            canvas.text(box.x if anchor == "start" else box.x + box.width, box.y + LINE - 3, words, "label", anchor)
+            end = box.x if anchor == "start" else box.x + box.width
+            if abs(box.y + LINE / 2 - point[1]) > LINE:
+                canvas.line(point, (end, box.y + LINE / 2), f"stroke hair {style}")
+            canvas.text(end, box.y + LINE - 3, words, f"label {style}", anchor)
             return
 
 

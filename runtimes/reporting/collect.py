@@ -11,6 +11,7 @@ from exporter.errors import RecordError, UsageError
 from runtimes.record_types import (
     BenchRecord,
     BundleName,
+    CheckRecord,
     DeviceRecord,
     EvaluateRecord,
     ParityRecord,
@@ -41,7 +42,10 @@ class FoundBundle:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was found, in the order of paths; `checks` are parity records that lie outside a bundle."""
+    """All that was found, in the order of paths.
+
+    `checks` are parity records that lie outside a bundle, `gates` what `bertport check` found.
+    """
 
     bundles: tuple[FoundBundle, ...]
     checks: tuple[Found[ParityRecord], ...]
@@ -49,11 +53,12 @@ class Findings:
     evaluations: tuple[Found[EvaluateRecord], ...]
     tunes: tuple[Found[TuneRecord], ...]
     devices: tuple[Found[DeviceRecord], ...]
+    gates: tuple[Found[CheckRecord], ...]
 
     @property
     def count(self) -> int:
         """Number of records."""
-        others = (self.checks, self.benches, self.evaluations, self.tunes, self.devices)
+        others = (self.checks, self.benches, self.evaluations, self.tunes, self.devices, self.gates)
         return len(self.bundles) + sum(map(len, others))
 
 
@@ -117,6 +122,7 @@ def _sorted(bundles: Mapping[Path, FoundBundle], records: Mapping[Path, Record])
         of(EvaluateRecord),
         of(TuneRecord),
         of(DeviceRecord),
+        of(CheckRecord),
     )
 
 

@@ -62,8 +62,9 @@ def megabytes(size_bytes: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Three digits that count."""
-    return f"{seconds * 1e3:#.3g}".rstrip(".")
+    """Three digits that count, and all of those before the point."""
+    value = seconds * 1e3
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
 def difference(value: float) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from runtimes.record_types import BenchRecord, DeviceRecord, EvaluateRecord, TuneRecord
+from runtimes.record_types import BenchRecord, EvaluateRecord
 from runtimes.reporting.charts import Bar, Line, Point, bars, lines, scatter
 from runtimes.reporting.collect import Findings
-from runtimes.reporting.document import MEGABYTE, Figure, Section, Table, difference, megabytes, milliseconds
+from runtimes.reporting.document import MEGABYTE, Figure, Section, Table, megabytes, milliseconds
 from runtimes.reporting.names import REFERENCE, Names
-from runtimes.summary import Summary, summarise, timing
+from runtimes.summary import Summary, summarise
 
 _NOT_RUN = "not run"
 _LINES = 10
@@ -24,7 +24,7 @@ def accuracy_sections(findings: Findings, names: Names) -> Iterator[Section]:
     for (file, metric, rows, _), records in groups.items():
         points = [_point(record, metric, names) for record in records if metric in record.exported.figures]
         scores = [record.pytorch.figures[metric] for record in records if metric in record.pytorch.figures]
-        lead = f"{metric} on {rows:,} rows of {file}, of PyTorch and of each bundle on the same rows."
+        lead = f"On {rows:,} rows of {file}: {metric} of PyTorch, and of each bundle on the same rows."
         caption = "Lines: 95 % of what the bundle's loss against PyTorch may be. Hollow: simulated or emulated."
         figures = []
         if points:
@@ -48,10 +48,10 @@ def _accuracy_table(records: Sequence[EvaluateRecord], metric: str, names: Names
         "bundle",
         "MB",
         "status",
-        f"PyTorch {metric}",
+        "PyTorch",
         metric,
         "drop, points",
-        "95 % of it",
+        "95 %",
         "agreement",
         *others,
     )
@@ -161,71 +161,19 @@ def _process_table(record: BenchRecord, summaries: Sequence[Summary]) -> Table:
         own = [one for one in summaries if one.subject is subject]
         rows += [(subject.name, str(one.threads), *known, *_process(one)) for one in own]
         rows += [] if own else [(subject.name, "–", *known, *[_NOT_RUN] * 6)]
-    notes = [f"{subject.name}: not run: {subject.note}" for subject in record.subjects if subject.status == _NOT_RUN]
-    return Table("Size, start and memory", columns, tuple(rows), ". ".join(notes))
+    return Table("Size, start and memory", columns, tuple(rows), _reasons(record))
+
+
+def _reasons(record: BenchRecord) -> str:
+    """Why what was not run was not, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for subject in record.subjects:
+        if subject.status == _NOT_RUN:
+            reasons.setdefault(subject.note, []).append(subject.name)
+    return ". ".join(f"Not run: {', '.join(names)}: {note}" for note, names in reasons.items())
 
 
 def _process(one: Summary) -> tuple[str, ...]:
     times = [milliseconds(value) for value in (one.cold_start_s, one.load_s, one.first_run_s)]
     sizes = (one.peak_rss_bytes, one.peak_rss_bytes - one.bare_rss_bytes, one.batched_peak_rss_bytes)
     return (*times, *(f"{size / MEGABYTE:.0f}" for size in sizes))
-
-
-def tune_sections(findings: Findings) -> Iterator[Section]:
-    """What each search tried, and what it took."""
-    for found in findings.tunes:
-        record = found.record
-        chosen = next((trial.name for trial in record.trials if trial.chosen), None)
-        lead = f"{record.model} for {record.target}: " + (f"{chosen} was chosen." if chosen else "nothing was chosen.")
-        yield Section(f"Search: {record.model}, {record.target}", lead, tables=(_trials(record),))
-
-
-def _trials(record: TuneRecord) -> Table:
-    columns = ("scheme", "MB", "parity", record.metric, "ms", "chosen", "why")
-    rows = tuple(
-        (
-            trial.name,
-            megabytes(trial.disk_bytes),
-            trial.verdict or "–",
-            _score(trial.score),
-            "–" if trial.latency_s is None else milliseconds(trial.latency_s),
-            "yes" if trial.chosen else "",
-            trial.note,
-        )
-        for trial in record.trials
-    )
-    note = "" if record.reference_score is None else f"PyTorch's {record.metric}: {record.reference_score:.4f}."
-    return Table("What was tried", columns, rows, note)
-
-
-def device_sections(findings: Findings, names: Names) -> Iterator[Section]:
-    """One section a record: figures of two devices never share a table."""
-    for found in findings.devices:
-        record = found.record
-        device = ", ".join(record.device.values())
-        lead = f"golden.json of {names.of(record.bundle)} replayed on {device} by the app kit's own tests."
-        yield Section(f"On the device: {device}", lead, tables=(_units(record),))
-
-
-def _units(record: DeviceRecord) -> Table:
-    columns = ("compute units", "status", "within budget", "largest", "mean", "agreement", "load ms", "latency ms")
-    rows = []
-    for unit in record.units:
-        times = [timing([latency]) for latency in unit.latencies]
-        shown = "; ".join(f"{milliseconds(t.p50_s)} (p90 {milliseconds(t.p90_s)}) at {t.tokens}" for t in times)
-        timed = unit.status == "measured"
-        rows.append(
-            (
-                unit.compute_units,
-                unit.status,
-                ("yes" if unit.within_budget else "no") if unit.rows else "–",
-                difference(unit.max_absolute),
-                difference(unit.mean_absolute),
-                _score(unit.agreement),
-                milliseconds(unit.load_s) if timed and unit.load_s is not None else _NOT_RUN,
-                shown if timed and shown else _NOT_RUN,
-                f"{unit.peak_memory_bytes / MEGABYTE:.0f}" if unit.peak_memory_bytes else _NOT_RUN,
-                unit.note,
-            )
-        )
-    return Table("By compute units", (*columns, "peak MB", "note"), tuple(rows))

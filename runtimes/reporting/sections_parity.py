@@ -11,7 +11,7 @@ from runtimes.record_types import Explanation, ParityRecord, TensorError
 from runtimes.reporting.charts import Step, Strip, layers, strips
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import Figure, Section, Table, difference, megabytes
-from runtimes.reporting.names import Names
+from runtimes.reporting.names import REFERENCE, Names
 
 _SHOWN = ("0.01", "0.25", "0.5", "0.75", "0.99")
 _NOT_RUN = "–"
@@ -24,6 +24,7 @@ class Checked:
     """One comparison with PyTorch; size and budget are a bundle's own, and None for a record that lies by itself."""
 
     name: str
+    style: str
     place: Path
     parity: ParityRecord
     size_bytes: int | None = None
@@ -44,6 +45,7 @@ def all_checks(findings: Findings, names: Names) -> list[Checked]:
     checks = [
         Checked(
             names.of(found.name),
+            names.style(names.of(found.name)),
             found.bundle.directory,
             found.parity,
             found.bundle.size_bytes,
@@ -54,16 +56,26 @@ def all_checks(findings: Findings, names: Names) -> list[Checked]:
     for found in findings.checks:
         name = found.record.bundle
         bundle = by_hash.get(name.manifest_sha256) if name else None
-        words = names.of(name) if name else found.place.stem
-        checks.append(Checked(words, found.place, found.record, budget=bundle.manifest.budget if bundle else None))
+        words = f"{names.of(name)}, {found.place.stem}" if name else found.place.stem
+        style = names.style(names.of(name) if name else "")
+        checks.append(
+            Checked(words, style, found.place, found.record, budget=bundle.manifest.budget if bundle else None)
+        )
+    for gate in findings.gates:
+        for words, checked in gate.record.bundles.items():
+            checks += [_gated(f"{words}, {arch}", gate.place, parity) for arch, parity in checked.parity.items()]
     return checks
 
 
-def parity_section(checks: Sequence[Checked], names: Names) -> Iterator[Section]:
+def _gated(name: str, place: Path, parity: ParityRecord) -> Checked:
+    return Checked(name, REFERENCE, place, parity)
+
+
+def parity_section(checks: Sequence[Checked]) -> Iterator[Section]:
     """Verdicts, distributions, and the table; nothing without a check."""
     if not checks:
         return
-    drawn = [_strip(check, names) for check in checks if check.parity.rows and check.parity.absolute_quantiles]
+    drawn = [_strip(check) for check in checks if check.parity.rows and check.parity.absolute_quantiles]
     figures = []
     if drawn:
         caption = (
@@ -91,11 +103,11 @@ def layer_sections(checks: Sequence[Checked]) -> Iterator[Section]:
             + (f"The first tensor beyond its share is {first.name}." if first else "Every tensor is within its share.")
             + " An error is relative to the largest value of its tensor."
         )
-        figure = Figure("Relative error of every tensor", layers(graph, file))
+        figure = Figure("Relative error of every tensor", layers(graph, file), "Tensors without any error have no dot.")
         yield Section(f"Through the layers: {check.name}", lead, (figure,), (_layer_table(explanation),))
 
 
-def findings_of(checks: Sequence[Checked]) -> Iterator[Finding]:
+def check_findings(checks: Sequence[Checked]) -> Iterator[Finding]:
     """The checks as tests."""
     for check in checks:
         parity = check.parity
@@ -108,13 +120,13 @@ def findings_of(checks: Sequence[Checked]) -> Iterator[Finding]:
         yield Finding("bertport.parity", f"{check.name} ({parity.status}) in {check.place}", verdict, reason, detail)
 
 
-def _strip(check: Checked, names: Names) -> Strip:
+def _strip(check: Checked) -> Strip:
     parity, seen = check.parity, check.parity.absolute_quantiles
     first, lower, middle, upper, last = (seen.get(key, 0.0) for key in _SHOWN)
     name = check.name if parity.status == "measured" else f"{check.name}, {parity.status}"
     return Strip(
         name=name,
-        style=names.style(check.name),
+        style=check.style,
         quantiles=(first, lower, middle, upper, last),
         largest=parity.max_absolute,
         budget=check.limit,

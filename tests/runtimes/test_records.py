@@ -13,23 +13,19 @@ from runtimes.parity import not_run
 from runtimes.record_types import KINDS, DeviceRecord, ParityRecord
 from runtimes.records import SCHEMAS, json_schema, read_record
 
+RUN = {"compute_units": "all", "tokens": 128, "max_absolute": 0.01, "mean_absolute": 1e-3, "verdict": "pass"}
+RUN |= {"load_s": 0.1, "latency_s": [0.001, 0.002], "a note of its own": 1}
 DEVICE = {
     "kind": "device",
-    "schema_version": 1,
-    "bundle": {"model": "m", "target": "coreml", "scheme": "fp16"},
-    "device": {"model": "iPhone16,1", "system": "iOS 19.1"},
-    "units": [
-        {
-            "compute_units": "cpuAndNeuralEngine",
-            "status": "measured",
-            "rows": 8,
-            "max_absolute": 0.01,
-            "mean_absolute": 1e-3,
-            "within_budget": True,
-            "latencies": [{"tokens": 128, "rows": 1, "values_s": [0.001, 0.002]}],
-            "a note of its own": 1,
-        }
-    ],
+    "format_version": 1,
+    "source": "m",
+    "scheme": "fp16",
+    "manifest_sha256": "0",
+    "host": {"device": "iPhone16,1", "system": "19.1", "cores": 6, "simulator": False},
+    "vectors": 8,
+    "tolerance_absolute": 0.05,
+    "runs": [RUN],
+    "peak_rss_bytes": 1,
 }
 
 
@@ -46,7 +42,7 @@ def write(tmp_path):
 def test_a_record_is_read_and_what_is_beyond_its_schema_left_alone(write):
     found = read_record(write(DEVICE))
     assert isinstance(found, DeviceRecord)
-    assert found.units[0].latencies[0].values_s == (0.001, 0.002)
+    assert found.runs[0].latency_s == (0.001, 0.002)
     assert isinstance(read_record(write(not_run("why").as_record())), ParityRecord)
 
 
@@ -59,18 +55,15 @@ BAD = {
     "not JSON": (b"{", "EOF"),
     "not UTF-8": (b'{"kind": "\xff\xfe"}', "not a record"),
     "a bomb of brackets": (b"[" * 1_000_000, "recursion"),
-    "another schema": (DEVICE | {"schema_version": 2}, "schema version 2, and this bertport reads 1"),
+    "another schema": (DEVICE | {"format_version": 2}, "schema version 2, and this bertport reads 1"),
     "no schema version": ({"kind": "bench"}, "schema version None"),
-    "a field missing": ({k: v for k, v in DEVICE.items() if k != "units"}, "units"),
-    "text for a number": (DEVICE | {"units": [DEVICE["units"][0] | {"rows": "8"}]}, "units.0.rows"),
-    "NaN": (DEVICE | {"units": [DEVICE["units"][0] | {"max_absolute": float("nan")}]}, "finite"),
-    "a negative time": (DEVICE | {"units": [DEVICE["units"][0] | {"load_s": -1}]}, "greater than or equal to 0"),
-    "no raw values": (
-        DEVICE | {"units": [DEVICE["units"][0] | {"latencies": [{"tokens": 1, "rows": 1, "values_s": []}]}]},
-        "values_s",
-    ),
-    "a status that is none": (DEVICE | {"units": [DEVICE["units"][0] | {"status": "guessed"}]}, "status"),
-    "a name without end": (DEVICE | {"bundle": DEVICE["bundle"] | {"model": "x" * 5000}}, "bundle.model"),
+    "a schema version that is none": ({"kind": "bench", "schema_version": "1\n" * 99}, "schema version '1"),
+    "a field missing": ({k: v for k, v in DEVICE.items() if k != "runs"}, "runs"),
+    "text for a number": (DEVICE | {"vectors": "8"}, "vectors"),
+    "NaN": (DEVICE | {"runs": [RUN | {"max_absolute": float("nan")}]}, "runs.0.max_absolute: Input should be a finite"),
+    "a negative time": (DEVICE | {"runs": [RUN | {"load_s": -1}]}, "greater than or equal to 0"),
+    "a status that is none": (DEVICE | {"status": "guessed"}, "status"),
+    "a name without end": (DEVICE | {"source": "x" * 5000}, "source"),
 }
 
 

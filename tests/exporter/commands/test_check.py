@@ -8,6 +8,8 @@ import pytest
 
 from exporter import quantize
 from exporter.cli import main
+from runtimes.record_types import CheckRecord
+from runtimes.records import read_record
 
 QUICK = "[timing]\ntokens = [8]\nruns = 3\nrounds = 1\n"
 
@@ -149,7 +151,9 @@ def test_a_failure_is_in_junit_summary_and_annotations(project, tmp_path, monkey
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert project("[export.budget]\nmax_size_bytes = 1", "--junit", "out/junit.xml", "--json") == 1
     out, err = capsys.readouterr()
-    json.loads(out)  # nothing but the result
+    (tmp_path / "check.json").write_text(out)  # nothing but the result
+    record = read_record(tmp_path / "check.json")
+    assert isinstance(record, CheckRecord)  # which a report takes
     errors = [line for line in err.splitlines() if line.startswith("::error ")]
     (line,) = errors
     assert line.startswith("::error file=bertport.toml,title=tiny onnx-int8%3A size::")
