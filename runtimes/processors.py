@@ -78,7 +78,7 @@ def _arm64() -> Emulator:
             f"arm64: the emulated runtime is not here ({missing}); fetch it with `make arm64-runtime`, or "
             "`python -m runtimes.arm64_setup`"
         )
-    # a Cortex-A76 has the dot products of every phone since 2018
+    # dot products, as most phones since 2018 have them; the kernels for older cores are not run
     return Emulator("Cortex-A76", (qemu, "-cpu", "cortex-a76", "-L", str(sysroot), str(python)), (wheels,))
 
 

@@ -10,7 +10,7 @@ from exporter.commands.checking.baseline import Difference, Figures
 from exporter.commands.checking.config import Config, Data, Export
 from exporter.commands.contestants import exported
 from exporter.commands.shared import texts
-from exporter.errors import RuntimeUnavailable
+from exporter.errors import RuntimeUnavailable, UsageError
 from exporter.evaluation import Examiner
 from exporter.pipeline import Request, export
 from exporter.source import HubOptions
@@ -108,18 +108,22 @@ def _measured(made: Sequence[Checked], config: Config, say: Say) -> list[Checked
     budgets = {one.name: one.export.budget for one in made}
     wanted = {name for name, budget in budgets.items() if budget.max_peak_rss_bytes is not None or budget.latency}
     wanted |= {budget.latency.to for budget in budgets.values() if budget.latency}
-    (cases, notes), timing = _cases([one for one in made if one.name in wanted]), config.timing
+    timing = config.timing
+    cases, notes = _cases([one for one in made if one.name in wanted], timing.tokens)
     runs: dict[str, list[Measurement]] = {}
     for found in measure(cases, Plan(timing.tokens, timing.runs, timing.rounds), say):
         runs.setdefault(found.case.name, []).append(found)
     return [_with_measurements(one, runs, notes) for one in made]
 
 
-def _cases(made: Sequence[Checked]) -> tuple[list[Case], dict[str, str]]:
-    """What to run, under the bundles' names here; and why some cannot be."""
+def _cases(made: Sequence[Checked], tokens: Sequence[int]) -> tuple[list[Case], dict[str, str]]:
+    """What to run, under the bundles' names here; and why some cannot be. Raises UsageError for too many tokens."""
     contestants = exported([one.bundle for one in made], (1,))
     pairs = list(zip(made, contestants, strict=True))
     cases = [replace(case, name=one.name) for one, contestant in pairs for case in contestant.cases]
+    for case in cases:
+        if case.positions is not None and max(tokens) > case.positions:
+            raise UsageError(f"timing.tokens: {max(tokens)}, and {case.name} takes {case.positions} at most")
     return cases, {one.name: contestant.note for one, contestant in pairs if contestant.note}
 
 

@@ -1,4 +1,4 @@
-"""bertport.toml: what `bertport check` exports, and what each bundle may cost. Strict: nothing in it is ignored."""
+"""bertport.toml: what `bertport check` exports, and what each bundle may cost. Strict: an unknown key is refused."""
 
 import json
 import tomllib

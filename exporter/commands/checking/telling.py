@@ -7,6 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from exporter import __version__
 from exporter.commands.checking.bundles import Checked
 from exporter.commands.checking.verdicts import COLUMNS, figures_rows
 from exporter.commands.shared import say
@@ -17,7 +18,7 @@ from runtimes.measure import fingerprint
 from runtimes.parity import Verdict
 from runtimes.report import plain_table, show
 
-_LIBRARIES = ("bertport", "numpy", "onnxruntime", "torch", "transformers")
+_LIBRARIES = ("numpy", "onnxruntime", "torch", "transformers")
 
 
 def tell(checked: Sequence[Checked], findings: Sequence[Finding], config: Path, junit: Path | None) -> None:
@@ -51,7 +52,7 @@ def annotate(level: str, title: str, message: str, config: Path) -> None:
 
 def versions() -> dict[str, str]:
     """What gave the figures."""
-    return {name: version(name) for name in _LIBRARIES}
+    return {"bertport": __version__, **{name: version(name) for name in _LIBRARIES}}
 
 
 def _record(checked: Sequence[Checked], findings: Sequence[Finding]) -> dict[str, object]:

@@ -8,23 +8,23 @@ import pytest
 
 from exporter import quantize
 from exporter.cli import main
+from runtimes.record_types import CheckRecord
+from runtimes.records import read_record
 
 QUICK = "[timing]\ntokens = [8]\nruns = 3\nrounds = 1\n"
 
 
 @pytest.fixture
 def project(checkpoint, texts, tmp_path, monkeypatch):
-    """A folder with a model, texts and labelled rows; gives a function that writes bertport.toml there and checks."""
+    """A folder with a model and texts; gives a function that writes bertport.toml there and checks."""
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny").symlink_to(checkpoint)
     (tmp_path / "texts.txt").write_text("\n".join(texts[:9]))
-    rows = [f"{text},LABEL_{number % 3}" for number, text in enumerate(texts)]
-    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *rows]))
 
-    def check(budget="", *arguments, top="", scheme="int8"):
-        lines = [top, QUICK, "[[export]]", 'model = "tiny"', f'schemes = ["{scheme}"]', 'texts = "texts.txt"', budget]
+    def check(budget="", *arguments, top="", timing=QUICK):
+        lines = [top, timing, "[[export]]", 'model = "tiny"', 'schemes = ["int8"]', 'texts = "texts.txt"', budget]
         (tmp_path / "bertport.toml").write_text("\n".join(lines))
         return main(["check", *arguments])
 
@@ -151,7 +151,9 @@ def test_a_failure_is_in_junit_summary_and_annotations(project, tmp_path, monkey
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert project("[export.budget]\nmax_size_bytes = 1", "--junit", "out/junit.xml", "--json") == 1
     out, err = capsys.readouterr()
-    json.loads(out)  # nothing but the result
+    (tmp_path / "check.json").write_text(out)  # nothing but the result
+    record = read_record(tmp_path / "check.json")
+    assert isinstance(record, CheckRecord)  # which a report takes
     errors = [line for line in err.splitlines() if line.startswith("::error ")]
     (line,) = errors
     assert line.startswith("::error file=bertport.toml,title=tiny onnx-int8%3A size::")
@@ -172,6 +174,12 @@ def test_a_mistake_is_annotated_too(project, monkeypatch, capsys):
     annotated, said = capsys.readouterr().err.splitlines()
     assert annotated.startswith("::error file=bertport.toml,title=bertport check::")
     assert said.endswith("export.1.shemes: unknown key; remove it, or see README for those there are")
+
+
+def test_more_tokens_than_a_model_takes_are_refused(project, capsys):
+    too_many = QUICK.replace("[8]", "[8, 49]")
+    assert project("[export.budget]\nmax_peak_rss_bytes = 1", timing=too_many) == 2
+    assert "timing.tokens: 49, and tiny onnx-int8 takes 48 at most" in capsys.readouterr().err
 
 
 def test_bundles_are_kept_where_asked(project, tmp_path):
