@@ -37,7 +37,7 @@ class Target:
     """
 
     recipe: Callable[[Checkpoint, str, Settings], Recipe]
-    inputs: Callable[[Recipe], tuple[TensorSpec, ...]]
+    inputs: Callable[[Checkpoint, Recipe], tuple[TensorSpec, ...]]
     write: Callable[[Checkpoint, Recipe, Path, Samples], tuple[str, ...]]
     advice: Callable[[Recipe], str]
     canonical: Callable[[Mapping[str, Array]], Mapping[str, Array]]
@@ -49,9 +49,9 @@ def _onnx_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Rec
     return Recipe("onnx", scheme, checkpoint.task.name, opset=settings.opset, int32_inputs=settings.int32_inputs)
 
 
-def _onnx_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
+def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     dtype = "int32" if recipe.int32_inputs else "int64"
-    return tuple(TensorSpec(name, dtype, ("batch_size", SEQUENCE)) for name in onnx.INPUTS)
+    return tuple(TensorSpec(name, dtype, ("batch_size", SEQUENCE)) for name in checkpoint.model.inputs)
 
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
@@ -74,10 +74,10 @@ def _coreml_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> R
     )
 
 
-def _coreml_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
+def _coreml_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     lengths = recipe.sequence_lengths
     size = lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths))
-    return tuple(TensorSpec(name, "int32", (1, size)) for name in coreml.INPUTS)
+    return tuple(TensorSpec(name, "int32", (1, size)) for name in checkpoint.model.inputs)
 
 
 def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, samples: Samples) -> tuple[str, ...]:

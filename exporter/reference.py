@@ -1,7 +1,7 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -51,7 +51,9 @@ class Reference:
 
             checkpoint, model = self.checkpoint, self.checkpoint.model
             outputs = tuple(model.task.outputs)
-            return TorchRunner(checkpoint.source.directory, model.head.architecture, outputs, model.modules)
+            return TorchRunner(
+                checkpoint.source.directory, model.head.architecture, outputs, model.modules, model.inputs
+            )
 
     def battery(self, positions: int | None) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes."""
@@ -70,11 +72,13 @@ class Reference:
         if self.checkpoint.task.pairs:
             texts = [{"text": first, "text_pair": second} for first, second in paired(self.texts)]
         rows = list(zip(texts, real, strict=True))[:_GOLDEN]
-        return {"reference": "PyTorch float32", "vectors": [text | _vector(*pair) for text, pair in rows]}
+        inputs = self.checkpoint.model.inputs
+        return {"reference": "PyTorch float32", "vectors": [text | _vector(*pair, inputs) for text, pair in rows]}
 
     def _make_cases(self, positions: int) -> list[Case]:
-        checkpoint = self.checkpoint
-        limits = Limits(positions, checkpoint.geometry.types, _pad_id(checkpoint.config), checkpoint.task.pairs)
+        checkpoint, geometry = self.checkpoint, self.checkpoint.geometry
+        types = geometry.types if "token_type_ids" in checkpoint.model.inputs else None
+        limits = Limits(positions, types, geometry.pad, checkpoint.task.pairs)
         return build_battery(checkpoint.tokenizer.tokenizer, self.texts, limits)
 
     def _make_battery(self, positions: int) -> Battery:
@@ -82,12 +86,7 @@ class Reference:
         return Battery(cases, [self.runner.run(case.batch) for case in cases])
 
 
-def _vector(case: Case, outputs: Outputs) -> dict[str, Any]:
-    feeds = {name: values[0].tolist() for name, values in case.batch.feeds().items()}
+def _vector(case: Case, outputs: Outputs, inputs: tuple[str, ...]) -> dict[str, Any]:
+    feeds = {name: values[0].tolist() for name, values in case.batch.feeds(inputs).items()}
     rounded = {name: np.round(values[0].astype(np.float64), 6).tolist() for name, values in outputs.items()}
     return feeds | rounded
-
-
-def _pad_id(config: Mapping[str, Any]) -> int:
-    pad = config.get("pad_token_id")
-    return pad if isinstance(pad, int) else 0

@@ -1,7 +1,7 @@
 """What a parity run feeds both sides: real text, and every shape of batch that has broken an export before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -11,13 +11,13 @@ from runtimes.runner import Array, Batch
 _ODD_TEXTS = (
     "",
     "?",
-    "[MASK] and [SEP] inside a text, [UNK] too",
     "☃ 🤖 ᚠᛇᚻ \u200b\ufffd zzzqqqxxyy",
     "Ünïcödé 北京 Москва naïve café ﬁne Å",
     "1234567890 $1,299.99 -40°C e=mc² http://example.org/?q=a&b=c",
 )
 _PADDED_TEXTS = 8
 _MIXED_ROWS, _MIXED_BATCHES = 8, 4
+_SPECIAL_TOKENS = 8
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the model takes: its positions, its segment numbers, the id that pads, and whether it reads pairs."""
+    """What the model takes: its positions, its segment numbers, the id that pads, and whether it reads pairs.
+
+    `types` is None for a model that reads no segment numbers, whatever its tokenizer says of a pair.
+    """
 
     positions: int
-    types: int
+    types: int | None
     pad_id: int
     pairs: bool = False
 
@@ -45,11 +48,12 @@ def build_battery(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) ->
     encode = Encoder(tokenizer, limits)
     rows = [encode.pair(*pair) for pair in paired(texts)] if limits.pairs else [encode.row(text) for text in texts]
     cases = [Case(f"text {i}", encode.batch([row]), real_text=True) for i, row in enumerate(rows)]
-    cases += [Case(f"odd text {i}", encode.batch([encode.row(text)])) for i, text in enumerate(_ODD_TEXTS)]
+    odd = (*_ODD_TEXTS, f"{' and '.join(encode.special_tokens)} inside a text")
+    cases += [Case(f"odd text {i}", encode.batch([encode.row(text)])) for i, text in enumerate(odd)]
     cases += _padded(encode, rows, limits.positions)
     cases += _mixed(encode, rows, limits.positions)
     cases += _extremes(encode, rows, limits)
-    if limits.types > 1:
+    if limits.types is None or limits.types > 1:
         pairs = zip(texts[0::2], texts[1::2], strict=False)
         cases += [
             Case(f"pair {i}", encode.batch([encode.pair(*pair)])) for i, pair in enumerate(pairs) if i < _PADDED_TEXTS
@@ -75,6 +79,12 @@ class Encoder:
         self._tokenizer.enable_truncation(limits.positions)
         self._limits = limits
 
+    @property
+    def special_tokens(self) -> list[str]:
+        """The tokenizer's own, by id; a text may hold them too. The first few, for some tokenizers have a thousand."""
+        added = sorted(self._tokenizer.get_added_tokens_decoder().items())
+        return [token.content for _, token in added if token.special][:_SPECIAL_TOKENS]
+
     def row(self, text: str) -> Row:
         """One text."""
         encoding = self._tokenizer.encode(text)
@@ -84,6 +94,10 @@ class Encoder:
         """Two texts as two segments."""
         encoding = self._tokenizer.encode(first, second)
         return encoding.ids, encoding.type_ids
+
+    def left_padded(self, row: Row, length: int) -> Batch:
+        """One row of `length` whose padding comes first, as some apps send it."""
+        return Batch(*(np.roll(part, length - len(row[0]), 1) for part in astuple(self.batch([row], length))))
 
     def batch(self, rows: Sequence[Row], length: int = 0) -> Batch:
         """Rows padded to the longest of them, or to `length` if that is more: [B, S] int64."""
@@ -113,7 +127,9 @@ def _mixed(encode: Encoder, rows: list[Row], positions: int) -> list[Case]:
     ]
     # what such a row gives depends on its width even in PyTorch, so it is as wide as any model takes it
     whole = encode.batch([*rows[:2], ([], [])], positions)
-    return [*cases, Case("a row of padding alone", whole)]
+    width = min(positions, len(rows[0][0]) + 3)
+    left = Case("padding on the left", encode.left_padded(rows[0], width))
+    return [*cases, left, Case("a row of padding alone", whole)]
 
 
 def _extremes(encode: Encoder, rows: list[Row], limits: Limits) -> list[Case]:

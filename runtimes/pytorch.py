@@ -7,14 +7,14 @@ from typing import Any
 import torch
 import transformers
 
-from runtimes.runner import Batch, Outputs, Status
+from runtimes.runner import INPUTS, Batch, Outputs, Status
 
 
 class TorchRunner:
     """See Runner.
 
-    `architecture` is the name of transformers' class, from our own tables; `modules` are the parts of it that a trace
-    shows: (path of the module, our name of its result).
+    `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
+    the parts of it that a trace shows: (path of the module, our name of its result).
     """
 
     status = Status.MEASURED
@@ -26,8 +26,9 @@ class TorchRunner:
         architecture: str,
         outputs: tuple[str, ...] = ("logits",),
         modules: Sequence[tuple[str, str]] = (),
+        inputs: tuple[str, ...] = INPUTS,
     ) -> None:
-        self._outputs, self._modules = outputs, modules
+        self._outputs, self._modules, self._inputs = outputs, modules, inputs
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
             checkpoint, dtype=torch.float32, attn_implementation="eager", local_files_only=True
@@ -36,7 +37,7 @@ class TorchRunner:
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        feeds = {name: torch.from_numpy(values) for name, values in batch.feeds().items()}
+        feeds = {name: torch.from_numpy(values) for name, values in batch.feeds(self._inputs).items()}
         with torch.inference_mode():
             found = self._model(**feeds)
         return {name: getattr(found, name).numpy() for name in self._outputs}

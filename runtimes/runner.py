@@ -1,7 +1,7 @@
 """What every runtime offers, and which of them runs a bundle."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -13,6 +13,8 @@ from exporter.bundle import Bundle
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""All that a model may read, by transformers' names; families without segments read the first two."""
 
 
 class Status(Enum):
@@ -35,9 +37,10 @@ class Batch:
     mask: Array
     types: Array
 
-    def feeds(self) -> dict[str, Array]:
-        """The arrays under the names that transformers uses."""
-        return {"input_ids": self.ids, "attention_mask": self.mask, "token_type_ids": self.types}
+    def feeds(self, names: Collection[str] = INPUTS) -> dict[str, Array]:
+        """The arrays that a model reads, by name."""
+        arrays = zip(INPUTS, (self.ids, self.mask, self.types), strict=True)
+        return {name: values for name, values in arrays if name in names}
 
 
 class Runner(Protocol):
@@ -74,14 +77,16 @@ def _onnxruntime(bundle: Bundle, threads: int) -> Runner:
 
 def _coreml(bundle: Bundle, _threads: int) -> Runner:
     """Apple's runtime where it exists, else the portable interpreter."""
+    from runtimes.fixed_length import Interface
     from runtimes.simulated import functions, open_simulated
 
+    interface = Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id)
     packages = [bundle.directory / name for name in bundle.manifest.models]
     if platform.system() != "Darwin":
-        return open_simulated(packages, bundle.token_outputs)
+        return open_simulated(packages, interface)
     from runtimes.coreml import open_apple
 
-    return open_apple(functions(packages), bundle.manifest.recipe.compute_units or "all", bundle.token_outputs)
+    return open_apple(functions(packages), bundle.manifest.recipe.compute_units or "all", interface)
 
 
 _RUNTIMES: dict[str, Callable[[Bundle, int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}

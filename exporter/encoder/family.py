@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from exporter.encoder.geometry import Geometry
 from exporter.encoder.ops import Inputs, Ops, Read
@@ -10,9 +10,12 @@ from exporter.encoder.tasks import TASKS, Task
 from exporter.encoder.weights import Entry
 from exporter.errors import UnsupportedError
 
+G = TypeVar("G", bound=Geometry, contravariant=True)
+"""A family may need more numbers than `Geometry` has."""
+
 
 @dataclass(frozen=True)
-class Head:
+class Head(Generic[G]):
     """One task of one family.
 
     `architecture` is transformers' class. `entries` are the head's weights under their whole names, for a geometry and
@@ -23,15 +26,18 @@ class Head:
 
     task: Task
     architecture: str
-    entries: Callable[[Geometry, int], Iterator[Entry]]
-    build: Callable[[Ops[Any], Read, Any], None]
+    entries: Callable[[G, int], Iterator[Entry]]
+    build: Callable[[Ops[Any], Read, G, Any], None]
     first_token_only: bool = False
     labelled: str | None = None
 
 
 @dataclass(frozen=True)
-class Family:
+class Family(Generic[G]):
     """One architecture, as `model_type` in config.json names it.
+
+    `tokenizer_class` is transformers' for it; `reads_types` says whether a model reads segment numbers, as far as that
+    tokenizer gives any.
 
     `prefix` stands before the encoder's tensors in a checkpoint with a head; `entries` are without it, and so are
     `buffers`, the constants that older transformers stored. `modules` are those parts of transformers' model whose
@@ -39,15 +45,17 @@ class Family:
     """
 
     model_type: str
+    tokenizer_class: str
     prefix: str
     buffers: tuple[str, ...]
-    read_geometry: Callable[[Mapping[str, Any]], Geometry]
-    entries: Callable[[Geometry], Iterator[Entry]]
-    encode: Callable[[Ops[Any], Read, Geometry, Inputs[Any], bool], Any]
-    modules: Callable[[Geometry], Iterator[tuple[str, str]]]
-    heads: tuple[Head, ...]
+    read_geometry: Callable[[Mapping[str, Any]], Any]
+    reads_types: Callable[[G], bool]
+    entries: Callable[[G], Iterator[Entry]]
+    encode: Callable[[Ops[Any], Read, G, Inputs[Any], bool], Any]
+    modules: Callable[[G], Iterator[tuple[str, str]]]
+    heads: tuple[Head[G], ...]
 
-    def choose_head(self, task: str, architectures: list[str]) -> Head:
+    def choose_head(self, task: str, architectures: list[str]) -> Head[G]:
         """Return the head for `task`, or for "auto" the one whose architecture config.json lists.
 
         Raises UnsupportedError with the list of what is known.

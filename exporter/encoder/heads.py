@@ -8,6 +8,16 @@ from exporter.encoder.ops import Extent, Ops, Read, Role, Weight
 from exporter.encoder.weights import Entry, dense_entries
 
 
+def pooled_entries(dense: str, classifier: str = "classifier") -> Callable[[Geometry, int], Iterator[Entry]]:
+    """The two layers of `classify_pooled`, under the names that a family stores them by."""
+
+    def entries(geometry: Geometry, labels: int) -> Iterator[Entry]:
+        yield from dense_entries("pooler", dense, geometry.hidden, geometry.hidden)
+        yield from dense_entries("classifier", classifier, labels, geometry.hidden)
+
+    return entries
+
+
 def classifier_entries(geometry: Geometry, labels: int) -> Iterator[Entry]:
     """`classifier`, as every family calls the layer with a row for each label."""
     yield from dense_entries("classifier", "classifier", labels, geometry.hidden)
@@ -18,22 +28,22 @@ def span_entries(geometry: Geometry, _labels: int) -> Iterator[Entry]:
     yield from dense_entries("span", "qa_outputs", 2, geometry.hidden)
 
 
-def classify_pooled(dense: str, kind: str) -> Callable[[Ops[Any], Read, Any], None]:
-    """Build the head: `dense` and its activation over the first token, then the classifier: [B, H] → [B, labels]."""
+def classify_pooled(kind: str) -> Callable[[Ops[Any], Read, Geometry, Any], None]:
+    """Build the head: a layer and its activation over the first token, then the classifier: [B, H] → [B, labels]."""
 
-    def build(ops: Ops[Any], read: Read, first: Any) -> None:
-        pooled = ops.activation(dense, linear(ops, read, dense, f"{dense}.dense", first, Role.TAIL), kind)
+    def build(ops: Ops[Any], read: Read, _geometry: Geometry, first: Any) -> None:
+        pooled = ops.activation("pooler", linear(ops, read, "pooler", "pooler.dense", first, Role.TAIL), kind)
         ops.output("logits", linear(ops, read, "classifier", "classifier", pooled, Role.HEAD), Extent.TEXT)
 
     return build
 
 
-def classify_tokens(ops: Ops[Any], read: Read, x: Any) -> None:
+def classify_tokens(ops: Ops[Any], read: Read, _geometry: Geometry, x: Any) -> None:
     """The classifier of every token: [B, S, H] → logits [B, S, labels]."""
     ops.output("logits", linear(ops, read, "classifier", "classifier", x, Role.HEAD), Extent.TOKEN)
 
 
-def find_span(ops: Ops[Any], read: Read, x: Any) -> None:
+def find_span(ops: Ops[Any], read: Read, _geometry: Geometry, x: Any) -> None:
     """Two scores of every token, where an answer starts and where it ends: [B, S, H] → [B, S] twice."""
     weight, bias = read("span.weight"), read("span.bias")
     for row, name in enumerate(("start_logits", "end_logits")):

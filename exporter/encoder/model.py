@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from exporter.errors import CheckpointError
 class Model:
     """A checkpoint's mathematics: ready to be spelled by any target, any number of times."""
 
-    family: Family
-    head: Head
+    family: Family[Any]
+    head: Head[Any]
     geometry: Geometry
     tensors: Mapping[str, StoredTensor]
 
@@ -28,6 +29,12 @@ class Model:
         return self.head.task
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what the model reads, as transformers has them."""
+        names = ("input_ids", "attention_mask")
+        return (*names, "token_type_ids") if self.family.reads_types(self.geometry) else names
+
+    @property
     def modules(self) -> list[tuple[str, str]]:
         """Modules of transformers' model, and our names of their results."""
         return list(self.family.modules(self.geometry))
@@ -35,13 +42,15 @@ class Model:
     def build(self, ops: Ops[T], inputs: Inputs[T]) -> None:
         """Spell the model through `ops`."""
         x = self.family.encode(ops, self._read, self.geometry, inputs, self.head.first_token_only)
-        self.head.build(ops, self._read, x)
+        self.head.build(ops, self._read, self.geometry, x)
 
     def _read(self, name: str) -> Array:
         return self.tensors[name].read()
 
 
-def match(family: Family, head: Head, geometry: Geometry, labels: int, stored: Mapping[str, StoredTensor]) -> Model:
+def match(
+    family: Family[Any], head: Head[Any], geometry: Geometry, labels: int, stored: Mapping[str, StoredTensor]
+) -> Model:
     """Account for every tensor of the checkpoint, and refuse values that are not numbers.
 
     Raises CheckpointError that lists all that is missing, unused, misshaped, or holds NaN or infinity.

@@ -1,0 +1,93 @@
+"""RoBERTa (Liu et al. 2019): BERT whose positions are counted from the ids, and whose pieces are bytes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from exporter.encoder.bert import embedding_entries, layer_entries, layer_modules
+from exporter.encoder.family import Family, Head
+from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
+from exporter.encoder.heads import (
+    classifier_entries,
+    classify_pooled,
+    classify_tokens,
+    find_span,
+    pooled_entries,
+    span_entries,
+)
+from exporter.encoder.ops import Inputs, Ops, Read, T
+from exporter.encoder.tasks import QUESTION_ANSWERING, TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION
+from exporter.encoder.transformer import layer_norm, run_layers, sum_words_and_types
+from exporter.encoder.weights import Entry
+from exporter.errors import CheckpointError
+
+_DEFAULTS = BERT_DEFAULTS | {"vocab_size": 50265, "pad_token_id": 1}
+"""What transformers' RobertaConfig takes where config.json is silent."""
+
+
+def _read_geometry(config: Mapping[str, Any]) -> Geometry:
+    """Positions up to `pad_token_id` belong to no token: of 514 rows, 512 are for a text."""
+    found = read_geometry(config, _DEFAULTS)
+    usable = found.positions - found.pad - 1
+    if usable < 1:
+        raise CheckpointError(
+            f"config.json: max_position_embeddings {found.positions} leaves no position beyond pad_token_id "
+            f"{found.pad}; correct the file"
+        )
+    return replace(found, positions=usable)
+
+
+def _entries(geometry: Geometry) -> Iterator[Entry]:
+    yield from embedding_entries(geometry, geometry.pad + 1 + geometry.positions)
+    for number in range(geometry.layers):
+        yield from layer_entries(f"layer.{number}", f"encoder.layer.{number}", geometry.hidden, geometry.intermediate)
+
+
+def _encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
+    words, table = sum_words_and_types(ops, read, geometry, inputs)
+    x = ops.counted_positions("embeddings.sum", table, words, inputs.ids, geometry.pad)
+    x = layer_norm(ops, read, "embeddings", "embeddings.norm", x, geometry.epsilon)
+    return run_layers(ops, read, geometry, x, inputs.mask, first_token_only)
+
+
+def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:
+    yield "roberta.embeddings", "embeddings"
+    yield from layer_modules("roberta.", geometry.layers)
+    yield "classifier.dense", "pooler.dense"
+
+
+ROBERTA = Family(
+    model_type="roberta",
+    tokenizer_class="RobertaTokenizer",
+    prefix="roberta.",
+    # transformers before 4.0 stored a pooler that no head of these tasks reads
+    buffers=(
+        "embeddings.position_ids",
+        "embeddings.token_type_ids",
+        "pooler.dense.weight",
+        "pooler.dense.bias",
+    ),
+    read_geometry=_read_geometry,
+    reads_types=lambda geometry: geometry.types > 1,
+    entries=_entries,
+    encode=_encode,
+    modules=_modules,
+    heads=(
+        Head(
+            TEXT_CLASSIFICATION,
+            "RobertaForSequenceClassification",
+            pooled_entries("classifier.dense", "classifier.out_proj"),
+            classify_pooled("tanh"),
+            first_token_only=True,
+            labelled="classifier.out_proj.weight",
+        ),
+        Head(
+            TOKEN_CLASSIFICATION,
+            "RobertaForTokenClassification",
+            classifier_entries,
+            classify_tokens,
+            labelled="classifier.weight",
+        ),
+        Head(QUESTION_ANSWERING, "RobertaForQuestionAnswering", span_entries, find_span),
+    ),
+)
