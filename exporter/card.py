@@ -31,7 +31,7 @@ configuration.computeUnits = .{units}
 let model = try MLModel(contentsOf: MLModel.compileModel(at: url), configuration: configuration)
 ```
 
-Inputs are int32 [1, length], padded with zeros and masked; outputs come before softmax, labels in the order
+Inputs are int32 [1, length], padded with id {pad} and masked with 0; outputs come before softmax, labels in the order
 above. `golden.json` holds texts with their ids and the logits that PyTorch gives, to be replayed on the device.""",
 }
 
@@ -61,6 +61,7 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
             task=recipe.task,
             asked='question="…", context="…"' if manifest.problem == "question_answering" else '"…"',
             model=manifest.models[0],
+            pad=manifest.pad_id,
             units=_SWIFT_UNITS.get(recipe.compute_units or "", ""),
         ),
     ]

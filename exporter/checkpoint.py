@@ -15,7 +15,7 @@ from exporter.encoder.tasks import Task
 from exporter.errors import CheckpointError, UnsupportedError
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
-from exporter.tokenizer import TokenizerFiles, read_tokenizer
+from exporter.tokenizer import Reader, TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
@@ -66,7 +66,8 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
     tensors = open_tensors(files)
     labels = _labels(config, tensors, head.labelled) if head.labelled else ()
     model = match(family, head, geometry, len(labels), tensors)
-    tokenizer = read_tokenizer(source.directory, geometry.vocabulary)
+    reader = Reader(family.tokenizer_class, model.inputs, geometry.vocabulary)
+    tokenizer = read_tokenizer(source.directory, reader)
     present = [source.directory / name for name in ("config.json", *tokenizer.files)]
     hashed = {path.name: sha256(path) for path in [*files, *present] if path.is_file()}
     problem = head.task.problem or _problem(config, len(labels))

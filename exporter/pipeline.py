@@ -126,8 +126,7 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
     directory, recipe = bundle.directory, bundle.manifest.recipe
     (directory / PARITY).write_bytes(to_json(asdict(parity) | {"verdict": parity.verdict.value}))
     if parity.verdict is not Verdict.NOT_RUN:
-        longest = max(recipe.sequence_lengths, default=None)
-        (directory / GOLDEN).write_bytes(to_json(reference.golden(longest)))
+        (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
     (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
     write_manifest(directory, replace(bundle.manifest, files=hash_files(directory)))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
-from exporter.bundle import Budget, Bundle, Manifest, check_files
+from exporter.bundle import Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.lowering import TARGETS
@@ -67,30 +67,30 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     reference = Reference(checkpoint, check.texts)
     runner, budget = open_runner(check.bundle), check.limit.applied(manifest.budget)
     parity = compare_with_pytorch(reference, runner, manifest, budget)
-    return parity, lambda: explain(reference, runner, manifest.recipe.target, parity, budget)
+    return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
 
 
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
     """Run the battery on the saved model, and hold its outputs against the reference's."""
-    battery = reference.battery(runner.positions)
+    battery = reference.battery(runner.positions, manifest.recipe.sequence_lengths)
     candidate = [runner.run(case.batch) for case in battery.cases]
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
     return compare(battery.cases, battery.outputs, candidate, Subject(outputs, manifest.problem, budget, runner.status))
 
 
-def explain(reference: Reference, runner: Runner, target: str, parity: Parity, budget: Budget) -> Explanation:
+def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity, budget: Budget) -> Explanation:
     """Run the worst case with every named tensor exposed on all three sides.
 
     A tensor's share is the budget taken relative to the tensor's largest value; float32's is 1e-4 of it.
     """
     from exporter.targets.numpy import trace
 
-    cases = reference.battery(runner.positions).cases
+    cases = reference.battery(runner.positions, recipe.sequence_lengths).cases
     case = next((case for case in cases if case.name == parity.worst_case), cases[0])
     batch = runner.fit(case.batch)
     ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types)
     graph = depart(reference.runner.trace(batch), ours, _FLOAT32_SHARE)
-    exposed = TARGETS[target].canonical(runner.trace(batch))
+    exposed = TARGETS[recipe.target].canonical(runner.trace(batch))
     return Explanation(case.name, graph, depart(ours, exposed, budget.max_relative or _FLOAT32_SHARE))
 
 

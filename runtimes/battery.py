@@ -1,7 +1,7 @@
 """What a parity run feeds both sides: real text, and every shape of batch that has broken an export before."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -59,6 +59,18 @@ def build_battery(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) ->
             Case(f"pair {i}", encode.batch([encode.pair(*pair)])) for i, pair in enumerate(pairs) if i < _PADDED_TEXTS
         ]
     return cases
+
+
+def fitted(cases: Sequence[Case], lengths: Sequence[int], pad_id: int) -> list[Case]:
+    """Each row by itself, padded to the shortest of `lengths` that holds it: what a model of fixed lengths is given."""
+    split = []
+    for case in cases:
+        for number, row in enumerate(case.batch.rows):
+            used = row.used if row.mask.any() else min(row.used, max(lengths))
+            batch = row.resized(min(length for length in lengths if length >= used), pad_id)
+            first = {"name": case.name} if number == 0 else {"name": f"{case.name}, row {number}", "padding_of": None}
+            split.append(replace(case, batch=batch, **first))
+    return split
 
 
 def paired(texts: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from exporter.errors import UsageError
-from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
+from runtimes.runner import INPUTS, Array, Batch, Outputs, Status, resized
 
 
 class FixedModel(Protocol):
@@ -44,22 +44,22 @@ class FixedLengthRunner:
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner; all rows padded to the shortest length that holds the longest of them."""
-        return _padded(batch, self._length(batch), self.interface.pad_id)
+        return batch.resized(self._length(batch), self.interface.pad_id)
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner; outputs of every token come back as wide as the batch."""
         width = batch.ids.shape[1]
-        rows = [self._model(row).run(self._feeds(row)) for row in _rows(batch)]
+        rows = [self._model(row).run(self._feeds(row)) for row in batch.rows]
         return _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
 
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; rows of one length."""
         model = self._model(batch)
-        return _joined([model.trace(self._feeds(row)) for row in _rows(self.fit(batch))])
+        return _joined([model.trace(self._feeds(row)) for row in self.fit(batch).rows])
 
     def _as_asked(self, name: str, values: Array, width: int) -> Array:
         """An output of tokens as wide as the batch was; any other as it is."""
-        return _resized(values, width) if name in self.interface.token_outputs else values
+        return resized(values, width) if name in self.interface.token_outputs else values
 
     def _feeds(self, row: Batch) -> dict[str, Array]:
         feeds = self.fit(row).feeds(self.interface.inputs)
@@ -70,32 +70,13 @@ class FixedLengthRunner:
 
     def _length(self, batch: Batch) -> int:
         """The shortest length up to the last token of any row; where there is no token, up to the last column."""
-        columns = np.flatnonzero(batch.mask.any(0))
-        used = int(columns[-1]) + 1 if len(columns) else min(batch.ids.shape[1], self.positions)
+        used = batch.used if batch.mask.any() else min(batch.used, self.positions)
         fitting = [length for length in self.models if length >= used]
         if not fitting:
             raise UsageError(
                 f"coreml: a text of {used} tokens, and the model takes {self.positions} at most; truncate it"
             )
         return min(fitting)
-
-
-def _rows(batch: Batch) -> list[Batch]:
-    parts = (batch.ids, batch.mask, batch.types)
-    return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(batch.ids))]
-
-
-def _padded(batch: Batch, length: int, pad_id: int) -> Batch:
-    """All three arrays as [B, length]; what is cut is padding."""
-    return Batch(_resized(batch.ids, length, pad_id), _resized(batch.mask, length), _resized(batch.types, length))
-
-
-def _resized(values: Array, width: int, filling: int = 0) -> Array:
-    """[B, S, …] → [B, width, …], cut or filled up on the right."""
-    wide = np.full((len(values), width, *values.shape[2:]), filling, values.dtype)
-    kept = min(width, values.shape[1])
-    wide[:, :kept] = values[:, :kept]
-    return wide
 
 
 def _joined(rows: list[Outputs]) -> Outputs:

@@ -37,6 +37,24 @@ class Batch:
     mask: Array
     types: Array
 
+    @property
+    def rows(self) -> "list[Batch]":
+        """Each row by itself."""
+        parts = (self.ids, self.mask, self.types)
+        return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(self.ids))]
+
+    @property
+    def used(self) -> int:
+        """Tokens up to the last one of any row; where there is none, all columns."""
+        columns = np.flatnonzero(self.mask.any(0))
+        return int(columns[-1]) + 1 if len(columns) else self.ids.shape[1]
+
+    def resized(self, length: int, pad_id: int) -> "Batch":
+        """As [B, length], cut or padded on the right."""
+        ids, mask, types = (resized(part, length) for part in (self.ids, self.mask, self.types))
+        ids[:, self.ids.shape[1] :] = pad_id
+        return Batch(ids, mask, types)
+
     def feeds(self, names: Collection[str] = INPUTS) -> dict[str, Array]:
         """The arrays that a model reads, by name."""
         arrays = zip(INPUTS, (self.ids, self.mask, self.types), strict=True)
@@ -90,6 +108,14 @@ def _coreml(bundle: Bundle, _threads: int) -> Runner:
 
 
 _RUNTIMES: dict[str, Callable[[Bundle, int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}
+
+
+def resized(values: Array, width: int) -> Array:
+    """[B, S, …] → [B, width, …], cut or filled up with zeros on the right."""
+    wide = np.zeros((len(values), width, *values.shape[2:]), values.dtype)
+    kept = min(width, values.shape[1])
+    wide[:, :kept] = values[:, :kept]
+    return wide
 
 
 def full_batch(ids: Array) -> Batch:

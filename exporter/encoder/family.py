@@ -37,7 +37,7 @@ class Family(Generic[G]):
     """One architecture, as `model_type` in config.json names it.
 
     `tokenizer_class` is transformers' for it; `reads_types` says whether a model reads segment numbers, as far as that
-    tokenizer gives any.
+    tokenizer gives any. `padding_shows`: what follows a text changes its answer, padding too.
 
     `prefix` stands before the encoder's tensors in a checkpoint with a head; `entries` are without it, and so are
     `buffers`, the constants that older transformers stored. `modules` are those parts of transformers' model whose
@@ -54,6 +54,7 @@ class Family(Generic[G]):
     encode: Callable[[Ops[Any], Read, G, Inputs[Any], bool], Any]
     modules: Callable[[G], Iterator[tuple[str, str]]]
     heads: tuple[Head[G], ...]
+    padding_shows: bool = False
 
     def choose_head(self, task: str, architectures: list[str]) -> Head[G]:
         """Return the head for `task`, or for "auto" the one whose architecture config.json lists.

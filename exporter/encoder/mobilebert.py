@@ -158,4 +158,5 @@ MOBILEBERT = Family(
         ),
         Head(QUESTION_ANSWERING, "MobileBertForQuestionAnswering", span_entries, find_span),
     ),
+    padding_shows=True,  # in the trigram of the last token
 )

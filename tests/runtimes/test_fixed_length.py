@@ -52,6 +52,20 @@ def test_fitting_pads_and_cuts_padding_alone(runner):
     assert runner.positions == 8
 
 
+def test_padding_has_the_models_own_id_and_only_what_it_reads_is_fed():
+    seen = []
+
+    class Recording(Counting):
+        def run(self, feeds):
+            seen.append(feeds)
+            return super().run(feeds)
+
+    interface = Interface(inputs=("input_ids", "attention_mask"), pad_id=9)
+    FixedLengthRunner(Status.SIMULATED, {4: Recording()}, interface).run(batch(2, width=2))
+    assert set(seen[0]) == {"input_ids", "attention_mask"}
+    assert seen[0]["input_ids"].tolist() == [[1, 2, 9, 9]]
+
+
 def test_a_text_too_long_is_an_error_and_not_cut(runner):
     with pytest.raises(UsageError, match="9 tokens, and the model takes 8"):
         runner.run(batch(9, width=9))
