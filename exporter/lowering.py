@@ -55,8 +55,8 @@ def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ..
 
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
-    content = onnx.lower(checkpoint.model, recipe.scheme, recipe.opset or onnx.DEFAULT_OPSET, recipe.int32_inputs)
-    (directory / onnx.FILE).write_bytes(content)
+    with (directory / onnx.FILE).open("wb") as file:
+        onnx.write(file, checkpoint.model, recipe.scheme, recipe.opset or onnx.DEFAULT_OPSET, recipe.int32_inputs)
     return (onnx.FILE,)
 
 

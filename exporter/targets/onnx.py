@@ -5,15 +5,17 @@ Contrib operators (SkipLayerNormalization, BiasGelu, …) are left to ONNX Runti
 and other runtimes do not know them.
 """
 
-from typing import Any
+import io
+from typing import IO, Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Extent, Inputs, Role, Weight
 from exporter.errors import LoweringError
+from exporter.targets import onnx_file
 from exporter.targets.onnx_schemes import STORAGE, Storage
 from exporter.targets.onnx_weights import WeightStore
 
@@ -41,16 +43,23 @@ _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def lower(model: Model, scheme: str, opset: int = DEFAULT_OPSET, int32_inputs: bool = False) -> bytes:
-    """Spell `model` as a serialised ONNX model, with dynamic batch and sequence. Raises as `check_opset` does."""
+    """What `write` writes."""
+    file = io.BytesIO()
+    write(file, model, scheme, opset, int32_inputs)
+    return file.getvalue()
+
+
+def write(file: IO[bytes], model: Model, scheme: str, opset: int = DEFAULT_OPSET, int32_inputs: bool = False) -> None:
+    """Write `model` as an ONNX model, with dynamic batch and sequence. Raises as `check_opset` does."""
     check_opset(opset)
     integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
     ops = OnnxOps(STORAGE[scheme], model.geometry.heads)
     model.build(ops, Inputs(*model.inputs))
     inputs = [helper.make_tensor_value_info(name, integer, _AXES) for name in model.inputs]
-    graph = helper.make_graph(ops.nodes, model.family.model_type, inputs, ops.outputs, ops.weights.initializers)
+    graph = helper.make_graph(ops.nodes, model.family.model_type, inputs, ops.outputs)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR_VERSION)
     proto.producer_name = "bertport"
-    return bytes(proto.SerializeToString(deterministic=True))
+    onnx_file.write(file, proto, ops.weights.tensors)
 
 
 def check_opset(opset: int) -> None:
@@ -248,8 +257,7 @@ class OnnxOps:
 
     def _constant(self, name: str, value: Array | np.generic) -> str:
         if name not in self._made:
-            self.weights.initializers.append(numpy_helper.from_array(np.asarray(value), name))
-            self._made[name] = name
+            self._made[name] = self.weights.add(name, np.asarray(value))
         return name
 
     def _once(self, name: str, operator: str, inputs: list[str], **attributes: Any) -> str:

@@ -8,12 +8,12 @@ are gathered first and made floats after, so that a table stays small in memory 
 from collections.abc import Callable
 
 import numpy as np
-import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 
 from exporter import quantize
 from exporter.encoder.ops import Array, Role, Weight
 from exporter.errors import LoweringError
+from exporter.targets.onnx_file import Tensor
 from exporter.targets.onnx_schemes import Storage
 
 Node = Callable[..., str]
@@ -24,8 +24,13 @@ class WeightStore:
     """Initialisers of a graph; `node(operator, inputs, name, **attributes)` adds a node to it."""
 
     def __init__(self, node: Node, storage: dict[Role, Storage]) -> None:
-        self.initializers: list[onnx.TensorProto] = []
+        self.tensors: list[Tensor] = []
         self._node, self._storage = node, storage
+
+    def add(self, name: str, values: Array | np.generic) -> str:
+        """Store a tensor as it is."""
+        self.tensors.append((name, np.asarray(values)))
+        return name
 
     def storage(self, weight: Weight) -> Storage:
         """How the scheme stores a weight."""
@@ -39,9 +44,9 @@ class WeightStore:
         values = weight.values if layout is None else layout
         match self.storage(weight):
             case Storage.FLOAT32:
-                return self._add(weight.name, values)
+                return self.add(weight.name, values)
             case Storage.FLOAT16:
-                half = self._add(f"{weight.name}.float16", _float16(weight.name, values))
+                half = self.add(f"{weight.name}.float16", _float16(weight.name, values))
                 return self._node("Cast", [half], weight.name, to=TensorProto.FLOAT)
             case _:  # an int8-dynamic role and int4 tables keep what is no matrix or word table in plain int8
                 return self._float32_of_int8(weight, layout is not None)
@@ -50,9 +55,9 @@ class WeightStore:
         """Store an embedding table [rows, H]; return its float32 rows at `ids`, [B, S, H]."""
         match self.storage(table):
             case Storage.FLOAT32:
-                return self._node("Gather", [self._add(table.name, table.values), ids], name)
+                return self._node("Gather", [self.add(table.name, table.values), ids], name)
             case Storage.FLOAT16:
-                half = self._add(f"{table.name}.float16", _float16(table.name, table.values))
+                half = self.add(f"{table.name}.float16", _float16(table.name, table.values))
                 return self._cast(self._node("Gather", [half, ids], f"{name}.float16"), name)
             case Storage.INT4_BLOCK:
                 return self._int4_rows(name, table, ids)
@@ -62,52 +67,48 @@ class WeightStore:
     def int8_matrix(self, weight: Weight) -> tuple[str, str]:
         """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out]."""
         q, scale = quantize.int8_without_saturation(weight.values)
-        return self._add(f"{weight.name}.int8", q.T), self._add(f"{weight.name}.scale", scale[:, 0])
+        return self.add(f"{weight.name}.int8", q.T), self.add(f"{weight.name}.scale", scale[:, 0])
 
     def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
         q, scale = quantize.int8(weight.values)
         if transposed:
             q, scale = q.swapaxes(-1, -2), scale.swapaxes(-1, -2)
-        stored = self._add(f"{weight.name}.int8", q)
-        return self._scaled(weight.name, stored, self._add(f"{weight.name}.scale", scale))
+        stored = self.add(f"{weight.name}.int8", q)
+        return self._scaled(weight.name, stored, self.add(f"{weight.name}.scale", scale))
 
     def _int8_rows(self, name: str, table: Weight, ids: str) -> str:
         q, scale = quantize.int8(table.values)
-        rows = self._node("Gather", [self._add(f"{table.name}.int8", q), ids], f"{name}.int8")
+        rows = self._node("Gather", [self.add(f"{table.name}.int8", q), ids], f"{name}.int8")
         return self._scaled(
-            name, rows, self._node("Gather", [self._add(f"{table.name}.scale", scale), ids], f"{name}.scale")
+            name, rows, self._node("Gather", [self.add(f"{table.name}.scale", scale), ids], f"{name}.scale")
         )
 
     def _int4_rows(self, name: str, table: Weight, ids: str) -> str:
         """Two pieces of a row share a byte; see quantize.pack_nibbles for which."""
         q, scale = quantize.int4_blocks(table.values)
-        packed = self._add(f"{table.name}.int4", quantize.pack_nibbles(q))
-        scales = self._add(f"{table.name}.scale", scale)
+        packed = self.add(f"{table.name}.int4", quantize.pack_nibbles(q))
+        scales = self.add(f"{table.name}.scale", scale)
         rows = self._node("Gather", [packed, ids], f"{name}.int4")  # [B, S, H / 2]
-        low = self._node("BitwiseAnd", [rows, self._add("nibble", np.uint8(15))], f"{name}.low")
-        high = self._node("BitShift", [rows, self._add("four", np.uint8(4))], f"{name}.high", direction="RIGHT")
+        low = self._node("BitwiseAnd", [rows, self.add("nibble", np.uint8(15))], f"{name}.low")
+        high = self._node("BitShift", [rows, self.add("four", np.uint8(4))], f"{name}.high", direction="RIGHT")
         codes = self._cast(self._node("Concat", [low, high], f"{name}.codes", axis=-1), f"{name}.numbers")
-        centred = self._node("Sub", [codes, self._add("eight", np.float32(8))], f"{name}.centred")
+        centred = self._node("Sub", [codes, self.add("eight", np.float32(8))], f"{name}.centred")
         blocks = [0, 0, scale.shape[1], -1]
-        split = self._node("Reshape", [centred, self._add(f"{name}.by_block", np.array(blocks))], f"{name}.blocks")
+        split = self._node("Reshape", [centred, self.add(f"{name}.by_block", np.array(blocks))], f"{name}.blocks")
         half = self._node("Gather", [scales, ids], f"{name}.scale.float16")  # [B, S, blocks]
         column = self._node(
             "Unsqueeze",
-            [self._cast(half, f"{name}.scale"), self._add("axis_last", np.array([-1]))],
+            [self._cast(half, f"{name}.scale"), self.add("axis_last", np.array([-1]))],
             f"{name}.scale.column",
         )
         product = self._node("Mul", [split, column], f"{name}.products")  # [B, S, blocks, block]
-        return self._node("Reshape", [product, self._add(f"{name}.by_row", np.array([0, 0, -1]))], name)
+        return self._node("Reshape", [product, self.add(f"{name}.by_row", np.array([0, 0, -1]))], name)
 
     def _scaled(self, name: str, integers: str, scale: str) -> str:
         return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)
 
     def _cast(self, x: str, name: str) -> str:
         return self._node("Cast", [x], name, to=TensorProto.FLOAT)
-
-    def _add(self, name: str, values: Array | np.generic) -> str:
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values).reshape(np.shape(values)), name))
-        return name
 
 
 def _float16(name: str, values: Array) -> Array:
