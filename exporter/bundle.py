@@ -21,11 +21,15 @@ SEQUENCE = "sequence_length"
 
 @dataclass(frozen=True)
 class Budget:
-    """What a scheme may cost. Absolute in logits; relative as a share of the reference's logit range."""
+    """What a scheme may cost. Absolute in logits; relative as a share of the reference's logit range.
+
+    `min_cosine` holds for what gives vectors.
+    """
 
     max_absolute: float | None = None
     max_relative: float | None = None
     min_agreement: float = 1.0
+    min_cosine: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Manifest:
 
     `source_kind` is folder, hub or demo; of a folder only the name is kept. `source_sha256` and `files` map a file's
     name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages; `pad_id` is
-    the token id that pads a text.
+    the token id that pads a text, `max_tokens` where one is cut, special ones included.
     """
 
     source_kind: str
@@ -86,6 +90,7 @@ class Manifest:
     files: Mapping[str, str]
     pad_id: int = 0
     format_version: int = FORMAT_VERSION
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ def _onnx_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Rec
 
 def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     dtype = "int32" if recipe.int32_inputs else "int64"
-    return tuple(TensorSpec(name, dtype, ("batch_size", SEQUENCE)) for name in checkpoint.model.inputs)
+    choices = (onnx.CHOICES,) if TASKS[recipe.task].choices else ()
+    return tuple(TensorSpec(name, dtype, ("batch_size", *choices, SEQUENCE)) for name in checkpoint.model.inputs)
 
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
@@ -62,7 +63,7 @@ def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _sample
 
 def _coreml_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     positions = checkpoint.geometry.positions
-    lengths = settings.sequence_lengths or (min(coreml.DEFAULT_LENGTH, positions),)
+    lengths = settings.sequence_lengths or (min(coreml.DEFAULT_LENGTH, checkpoint.max_tokens),)
     coreml.check(coreml.Options(lengths, settings.compute_units, settings.deployment_target), scheme, positions)
     return Recipe(
         "coreml",
@@ -86,7 +87,8 @@ def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, sampl
     options = coreml.Options(recipe.sequence_lengths, units, target)
     calibrated = coreml.calibrated(recipe.scheme)
     ranges = _ranges(checkpoint, samples(max(recipe.sequence_lengths))) if calibrated else None
-    description = f"{checkpoint.task.name} with {', '.join(checkpoint.labels)} ({checkpoint.source.model})"
+    labels = f" with {', '.join(checkpoint.labels)}" if checkpoint.labels else ""
+    description = f"{checkpoint.task.name}{labels} ({checkpoint.source.model})"
     author, licence = checkpoint.authorship
     metadata = coreml.Metadata(description, author, licence, __version__, checkpoint.labels)
     return tuple(coreml.lower(checkpoint.model, recipe.scheme, options, metadata, directory, ranges))

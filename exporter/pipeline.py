@@ -29,6 +29,7 @@ from exporter.lowering import TARGETS, Settings
 from exporter.reference import Reference
 from exporter.schemes import find_budget
 from exporter.source import HubOptions, resolve
+from exporter.targets.onnx import CHOICES
 from exporter.verification import Limit, compare_with_pytorch
 from runtimes.parity import Parity, Verdict, not_run
 from runtimes.runner import open_runner
@@ -75,6 +76,9 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     for place in places:
         check_destination(place)
     checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
+    if checkpoint.model.leftovers:
+        left_out = ", ".join(checkpoint.model.leftovers)
+        say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
     recipes = [TARGETS[target].recipe(checkpoint, scheme, request.settings) for target, scheme in wanted]
     reference = Reference(checkpoint, request.texts)
     return [_export_one(reference, _Plan(*plan), request, say) for plan in zip(recipes, budgets, places, strict=True)]
@@ -141,6 +145,7 @@ def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tu
         architecture=checkpoint.model.head.architecture,
         problem=checkpoint.problem,
         labels=checkpoint.labels,
+        max_tokens=checkpoint.max_tokens,
         recipe=recipe,
         models=models,
         budget=budget,
@@ -153,13 +158,14 @@ def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tu
 
 
 def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:
-    labels = len(checkpoint.labels)
+    model = checkpoint.model
     shapes: dict[Extent, tuple[str | int, ...]] = {
-        Extent.TEXT: (batch, labels),
-        Extent.TOKEN: (batch, SEQUENCE, labels),
+        Extent.TEXT: (batch, model.width),
+        Extent.CHOICE: (batch, CHOICES if batch == "batch_size" else 1),
+        Extent.TOKEN: (batch, SEQUENCE, model.width),
         Extent.POSITION: (batch, SEQUENCE),
     }
-    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in checkpoint.task.outputs.items())
+    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in model.outputs.items())
 
 
 def _place(request: Request, name: str, combinations: int) -> Path:

@@ -54,6 +54,7 @@ class TokenizerFiles:
 
     tokenizer: Tokenizer
     files: Mapping[str, bytes]
+    mask_token: str = "[MASK]"  # noqa: S105 - of text
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,13 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
             "config.json"
         )
     _check_size(directory, tokenizer, reader.vocabulary)
-    return TokenizerFiles(tokenizer, {**_completed(tokenizer, settings, reader), **found})
+    mask = _special_tokens(settings, _kind(tokenizer))["mask_token"]
+    return TokenizerFiles(tokenizer, {**_completed(tokenizer, settings, reader), **found}, mask)
+
+
+def _kind(tokenizer: Tokenizer) -> str:
+    """The tokenizer's model: WordPiece, BPE or another."""
+    return str(json.loads(tokenizer.to_str())["model"]["type"])
 
 
 def _settings(directory: Path, found: Mapping[str, bytes]) -> dict[str, Any]:
@@ -142,9 +149,10 @@ def _from_merges(directory: Path, settings: Mapping[str, Any]) -> Tokenizer:
 
 def _special_tokens(settings: Mapping[str, Any], model: str) -> dict[str, str]:
     """The special tokens by their roles: as tokenizer_config.json has them, a text or an object, or the usual ones."""
-    stated = {name: settings.get(name) for name in _SPECIAL.get(model, {})}
+    usual = _SPECIAL.get(model, _SPECIAL["WordPiece"])
+    stated = {name: settings.get(name) for name in usual}
     texts = {name: one.get("content") if isinstance(one, Mapping) else one for name, one in stated.items()}
-    return {name: text if isinstance(text, str) else _SPECIAL[model][name] for name, text in texts.items()}
+    return {name: text if isinstance(text, str) else usual[name] for name, text in texts.items()}
 
 
 def _check_size(directory: Path, tokenizer: Tokenizer, table: int) -> None:

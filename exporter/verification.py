@@ -23,6 +23,7 @@ class Limit:
     max_absolute: float | None = None
     max_relative: float | None = None
     min_agreement: float | None = None
+    min_cosine: float | None = None
 
     def applied(self, budget: Budget) -> Budget:
         """The budget with what was given here in the place of its own."""
@@ -73,9 +74,11 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
     """Run the battery on the saved model, and hold its outputs against the reference's."""
     battery = reference.battery(runner.positions, manifest.recipe.sequence_lengths)
-    candidate = [runner.run(case.batch) for case in battery.cases]
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
-    return compare(battery.cases, battery.outputs, candidate, Subject(outputs, manifest.problem, budget, runner.status))
+    tokens = {name for name, per_token in outputs.items() if per_token}
+    candidate = [case.keep(runner.run(case.batch), tokens) for case in battery.cases]
+    subject = Subject(outputs, manifest.problem, budget, runner.status, manifest.labels)
+    return compare(battery.cases, battery.outputs, candidate, subject)
 
 
 def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity, budget: Budget) -> Explanation:

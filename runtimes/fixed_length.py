@@ -47,10 +47,11 @@ class FixedLengthRunner:
         return batch.resized(self._length(batch), self.interface.pad_id)
 
     def run(self, batch: Batch) -> Outputs:
-        """See Runner; outputs of every token come back as wide as the batch."""
-        width = batch.ids.shape[1]
+        """See Runner; outputs of every token come back as wide as the batch, and scores of choices as [B, C]."""
+        width = batch.ids.shape[-1]
         rows = [self._model(row).run(self._feeds(row)) for row in batch.rows]
-        return _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
+        found = _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
+        return found if batch.ids.ndim == 2 else {name: v.reshape(batch.ids.shape[:2]) for name, v in found.items()}
 
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; rows of one length."""

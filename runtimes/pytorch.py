@@ -8,13 +8,15 @@ import torch
 import transformers
 
 from runtimes.runner import INPUTS, Batch, Outputs, Status
+from runtimes.sentences import Pooling, embed
 
 
 class TorchRunner:
     """See Runner.
 
     `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
-    the parts of it that a trace shows: (path of the module, our name of its result).
+    the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
+    the embedding of each text.
     """
 
     status = Status.MEASURED
@@ -26,9 +28,11 @@ class TorchRunner:
         architecture: str,
         outputs: tuple[str, ...] = ("logits",),
         modules: Sequence[tuple[str, str]] = (),
+        pooling: Pooling | None = None,
         inputs: tuple[str, ...] = INPUTS,
     ) -> None:
-        self._outputs, self._modules, self._inputs = outputs, modules, inputs
+        self._outputs, self._modules, self._pooling, self._inputs = outputs, modules, pooling, inputs
+        transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
             checkpoint, dtype=torch.float32, attn_implementation="eager", local_files_only=True
@@ -40,6 +44,9 @@ class TorchRunner:
         feeds = {name: torch.from_numpy(values) for name, values in batch.feeds(self._inputs).items()}
         with torch.inference_mode():
             found = self._model(**feeds)
+            if self._pooling is not None:
+                embedding = embed(found.last_hidden_state, feeds["attention_mask"], self._pooling)
+                return dict.fromkeys(self._outputs, embedding.numpy())
         return {name: getattr(found, name).numpy() for name in self._outputs}
 
     def fit(self, batch: Batch) -> Batch:

@@ -17,12 +17,12 @@ def show(table: Table) -> None:
 
 def exported_table(items: Iterable[Any]) -> Table:
     """One row a bundle: size and parity figures. `items` are pipeline.Exported."""
-    columns = ["bundle", "MB", "parity", "max diff", "mean diff", "of logit range", "agreement", "folder"]
+    columns = ["bundle", "MB", "parity", "max diff", "mean diff", "of range", "a user sees", "folder"]
     table = _table("exported", columns)
     for item in items:
         parity = item.parity
         figures = [f"{parity.max_absolute:.2e}", f"{parity.mean_absolute:.2e}", f"{parity.max_relative:.2%}"]
-        seen = "–" if parity.agreement is None else f"{parity.agreement:.4f}"
+        seen = "\n".join(f"{name} {value:.4f}" for name, value in parity.seen.items()) or "–"
         table.add_row(
             item.recipe.name,
             f"{item.size_bytes / _MEGABYTE:.2f}",

@@ -39,21 +39,23 @@ class Batch:
 
     @property
     def rows(self) -> "list[Batch]":
-        """Each row by itself."""
-        parts = (self.ids, self.mask, self.types)
-        return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(self.ids))]
+        """Each row by itself, [1, S]; of a batch [B, C, S] each choice."""
+        parts = [part.reshape(-1, part.shape[-1]) for part in (self.ids, self.mask, self.types)]
+        return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(parts[0]))]
 
     @property
     def used(self) -> int:
         """Tokens up to the last one of any row; where there is none, all columns."""
-        columns = np.flatnonzero(self.mask.any(0))
-        return int(columns[-1]) + 1 if len(columns) else self.ids.shape[1]
+        columns = np.flatnonzero(self.mask.any(tuple(range(self.mask.ndim - 1))))
+        return int(columns[-1]) + 1 if len(columns) else self.ids.shape[-1]
 
     def resized(self, length: int, pad_id: int) -> "Batch":
-        """As [B, length], cut or padded on the right."""
-        ids, mask, types = (resized(part, length) for part in (self.ids, self.mask, self.types))
-        ids[:, self.ids.shape[1] :] = pad_id
-        return Batch(ids, mask, types)
+        """As [B, length] or [B, C, length], cut or padded on the right."""
+        whole = (*self.ids.shape[:-1], length)
+        parts = [part.reshape(-1, part.shape[-1]) for part in (self.ids, self.mask, self.types)]
+        ids, mask, types = (resized(part, length) for part in parts)
+        ids[:, self.ids.shape[-1] :] = pad_id
+        return Batch(*(part.reshape(whole) for part in (ids, mask, types)))
 
     def feeds(self, names: Collection[str] = INPUTS) -> dict[str, Array]:
         """The arrays that a model reads, by name."""

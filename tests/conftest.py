@@ -134,6 +134,29 @@ def write_checkpoint() -> Make:
     return _write_checkpoint
 
 
+def _write_sentence_files(
+    folder: Path, kinds: tuple[str, ...] = ("Normalize",), settings: dict[str, Any] | None = None, **pooling: Any
+) -> None:
+    """modules.json and what it names, as sentence-transformers saves them; `kinds` come after the pooling."""
+    kinds = ("Transformer", "Pooling", *kinds)
+    paths = ["" if number == 0 else f"{number}_{kind}" for number, kind in enumerate(kinds)]
+    modules = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for number, (kind, path) in enumerate(zip(kinds, paths, strict=True))
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    for path in paths[1:]:
+        (folder / path).mkdir()
+    modes = pooling or {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 32, **modes}))
+    (folder / "sentence_bert_config.json").write_text(json.dumps(settings or {"max_seq_length": 24}))
+
+
+@pytest.fixture(scope="session")
+def write_sentence_files() -> Callable[..., None]:
+    return _write_sentence_files
+
+
 @pytest.fixture
 def make_checkpoint(tmp_path: Path) -> Make:
     return lambda name="checkpoint", **settings: _write_checkpoint(tmp_path / name, **settings)

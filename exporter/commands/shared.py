@@ -21,12 +21,13 @@ def add_checks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--atol", type=float, help="largest absolute difference of a logit allowed")
     parser.add_argument("--max-relative", type=float, help="the same, as a share of the logit range")
     parser.add_argument("--min-agreement", type=float, help="least share of rows with the same labels")
+    parser.add_argument("--min-cosine", type=float, help="least cosine of an embedding to PyTorch's")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def limit(parsed: argparse.Namespace) -> Limit:
     """What `add_checks` was told of the budget."""
-    return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement)
+    return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement, parsed.min_cosine)
 
 
 def texts(path: Path | None) -> tuple[str, ...]:

@@ -2,19 +2,33 @@
 
 from collections.abc import Iterator
 
+from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry, read_geometry
 from exporter.encoder.heads import (
+    choice_entries,
     classifier_entries,
     classify_pooled,
     classify_tokens,
     find_span,
+    next_sentence_entries,
     pooled_entries,
     span_entries,
 )
-from exporter.encoder.tasks import QUESTION_ANSWERING, TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION
+from exporter.encoder.masked import MaskedNames, masked_head
+from exporter.encoder.ops import Extent
+from exporter.encoder.tasks import (
+    MULTIPLE_CHOICE,
+    NEXT_SENTENCE_PREDICTION,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
 from exporter.encoder.transformer import encode
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
+
+_PRETRAINING = ("cls.predictions.", "cls.seq_relationship.")
+"""The heads of pretraining: BertForPreTraining's, which fine-tuned checkpoints may still hold."""
 
 
 def encoder_entries(geometry: Geometry) -> Iterator[Entry]:
@@ -72,9 +86,10 @@ BERT = Family(
             TEXT_CLASSIFICATION,
             "BertForSequenceClassification",
             pooled_entries("bert.pooler.dense"),
-            classify_pooled("tanh"),
+            classify_pooled("pooler", "tanh"),
             first_token_only=True,
             labelled="classifier.weight",
+            leftovers=_PRETRAINING,
         ),
         Head(
             TOKEN_CLASSIFICATION,
@@ -82,7 +97,45 @@ BERT = Family(
             classifier_entries,
             classify_tokens,
             labelled="classifier.weight",
+            leftovers=(*_PRETRAINING, "bert.pooler."),
         ),
-        Head(QUESTION_ANSWERING, "BertForQuestionAnswering", span_entries, find_span),
+        Head(
+            QUESTION_ANSWERING,
+            "BertForQuestionAnswering",
+            span_entries,
+            find_span,
+            leftovers=(*_PRETRAINING, "bert.pooler."),
+        ),
+        masked_head(
+            "BertForMaskedLM",
+            MaskedNames(
+                dense="cls.predictions.transform.dense",
+                norm="cls.predictions.transform.LayerNorm",
+                decoder="cls.predictions.decoder",
+                bias="cls.predictions.bias",
+                table="bert.embeddings.word_embeddings.weight",
+            ),
+            accepts=("BertForPreTraining",),
+            leftovers=("cls.seq_relationship.", "bert.pooler."),
+        ),
+        features_head("BertModel", "bert.pooler.dense", leftovers=_PRETRAINING),
+        sentence_head("BertModel", leftovers=(*_PRETRAINING, "bert.pooler.")),
+        Head(
+            NEXT_SENTENCE_PREDICTION,
+            "BertForNextSentencePrediction",
+            next_sentence_entries("bert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labels=("is next", "is not next"),
+            leftovers=("cls.predictions.",),
+        ),
+        Head(
+            MULTIPLE_CHOICE,
+            "BertForMultipleChoice",
+            choice_entries("bert.pooler.dense"),
+            classify_pooled("pooler", "tanh", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+        ),
     ),
 )

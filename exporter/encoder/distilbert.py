@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry, check_heads, read_activation, read_numbers, refuse_variants
 from exporter.encoder.heads import (
+    choice_entries,
     classifier_entries,
     classify_pooled,
     classify_tokens,
@@ -13,7 +15,14 @@ from exporter.encoder.heads import (
     pooled_entries,
     span_entries,
 )
-from exporter.encoder.tasks import QUESTION_ANSWERING, TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION
+from exporter.encoder.masked import MaskedNames, masked_head
+from exporter.encoder.ops import Extent
+from exporter.encoder.tasks import (
+    MULTIPLE_CHOICE,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
 from exporter.encoder.transformer import encode
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
 
@@ -28,6 +37,9 @@ _DEFAULTS: dict[str, Any] = {
     "pad_token_id": 0,
 }
 """What transformers' DistilBertConfig takes where config.json is silent."""
+
+_PRETRAINING = ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.")
+"""The head of pretraining, which fine-tuned checkpoints may still hold."""
 
 _EPSILON = 1e-12
 """transformers/models/distilbert/modeling_distilbert.py: no config changes it."""
@@ -96,9 +108,10 @@ DISTILBERT = Family(
             TEXT_CLASSIFICATION,
             "DistilBertForSequenceClassification",
             pooled_entries("pre_classifier"),
-            classify_pooled("relu"),
+            classify_pooled("pooler", "relu"),
             first_token_only=True,
             labelled="classifier.weight",
+            leftovers=_PRETRAINING,
         ),
         Head(
             TOKEN_CLASSIFICATION,
@@ -106,7 +119,28 @@ DISTILBERT = Family(
             classifier_entries,
             classify_tokens,
             labelled="classifier.weight",
+            leftovers=_PRETRAINING,
         ),
-        Head(QUESTION_ANSWERING, "DistilBertForQuestionAnswering", span_entries, find_span),
+        Head(QUESTION_ANSWERING, "DistilBertForQuestionAnswering", span_entries, find_span, leftovers=_PRETRAINING),
+        masked_head(
+            "DistilBertForMaskedLM",
+            MaskedNames(
+                dense="vocab_transform",
+                norm="vocab_layer_norm",
+                decoder="vocab_projector",
+                bias="vocab_projector.bias",
+                table="distilbert.embeddings.word_embeddings.weight",
+            ),
+        ),
+        features_head("DistilBertModel", None, leftovers=_PRETRAINING),
+        sentence_head("DistilBertModel", leftovers=_PRETRAINING),
+        Head(
+            MULTIPLE_CHOICE,
+            "DistilBertForMultipleChoice",
+            choice_entries("pre_classifier"),
+            classify_pooled("pooler", "relu", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+        ),
     ),
 )

@@ -19,14 +19,13 @@ class MobileGeometry(Geometry):
     """`bottleneck` is the width N of a layer's inside, `feedforwards` how many it has.
 
     `shares_bottleneck`: query and key read a bottleneck of their own; `narrow_attention`: query, key and value all read
-    the layer's first. `pools`: a dense layer stands before the classifier.
+    the layer's first.
     """
 
     bottleneck: int
     feedforwards: int
     shares_bottleneck: bool
     narrow_attention: bool
-    pools: bool
 
 
 def embed(ops: Ops[T], read: Read, inputs: Inputs[T]) -> T:

@@ -7,23 +7,36 @@ Shapes: B batch, S sequence, H hidden, N the width of the bottleneck, A heads, D
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from exporter.encoder.family import Family, Head
-from exporter.encoder.geometry import BERT_DEFAULTS, read_geometry
+import numpy as np
+
+from exporter.encoder.embeddings import features_head, sentence_head
+from exporter.encoder.family import Encoded, Family, Head, Stored
+from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
 from exporter.encoder.heads import (
+    choice_entries,
     classifier_entries,
     classify_pooled,
     classify_tokens,
     find_span,
+    layer_norm,
     linear,
+    next_sentence_entries,
     pooled_entries,
     span_entries,
 )
 from exporter.encoder.mobile_layer import MobileGeometry, MobileLayer, embed
-from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T
-from exporter.encoder.tasks import QUESTION_ANSWERING, TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION
+from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T, Weight
+from exporter.encoder.tasks import (
+    FILL_MASK,
+    MULTIPLE_CHOICE,
+    NEXT_SENTENCE_PREDICTION,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
 from exporter.errors import UnsupportedError
 
@@ -41,6 +54,10 @@ _DEFAULTS = BERT_DEFAULTS | {
     "classifier_activation": True,
 }
 """What transformers' MobileBertConfig takes where config.json is silent."""
+
+_PRETRAINING = ("cls.predictions.", "cls.seq_relationship.")
+_UNREAD = (*_PRETRAINING, "mobilebert.pooler.")
+"""What fine-tuned checkpoints may still hold."""
 
 _ONLY = {"trigram_input": True, "use_bottleneck": True, "normalization_type": "no_norm"}
 """Variants of the paper's ablations, of which only the published model is spelled."""
@@ -61,7 +78,6 @@ def _read_geometry(config: Mapping[str, Any]) -> MobileGeometry:
         feedforwards=values["num_feedforward_networks"],
         shares_bottleneck=values["key_query_shared_bottleneck"],
         narrow_attention=values["use_bottleneck_attention"],
-        pools=values["classifier_activation"],
     )
 
 
@@ -118,16 +134,40 @@ def _modules(geometry: MobileGeometry) -> Iterator[tuple[str, str]]:
     yield "mobilebert.pooler", "pooler"
 
 
-def _classifier_entries(geometry: MobileGeometry, labels: int) -> Iterator[Entry]:
-    entries = pooled_entries("mobilebert.pooler.dense") if geometry.pools else classifier_entries
-    yield from entries(geometry, labels)
+def _without_pooler(head: Head, _stored: Stored, config: Mapping[str, Any]) -> Head:
+    """With `classifier_activation` false the first token goes to the classifier as it is."""
+    if config.get("classifier_activation", True):
+        return head
+    outs = {TEXT_CLASSIFICATION: 0, MULTIPLE_CHOICE: 1, NEXT_SENTENCE_PREDICTION: 2}[head.task]
+    stored = "cls.seq_relationship" if head.task is NEXT_SENTENCE_PREDICTION else "classifier"
+    return replace(
+        head,
+        entries=lambda geometry, labels: dense_entries("classifier", stored, outs or labels, geometry.hidden),
+        build=lambda given: _classify(given, head.task.outputs["logits"]),
+    )
 
 
-def _classify(ops: Ops[Any], read: Read, geometry: MobileGeometry, first: Any) -> None:
-    if geometry.pools:
-        classify_pooled("tanh")(ops, read, geometry, first)
-    else:
-        ops.output("logits", linear(ops, read, "classifier", "classifier", first, Role.HEAD), Extent.TEXT)
+def _classify(given: Encoded[Any], extent: Extent) -> None:
+    given.ops.output("logits", linear(given, "classifier", "classifier", given.x, Role.HEAD), extent)
+
+
+def _masked_entries(geometry: Geometry, _labels: int) -> Iterator[Entry]:
+    h, e, v = geometry.hidden, geometry.embedding, geometry.vocabulary
+    yield from dense_entries("transform", "cls.predictions.transform.dense", h, h)
+    yield from layer_norm_entries("transform.norm", "cls.predictions.transform.LayerNorm", h)
+    yield Entry("decoder.rest", "cls.predictions.dense.weight", (h - e, v))
+    yield Entry("decoder.bias", "cls.predictions.bias", (v,))
+
+
+def _score(given: Encoded[Any]) -> None:
+    """The decoder's first E inputs are read by the word table, the others by a matrix of their own."""
+    x = linear(given, "transform", "transform.dense", given.x, Role.LINEAR)
+    x = given.ops.activation("transform.activation", x, given.geometry.activation)
+    x = layer_norm(given, "transform.norm", "transform", x)
+    table = np.concatenate([given.read("embeddings.word"), given.read("decoder.rest").T], axis=1)  # [V, H]
+    bias = Weight("decoder.bias", given.read("decoder.bias"), Role.VECTOR)
+    scores = given.ops.linear("scores", x, Weight("decoder.weight", table, Role.LINEAR), bias)
+    given.ops.output("logits", scores, Extent.TOKEN)
 
 
 MOBILEBERT = Family(
@@ -144,10 +184,12 @@ MOBILEBERT = Family(
         Head(
             TEXT_CLASSIFICATION,
             "MobileBertForSequenceClassification",
-            _classifier_entries,
-            _classify,
+            pooled_entries("mobilebert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
             first_token_only=True,
             labelled="classifier.weight",
+            leftovers=_PRETRAINING,
+            suit=_without_pooler,
         ),
         Head(
             TOKEN_CLASSIFICATION,
@@ -155,8 +197,43 @@ MOBILEBERT = Family(
             classifier_entries,
             classify_tokens,
             labelled="classifier.weight",
+            leftovers=_UNREAD,
         ),
-        Head(QUESTION_ANSWERING, "MobileBertForQuestionAnswering", span_entries, find_span),
+        Head(QUESTION_ANSWERING, "MobileBertForQuestionAnswering", span_entries, find_span, leftovers=_UNREAD),
+        Head(
+            FILL_MASK,
+            "MobileBertForMaskedLM",
+            _masked_entries,
+            _score,
+            width=lambda geometry, _labels: geometry.vocabulary,
+            accepts=("MobileBertForPreTraining",),
+            copies=(
+                ("mobilebert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+                ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+            ),
+            leftovers=("cls.seq_relationship.", "mobilebert.pooler."),
+        ),
+        features_head("MobileBertModel", "mobilebert.pooler.dense", leftovers=_PRETRAINING),
+        sentence_head("MobileBertModel", leftovers=_UNREAD),
+        Head(
+            NEXT_SENTENCE_PREDICTION,
+            "MobileBertForNextSentencePrediction",
+            next_sentence_entries("mobilebert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labels=("is next", "is not next"),
+            leftovers=("cls.predictions.",),
+            suit=_without_pooler,
+        ),
+        Head(
+            MULTIPLE_CHOICE,
+            "MobileBertForMultipleChoice",
+            choice_entries("mobilebert.pooler.dense"),
+            classify_pooled("pooler", "tanh", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+            suit=_without_pooler,
+        ),
     ),
     padding_shows=True,  # in the trigram of the last token
 )

@@ -58,9 +58,10 @@ class Weight:
 
 
 class Extent(Enum):
-    """What an output is about, and its shape; n is the number of labels."""
+    """What an output is about, and its shape; n is the number of labels, pieces or features, C that of choices."""
 
     TEXT = "[B, n]"
+    CHOICE = "[B, C]"
     TOKEN = "[B, S, n]"  # noqa: S105 - of text
     POSITION = "[B, S]"
 
@@ -113,5 +114,21 @@ class Ops(Protocol[T]):
     def first_token_attention(self, name: str, query: T, x: T, bias: T, heads: int) -> T:
         """softmax(q·xᵀ + bias)·x per head: `query` [B, A·H], `x` [B, S, H] → [B, A·H]."""
 
+    def row_products(self, name: str, x: T, table: Weight, bias: Weight) -> T:
+        """[B, S, H] · tableᵀ + bias → [B, S, rows], by every row of a table that `embedding` reads too: stored once."""
+
+    def pool(self, name: str, x: T, mask: T, kind: str) -> T:
+        """The tokens of `x` [B, S, H] that `mask` [B, S] shows, as one vector [B, H].
+
+        `kind` is "mean" (their sum over their number), "mean_sqrt_len" (over its root) or "max"; of a row of padding
+        alone a mean is 0.
+        """
+
+    def normalise(self, name: str, x: T) -> T:
+        """[B, n] → x / ‖x‖, of length 1; zeros stay zeros."""
+
     def output(self, name: str, x: T, extent: Extent) -> None:
-        """Declare `x` an output of the model: [B, n], or [B, S, n] (of which POSITION takes the only column)."""
+        """Declare `x` an output of the model: [B, n], or [B, S, n] (of which POSITION takes the only column).
+
+        CHOICE takes the only column of [B·C, 1]: the model's inputs are [B, C, S] then, and [B·C, S] in here.
+        """

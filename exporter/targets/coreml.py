@@ -31,6 +31,8 @@ DEPLOYMENT_TARGETS = ("iOS16", "iOS17", "iOS18", "iOS26")
 DEFAULT_COMPUTE_UNITS = "all"
 DEFAULT_DEPLOYMENT_TARGET = "iOS17"
 DEFAULT_LENGTH = 128
+_PREVIEWS = {"question-answering": {"com.apple.coreml.model.preview.type": "bertQA"}}
+"""Task → what makes Xcode show a preview (coremltools' guide, "Xcode Model Preview Types")."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def _card(model: Model, scheme: str, options: Options, metadata: Metadata, lengt
     listed = f"of each label, before softmax: {', '.join(metadata.labels)}"
     scores = {
         Extent.TEXT: f"one score {listed}",
+        Extent.CHOICE: "one score of the choice",
         Extent.TOKEN: f"for each token one score {listed}",
         Extent.POSITION: "one score for each token, before softmax",
     }
@@ -204,8 +207,9 @@ def _card(model: Model, scheme: str, options: Options, metadata: Metadata, lengt
             "attention_mask": "1 for a token, 0 for padding",
             "token_type_ids": "0 for the first text of a pair, 1 for the second",
         },
-        outputs={name: scores[extent] for name, extent in model.task.outputs.items()},
+        outputs={name: model.task.meanings.get(name, scores[extent]) for name, extent in model.outputs.items()},
         facts={
+            **_PREVIEWS.get(model.task.name, {}),
             "bertport_version": __version__,
             "compute_units": options.compute_units,
             "labels": json.dumps(metadata.labels, ensure_ascii=False),

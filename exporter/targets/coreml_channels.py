@@ -99,6 +99,8 @@ class ChannelsOps(Spelling):
         return mb.squeeze(x=x, axes=[2], name=mil_name(name)), False
 
     def _tokens(self, name: str, x: Var, every: bool) -> Var:
+        if len(x.shape) == 3:  # `row_products` gives rows in this layout too
+            return x
         if not every:
             return mb.squeeze(x=x, axes=[2, 3], name=mil_name(name))
         return mb.transpose(

@@ -30,6 +30,13 @@ class WeightStore:
     def __init__(self, scheme: CoreMLScheme, blockwise: bool) -> None:
         self.dtype = np.float16 if scheme.half else np.float32
         self._scheme, self._blockwise = scheme, blockwise
+        self._tables: dict[str, Var] = {}
+
+    def table(self, weight: Weight) -> Var:
+        """Store an embedding table [rows, H], once for all that read it."""
+        if weight.name not in self._tables:
+            self._tables[weight.name] = self.constant(weight, weight.values.shape)
+        return self._tables[weight.name]
 
     def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
         """Store `weight` in `shape`, the [rows, n] of its values with axes of 1 put before or after.

@@ -21,12 +21,9 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def trace(model: Model, ids: Array, mask: Array, types: Array | None) -> dict[str, Array]:
-    """Run the model on [B, S] inputs: every named tensor, in the order of computation, the outputs among them.
-
-    A model that reads no segment numbers takes None for them, or ignores them.
-    """
+    """Run the model on [B, S] inputs, or [B, C, S] where it reads choices: every named tensor, as they are computed."""
     ops = NumpyOps()
-    model.build(ops, Inputs(ids, mask, types))
+    model.build(ops, Inputs(*(part.reshape(-1, part.shape[-1]) for part in (ids, mask, types) if part is not None)))
     return ops.tensors
 
 
@@ -103,6 +100,22 @@ class NumpyOps:
         scores = self._keep(f"{name}.scores", q @ x.swapaxes(1, 2) + bias[:, None, :])  # [B, A, S]
         seen = self._keep(f"{name}.probabilities", _softmax(scores)) @ x  # [B, A, H]
         return self._keep(f"{name}.context", seen.reshape(len(x), -1))
+
+    def row_products(self, name: str, x: Array, table: Weight, bias: Weight) -> Array:
+        """See Ops."""
+        return self.linear(name, x, table, bias)
+
+    def pool(self, name: str, x: Array, mask: Array, kind: str) -> Array:
+        """See Ops; as sentence-transformers' Pooling, with its −1e9 for no token and its 1e-9 for no division by 0."""
+        seen = mask.astype(np.float32)[..., None]  # [B, S, 1]
+        if kind == "max":
+            return self._keep(name, np.where(seen > 0, x, np.float32(-1e9)).max(1))
+        number = np.maximum(seen.sum(1), np.float32(1e-9))  # [B, 1]
+        return self._keep(name, (x * seen).sum(1) / (number if kind == "mean" else np.sqrt(number)))
+
+    def normalise(self, name: str, x: Array) -> Array:
+        """See Ops; as torch.nn.functional.normalize, with its 1e-12."""
+        return self._keep(name, x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), np.float32(1e-12)))
 
     def output(self, name: str, x: Array, extent: Extent) -> None:
         """See Ops."""

@@ -20,6 +20,8 @@ from exporter.targets.onnx_schemes import STORAGE, Storage
 from exporter.targets.onnx_weights import WeightStore
 
 FILE = "model.onnx"
+CHOICES = "num_choices"
+"""The symbolic size of the axis of choices, where a model reads several and its inputs are [B, C, S]."""
 OPSETS = range(20, 27)
 """Gelu came with opset 20; 26 is the newest that the tested ONNX Runtime loads."""
 DEFAULT_OPSET = 20
@@ -31,6 +33,7 @@ _FIRST = "input_ids"
 _AXES = ["batch_size", "sequence_length"]
 _SHAPES: dict[Extent, list[str | int | None]] = {
     Extent.TEXT: [_AXES[0], None],
+    Extent.CHOICE: [_AXES[0], CHOICES],
     Extent.TOKEN: [*_AXES, None],
     Extent.POSITION: [*_AXES],
 }
@@ -53,9 +56,10 @@ def write(file: IO[bytes], model: Model, scheme: str, opset: int = DEFAULT_OPSET
     """Write `model` as an ONNX model, with dynamic batch and sequence. Raises as `check_opset` does."""
     check_opset(opset)
     integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
-    ops = OnnxOps(STORAGE[scheme], model.geometry.heads)
-    model.build(ops, Inputs(*model.inputs))
-    inputs = [helper.make_tensor_value_info(name, integer, _AXES) for name in model.inputs]
+    ops = OnnxOps(STORAGE[scheme], model.geometry.heads, model.head.tied)
+    model.build(ops, Inputs(*(ops.one_by_one(model.inputs) if model.task.choices else model.inputs)))
+    axes = [_AXES[0], CHOICES, _AXES[1]] if model.task.choices else _AXES
+    inputs = [helper.make_tensor_value_info(name, integer, axes) for name in model.inputs]
     graph = helper.make_graph(ops.nodes, model.family.model_type, inputs, ops.outputs)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR_VERSION)
     proto.producer_name = "bertport"
@@ -69,15 +73,27 @@ def check_opset(opset: int) -> None:
 
 
 class OnnxOps:
-    """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix."""
+    """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix.
 
-    def __init__(self, storage: dict[Role, Storage], heads: int) -> None:
+    `tied`: the word embeddings are read by `row_products` too.
+    """
+
+    def __init__(self, storage: dict[Role, Storage], heads: int, tied: bool = False) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
-        self.weights = WeightStore(self._node, storage)
+        self.weights = WeightStore(self._node, storage, tied)
         self._heads = heads
         self._made: dict[str, str] = {}
         self._unflattened: set[str] = set()
+        self._ids = _FIRST
+
+    def one_by_one(self, inputs: tuple[str, ...]) -> list[str]:
+        """Inputs [B, C, S] as [B·C, S]."""
+        rows = self._once("shape.rows", "Shape", [inputs[0]], start=2)  # [1], S
+        shape = self._node("Concat", [self._integers("every_row", [-1]), rows], "shape.one_by_one", axis=0)
+        flat = [self._node("Reshape", [name, shape], f"{name}.one_by_one") for name in inputs]
+        self._ids = flat[0]
+        return flat
 
     def embedding(self, name: str, table: Weight, ids: str) -> str:
         """See Ops; [B, S, H]."""
@@ -86,7 +102,7 @@ class OnnxOps:
     def positions(self, name: str, table: Weight, tokens: str) -> str:
         """See Ops; [B, S, H]."""
         stored = self.weights.float32(table)
-        zero, length = self._integers("zero", [0]), self._once("sequence_length", "Shape", [_FIRST], start=1, end=2)
+        zero, length = self._integers("zero", [0]), self._once("sequence_length", "Shape", [self._ids], start=1, end=2)
         rows = self._node("Slice", [stored, zero, length, zero], f"{name}.positions")  # [S, H]
         return self._unflat(self._node("Add", [tokens, rows], name))
 
@@ -155,8 +171,7 @@ class OnnxOps:
 
     def mask_bias(self, name: str, mask: str) -> str:
         """See Ops; [B, A, 1, S]. −1e18 takes in any score, its square is finite: no NaN in a row of padding alone."""
-        seen = self._node("Cast", [mask], f"{name}.seen", to=TensorProto.BOOL)
-        wide = self._node("Unsqueeze", [seen, self._integers("axes_1_2", [1, 2])], f"{name}.wide")
+        wide = self._node("Unsqueeze", [self._seen(mask), self._integers("axes_1_2", [1, 2])], f"{name}.wide")
         nothing = self._constant("nothing", np.zeros((1, self._heads, 1, 1), np.float32))
         return self._node("Where", [wide, nothing, self._constant("lowest", np.float32(-1e18))], name)
 
@@ -195,13 +210,48 @@ class OnnxOps:
         seen = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), tokens], f"{name}.heads")
         return self._node("Flatten", [seen], f"{name}.context", axis=1)
 
+    def row_products(self, name: str, x: str, table: Weight, bias: Weight) -> str:
+        """See Ops; [rows, H] → [rows, table rows]. The table lies there once, for `embedding` and for this."""
+        x, vector = self._flat(x), self.weights.float32(bias)
+        if self.weights.integer_products(table):
+            stored, scale = self.weights.int8_table(table)
+            matrix = self._node("Transpose", [stored], f"{table.name}.turned", perm=(1, 0))  # folded when loaded
+            flat = self._node("Reshape", [scale, self._integers("one_axis", [-1])], f"{table.name}.scales")
+            return self._integer_product(name, x, matrix, flat, vector)
+        return self._node("Gemm", [x, self.weights.whole_table(table), vector], name, transB=1)
+
+    def pool(self, name: str, x: str, mask: str, kind: str) -> str:
+        """See Ops; [B·S, H] → [B, H]. A mean is a product with the mask over the number of tokens, [B, 1, S]."""
+        tokens = self._tokens(x)
+        if kind == "max":
+            seen = self._node("Unsqueeze", [f"{self._seen(mask)}", self._integers("axis_2", [2])], f"{name}.seen")
+            lowest = self._constant("no_token", np.float32(-1e9))
+            shown = self._node("Where", [seen, tokens, lowest], f"{name}.shown")
+            return self._node("ReduceMax", [shown, self._integers("axis_1", [1])], name, keepdims=0)
+        one = self._node("Cast", [mask], f"{name}.mask", to=TensorProto.FLOAT)  # [B, S]
+        number = self._node("ReduceSum", [one, self._integers("axis_1", [1])], f"{name}.number")  # [B, 1]
+        some = self._node("Max", [number, self._constant("one", np.float32(1))], f"{name}.at_least_one")
+        divisor = some if kind == "mean" else self._node("Sqrt", [some], f"{name}.root")
+        weights = self._node("Div", [one, divisor], f"{name}.weights")
+        row = self._node("Unsqueeze", [weights, self._integers("axis_1", [1])], f"{name}.row")  # [B, 1, S]
+        product = self._node("MatMul", [row, tokens], f"{name}.product")  # [B, 1, H]
+        return self._node("Squeeze", [product, self._integers("axis_1", [1])], name)
+
+    def normalise(self, name: str, x: str) -> str:
+        """See Ops."""
+        norm = self._node("ReduceL2", [x, self._integers("axis_1", [1])], f"{name}.norm")  # [B, 1]
+        some = self._node("Max", [norm, self._constant("tiny", np.float32(1e-12))], f"{name}.divisor")
+        return self._node("Div", [x, some], name)
+
     def output(self, name: str, x: str, extent: Extent) -> None:
         """See Ops; x is the last linear's result, [B, n] or [B·S, n]."""
         if extent is Extent.TEXT:
             self._node("Identity", [x], name)
+        elif extent is Extent.CHOICE:
+            self._node("Reshape", [x, self._once("shape.choices", "Shape", [_FIRST], end=2)], name)
         else:
             last = [] if extent is Extent.POSITION else [-1]
-            shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [_FIRST])
+            shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [self._ids])
             self._node("Reshape", [x, shape], name)
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, _SHAPES[extent]))
 
@@ -210,8 +260,11 @@ class OnnxOps:
 
         ONNX Runtime fuses these into its own int8 kernels.
         """
+        return self._integer_product(name, x, *self.weights.int8_matrix(weight), bias)
+
+    def _integer_product(self, name: str, x: str, matrix: str, scale: str, bias: str | None) -> str:
+        """`matrix` int8 [in, out], `scale` [out]."""
         quantised = self._quantised(x)
-        matrix, scale = self.weights.int8_matrix(weight)  # [in, out], [out]
         product = self._node("MatMulInteger", [quantised[0], matrix, quantised[2]], f"{name}.integers")
         scales = self._node("Mul", [quantised[1], scale], f"{name}.scale")
         floats = self._node("Cast", [product], f"{name}.floats", to=TensorProto.FLOAT)
@@ -225,6 +278,10 @@ class OnnxOps:
             self.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], list(names), name=names[0]))
             self._made[names[0]] = names[0]
         return names
+
+    def _seen(self, mask: str) -> str:
+        """The mask as booleans, [B, S]."""
+        return self._once("mask.seen", "Cast", [mask], to=TensorProto.BOOL)
 
     def _split_heads(self, name: str, x: str, heads: int, order: tuple[int, ...]) -> str:
         """[B·S, H] → [B, S, A, D], transposed by `order`."""
@@ -249,7 +306,7 @@ class OnnxOps:
 
     def _shape(self, name: str, last: list[int]) -> str:
         """The shape [B, S, *last], known when the model runs."""
-        batch = self._once("shape", "Shape", [_FIRST])
+        batch = self._once("shape", "Shape", [self._ids])
         return self._once(name, "Concat", [batch, self._integers(f"{name}.last", last)], axis=0)
 
     def _integers(self, name: str, values: list[int]) -> str:

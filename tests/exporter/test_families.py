@@ -36,7 +36,7 @@ def checkpoint_of(tmp_path_factory, write_family):
         if (family, task, *config) not in made:
             (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
             place = tmp_path_factory.mktemp(f"{family}-{task}") / "checkpoint"
-            labels = 2 if task == "question-answering" else 3
+            labels = 2 if task in ("question-answering", "next-sentence-prediction") else 3
             made[family, task, *config] = write_family(place, family, head.architecture, labels=labels, **config)
         return made[family, task, *config]
 

@@ -99,7 +99,7 @@ def test_a_model_of_one_segment_gets_no_pairs(tokenizer, texts):
 
 
 def test_long_text_is_cut_and_ends_in_a_separator(tokenizer):
-    ids, _ = Encoder(tokenizer, Limits(8, 2, 0)).row("the cat runs " * 20)
+    ids, *_ = Encoder(tokenizer, Limits(8, 2, 0)).row("the cat runs " * 20)
     assert len(ids) == 8
     assert ids[-1] == tokenizer.token_to_id("[SEP]")
 
