@@ -71,8 +71,8 @@ class Manifest:
     """bertport.json.
 
     `source_kind` is folder, hub or demo; of a folder only the name is kept. `source_sha256` and `files` map a file's
-    name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages. A text is cut
-    at `max_tokens`, special ones included.
+    name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages; `pad_id` is
+    the token id that pads a text, `max_tokens` where one is cut, special ones included.
     """
 
     source_kind: str
@@ -89,6 +89,7 @@ class Manifest:
     outputs: tuple[TensorSpec, ...]
     versions: Mapping[str, str]
     files: Mapping[str, str]
+    pad_id: int = 0
     format_version: int = FORMAT_VERSION
     max_tokens: int | None = None
 
@@ -99,6 +100,11 @@ class Bundle:
 
     directory: Path
     manifest: Manifest
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What the model reads."""
+        return tuple(spec.name for spec in self.manifest.inputs)
 
     @property
     def token_outputs(self) -> frozenset[str]:

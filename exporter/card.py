@@ -60,8 +60,9 @@ configuration.computeUnits = .{units}
 let model = try MLModel(contentsOf: MLModel.compileModel(at: url), configuration: configuration)
 ```
 
-Inputs are int32 [1, length], padded with zeros and masked{choices}; scores come before softmax, labels in the order
-above. `golden.json` holds texts with their ids and the outputs that PyTorch gives, to be replayed on the device.""",
+Inputs are int32 [1, length], padded with id {pad} and masked with 0{choices}; scores come before softmax, labels in
+the order above. `golden.json` holds texts with their ids and the outputs that PyTorch gives, to be replayed on the
+device.""",
 }
 
 
@@ -90,6 +91,7 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
             python=_python(manifest),
             choices=", one choice at a time" if manifest.problem == "multiple_choice" else "",
             model=manifest.models[0],
+            pad=manifest.pad_id,
             units=_SWIFT_UNITS.get(recipe.compute_units or "", ""),
         ),
     ]

@@ -18,7 +18,7 @@ from exporter.errors import CheckpointError, UnsupportedError
 from exporter.sentence import has_sentences, lowers_case, read_sentences
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
-from exporter.tokenizer import TokenizerFiles, read_tokenizer
+from exporter.tokenizer import Reader, TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
@@ -76,7 +76,7 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
         tensors |= sentences.tensors
     labels = head.labels or (_labels(config, tensors, head.labelled) if head.labelled else ())
     model = match(family, head, geometry, len(labels), tensors, config)
-    tokenizer = read_tokenizer(directory, geometry.vocabulary)
+    tokenizer = read_tokenizer(directory, Reader(family.tokenizer_class, model.inputs, geometry.vocabulary))
     if sentences:
         _check_case(directory, tokenizer)
     present = [directory / name for name in ("config.json", *tokenizer.files)]
@@ -98,7 +98,7 @@ def _task(task: str, directory: Path) -> str:
     return SENTENCE_SIMILARITY.name if task == "auto" and has_sentences(directory) else task
 
 
-def _check_forced(family: Family, head: Head, architectures: list[str], geometry: Geometry) -> None:
+def _check_forced(family: Family[Any], head: Head, architectures: list[str], geometry: Geometry) -> None:
     """Refuse a head whose tensors fit, and were trained as another's: a classifier of texts is none of tokens."""
     declared = next((other for other in family.heads if other.architecture in architectures), head)
     if declared.architecture == head.architecture or head.architecture in architectures:

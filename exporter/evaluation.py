@@ -11,7 +11,7 @@ from exporter import __version__
 from exporter.bundle import Bundle
 from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Extent
-from exporter.reference import Reference, pad_id
+from exporter.reference import Reference
 from exporter.verification import Check, find_checkpoint
 from runtimes.battery import Encoder, Limits
 from runtimes.evaluation.comparison import Comparison, compare_answers, doubts
@@ -115,7 +115,8 @@ class Examiner:
 
     def _limits(self, positions: int) -> Limits:
         geometry = self.checkpoint.geometry
-        return Limits(positions, geometry.types, pad_id(self.checkpoint.config), self.checkpoint.task.pairs)
+        types = geometry.types if "token_type_ids" in self.checkpoint.model.inputs else None
+        return Limits(positions, types, geometry.pad, self.checkpoint.task.pairs)
 
 
 def evaluate(check: Check, data: DataFile, say: Say, threads: int = 1) -> Evaluation:

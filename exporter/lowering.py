@@ -40,7 +40,7 @@ class Target:
     """
 
     recipe: Callable[[Checkpoint, str, Settings], Recipe]
-    inputs: Callable[[Recipe], tuple[TensorSpec, ...]]
+    inputs: Callable[[Checkpoint, Recipe], tuple[TensorSpec, ...]]
     write: Callable[[Checkpoint, Recipe, Path, Samples], tuple[str, ...]]
     advice: Callable[[Recipe], str]
     canonical: Callable[[Mapping[str, Array]], Mapping[str, Array]]
@@ -66,16 +66,16 @@ def _onnx_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Rec
     )
 
 
-def _onnx_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
+def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     dtype = "int32" if recipe.int32_inputs else "int64"
     choices = (onnx.CHOICES,) if TASKS[recipe.task].choices else ()
-    return tuple(TensorSpec(name, dtype, ("batch_size", *choices, SEQUENCE)) for name in onnx.INPUTS)
+    return tuple(TensorSpec(name, dtype, ("batch_size", *choices, SEQUENCE)) for name in checkpoint.model.inputs)
 
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
     opset, keep = recipe.opset or onnx.DEFAULT_OPSET, Keep(recipe.keep)
-    content = onnx.lower(checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep)
-    (directory / onnx.FILE).write_bytes(content)
+    with (directory / onnx.FILE).open("wb") as file:
+        onnx.write(file, checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep)
     return (onnx.FILE,)
 
 
@@ -94,10 +94,10 @@ def _coreml_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> R
     )
 
 
-def _coreml_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
+def _coreml_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     lengths = recipe.sequence_lengths
     size = lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths))
-    return tuple(TensorSpec(name, "int32", (1, size)) for name in coreml.INPUTS)
+    return tuple(TensorSpec(name, "int32", (1, size)) for name in checkpoint.model.inputs)
 
 
 def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, samples: Samples) -> tuple[str, ...]:

@@ -131,8 +131,7 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
     directory, recipe = bundle.directory, bundle.manifest.recipe
     (directory / PARITY).write_bytes(to_json(parity.as_record()))
     if parity.verdict is not Verdict.NOT_RUN:
-        longest = max(recipe.sequence_lengths, default=None)
-        (directory / GOLDEN).write_bytes(to_json(reference.golden(longest)))
+        (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
     (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
     write_manifest(directory, replace(bundle.manifest, files=hash_files(directory)))
 
@@ -151,7 +150,8 @@ def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tu
         recipe=recipe,
         models=models,
         budget=budget,
-        inputs=target.inputs(recipe),
+        inputs=target.inputs(checkpoint, recipe),
+        pad_id=checkpoint.geometry.pad,
         outputs=_outputs(checkpoint, 1 if recipe.sequence_lengths else "batch_size"),
         versions={"bertport": __version__, **{name: version(name) for name in ("numpy", *target.libraries)}},
         files={},

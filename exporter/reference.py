@@ -1,7 +1,7 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporter.checkpoint import Checkpoint
+from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Extent, Inputs
 from exporter.encoder.tasks import FILL_MASK, TEXT_CLASSIFICATION
 from exporter.errors import CheckpointError
 from exporter.source import DEMO_DIRECTORY
-from runtimes.battery import Case, Limits, build_battery, examples
+from runtimes.battery import Case, Limits, build_battery, examples, fitted
 from runtimes.heavy_imports import without_collections
 from runtimes.runner import Outputs, Runner
 
@@ -60,35 +61,42 @@ class Reference:
 
             checkpoint, model = self.checkpoint, self.checkpoint.model
             outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
-            return TorchRunner(checkpoint.source.directory, model.head.architecture, outputs, model.modules, pooling)
+            return TorchRunner(
+                checkpoint.source.directory, model.head.architecture, outputs, model.modules, pooling, model.inputs
+            )
 
-    def battery(self, positions: int | None) -> Battery:
-        """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes."""
-        return self._battery(self._longest(positions))
+    def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
+        """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
+
+        Where padding shows in the answers, PyTorch is given what a model of fixed `lengths` is given.
+        """
+        shows = self.checkpoint.model.family.padding_shows
+        return self._battery(self._longest(positions), lengths if shows else ())
 
     def samples(self, positions: int) -> list[Inputs[Array]]:
         """The real texts as the task reads them, each alone and without padding; no torch is needed."""
         batches = [case.batch for case in self._cases(self._longest(positions)) if case.real_text]
         return [Inputs(batch.ids, batch.mask, batch.types) for batch in batches]
 
-    def golden(self, positions: int | None) -> dict[str, Any]:
-        """What a test on a device replays: text → ids, mask, types → outputs."""
-        battery = self.battery(positions)
+    def golden(self, lengths: tuple[int, ...]) -> dict[str, Any]:
+        """What a test on a device replays: text → ids, mask, types → outputs; `lengths` where they are fixed."""
+        battery = self.battery(max(lengths, default=None), lengths)
         real = [pair for pair in zip(battery.cases, battery.outputs, strict=True) if pair[0].real_text]
         texts = [_told(parts) for parts in examples(self.texts, battery.limits)]
         rows = list(zip(texts, real, strict=True))[:_GOLDEN]
-        return {"reference": "PyTorch float32", "vectors": [text | _vector(*pair) for text, pair in rows]}
+        model = self.checkpoint.model
+        return {"reference": "PyTorch float32", "vectors": [text | _vector(*pair, model) for text, pair in rows]}
 
     def _longest(self, positions: int | None) -> int:
         return min(positions or self.checkpoint.max_tokens, self.checkpoint.max_tokens)
 
     def _limits(self, positions: int) -> Limits:
         checkpoint, task = self.checkpoint, self.checkpoint.task
-        recipe = checkpoint.recipe
+        recipe, geometry = checkpoint.recipe, checkpoint.geometry
         return Limits(
             positions,
-            checkpoint.geometry.types,
-            pad_id(checkpoint.config),
+            geometry.types if "token_type_ids" in checkpoint.model.inputs else None,
+            geometry.pad,
             pairs=task.pairs or self.pairs,
             choices=task.choices,
             mask_id=_mask_id(checkpoint) if task is FILL_MASK else None,
@@ -99,19 +107,24 @@ class Reference:
     def _make_cases(self, positions: int) -> list[Case]:
         return build_battery(self.checkpoint.tokenizer.tokenizer, self.texts, self._limits(positions))
 
-    def _make_battery(self, positions: int) -> Battery:
+    def _make_battery(self, positions: int, lengths: tuple[int, ...]) -> Battery:
         cases, outputs = self._cases(positions), self.checkpoint.model.outputs
+        if lengths:
+            cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
         tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
         found = [case.keep(self.runner.run(case.batch), tokens) for case in cases]
         return Battery(cases, found, self._limits(positions))
 
 
-def _vector(case: Case, outputs: Outputs) -> dict[str, Any]:
-    feeds = {name: values[0].tolist() for name, values in case.batch.feeds().items()}
+def _vector(case: Case, outputs: Outputs, model: Model) -> dict[str, Any]:
+    """Ids, and what has an entry for each token, without the padding of a fixed length, which the model tells."""
+    used = case.batch.used
+    feeds = {name: values[0][..., :used].tolist() for name, values in case.batch.feeds(model.inputs).items()}
     if case.mask_id is not None:
         return feeds | _best_pieces(case, outputs)
-    rounded = {name: np.round(values[0].astype(np.float64), 6).tolist() for name, values in outputs.items()}
-    return feeds | rounded
+    by_token = {name for name, extent in model.outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
+    rows = {name: values[0][:used] if name in by_token else values[0] for name, values in outputs.items()}
+    return feeds | {name: np.round(row.astype(np.float64), 6).tolist() for name, row in rows.items()}
 
 
 def _best_pieces(case: Case, outputs: Outputs) -> dict[str, Any]:
@@ -164,9 +177,3 @@ def _mask_id(checkpoint: Checkpoint) -> int:
             f"{checkpoint.tokenizer.mask_token!r} is no piece of this one"
         )
     return found
-
-
-def pad_id(config: Mapping[str, Any]) -> int:
-    """The token id that fills up a row."""
-    pad = config.get("pad_token_id")
-    return pad if isinstance(pad, int) else 0

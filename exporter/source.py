@@ -21,6 +21,8 @@ _SMALL_FILES = [
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
     "README.md",
     "adapter_config.json",
     "adapter_model.safetensors",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
-from exporter.bundle import Budget, Bundle, Manifest, check_files
+from exporter.bundle import Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.lowering import TARGETS
@@ -71,7 +71,7 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     reference = Reference(find_checkpoint(check), check.texts, check.pairs)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(manifest.budget)
     parity = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
-    return parity, lambda: explain(reference, runner, manifest.recipe.target, parity, budget)
+    return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
 
 
 def find_checkpoint(check: Check) -> Checkpoint:
@@ -85,7 +85,7 @@ def find_checkpoint(check: Check) -> Checkpoint:
 
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
     """Run the battery on the saved model, and hold its outputs against the reference's."""
-    battery = reference.battery(runner.positions)
+    battery = reference.battery(runner.positions, manifest.recipe.sequence_lengths)
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
     tokens = {name for name, per_token in outputs.items() if per_token}
     candidate = [case.keep(runner.run(case.batch), tokens) for case in battery.cases]
@@ -93,19 +93,19 @@ def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifes
     return compare(battery.cases, battery.outputs, candidate, subject)
 
 
-def explain(reference: Reference, runner: Runner, target: str, parity: Parity, budget: Budget) -> Explanation:
+def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity, budget: Budget) -> Explanation:
     """Run the worst case with every named tensor exposed on all three sides.
 
     A tensor's share is the budget taken relative to the tensor's largest value; float32's is 1e-4 of it.
     """
     from exporter.targets.numpy import trace
 
-    cases = reference.battery(runner.positions).cases
+    cases = reference.battery(runner.positions, recipe.sequence_lengths).cases
     case = next((case for case in cases if case.name == parity.worst_case), cases[0])
     batch = runner.fit(case.batch)
     ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types)
     graph = depart(reference.runner.trace(batch), ours, _FLOAT32_SHARE)
-    exposed = TARGETS[target].canonical(runner.trace(batch))
+    exposed = TARGETS[recipe.target].canonical(runner.trace(batch))
     return Explanation(case.name, graph, depart(ours, exposed, budget.max_relative or _FLOAT32_SHARE))
 
 

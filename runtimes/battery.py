@@ -1,7 +1,7 @@
 """What a parity run feeds both sides: real text, and every shape of batch that has broken an export before."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,6 @@ from runtimes.runner import Array, Batch, Outputs
 _ODD_TEXTS = (
     "",
     "?",
-    "[MASK] and [SEP] inside a text, [UNK] too",
     "☃ 🤖 ᚠᛇᚻ \u200b\ufffd zzzqqqxxyy",
     "Ünïcödé 北京 Москва naïve café ﬁne Å",
     "1234567890 $1,299.99 -40°C e=mc² http://example.org/?q=a&b=c",
@@ -21,6 +20,7 @@ _PADDED_TEXTS = 8
 _MIXED_ROWS, _MIXED_BATCHES = 8, 4
 _CHOICES = 4
 _MASK_STRIDE = 7
+_SPECIAL_TOKENS = 8
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,13 @@ class Case:
 class Limits:
     """What the model takes: its positions, its segment numbers, the id that pads, and what one input is.
 
-    `pairs`: two texts; `choices`: several pairs; `mask_id`: a text with a token masked. `padding_row`: whether a row
-    of padding alone has an answer.
+    `types` is None for a model that reads no segment numbers, whatever its tokenizer says of a pair. `pairs`: two
+    texts; `choices`: several pairs; `mask_id`: a text with a token masked. `padding_row`: whether a row of padding
+    alone has an answer.
     """
 
     positions: int
-    types: int
+    types: int | None
     pad_id: int
     pairs: bool = False
     choices: bool = False
@@ -102,15 +103,34 @@ def build_battery(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) ->
     encode = Encoder(tokenizer, limits)
     rows = [encode.example(parts, number) for number, parts in enumerate(examples(texts, limits))]
     cases = [encode.case(f"text {i}", [row], real_text=True) for i, row in enumerate(rows)]
-    cases += [encode.case(f"odd text {i}", [encode.alone(text, rows)]) for i, text in enumerate(_ODD_TEXTS)]
+    odd = (*_ODD_TEXTS, f"{' and '.join(encode.special_tokens)} inside a text")
+    cases += [encode.case(f"odd text {i}", [encode.alone(text, rows)]) for i, text in enumerate(odd)]
     cases += _padded(encode, rows, limits.positions)
     cases += _mixed(encode, rows, limits)
     cases += _extremes(encode, rows, limits)
-    if limits.types > 1 and not limits.choices:
+    if (limits.types is None or limits.types > 1) and not limits.choices:
         plain = [text.replace("\t", " ") for text in texts]
         pairs = list(zip(plain[0::2], plain[1::2], strict=False))[:_PADDED_TEXTS]
         cases += [encode.case(f"pair {i}", [[encode.pair(*pair)]]) for i, pair in enumerate(pairs)]
     return cases
+
+
+def fitted(cases: Sequence[Case], lengths: Sequence[int], pad_id: int) -> list[Case]:
+    """Each item by itself, padded to the shortest of `lengths` that holds it: what a fixed-length model is given."""
+    return [_fitted_item(case, number, lengths, pad_id) for case in cases for number in range(len(case.batch.ids))]
+
+
+def _fitted_item(case: Case, number: int, lengths: Sequence[int], pad_id: int) -> Case:
+    one = slice(number, number + 1)
+    item = Batch(case.batch.ids[one], case.batch.mask[one], case.batch.types[one])
+    used = item.used if item.mask.any() else min(item.used, max(lengths))
+    batch = item.resized(min(length for length in lengths if length >= used), pad_id)
+    origin: Array = np.full(batch.ids.shape, -1, np.int64)
+    if case.origin is not None:
+        kept = min(batch.ids.shape[-1], case.origin.shape[-1])
+        origin[..., :kept] = case.origin[one][..., :kept]
+    name = f"{case.name}, row {number}" if number else case.name
+    return replace(case, name=name, batch=batch, padding_of=None if number else case.padding_of, origin=origin)
 
 
 def examples(texts: Sequence[str], limits: Limits) -> list[tuple[str, ...]]:
@@ -135,6 +155,12 @@ class Encoder:
         self._tokenizer.enable_truncation(limits.positions)
         self._limits = limits
 
+    @property
+    def special_tokens(self) -> list[str]:
+        """The tokenizer's own, by id; a text may hold them too. The first few, for some tokenizers have a thousand."""
+        added = sorted(self._tokenizer.get_added_tokens_decoder().items())
+        return [token.content for _, token in added if token.special][:_SPECIAL_TOKENS]
+
     def row(self, text: str) -> Row:
         """One text."""
         return self._row(self._tokenizer.encode(text))
@@ -154,11 +180,19 @@ class Encoder:
         """One text by itself, as often as an item has rows."""
         return [self.row(text)] * len(like[0])
 
+    def left_padded(self, item: Item, length: int) -> Case:
+        """One item of `length` whose padding comes first, as some apps send it."""
+        case, step = self.case("padding on the left", [item], length), length - max(len(row.ids) for row in item)
+        rolled = (np.roll(part, step, -1) for part in (case.batch.ids, case.batch.mask, case.batch.types))
+        origin = None if case.origin is None else np.roll(case.origin, step, -1)
+        return replace(case, batch=Batch(*rolled), origin=origin)
+
     def batch(self, rows: Sequence[Row], length: int = 0) -> Batch:
         """Rows padded to the longest of them, or to `length` if that is more: [B, S] int64."""
         ids = _table([row.ids for row in rows], self._limits.pad_id, length)
         mask = _table([[1] * len(row.ids) for row in rows], 0, length)
-        return Batch(ids, mask, np.minimum(_table([row.types for row in rows], 0, length), self._limits.types - 1))
+        types = _table([row.types for row in rows], 0, length)
+        return Batch(ids, mask, types if self._limits.types is None else np.minimum(types, self._limits.types - 1))
 
     def case(
         self, name: str, items: Sequence[Item], length: int = 0, padding_of: str | None = None, real_text: bool = False
@@ -216,7 +250,8 @@ def _mixed(encode: Encoder, items: list[Item], limits: Limits) -> list[Case]:
         return cases
     # what such a row gives depends on its width even in PyTorch, so it is as wide as any model takes it
     last = [_PADDING_ALONE] * len(items[0])
-    return [*cases, encode.case("a row of padding alone", [*items[:2], last], limits.positions)]
+    left = encode.left_padded(items[0], min(limits.positions, max(len(row.ids) for row in items[0]) + 3))
+    return [*cases, left, encode.case("a row of padding alone", [*items[:2], last], limits.positions)]
 
 
 def _extremes(encode: Encoder, items: list[Item], limits: Limits) -> list[Case]:

@@ -29,8 +29,8 @@ _REASON_CHARACTERS = 300
 class Case:
     """What to measure.
 
-    `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture` and
-    `outputs`, and the `device`). `positions` and `max_rows` are the most tokens and rows it takes; None: any.
+    `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture`,
+    `outputs` and `inputs`, and the `device`). `positions` and `max_rows` are the most tokens and rows it takes; None: any.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Case:
     architecture: str = ""
     threads: int = 1
     outputs: tuple[str, ...] = ("logits",)
+    inputs: tuple[str, ...] = ("input_ids", "attention_mask", "token_type_ids")
     device: str = "cpu"
     positions: int | None = None
     max_rows: int | None = None
@@ -199,7 +200,8 @@ def _pytorch() -> Callable[[Case], Any]:
 
     def opened(case: Case) -> Any:
         torch.set_num_threads(case.threads)
-        return TorchRunner(Path(case.path), case.architecture, case.outputs, device=case.device)
+        directory, inputs = Path(case.path), case.inputs
+        return TorchRunner(directory, case.architecture, case.outputs, inputs=inputs, device=case.device)
 
     return opened
 

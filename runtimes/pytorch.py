@@ -10,15 +10,16 @@ from typing import Any
 import torch
 import transformers
 
-from runtimes.runner import Batch, Outputs, Status
+from runtimes.runner import INPUTS, Batch, Outputs, Status
 from runtimes.sentences import Pooling, embed
 
 
 class TorchRunner:
     """See Runner.
 
-    `architecture` is the name of transformers' class, from our own tables; `modules` are the parts of it that a trace
-    shows: (path of the module, our name of its result). With `pooling` the one output is the embedding of each text.
+    `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
+    the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
+    the embedding of each text.
     """
 
     status = Status.MEASURED
@@ -31,9 +32,11 @@ class TorchRunner:
         outputs: tuple[str, ...] = ("logits",),
         modules: Sequence[tuple[str, str]] = (),
         pooling: Pooling | None = None,
+        inputs: tuple[str, ...] = INPUTS,
         device: str = "cpu",
     ) -> None:
-        self._outputs, self._modules, self._pooling, self._device = outputs, modules, pooling, device
+        self._outputs, self._modules, self._pooling = outputs, modules, pooling
+        self._inputs, self._device = inputs, device
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
@@ -43,7 +46,7 @@ class TorchRunner:
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds().items()}
+        feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds(self._inputs).items()}
         with torch.inference_mode():
             found = self._model(**feeds)
             if self._pooling is not None:

@@ -54,7 +54,7 @@ def _devices() -> list[str]:
 
 
 def _on_device(checkpoint: Checkpoint, allow_pickle: bool, name: str, threads: Threads, device: str) -> Contestant:
-    directory, task, geometry = checkpoint.source.directory, checkpoint.task, checkpoint.geometry
+    directory, geometry = checkpoint.source.directory, checkpoint.geometry
     name = name if device == "cpu" else f"{name}, {device}"
 
     def case(count: int) -> Case:
@@ -65,7 +65,8 @@ def _on_device(checkpoint: Checkpoint, allow_pickle: bool, name: str, threads: T
             vocabulary=geometry.vocabulary,
             architecture=checkpoint.model.head.architecture,
             threads=count,
-            outputs=tuple(task.outputs),
+            outputs=tuple(checkpoint.model.outputs),
+            inputs=checkpoint.model.inputs,
             device=device,
             positions=geometry.positions,
         )

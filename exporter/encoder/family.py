@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 from exporter.encoder.geometry import Geometry
 from exporter.encoder.ops import Extent, Inputs, Ops, Read, T
 from exporter.encoder.tasks import TASKS, Task
 from exporter.encoder.weights import Entry, StoredTensor
 from exporter.errors import UnsupportedError
+
+G = TypeVar("G", bound=Geometry, contravariant=True)
+"""A family may need more numbers than `Geometry` has."""
 
 Stored = Mapping[str, StoredTensor]
 """Name in the checkpoint, with the family's prefix → tensor."""
@@ -67,8 +70,11 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Family:
+class Family(Generic[G]):
     """One architecture, as `model_type` in config.json names it.
+
+    `tokenizer_class` is transformers' for it; `reads_types` says whether a model reads segment numbers, as far as that
+    tokenizer gives any. `padding_shows`: what follows a text changes its answer, padding too.
 
     `prefix` stands before the encoder's tensors in a checkpoint with a head; `entries` are without it, and so are
     `buffers`, the constants that older transformers stored. `modules` are those parts of transformers' model whose
@@ -76,13 +82,16 @@ class Family:
     """
 
     model_type: str
+    tokenizer_class: str
     prefix: str
     buffers: tuple[str, ...]
-    read_geometry: Callable[[Mapping[str, Any]], Geometry]
-    entries: Callable[[Geometry], Iterator[Entry]]
-    encode: Callable[[Ops[Any], Read, Geometry, Inputs[Any], bool], Any]
-    modules: Callable[[Geometry], Iterator[tuple[str, str]]]
+    read_geometry: Callable[[Mapping[str, Any]], Any]
+    reads_types: Callable[[G], bool]
+    entries: Callable[[G], Iterator[Entry]]
+    encode: Callable[[Ops[Any], Read, G, Inputs[Any], bool], Any]
+    modules: Callable[[G], Iterator[tuple[str, str]]]
     heads: tuple[Head, ...]
+    padding_shows: bool = False
 
     def choose_head(self, task: str, architectures: list[str]) -> Head:
         """Return the head for `task`, or for "auto" the one whose architecture config.json lists.

@@ -11,6 +11,26 @@ from exporter.encoder.weights import Entry, dense_entries
 Build = Callable[[Encoded[Any]], None]
 
 
+def pooled_entries(dense: str, classifier: str = "classifier") -> Callable[[Geometry, int], Iterator[Entry]]:
+    """The two layers of `classify_pooled`, under the names that a family stores them by."""
+
+    def entries(geometry: Geometry, labels: int) -> Iterator[Entry]:
+        yield from dense_entries("pooler", dense, geometry.hidden, geometry.hidden)
+        yield from dense_entries("classifier", classifier, labels, geometry.hidden)
+
+    return entries
+
+
+def choice_entries(dense: str) -> Callable[[Geometry, int], Iterator[Entry]]:
+    """As `pooled_entries`, with the one score of a choice for the labels."""
+    return lambda geometry, _labels: pooled_entries(dense)(geometry, 1)
+
+
+def next_sentence_entries(dense: str) -> Callable[[Geometry, int], Iterator[Entry]]:
+    """As `pooled_entries`, with the two scores of pretraining's second task for the labels."""
+    return lambda geometry, _labels: pooled_entries(dense, "cls.seq_relationship")(geometry, 2)
+
+
 def classifier_entries(geometry: Geometry, labels: int) -> Iterator[Entry]:
     """`classifier`, as every family calls the layer with a row for each label."""
     yield from dense_entries("classifier", "classifier", labels, geometry.hidden)

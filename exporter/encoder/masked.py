@@ -50,14 +50,14 @@ def masked_head(architecture: str, names: MaskedNames, **details: Any) -> Head:
 
 
 def _entries(names: MaskedNames, geometry: Geometry) -> Iterator[Entry]:
-    yield from dense_entries("transform", names.dense, geometry.hidden, geometry.hidden)
-    yield from layer_norm_entries("transform.norm", names.norm, geometry.hidden)
+    yield from dense_entries("transform", names.dense, geometry.embedding, geometry.hidden)
+    yield from layer_norm_entries("transform.norm", names.norm, geometry.embedding)
     yield Entry("decoder.bias", names.bias, (geometry.vocabulary,))
 
 
 def _untied_entries(names: MaskedNames, bias: str, geometry: Geometry) -> Iterator[Entry]:
     yield from _entries(replace(names, bias=bias), geometry)
-    yield Entry("decoder.weight", f"{names.decoder}.weight", (geometry.vocabulary, geometry.hidden))
+    yield Entry("decoder.weight", f"{names.decoder}.weight", (geometry.vocabulary, geometry.embedding))
 
 
 def _suit(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, Any]) -> Head:
@@ -82,7 +82,7 @@ def _equal(left: Any, right: Any) -> bool:
 
 
 def _score(given: Encoded[Any], activation: str | None, decoder: str | None) -> None:
-    """Dense, activation and LayerNorm, then the decoder: [B, S, H] → logits [B, S, V]."""
+    """Dense, activation and LayerNorm, as wide as the word table; then the decoder: [B, S, H] → logits [B, S, V]."""
     ops = given.ops
     x = linear(given, "transform", "transform.dense", given.x, Role.LINEAR)
     x = ops.activation("transform.activation", x, activation or given.geometry.activation)

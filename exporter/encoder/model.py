@@ -21,7 +21,7 @@ class Model:
     `width` is the last size of the outputs; `leftovers` are stored tensors that transformers' class never reads.
     """
 
-    family: Family
+    family: Family[Any]
     head: Head
     geometry: Geometry
     tensors: Mapping[str, StoredTensor]
@@ -32,6 +32,12 @@ class Model:
     def task(self) -> Task:
         """What the model is for."""
         return self.head.task
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what the model reads, as transformers has them."""
+        names = ("input_ids", "attention_mask")
+        return (*names, "token_type_ids") if self.family.reads_types(self.geometry) else names
 
     @property
     def outputs(self) -> dict[str, Extent]:
@@ -54,7 +60,7 @@ class Model:
 
 
 def match(
-    family: Family,
+    family: Family[Any],
     head: Head,
     geometry: Geometry,
     labels: int,
@@ -79,7 +85,7 @@ def match(
 
 
 def named_as_with_a_head(
-    family: Family, encoder: list[Entry], stored: Mapping[str, StoredTensor]
+    family: Family[Any], encoder: list[Entry], stored: Mapping[str, StoredTensor]
 ) -> dict[str, StoredTensor]:
     """The tensors under the names of today, and with the family's prefix."""
     parts = {entry.stored.removeprefix(family.prefix).partition(".")[0] for entry in encoder}

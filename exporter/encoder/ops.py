@@ -25,11 +25,11 @@ Read = Callable[[str], Array]
 
 @dataclass(frozen=True)
 class Inputs(Generic[T]):
-    """What the encoder reads, [B, S] each: token ids, 1 for a token and 0 for padding, segment numbers."""
+    """What the encoder reads, [B, S] each: token ids, 1 for a token and 0 for padding, segment numbers if it does."""
 
     ids: T
     mask: T
-    types: T
+    types: T | None = None
 
 
 class Role(Enum):
@@ -75,8 +75,20 @@ class Ops(Protocol[T]):
     def positions(self, name: str, table: Weight, tokens: T) -> T:
         """`tokens` [B, S, H] plus the first S rows of `table` [positions, H]."""
 
+    def counted_positions(self, name: str, table: Weight, tokens: T, ids: T, pad: int) -> T:
+        """`tokens` [B, S, H] plus the row of `table` at pad + n for the n-th of a text's tokens, and at pad for `pad`.
+
+        `ids` [B, S]; `table` [pad + 1 + positions, H]. transformers' create_position_ids_from_input_ids.
+        """
+
+    def trigram(self, name: str, x: T) -> T:
+        """[B, S, E] → [B, S, 3·E]: the next token's numbers, its own, and the last one's; 0 beyond the ends."""
+
     def add(self, name: str, left: T, right: T) -> T:
         """Elementwise sum of two tensors of one shape."""
+
+    def scale(self, name: str, x: T, gain: Weight) -> T:
+        """x · gain over the last axis, gain [n]."""
 
     def layer_norm(self, name: str, x: T, gain: Weight, bias: Weight, epsilon: float) -> T:
         """(x − mean) / √(variance + epsilon) · gain + bias over the last axis (Ba et al. 2016)."""

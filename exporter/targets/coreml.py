@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from exporter.targets.coreml_package import Card, Content
     from exporter.targets.coreml_spelling import Dialect, Ranges, Spelling
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 LAYOUTS = {"all": "channels", "cpu-and-ne": "channels", "cpu-and-gpu": "rows", "cpu-only": "rows"}
 """Compute units → layout."""
 DEPLOYMENT_TARGETS = ("iOS16", "iOS17", "iOS18", "iOS26")
@@ -154,15 +153,22 @@ def _build(model: Model, scheme: CoreMLScheme, options: Options, length: int, ra
 
     target = getattr(ct.target, options.deployment_target)
     # One specification for each input: with one for all, coremltools 9.0 takes them for one input.
-    specs = [mb.TensorSpec(shape=(1, length), dtype=types.int32) for _ in INPUTS]
+    specs = [mb.TensorSpec(shape=(1, length), dtype=types.int32) for _ in model.inputs]
 
-    @mb.program(input_specs=specs, opset_version=target)  # type: ignore[untyped-decorator]
-    def program(input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, ...]:
+    def build(*inputs: Any) -> tuple[Any, ...]:
         ops = _spelling(scheme, options, ranges)
-        model.build(ops, Inputs(input_ids, attention_mask, token_type_ids))
+        model.build(ops, Inputs(*inputs))
         return tuple(ops.outputs)
 
-    return convert(program, target)
+    def with_types(input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, ...]:
+        return build(input_ids, attention_mask, token_type_ids)
+
+    def without_types(input_ids: Any, attention_mask: Any) -> tuple[Any, ...]:
+        return build(input_ids, attention_mask)
+
+    # coremltools reads the inputs' names off the function's parameters
+    main = with_types if "token_type_ids" in model.inputs else without_types
+    return convert(mb.program(input_specs=specs, opset_version=target)(main), target)
 
 
 def _spelling(scheme: CoreMLScheme, options: Options, ranges: "Ranges | None") -> "Spelling":

@@ -91,9 +91,32 @@ class Spelling(ABC):
             stored = mb.slice_by_index(x=stored, begin=[0, 0, 0], end=end, name=mil_name(f"{name}.positions"))
         return mb.add(x=tokens, y=stored, name=mil_name(name))
 
+    def counted_positions(self, name: str, table: Weight, tokens: Var, ids: Var, pad: int) -> Var:
+        """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""
+        kept = pad + 1 + max(tokens.shape[1], self.dialect.longest)
+        rows = Weight(table.name, np.ascontiguousarray(table.values[:kept]), table.role)
+        is_token = mb.not_equal(x=ids, y=np.int32(pad), name=mil_name(f"{name}.is_token"))
+        ones = mb.cast(x=is_token, dtype="int32", name=mil_name(f"{name}.ones"))
+        count = mb.cumsum(x=ones, axis=1, name=mil_name(f"{name}.count"))
+        number = mb.mul(x=count, y=ones, name=mil_name(f"{name}.number"))
+        row = mb.add(x=number, y=np.int32(pad), name=mil_name(f"{name}.row"))
+        return mb.add(x=tokens, y=self.embedding(f"{name}.positions", rows, row), name=mil_name(name))
+
     def add(self, name: str, left: Var, right: Var) -> Var:
         """See Ops."""
         return mb.add(x=left, y=right, name=mil_name(name))
+
+    def _beyond_ends(self, name: str, x: Var, axis: int) -> list[Var]:
+        """Each token's next and the one before along `axis`; zeros beyond the ends."""
+        pads = [0, 0] * x.rank
+        pads[2 * axis : 2 * axis + 2] = [1, 1]
+        wide = mb.pad(x=x, pad=pads, mode="constant", constant_val=self._number(0.0), name=mil_name(f"{name}.padded"))
+        neighbours = []
+        for part, begin in (("after", 2), ("before", 0)):
+            starts = [begin if at == axis else 0 for at in range(x.rank)]
+            piece = mb.slice_by_size(x=wide, begin=starts, size=list(x.shape), name=mil_name(f"{name}.{part}"))
+            neighbours.append(piece)
+        return neighbours
 
     def activation(self, name: str, x: Var, kind: str) -> Var:
         """See Ops."""
@@ -176,6 +199,14 @@ class Spelling(ABC):
         shown = mb.add(x=tokens, y=wide, name=mil_name(f"{name}.shown"))
         flat = mb.reduce_max(x=shown, axes=[axis], keep_dims=False, name=mil_name(f"{name}.flat"))  # [B, H]
         return mb.reshape(x=flat, shape=self._vector_shape, name=mil_name(name))
+
+    @abstractmethod
+    def trigram(self, name: str, x: Var) -> Var:
+        """See Ops; [B, S, E] in both layouts → the layout's."""
+
+    @abstractmethod
+    def scale(self, name: str, x: Var, gain: Weight) -> Var:
+        """See Ops."""
 
     @abstractmethod
     def layer_norm(self, name: str, x: Var, gain: Weight, bias: Weight, epsilon: float) -> Var:

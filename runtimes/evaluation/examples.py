@@ -63,5 +63,6 @@ def _encode(tokenizer: Tokenizer, example: Example, limits: Limits) -> Encoded:
         encoding = tokenizer.encode(example.first, example.second, is_pretokenized=words)
     except Exception as error:  # `tokenizers` raises nothing narrower
         raise UsageError(f"line {example.line}: does not fit {limits.positions} tokens: {error}") from error
-    types = tuple(min(segment, limits.types - 1) for segment in encoding.type_ids)
+    highest = 0 if limits.types is None else limits.types - 1
+    types = tuple(min(segment, highest) for segment in encoding.type_ids)
     return Encoded(example, encoding, tuple(encoding.ids), types)
