@@ -30,7 +30,7 @@ class Case:
     """What to measure.
 
     `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture`,
-    `outputs` and `inputs`, and the `device`). `positions` and `max_rows` are the most tokens and rows it takes; None: any.
+    `outputs` and `inputs`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None: any.
     """
 
     name: str
