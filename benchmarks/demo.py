@@ -10,11 +10,9 @@ to measurements.json beside the bundles.
 import argparse
 import json
 import sys
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from exporter.reference import TEST_ROWS
 from exporter.schemes import SCHEMES
 from exporter.source import DEMO, HubOptions, resolve
 from runtimes.battery import Encoder, Limits
+from runtimes.bench import compressed_bytes
 from runtimes.measure import Case, Measurement, Plan, fingerprint, measure
 from runtimes.pytorch import TorchRunner
 from runtimes.report import show
@@ -121,15 +120,6 @@ def accuracy(runner: Runner, encode: Encoder, test_rows: list[dict[str, Any]]) -
     return float(np.mean([label == row["label"] for label, row in zip(found, test_rows, strict=True)]))
 
 
-def zipped_bytes(files: list[Path]) -> int:
-    """Bytes of the files in a zip archive, as an app store sends them."""
-    with TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for number, path in enumerate(files):
-                archive.write(path, f"{number}/{path.name}")
-        return file.tell()
-
-
 def table(found: list[Row], test_rows: int) -> Table:
     """The figures; latencies are medians over all rounds."""
     drawn = Table(title="the demo checkpoint, one thread", title_justify="left")
@@ -137,7 +127,7 @@ def table(found: list[Row], test_rows: int) -> Table:
     for column in [*columns, *(f"ms at {n}" for n in LENGTHS), "peak MB"]:
         drawn.add_column(column, justify="right" if column else "left", no_wrap=not column)
     for row in found:
-        sizes = [sum(path.stat().st_size for path in row.files), zipped_bytes(row.files)]
+        sizes = [sum(path.stat().st_size for path in row.files), compressed_bytes(row.files)]
         megabytes = [f"{size / 1e6:.2f}" for size in sizes]
         drawn.add_row(row.name, *megabytes, *compared(row), f"{row.accuracy:.4f}", *timed(row))
     return drawn

@@ -28,3 +28,6 @@ def test_the_wheel_exports_the_demo(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(tmp_path / "site"))
     assert (tmp_path / "artifacts" / "demo" / "onnx-int8" / "golden.json").is_file()
+    report = [sys.executable, "-m", "exporter", "report", "artifacts", "-o", "report"]
+    subprocess.run(report, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert "onnx-int8" in (tmp_path / "report" / "report.html").read_text()

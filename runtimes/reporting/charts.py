@@ -97,12 +97,7 @@ def scatter(points: Sequence[Point], reference: tuple[str, float] | None, x_word
     taken = [Box(x(p.x) - 6, y(p.y) - 6, 12, 12) for p in points]
     taken += [Box(x(p.x) - 2, y(p.high), 4, y(p.low) - y(p.high)) for p in points if p.low and p.high]
     if reference:
-        canvas.line((left, y(reference[1])), (WIDTH - right, y(reference[1])), "stroke ref dashed")
-        words = f"{reference[0]} {reference[1]:.4g}"
-        canvas.text(WIDTH - right, y(reference[1]) - 5, words, "label", "end")
-        width = len(words) * CHARACTER
-        taken.append(Box(WIDTH - right - width, y(reference[1]) - LINE - 2, width, LINE + 2))
-        taken.append(Box(left, y(reference[1]) - 1, WIDTH, 2))
+        _across(canvas, y(reference[1]), f"{reference[0]} {reference[1]:.4g}", left, WIDTH - right, taken)
     for p in points:
         if p.low is not None and p.high is not None:
             canvas.line((x(p.x), y(p.low)), (x(p.x), y(p.high)), f"stroke thin {p.style}")
@@ -111,6 +106,16 @@ def scatter(points: Sequence[Point], reference: tuple[str, float] | None, x_word
         frame = Box(left, top - LINE, WIDTH - left, height - bottom - top + LINE)
         _label_point(canvas, (x(p.x), y(p.y)), shortened(p.name, _NAME), p.style, taken, frame)
     return canvas.markup()
+
+
+def _across(canvas: Canvas, y: float, words: str, left: float, right: float, taken: list[Box]) -> None:
+    """A dashed line, named above it, as far to the right as nothing else stands."""
+    canvas.line((left, y), (right, y), "stroke ref dashed")
+    width = len(words) * CHARACTER
+    places = [Box(right - width - away, y - LINE - 2, width, LINE) for away in range(0, int(right - left - width), 8)]
+    place = next((box for box in places if not any(box.meets(other) for other in taken)), places[0])
+    canvas.text(place.x + width, y - 5, words, "label", "end")
+    taken += [place, Box(left, y - 1, right - left, 2)]
 
 
 def lines(series: Sequence[Line], x_words: str, y_words: str) -> Markup:
