@@ -146,6 +146,7 @@ def test_the_layers_are_hashed_too(folder, write_sentence_files):
     assert {"modules.json", "1_Pooling/config.json", "sentence_bert_config.json"} <= set(read(folder).sha256)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "scheme", "least"), [("onnx", "int8", 0.985), ("onnx", "int8-weights", 0.999)])
 def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, least):
     """all-MiniLM-L6-v2, on real news; what `int8` loses more is its activations, rounded at run time."""
