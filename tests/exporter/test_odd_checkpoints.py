@@ -109,9 +109,9 @@ def test_added_words_are_part_of_the_vocabulary(make_checkpoint, texts, tmp_path
     tokenizer.save_pretrained(folder)
     checkpoint = read(folder)
     assert checkpoint.tokenizer.tokenizer.encode("the covid cat").tokens == ["[CLS]", "the", "covid", "cat", "[SEP]"]
-    done = passes(folder, (*texts, *["covid runs <unit> fast"] * 5), tmp_path)
-    vectors = json.loads((done.directory / "golden.json").read_text())["vectors"]
-    assert any(79 in vector["input_ids"] for vector in vectors)
+    done = passes(folder, ("covid runs <unit> fast", *texts), tmp_path)
+    vector = json.loads((done.directory / "golden.json").read_text())["vectors"][0]
+    assert checkpoint.tokenizer.tokenizer.token_to_id("<unit>") in vector["input_ids"]
 
 
 @pytest.mark.parametrize(
