@@ -10,7 +10,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.encoder.bert import Inputs
 from exporter.encoder.heads import TASKS
 from exporter.encoder.ops import Array
-from exporter.targets import coreml, coreml_calibration, onnx
+from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
 from exporter.targets.coreml_names import canonical_tensors
 
 Samples = Callable[[int], list[Inputs[Array]]]
@@ -58,6 +58,8 @@ def _onnx_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
     content = onnx.lower(checkpoint.model, recipe.scheme, recipe.opset or onnx.DEFAULT_OPSET, recipe.int32_inputs)
     (directory / onnx.FILE).write_bytes(content)
+    if door := onnx_mapped.mapped(content, onnx.FILE):
+        (directory / onnx_mapped.FILE).write_bytes(door)
     return (onnx.FILE,)
 
 
