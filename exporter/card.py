@@ -49,8 +49,9 @@ _LOADING = {
 {python}
 ```
 
-On a phone, `model.onnx` loads in ONNX Runtime as it is; `golden.json` holds texts with their ids and the outputs that
-PyTorch gives, to be replayed there.""",
+On a phone, `model.onnx` loads in ONNX Runtime as it is. Where there is a `model.mapped.onnx`, an app that opens models
+by path opens that one with `model.onnx` beside it: the same model, its weights mapped instead of copied. `golden.json`
+holds texts with their ids and the outputs that PyTorch gives, to be replayed there.""",
     "coreml": """\
 Drag `{model}` into Xcode, or load it where it lies:
 

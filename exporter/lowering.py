@@ -10,7 +10,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import TASKS
 from exporter.keep import Keep
-from exporter.targets import coreml, coreml_calibration, onnx
+from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
 from exporter.targets.coreml_names import canonical_tensors
 from exporter.weight_list import rounded_weights
 
@@ -74,8 +74,11 @@ def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ..
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, _samples: Samples) -> tuple[str, ...]:
     opset, keep = recipe.opset or onnx.DEFAULT_OPSET, Keep(recipe.keep)
-    with (directory / onnx.FILE).open("wb") as file:
+    path = directory / onnx.FILE
+    with path.open("wb") as file:
         onnx.write(file, checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep)
+    if door := onnx_mapped.mapped(path.read_bytes(), onnx.FILE):
+        (directory / onnx_mapped.FILE).write_bytes(door)
     return (onnx.FILE,)
 
 

@@ -4,12 +4,13 @@ import platform
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.bundle import Bundle
+if TYPE_CHECKING:  # a measured process must not pay for what bundles need: their hashes are 4 MB of OpenSSL
+    from exporter.bundle import Bundle
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]
@@ -84,18 +85,18 @@ class Runner(Protocol):
         """Every named tensor of one batch, in the order of computation."""
 
 
-def open_runner(bundle: Bundle, threads: int = 1) -> Runner:
+def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
     """Open the saved model of a bundle with the runtime of its target."""
     return _RUNTIMES[bundle.manifest.recipe.target](bundle, threads)
 
 
-def _onnxruntime(bundle: Bundle, threads: int) -> Runner:
+def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
     from runtimes.onnxruntime import OnnxRunner
 
     return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
 
 
-def _coreml(bundle: Bundle, _threads: int) -> Runner:
+def _coreml(bundle: "Bundle", _threads: int) -> Runner:
     """Apple's runtime where it exists, else the portable interpreter."""
     from runtimes.fixed_length import Interface
     from runtimes.simulated import functions, open_simulated
@@ -109,7 +110,7 @@ def _coreml(bundle: Bundle, _threads: int) -> Runner:
     return open_apple(functions(packages), bundle.manifest.recipe.compute_units or "all", interface)
 
 
-_RUNTIMES: dict[str, Callable[[Bundle, int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}
+_RUNTIMES: dict[str, Callable[["Bundle", int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}
 
 
 def resized(values: Array, width: int) -> Array:
