@@ -113,7 +113,7 @@ class OnnxOps:
         seen = self._node(
             "Cast", [self._node("Not", [padding], f"{name}.is_token")], f"{name}.ones", to=TensorProto.INT64
         )
-        count = self._node("CumSum", [seen, self._constant("axis_1", np.int64(1))], f"{name}.count")
+        count = self._node("CumSum", [seen, self._constant("token_axis", np.int64(1))], f"{name}.count")
         number = self._node("Mul", [count, seen], f"{name}.number")
         row = self._node("Add", [number, self._constant("pad", np.int64(pad))], f"{name}.row")  # [B, S]
         return self._unflat(self._node("Add", [tokens, self.weights.rows(f"{name}.positions", table, row)], name))
