@@ -52,6 +52,7 @@ class Request:
     keep_failing: bool = False
     limit: Limit = field(default_factory=Limit)
     texts: tuple[str, ...] = ()
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def export(request: Request, say: Say = print) -> list[Exported]:
         left_out = ", ".join(checkpoint.model.leftovers)
         say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
     recipes = [TARGETS[target].recipe(checkpoint, scheme, request.settings) for target, scheme in wanted]
-    reference = Reference(checkpoint, request.texts)
+    reference = Reference(checkpoint, request.texts, request.pairs)
     return [_export_one(reference, _Plan(*plan), request, say) for plan in zip(recipes, budgets, places, strict=True)]
 
 

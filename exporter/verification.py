@@ -39,6 +39,7 @@ class Check:
     texts: tuple[str, ...] = ()
     limit: Limit = field(default_factory=Limit)
     allow_pickle: bool = False
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     check_files(check.bundle)
     checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
     _check_source(manifest, checkpoint)
-    reference = Reference(checkpoint, check.texts)
+    reference = Reference(checkpoint, check.texts, check.pairs)
     runner, budget = open_runner(check.bundle), check.limit.applied(manifest.budget)
     parity = compare_with_pytorch(reference, runner, manifest, budget)
     return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)

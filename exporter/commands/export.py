@@ -105,6 +105,7 @@ def _request(parsed: argparse.Namespace) -> Request:
         keep_failing=parsed.keep_failing,
         limit=limit(parsed),
         texts=texts(parsed.texts),
+        pairs=parsed.pairs,
     )
 
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Verify, print the figures, and return the exit code."""
     bundle = read_bundle(parsed.bundle)
-    check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limit(parsed), parsed.allow_pickle)
+    check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limit(parsed), parsed.allow_pickle, parsed.pairs)
     parity, explain = verify(check)
     explanation = explain() if parsed.explain else None
     if parsed.json:

@@ -66,13 +66,14 @@ def _suit(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, A
     told_apart = config.get("tie_word_embeddings") is False
     if not told_apart and (weight is None or table is None or _equal(weight.read(), table.read())):
         return head
-    bias = f"{names.decoder}.bias" if told_apart else names.bias
+    bias = f"{names.decoder}.bias" if told_apart else names.bias  # transformers reads but the one or the other
     return replace(
         head,
         entries=lambda geometry, _labels: _untied_entries(names, bias, geometry),
         build=lambda given: _score(given, names.activation, "decoder.weight"),
         tied=False,
-        copies=((bias, names.bias if told_apart else f"{names.decoder}.bias"),),
+        copies=() if told_apart else ((names.bias, f"{names.decoder}.bias"),),
+        leftovers=(*head.leftovers, names.bias) if told_apart else head.leftovers,
     )
 
 
