@@ -138,11 +138,10 @@ def _without_pooler(head: Head, _stored: Stored, config: Mapping[str, Any]) -> H
     """With `classifier_activation` false the first token goes to the classifier as it is."""
     if config.get("classifier_activation", True):
         return head
-    outs = {TEXT_CLASSIFICATION: 0, MULTIPLE_CHOICE: 1, NEXT_SENTENCE_PREDICTION: 2}[head.task]
-    stored = "cls.seq_relationship" if head.task is NEXT_SENTENCE_PREDICTION else "classifier"
+    classifier = head.entries
     return replace(
         head,
-        entries=lambda geometry, labels: dense_entries("classifier", stored, outs or labels, geometry.hidden),
+        entries=lambda geometry, labels: (e for e in classifier(geometry, labels) if e.name.startswith("classifier.")),
         build=lambda given: _classify(given, head.task.outputs["logits"]),
     )
 

