@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
-from exporter.appkit.wordpiece import WordPiece, read_wordpiece
+from exporter.appkit.wordpiece import WordPiece, camel, read_wordpiece
 from exporter.bundle import Manifest, to_json
 from exporter.errors import UsageError
 
@@ -49,7 +49,8 @@ def module_name(folder: str) -> str:
 def tables_source() -> str:
     """CharacterTables.swift."""
     tables = "\n".join(
-        f'    static let {name} = """\n{_lines(text)}\n        """' for name, text in ask_tokenizers().texts().items()
+        f'    static let {camel(name)} = """\n{_lines(text)}\n        """'
+        for name, text in ask_tokenizers().texts().items()
     )
     asked = f"// What tokenizers {version()} does to every Unicode scalar; written by bertport, read by CharacterRules."
     return f"{asked}\nenum CharacterTables {{\n{tables}\n}}\n"

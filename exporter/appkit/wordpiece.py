@@ -70,8 +70,8 @@ class WordPiece:
 
     def settings(self) -> dict[str, Any]:
         """All but the pieces, for JSON: camelCase keys, as Swift, JavaScript and Kotlin spell them."""
-        own = {_camel(name): value for name, value in vars(self).items() if name != "pieces"}
-        added = [{_camel(name): value for name, value in vars(token).items()} for token in self.added]
+        own = {camel(name): value for name, value in vars(self).items() if name != "pieces"}
+        added = [{camel(name): value for name, value in vars(token).items()} for token in self.added]
         slots = {name: [_slot(slot) for slot in getattr(self, name)] for name in ("single", "pair")}
         return own | {"added": added} | slots
 
@@ -223,9 +223,10 @@ def _template(step: Mapping[str, Any], processor: Mapping[str, Any]) -> Sequence
 
 
 def _slot(slot: Slot) -> dict[str, int]:
-    return {_camel(name): value for name, value in vars(slot).items() if value is not None}
+    return {camel(name): value for name, value in vars(slot).items() if value is not None}
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """`clean_text` as Swift, JavaScript and Kotlin spell it: cleanText."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
