@@ -61,7 +61,7 @@ MODES = (
     Mode("uncased, cut on the left", truncation={"direction": "left"}),
     Mode("uncased, only the second cut", truncation={"strategy": "only_second"}),
 )
-PAIR_LENGTHS = (24, 51)
+PAIR_LENGTHS, NEWS_ROUNDS = (24, 51), 20
 ADDED = (
     AddedToken("[cap]", single_word=False, normalized=True),
     AddedToken("Word", single_word=True, normalized=True),
@@ -180,6 +180,12 @@ def compare(platform: Platform, folder: Path, step: Step) -> Compared:
     return Compared(step.mode.name, step.name, len(step.texts), int(found["tokens"]), len(wrong), *times, first)
 
 
+def news() -> list[str]:
+    """The demo's test rows: what a speed is told of, since it is what an app has."""
+    rows = (DEMO_DIRECTORY / "test_rows.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(row)["text"] for row in rows]
+
+
 @cache
 def demo_pieces() -> dict[str, int]:
     """The demo's vocabulary."""
@@ -236,6 +242,8 @@ def plan(share: int) -> list[Step]:
             work.append(Step(mode, "neighbours", scalar_texts(every, "the{0} {0}the")))
         elif not mode.truncation:
             work.append(Step(mode, "scalars", scalar_texts(every), pieces_of=every))
+        if number == 0:
+            work.append(Step(mode, "news", news() * NEWS_ROUNDS))
         if not mode.truncation:
             work += [Step(mode, "marks", marks), Step(mode, "mixed", mixed[mode.added])]
         work += [Step(mode, f"pairs cut to {n}", cuttable(mode, pairs, n), n) for n in PAIR_LENGTHS]

@@ -110,7 +110,8 @@ def _copy_sources(package: _Package, directory: Path) -> None:
     for path in _sources(package):
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, package.name)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(_filled(path.read_text(encoding="utf-8"), package), encoding="utf-8")
+        before = _warning(package, "// ", "\n\n") if path.stem == package.type else ""
+        place.write_text(before + _filled(path.read_text(encoding="utf-8"), package), encoding="utf-8")
 
 
 def _sources(package: _Package) -> Iterator[Path]:
@@ -128,8 +129,6 @@ def _filled(text: str, package: _Package) -> str:
     if text.startswith("#"):
         for name, value in _readme(package).items():
             text = text.replace(f"{{{name}}}", value)
-    elif package.kit.failed:
-        text = text.replace("\nimport Foundation\n", f"\n{_warning(package, '// ')}\n\nimport Foundation\n", 1)
     return text.replace(_NAME, package.name)
 
 
@@ -137,9 +136,10 @@ def _readme(package: _Package) -> dict[str, str]:
     manifest = package.kit.bundle.manifest
     recipe, wordpiece = manifest.recipe, package.wordpiece
     sample = (SOURCES / _SAMPLES / f"{recipe.task}.md").read_text(encoding="utf-8").strip()
+    paragraph = "\n\n"
     origin = f"`{manifest.source_model}`, {recipe.task}, {recipe.scheme}, by bertport {manifest.versions['bertport']}."
     return {
-        "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{_warning(package, chr(10) * 2)}",
+        "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{_warning(package, paragraph)}",
         "sample": sample.replace("{text}", package.text),
         "longest": str(max(recipe.sequence_lengths)),
         "truncation": f"{wordpiece.truncation_strategy}, from the {'start' if wordpiece.truncate_left else 'end'}",
@@ -151,11 +151,11 @@ def _readme(package: _Package) -> dict[str, str]:
     }
 
 
-def _warning(package: _Package, before: str) -> str:
-    """What a kit of a failing bundle says; nothing for others."""
+def _warning(package: _Package, before: str, after: str = "") -> str:
+    """What a kit of a failing bundle says, in README and above the class of its task; nothing for others."""
     if not package.kit.failed:
         return ""
-    return f"{before}WARNING: this model failed its parity check and was shipped with --even-failing."
+    return f"{before}WARNING: this model failed its parity check and was shipped with --even-failing.{after}"
 
 
 def _write_model_files(package: _Package, directory: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from exporter.cli import main
 from exporter.verification import Limit
@@ -49,7 +49,7 @@ def test_what_failed_parity_is_refused_and_said_where_it_is_wanted(checkpoint, m
     assert "WARNING: this model failed its parity check" in readme
     assert "max_absolute" in readme
     sources = tmp_path / "Kit" / "Sources" / "Kit"
-    assert "// WARNING: this model failed its parity check" in (sources / "KitSettings.swift").read_text()
+    assert "// WARNING: this model failed its parity check" in (sources / "Tasks" / "TextClassifier.swift").read_text()
     assert json.loads((sources / "ModelFiles" / "kit.json").read_bytes())["parity"]["verdict"] == "fail"
 
 
@@ -94,6 +94,7 @@ def test_another_tokenizer_than_wordpiece_is_refused_by_name(make_checkpoint, ma
     words = [line for line in (folder / "vocab.txt").read_text().splitlines() if line]
     byte_pairs = Tokenizer(models.BPE({word: number for number, word in enumerate(words)}, [], unk_token="[UNK]"))
     byte_pairs.pre_tokenizer = pre_tokenizers.Whitespace()
+    byte_pairs.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     byte_pairs.save(str(folder / "tokenizer.json"))
     refused(make_bundle(folder), 3, "its model is BPE, expected WordPiece")
 

@@ -77,6 +77,19 @@ def test_a_tokenizer_that_differs_is_noticed(platform, folder):
     assert exactness.compare(platform, folder, cut).mismatches == 0
 
 
+def test_a_megabyte_and_what_is_no_text(platform, folder):
+    texts = [
+        (" ".join(exactness.news()) * 9)[:1_000_000],
+        "",
+        " \u200b\ufffd\0",
+        "x" * 100_000,
+        "\u0301\u0323" * 50_000,
+    ]
+    found = exactness.compare(platform, folder, exactness.Step(exactness.MODES[0], "long", texts))
+    assert found.mismatches == 0
+    assert found.tokens > 100_000
+
+
 def test_a_vocabulary_with_duplicates_and_blank_lines(platform, folder, tmp_path):
     """`tokenizers` takes the last of equal pieces; an empty line is an id that nothing has."""
     lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "", "cat", "##s", "dog", "cat", "", "run", "##s", "s\r", ""]

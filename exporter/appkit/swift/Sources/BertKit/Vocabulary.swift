@@ -14,7 +14,8 @@ struct Vocabulary: Sendable {
     init(_ file: Data, prefix: String) throws {
         let lines = [UInt8](file).split(separator: 0x0A, omittingEmptySubsequences: false)
         for (number, line) in lines.enumerated() where !line.isEmpty {
-            guard let piece = String(validating: line, as: UTF8.self) else {
+            let piece = String(decoding: line, as: UTF8.self)  // repairs what is not UTF-8, so that its bytes differ
+            guard piece.utf8.elementsEqual(line) else {
                 throw KitError.invalidVocabulary("line \(number + 1) is not UTF-8")
             }
             let node = add(piece.unicodeScalars)

@@ -37,9 +37,9 @@ final class TokenizerTests: XCTestCase {
         XCTAssertEqual(try tokenizer.encode(NSString(characters: surrogate, length: 5) as String), expected)
     }
 
-    func testAMegabyteIsCutToTheLongestLength() throws {
+    func testALongTextIsCutToTheLongestLength() throws {
         let longest = try KitFiles().settings().models.last?.length ?? 0
-        let text = String(repeating: "a megabyte ", count: 100_000)
+        let text = String(repeating: "a long text ", count: 10_000)
         XCTAssertEqual(try KitFiles().tokenizer().encode(text, maxLength: longest).count, longest)
     }
 
@@ -52,9 +52,12 @@ final class TokenizerTests: XCTestCase {
         }
     }
 
-    func testAVocabularyWithAPieceTwiceIsRefused() throws {
+    func testAVocabularyThatIsNotOneIsRefused() throws {
         XCTAssertThrowsError(try Vocabulary(Data("a\n\nb\na\n".utf8), prefix: "##")) { error in
             XCTAssertEqual(error as? KitError, .invalidVocabulary("line 4 is a again"))
+        }
+        XCTAssertThrowsError(try Vocabulary(Data([0x61, 0x0A, 0xFF, 0x0A]), prefix: "##")) { error in
+            XCTAssertEqual(error as? KitError, .invalidVocabulary("line 2 is not UTF-8"))
         }
         XCTAssertEqual(try Vocabulary(Data("a\n\nb\n\n".utf8), prefix: "##").count, 2)
     }
