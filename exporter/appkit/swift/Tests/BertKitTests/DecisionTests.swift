@@ -16,7 +16,20 @@ final class DecisionTests: XCTestCase {
                 computeUnits: "all", tokens: 3, differences, 0.3, load: .zero, latency: [.milliseconds(2)])
             XCTAssertEqual(run.verdict, verdict)
         }
-        let record = try DeviceRecord(KitFiles().settings(), vectors: 1).json()
-        XCTAssertTrue(String(decoding: record, as: UTF8.self).contains("\"kind\" : \"device\""))
+    }
+
+    func testTheDeviceRecordHasTheNamesThatAReportReads() throws {
+        var record = try DeviceRecord(KitFiles().settings(), vectors: 1)
+        record.runs = [DeviceRecord.Run(computeUnits: "all", tokens: 3, [0], 1, load: .seconds(1), latency: [.milliseconds(2)])]
+        let found = try XCTUnwrap(JSONSerialization.jsonObject(with: record.json()) as? [String: Any])
+        let names = [
+            "kind", "schema_version", "status", "source", "scheme", "manifest_sha256", "host", "vectors", "tolerance_absolute",
+            "runs", "peak_rss_bytes",
+        ]
+        for name in names { XCTAssertNotNil(found[name], name) }
+        let run = try XCTUnwrap((found["runs"] as? [[String: Any]])?.first)
+        for name in ["compute_units", "tokens", "max_absolute", "mean_absolute", "verdict", "load_s", "latency_s"] {
+            XCTAssertNotNil(run[name], name)
+        }
     }
 }
