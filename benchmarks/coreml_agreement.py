@@ -91,7 +91,7 @@ def main() -> None:
     checkpoint = load(resolve(DEMO, HubOptions()))
     encode = Encoder(checkpoint.tokenizer.tokenizer, Limits(128, checkpoint.geometry.types, 0))
     texts, labels = (part[: given.rows] for part in ag_news_test(given.data))
-    expected = all_logits(TorchRunner(checkpoint.source.directory, checkpoint.task.architecture), encode, texts)
+    expected = all_logits(TorchRunner(checkpoint.source.directory, checkpoint.model.head.architecture), encode, texts)
     data, rows = Labelled(texts, labels, expected), []
     with TemporaryDirectory() as folder:
         for name, scheme in wanted():

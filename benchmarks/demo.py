@@ -80,7 +80,7 @@ def cases(checkpoint: Checkpoint, done: list[Exported]) -> list[Case]:
     vocabulary, directory = checkpoint.geometry.vocabulary, str(checkpoint.source.directory)
     onnx = [item for item in done if item.recipe.target == "onnx" and item.directory is not None]
     models = [Case(item.recipe.name, "onnx", f"{item.directory}/model.onnx", vocabulary) for item in onnx]
-    return [Case(REFERENCE, "pytorch", directory, vocabulary, checkpoint.task.architecture), *models]
+    return [Case(REFERENCE, "pytorch", directory, vocabulary, checkpoint.model.head.architecture), *models]
 
 
 def rows(
@@ -103,7 +103,7 @@ def rows(
 def reference_of(checkpoint: Checkpoint) -> tuple[list[Path], Runner]:
     """The weights on disk, and the model in PyTorch."""
     directory = checkpoint.source.directory
-    return [directory / "model.safetensors"], TorchRunner(directory, checkpoint.task.architecture)
+    return [directory / "model.safetensors"], TorchRunner(directory, checkpoint.model.head.architecture)
 
 
 def bundle_of(item: Exported) -> tuple[list[Path], Runner]:

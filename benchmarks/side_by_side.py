@@ -176,7 +176,7 @@ def compare(model: str, checkpoint: Checkpoint, work: Path, texts: list[str], la
     models = contenders(model, work)
     runners: dict[str, Runner] = {item.name: OnnxRunner(item.path) for item in models}
     encode = Encoder(checkpoint.tokenizer.tokenizer, Limits(geometry.positions, geometry.types, 0))
-    reference = TorchRunner(directory, checkpoint.task.architecture)
+    reference = TorchRunner(directory, checkpoint.model.head.architecture)
     return {
         "host": fingerprint(),
         "test_rows": len(texts),

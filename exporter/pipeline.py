@@ -1,7 +1,7 @@
 """The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from exporter.lowering import TARGETS, Settings
 from exporter.reference import Reference
 from exporter.schemes import find_budget
 from exporter.source import HubOptions, resolve
+from exporter.targets.onnx import CHOICES
 from exporter.verification import Limit, compare_with_pytorch
 from runtimes.parity import Parity, Verdict, not_run
 from runtimes.runner import open_runner
@@ -51,6 +52,7 @@ class Request:
     keep_failing: bool = False
     limit: Limit = field(default_factory=Limit)
     texts: tuple[str, ...] = ()
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,11 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     for place in places:
         check_destination(place)
     checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
+    if checkpoint.model.leftovers:
+        left_out = ", ".join(checkpoint.model.leftovers)
+        say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
     recipes = [TARGETS[target].recipe(checkpoint, scheme, request.settings) for target, scheme in wanted]
-    reference = Reference(checkpoint, request.texts)
+    reference = Reference(checkpoint, request.texts, request.pairs)
     return [_export_one(reference, _Plan(*plan), request, say) for plan in zip(recipes, budgets, places, strict=True)]
 
 
@@ -124,28 +129,29 @@ def _check(bundle: Bundle, reference: Reference, wanted: bool) -> Parity:
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:
     directory, recipe = bundle.directory, bundle.manifest.recipe
-    (directory / PARITY).write_bytes(to_json(asdict(parity) | {"verdict": parity.verdict.value}))
+    (directory / PARITY).write_bytes(to_json(parity.as_record()))
     if parity.verdict is not Verdict.NOT_RUN:
-        longest = max(recipe.sequence_lengths, default=None)
-        (directory / GOLDEN).write_bytes(to_json(reference.golden(longest)))
+        (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
     (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
     write_manifest(directory, replace(bundle.manifest, files=hash_files(directory)))
 
 
 def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tuple[str, ...]) -> Manifest:
-    source, task, target = checkpoint.source, checkpoint.task, TARGETS[recipe.target]
+    source, target = checkpoint.source, TARGETS[recipe.target]
     return Manifest(
         source_kind=source.kind,
         source_model=source.model,
         source_revision=source.revision,
         source_sha256=checkpoint.sha256,
-        architecture=task.architecture,
+        architecture=checkpoint.model.head.architecture,
         problem=checkpoint.problem,
         labels=checkpoint.labels,
+        max_tokens=checkpoint.max_tokens,
         recipe=recipe,
         models=models,
         budget=budget,
-        inputs=target.inputs(recipe),
+        inputs=target.inputs(checkpoint, recipe),
+        pad_id=checkpoint.geometry.pad,
         outputs=_outputs(checkpoint, 1 if recipe.sequence_lengths else "batch_size"),
         versions={"bertport": __version__, **{name: version(name) for name in ("numpy", *target.libraries)}},
         files={},
@@ -153,13 +159,14 @@ def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tu
 
 
 def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:
-    labels = len(checkpoint.labels)
+    model = checkpoint.model
     shapes: dict[Extent, tuple[str | int, ...]] = {
-        Extent.TEXT: (batch, labels),
-        Extent.TOKEN: (batch, SEQUENCE, labels),
+        Extent.TEXT: (batch, model.width),
+        Extent.CHOICE: (batch, CHOICES if batch == "batch_size" else 1),
+        Extent.TOKEN: (batch, SEQUENCE, model.width),
         Extent.POSITION: (batch, SEQUENCE),
     }
-    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in checkpoint.task.outputs.items())
+    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in model.outputs.items())
 
 
 def _place(request: Request, name: str, combinations: int) -> Path:

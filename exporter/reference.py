@@ -1,24 +1,32 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exporter.checkpoint import Checkpoint
-from exporter.encoder.bert import Inputs
-from exporter.encoder.ops import Array
+from exporter.encoder.model import Model
+from exporter.encoder.ops import Array, Extent, Inputs
+from exporter.encoder.tasks import FILL_MASK, TEXT_CLASSIFICATION
+from exporter.errors import CheckpointError
 from exporter.source import DEMO_DIRECTORY
-from runtimes.battery import Case, Limits, build_battery, paired
+from runtimes.battery import Case, Limits, build_battery, examples, fitted
 from runtimes.heavy_imports import without_collections
 from runtimes.runner import Outputs, Runner
+
+if TYPE_CHECKING:
+    from runtimes.sentences import Pooling
 
 TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
 _TEXTS = 96
 _GOLDEN = 8
+_BEST = 5
+_PAIR_TASKS = {"mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sts-b", "stsb", "wnli", "snli", "anli"}
+_PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "not_equivalent", "duplicate"}
 
 
 def default_texts() -> list[str]:
@@ -33,13 +41,14 @@ class Battery:
 
     cases: list[Case]
     outputs: list[Outputs]
+    limits: Limits
 
 
 class Reference:
     """Batteries of a checkpoint; torch is imported when the first of them is asked for."""
 
-    def __init__(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None, pairs: bool = False) -> None:
+        self.checkpoint, self.pairs = checkpoint, pairs or reads_pairs(checkpoint)
         self.texts = list(texts or default_texts())
         self._cases = cache(self._make_cases)
         self._battery = cache(self._make_battery)
@@ -50,44 +59,121 @@ class Reference:
         with without_collections():
             from runtimes.pytorch import TorchRunner
 
-            task = self.checkpoint.task
-            return TorchRunner(self.checkpoint.source.directory, task.architecture, tuple(task.outputs))
+            checkpoint, model = self.checkpoint, self.checkpoint.model
+            outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
+            return TorchRunner(
+                checkpoint.source.directory, model.head.architecture, outputs, model.modules, pooling, model.inputs
+            )
 
-    def battery(self, positions: int | None) -> Battery:
-        """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes."""
-        return self._battery(positions or self.checkpoint.geometry.positions)
+    def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
+        """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
+
+        Where padding shows in the answers, PyTorch is given what a model of fixed `lengths` is given.
+        """
+        shows = self.checkpoint.model.family.padding_shows
+        return self._battery(self._longest(positions), lengths if shows else ())
 
     def samples(self, positions: int) -> list[Inputs[Array]]:
         """The real texts as the task reads them, each alone and without padding; no torch is needed."""
-        batches = [case.batch for case in self._cases(positions) if case.real_text]
+        batches = [case.batch for case in self._cases(self._longest(positions)) if case.real_text]
         return [Inputs(batch.ids, batch.mask, batch.types) for batch in batches]
 
-    def golden(self, positions: int | None) -> dict[str, Any]:
-        """What a test on a device replays: text → ids, mask, types → outputs."""
-        battery = self.battery(positions)
+    def golden(self, lengths: tuple[int, ...]) -> dict[str, Any]:
+        """What a test on a device replays: text → ids, mask, types → outputs; `lengths` where they are fixed."""
+        battery = self.battery(max(lengths, default=None), lengths)
         real = [pair for pair in zip(battery.cases, battery.outputs, strict=True) if pair[0].real_text]
-        texts = [{"text": text} for text in self.texts]
-        if self.checkpoint.task.pairs:
-            texts = [{"text": first, "text_pair": second} for first, second in paired(self.texts)]
+        texts = [_told(parts) for parts in examples(self.texts, battery.limits)]
         rows = list(zip(texts, real, strict=True))[:_GOLDEN]
-        return {"reference": "PyTorch float32", "vectors": [text | _vector(*pair) for text, pair in rows]}
+        model = self.checkpoint.model
+        return {"reference": "PyTorch float32", "vectors": [text | _vector(*pair, model) for text, pair in rows]}
+
+    def _longest(self, positions: int | None) -> int:
+        return min(positions or self.checkpoint.max_tokens, self.checkpoint.max_tokens)
+
+    def _limits(self, positions: int) -> Limits:
+        checkpoint, task = self.checkpoint, self.checkpoint.task
+        recipe, geometry = checkpoint.recipe, checkpoint.geometry
+        return Limits(
+            positions,
+            geometry.types if "token_type_ids" in checkpoint.model.inputs else None,
+            geometry.pad,
+            pairs=task.pairs or self.pairs,
+            choices=task.choices,
+            mask_id=_mask_id(checkpoint) if task is FILL_MASK else None,
+            # the largest of no token is −1e9: a number without meaning, and none of float16
+            padding_row=recipe is None or recipe.pooling != "max",
+        )
 
     def _make_cases(self, positions: int) -> list[Case]:
-        checkpoint = self.checkpoint
-        limits = Limits(positions, checkpoint.geometry.types, _pad_id(checkpoint.config), checkpoint.task.pairs)
-        return build_battery(checkpoint.tokenizer.tokenizer, self.texts, limits)
+        return build_battery(self.checkpoint.tokenizer.tokenizer, self.texts, self._limits(positions))
 
-    def _make_battery(self, positions: int) -> Battery:
-        cases = self._cases(positions)
-        return Battery(cases, [self.runner.run(case.batch) for case in cases])
-
-
-def _vector(case: Case, outputs: Outputs) -> dict[str, Any]:
-    feeds = {name: values[0].tolist() for name, values in case.batch.feeds().items()}
-    rounded = {name: np.round(values[0].astype(np.float64), 6).tolist() for name, values in outputs.items()}
-    return feeds | rounded
+    def _make_battery(self, positions: int, lengths: tuple[int, ...]) -> Battery:
+        cases, outputs = self._cases(positions), self.checkpoint.model.outputs
+        if lengths:
+            cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
+        tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
+        found = [case.keep(self.runner.run(case.batch), tokens) for case in cases]
+        return Battery(cases, found, self._limits(positions))
 
 
-def _pad_id(config: Mapping[str, Any]) -> int:
-    pad = config.get("pad_token_id")
-    return pad if isinstance(pad, int) else 0
+def _vector(case: Case, outputs: Outputs, model: Model) -> dict[str, Any]:
+    """Ids, and what has an entry for each token, without the padding of a fixed length, which the model tells."""
+    used = case.batch.used
+    feeds = {name: values[0][..., :used].tolist() for name, values in case.batch.feeds(model.inputs).items()}
+    if case.mask_id is not None:
+        return feeds | _best_pieces(case, outputs)
+    by_token = {name for name, extent in model.outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
+    rows = {name: values[0][:used] if name in by_token else values[0] for name, values in outputs.items()}
+    return feeds | {name: np.round(row.astype(np.float64), 6).tolist() for name, row in rows.items()}
+
+
+def _best_pieces(case: Case, outputs: Outputs) -> dict[str, Any]:
+    """Of a vocabulary's scores the best few at each mask: all of them would outweigh the model."""
+    positions = np.flatnonzero(case.counted[0])
+    scores = outputs["logits"][0][case.kept[0]].astype(np.float64)  # [masks, V]
+    best = np.argsort(-scores, axis=-1, kind="stable")[:, :_BEST]
+    top = np.round(np.take_along_axis(scores, best, -1), 6)
+    return {"positions": positions.tolist(), "top_ids": best.tolist(), "top_logits": top.tolist()}
+
+
+def _told(parts: tuple[str, ...]) -> dict[str, Any]:
+    """A text, a pair, or a text and its choices, by the names of transformers' tokenizers."""
+    if len(parts) > 2:
+        return {"text": parts[0], "choices": list(parts[1:])}
+    return dict(zip(("text", "text_pair"), parts, strict=False))
+
+
+def reads_pairs(checkpoint: Checkpoint) -> bool:
+    """Whether config.json tells that a classifier was trained on pairs: by the task of GLUE, or by its labels."""
+    if checkpoint.task is not TEXT_CLASSIFICATION:
+        return False
+    told = str(checkpoint.config.get("finetuning_task") or "").lower()
+    return told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
+
+
+def _pooling(checkpoint: Checkpoint) -> "Pooling | None":
+    if checkpoint.recipe is None:
+        return None
+    from runtimes.sentences import Layer, Pooling
+
+    read = {name: tensor.read for name, tensor in checkpoint.model.tensors.items()}
+    layers: list[Layer | None] = []
+    for step in checkpoint.recipe.steps:
+        if step is None:
+            layers.append(None)
+        else:
+            bias = read[f"{step.name}.bias"]() if step.biased else None
+            layers.append(Layer(read[f"{step.name}.weight"](), bias, step.activation))
+    return Pooling(checkpoint.recipe.pooling, tuple(layers))
+
+
+def _mask_id(checkpoint: Checkpoint) -> int:
+    """The id of the tokenizer's mask. Raises CheckpointError where it has none."""
+    pieces = checkpoint.tokenizer.tokenizer.get_vocab(with_added_tokens=True)
+    found = pieces.get(checkpoint.tokenizer.mask_token)
+    if found is None:
+        raise CheckpointError(
+            f"{checkpoint.source.directory}: fill-mask needs a tokenizer with a mask token, and "
+            f"{checkpoint.tokenizer.mask_token!r} is no piece of this one"
+        )
+    return found

@@ -34,7 +34,7 @@ class OnnxRunner:
 
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; the graph is loaded once more with every float tensor as an output."""
-        return _run(_session(_exposed(self._path), self._threads), batch)
+        return _run(_session(exposed(self._path), self._threads), batch)
 
 
 def _session(model: str | bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -56,7 +56,8 @@ def _as(values: Array, onnx_type: str) -> Array:
     return values.astype("int32" if onnx_type == "tensor(int32)" else "int64", copy=False)
 
 
-def _exposed(path: Path) -> bytes:
+def exposed(path: Path) -> bytes:
+    """Give the model with every float tensor as an output."""
     import onnx  # here: a latency measurement must not pay for it
     from onnx import TensorProto, helper
 

@@ -1,44 +1,69 @@
-"""The reference: transformers' own model in PyTorch, float32, on the CPU, from the original checkpoint."""
+"""The reference: transformers' own model in PyTorch, float32, from the original checkpoint.
 
-from collections.abc import Callable
+On the CPU; a measurement may ask for another device.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
-from runtimes.runner import Batch, Outputs, Status
+from runtimes.runner import INPUTS, Batch, Outputs, Status
+from runtimes.sentences import Pooling, embed
 
 
 class TorchRunner:
-    """See Runner. `architecture` is the name of transformers' class, from our own table of tasks."""
+    """See Runner.
+
+    `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
+    the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
+    the embedding of each text.
+    """
 
     status = Status.MEASURED
     positions: int | None = None
 
-    def __init__(self, checkpoint: Path, architecture: str, outputs: tuple[str, ...] = ("logits",)) -> None:
-        self._outputs = outputs
+    def __init__(
+        self,
+        checkpoint: Path,
+        architecture: str,
+        outputs: tuple[str, ...] = ("logits",),
+        modules: Sequence[tuple[str, str]] = (),
+        pooling: Pooling | None = None,
+        inputs: tuple[str, ...] = INPUTS,
+        device: str = "cpu",
+    ) -> None:
+        self._outputs, self._modules, self._pooling = outputs, modules, pooling
+        self._inputs, self._device = inputs, device
+        transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
             checkpoint, dtype=torch.float32, attn_implementation="eager", local_files_only=True
         )
-        self._model.eval()
+        self._model.to(device).eval()
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        feeds = {name: torch.from_numpy(values) for name, values in batch.feeds().items()}
+        feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds(self._inputs).items()}
         with torch.inference_mode():
             found = self._model(**feeds)
-        return {name: getattr(found, name).numpy() for name in self._outputs}
+            if self._pooling is not None:
+                embedding = embed(found.last_hidden_state, feeds["attention_mask"], self._pooling)
+                return dict.fromkeys(self._outputs, embedding.cpu().numpy())
+        return {name: getattr(found, name).cpu().numpy() for name in self._outputs}
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner; any length will do."""
         return batch
 
     def trace(self, batch: Batch) -> Outputs:
-        """See Runner; the tensors at the borders of transformers' modules, under our names."""
+        """See Runner; the tensors at the borders of transformers' modules, under our names, those that the task has."""
         kept: Outputs = {}
-        handles = [module.register_forward_hook(_keeper(kept, name)) for module, name in _named_modules(self._model)]
+        found = dict(self._model.named_modules())
+        shown = [(found[path], name) for path, name in self._modules if path in found]
+        handles = [module.register_forward_hook(_keeper(kept, name)) for module, name in shown]
         try:
             outputs = self.run(batch)
         finally:
@@ -47,18 +72,8 @@ class TorchRunner:
         return kept | outputs
 
 
-def _named_modules(model: Any) -> list[tuple[Any, str]]:
-    """transformers' modules whose results our graphs name too, in the order they run."""
-    named = [(model.bert.embeddings, "embeddings")]
-    for number, layer in enumerate(model.bert.encoder.layer):
-        named.append((layer.attention.output, f"layer.{number}.attention.output"))
-        named.append((layer.intermediate, f"layer.{number}.intermediate"))
-        named.append((layer.output, f"layer.{number}.output"))
-    return named if model.bert.pooler is None else [*named, (model.bert.pooler, "pooler")]
-
-
 def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:
     def keep(_module: Any, _inputs: Any, result: torch.Tensor) -> None:
-        kept[name] = result.numpy()
+        kept[name] = result.cpu().numpy()
 
     return keep

@@ -30,6 +30,7 @@ _TYPES = {
     "text-classification": "TextClassifier",
     "token-classification": "EntityFinder",
     "question-answering": "AnswerFinder",
+    "sentence-similarity": "TextEmbedder",
 }
 """Task → the class that an app uses, in the file of that name."""
 _RESERVED = ("Foundation", "CoreML", "Swift", "SwiftUI", "XCTest", _NAME + "Tests")
@@ -49,6 +50,13 @@ class _Package:
         """A golden text for the samples, in one line of Swift."""
         text = str(self.kit.golden["vectors"][0]["text"])[:60]
         return "".join(c for c in text if c.isprintable() and c not in '\\"')
+
+    @property
+    def max_tokens(self) -> int:
+        """Where a text is cut: at the longest length, or before it where the checkpoint takes less."""
+        manifest = self.kit.bundle.manifest
+        longest = max(manifest.recipe.sequence_lengths)
+        return min(longest, manifest.max_tokens or longest)
 
     @property
     def tolerance(self) -> float:
@@ -141,7 +149,7 @@ def _readme(package: _Package) -> dict[str, str]:
     return {
         "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{_warning(package, paragraph)}",
         "sample": sample.replace("{text}", package.text),
-        "longest": str(max(recipe.sequence_lengths)),
+        "longest": str(package.max_tokens),
         "truncation": f"{wordpiece.truncation_strategy}, from the {'start' if wordpiece.truncate_left else 'end'}",
         "units": recipe.compute_units or "all",
         "type": package.type,
@@ -177,6 +185,8 @@ def _settings(package: _Package) -> dict[str, Any]:
         "manifestSha256": sha256(kit.bundle.directory / MANIFEST),
         "problem": manifest.problem,
         "labels": list(manifest.labels),
+        "inputs": list(kit.bundle.input_names),
+        "maxTokens": package.max_tokens,
         "models": _models(package),
         "computeUnits": manifest.recipe.compute_units,
         "parity": {

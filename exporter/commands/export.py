@@ -47,6 +47,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help="onnx")
     parser.add_argument("--int32-inputs", action="store_true", help="onnx: int32 ids, mask and types instead of int64")
     parser.add_argument("--sequence-length", action="append", metavar="N", help="coreml; may repeat")
+    parser.add_argument(
+        "--keep", action="append", metavar="PATTERN", help="weights kept as float16, or with =int8 so; may repeat"
+    )
     units, oldest = ", ".join(coreml.LAYOUTS), coreml.DEPLOYMENT_TARGETS[0]
     parser.add_argument("--compute-units", default=coreml.DEFAULT_COMPUTE_UNITS, help=f"coreml: {units}")
     parser.add_argument(
@@ -89,6 +92,7 @@ def settings(parsed: argparse.Namespace) -> Settings:
         _lengths(parsed.sequence_length or []),
         parsed.compute_units,
         parsed.deployment_target,
+        tuple(dict.fromkeys(parsed.keep or ())),
     )
 
 
@@ -105,6 +109,7 @@ def _request(parsed: argparse.Namespace) -> Request:
         keep_failing=parsed.keep_failing,
         limit=limit(parsed),
         texts=texts(parsed.texts),
+        pairs=parsed.pairs,
     )
 
 

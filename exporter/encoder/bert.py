@@ -1,146 +1,141 @@
-"""The BERT encoder (Devlin et al. 2018), written once over `Ops`.
+"""BERT (Devlin et al. 2018): MiniLM, bert-tiny and the boltuix tiers are BERTs too."""
 
-Shapes: B batch, S sequence, H hidden, A heads, D = H / A.
-"""
+from collections.abc import Iterator
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic
+from exporter.encoder.embeddings import features_head, sentence_head
+from exporter.encoder.family import Family, Head
+from exporter.encoder.geometry import Geometry, read_geometry
+from exporter.encoder.heads import (
+    choice_entries,
+    classifier_entries,
+    classify_pooled,
+    classify_tokens,
+    find_span,
+    next_sentence_entries,
+    pooled_entries,
+    span_entries,
+)
+from exporter.encoder.masked import MaskedNames, masked_head
+from exporter.encoder.ops import Extent
+from exporter.encoder.tasks import (
+    MULTIPLE_CHOICE,
+    NEXT_SENTENCE_PREDICTION,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
+from exporter.encoder.transformer import encode
+from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
 
-import numpy as np
-
-from exporter.encoder import fold
-from exporter.encoder.geometry import Geometry
-from exporter.encoder.ops import Array, Ops, Role, T, Weight
-
-Read = Callable[[str], Array]
-"""Our name of a weight → its float32 values."""
+_PRETRAINING = ("cls.predictions.", "cls.seq_relationship.")
+"""The heads of pretraining: BertForPreTraining's, which fine-tuned checkpoints may still hold."""
 
 
-@dataclass(frozen=True)
-class Inputs(Generic[T]):
-    """What the encoder reads, [B, S] each: token ids, 1 for a token and 0 for padding, segment numbers."""
-
-    ids: T
-    mask: T
-    types: T
-
-
-def encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
-    """Return the last hidden state [B, S, H], or with `first_token_only` its first token alone [B, H]."""
-    x = _embed(ops, read, geometry, inputs)
-    bias = ops.mask_bias("mask", inputs.mask)
+def encoder_entries(geometry: Geometry) -> Iterator[Entry]:
+    """Every tensor of the encoder, as BertModel stores it."""
+    yield from embedding_entries(geometry, geometry.positions)
     for number in range(geometry.layers):
-        layer = _Layer(ops, read, geometry, f"layer.{number}")
-        if first_token_only and number == geometry.layers - 1:
-            return layer.first_token(x, bias)
-        x = layer.every_token(x, bias)
-    return x
+        yield from layer_entries(f"layer.{number}", f"encoder.layer.{number}", geometry.hidden, geometry.intermediate)
 
 
-def _embed(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T]) -> T:
-    positions, types = fold.first_type_into_positions(_f64(read("embeddings.position")), _f64(read("embeddings.type")))
-    word = Weight("embeddings.word.weight", read("embeddings.word"), Role.WORD_EMBEDDING)
-    x = ops.embedding("embeddings.word", word, inputs.ids)  # [B, S, H]
-    if geometry.types > 1:
-        rows = ops.embedding(
-            "embeddings.type", _weight("embeddings.type.weight", types, Role.TYPE_EMBEDDING), inputs.types
-        )
-        x = ops.add("embeddings.typed", x, rows)
-    table = _weight("embeddings.position.weight", positions, Role.POSITION_EMBEDDING)
-    x = ops.positions("embeddings.sum", table, x)
-    return _layer_norm(ops, read, "embeddings", "embeddings.norm", x, geometry.epsilon)
+def embedding_entries(geometry: Geometry, positions: int) -> Iterator[Entry]:
+    """Every tensor of the embeddings, as BertEmbeddings stores them; `positions` are the rows of their table."""
+    e = geometry.embedding
+    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, e))
+    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (positions, e))
+    yield Entry("embeddings.type", "embeddings.token_type_embeddings.weight", (geometry.types, e))
+    yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", e)
 
 
-class _Layer(Generic[T]):
-    """One layer: attention and feed-forward, each with its residual and LayerNorm."""
-
-    def __init__(self, ops: Ops[T], read: Read, geometry: Geometry, name: str) -> None:
-        self.ops, self.geometry, self.name, self._read = ops, geometry, name, read
-
-    def every_token(self, x: T, bias: T) -> T:
-        """[B, S, H] → [B, S, H]."""
-        name, ops = f"{self.name}.attention", self.ops
-        query_weight, query_bias = self._scaled_query()
-        query = self._linear(f"{name}.query", x, query_weight, query_bias, Role.LINEAR)
-        key = self._linear(f"{name}.key", x, self._f64("attention.key.weight"), None, Role.LINEAR)
-        value = self._linear(f"{name}.value", x, self._f64("attention.value.weight"), None, Role.LINEAR)
-        context = ops.attention(name, query, key, value, bias, self.geometry.heads)  # [B, S, H]
-        weight = self._f64("attention.dense.weight")
-        dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.LINEAR)
-        return self._finish(x, dense, Role.LINEAR)
-
-    def first_token(self, x: T, bias: T) -> T:
-        """[B, S, H] → [B, H]: the layer for token 0 alone, the only one that a pooled head reads."""
-        name, ops, heads = f"{self.name}.attention", self.ops, self.geometry.heads
-        first = ops.first_token(f"{self.name}.first", x)  # [B, H]
-        seen = ops.first_token_attention(name, self._first_query(first), x, bias, heads)  # [B, A·H]
-        if self._premultiplied:
-            weight = fold.premultiply_value_output(
-                self._f64("attention.value.weight"), self._f64("attention.dense.weight"), heads
-            )
-            dense = self._linear(f"{name}.dense", seen, weight, self._output_bias(), Role.TAIL)
-        else:
-            per_head = fold.value_per_head(self._f64("attention.value.weight"), heads)
-            context = ops.grouped_linear(f"{name}.value", seen, _weight(f"{name}.value.weight", per_head, Role.TAIL))
-            weight = self._f64("attention.dense.weight")
-            dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.TAIL)
-        return self._finish(first, dense, Role.TAIL)
-
-    @property
-    def _premultiplied(self) -> bool:
-        """Wk·Wq and Wo·Wv hold 2·A·H² numbers against 4·H² apart: worth it where that costs nothing."""
-        return self.geometry.heads <= 2
-
-    def _first_query(self, first: T) -> T:
-        """[B, H] → [B, A·H]: t with t_h·x_j = q_h·k_j / √D, so that no key is computed."""
-        name, heads = f"{self.name}.attention", self.geometry.heads
-        (weight, bias), key = self._scaled_query(), self._f64("attention.key.weight")
-        if self._premultiplied:
-            product = fold.premultiply_query_key(weight, bias, key, heads)
-            return self._linear(f"{name}.query", first, *product, Role.TAIL)
-        query = self._linear(f"{name}.query", first, weight, bias, Role.TAIL)
-        per_head = _weight(f"{name}.key.weight", fold.key_per_head(key, heads), Role.TAIL)
-        return self.ops.grouped_linear(f"{name}.key", query, per_head)
-
-    def _finish(self, x: T, attended: T, role: Role) -> T:
-        """Residual and LayerNorm, then the feed-forward with its own."""
-        ops, name, epsilon = self.ops, self.name, self.geometry.epsilon
-        x = ops.add(f"{name}.attention.sum", attended, x)
-        x = _layer_norm(ops, self._read, f"{name}.attention.output", f"{name}.attention.norm", x, epsilon)
-        wide = self._stored_linear(f"{name}.intermediate", f"{name}.intermediate.dense", x, role)
-        wide = ops.activation(f"{name}.intermediate", wide, self.geometry.activation)
-        narrow = self._stored_linear(f"{name}.dense", f"{name}.dense", wide, role)
-        x = ops.add(f"{name}.sum", narrow, x)
-        return _layer_norm(ops, self._read, f"{name}.output", f"{name}.norm", x, epsilon)
-
-    def _scaled_query(self) -> tuple[Array, Array]:
-        weight, bias = self._f64("attention.query.weight"), self._f64("attention.query.bias")
-        return fold.scale_query(weight, bias, self.geometry.heads)
-
-    def _output_bias(self) -> Array:
-        value_bias, bias = self._f64("attention.value.bias"), self._f64("attention.dense.bias")
-        return fold.value_bias_through_output(value_bias, self._f64("attention.dense.weight"), bias)
-
-    def _stored_linear(self, weight: str, name: str, x: T, role: Role) -> T:
-        return self._linear(name, x, self._read(f"{weight}.weight"), self._read(f"{weight}.bias"), role)
-
-    def _linear(self, name: str, x: T, weight: Array, bias: Array | None, role: Role) -> T:
-        vector = None if bias is None else _weight(f"{name}.bias", bias, Role.VECTOR)
-        return self.ops.linear(name, x, _weight(f"{name}.weight", weight, role), vector)
-
-    def _f64(self, name: str) -> Array:
-        return _f64(self._read(f"{self.name}.{name}"))
+def layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
+    """Every tensor of one layer, as BertLayer stores it."""
+    for part in ("query", "key", "value"):
+        yield from dense_entries(f"{name}.attention.{part}", f"{stored}.attention.self.{part}", h, h)
+    yield from dense_entries(f"{name}.attention.dense", f"{stored}.attention.output.dense", h, h)
+    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.attention.output.LayerNorm", h)
+    yield from dense_entries(f"{name}.intermediate", f"{stored}.intermediate.dense", intermediate, h)
+    yield from dense_entries(f"{name}.dense", f"{stored}.output.dense", h, intermediate)
+    yield from layer_norm_entries(f"{name}.norm", f"{stored}.output.LayerNorm", h)
 
 
-def _layer_norm(ops: Ops[T], read: Read, name: str, weights: str, x: T, epsilon: float) -> T:
-    gain = Weight(f"{weights}.gain", read(f"{weights}.gain"), Role.VECTOR)
-    return ops.layer_norm(name, x, gain, Weight(f"{weights}.bias", read(f"{weights}.bias"), Role.VECTOR), epsilon)
+def layer_modules(prefix: str, layers: int) -> Iterator[tuple[str, str]]:
+    """Modules of BertEncoder and of those made like it, each with our name of its result."""
+    for number in range(layers):
+        for part in ("attention.output", "intermediate", "output"):
+            yield f"{prefix}encoder.layer.{number}.{part}", f"layer.{number}.{part}"
 
 
-def _f64(values: Array) -> Array:
-    return values.astype(np.float64)
+def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:
+    yield "bert.embeddings", "embeddings"
+    yield from layer_modules("bert.", geometry.layers)
+    yield "bert.pooler", "pooler"
 
 
-def _weight(name: str, values: Array, role: Role) -> Weight:
-    return Weight(name, np.ascontiguousarray(values, dtype=np.float32), role)
+BERT = Family(
+    model_type="bert",
+    tokenizer_class="BertTokenizer",
+    prefix="bert.",
+    buffers=("embeddings.position_ids", "embeddings.token_type_ids"),
+    read_geometry=read_geometry,
+    reads_types=lambda _: True,
+    entries=encoder_entries,
+    encode=encode,
+    modules=_modules,
+    heads=(
+        Head(
+            TEXT_CLASSIFICATION,
+            "BertForSequenceClassification",
+            pooled_entries("bert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labelled="classifier.weight",
+            leftovers=_PRETRAINING,
+        ),
+        Head(
+            TOKEN_CLASSIFICATION,
+            "BertForTokenClassification",
+            classifier_entries,
+            classify_tokens,
+            labelled="classifier.weight",
+            leftovers=(*_PRETRAINING, "bert.pooler."),
+        ),
+        Head(
+            QUESTION_ANSWERING,
+            "BertForQuestionAnswering",
+            span_entries,
+            find_span,
+            leftovers=(*_PRETRAINING, "bert.pooler."),
+        ),
+        masked_head(
+            "BertForMaskedLM",
+            MaskedNames(
+                dense="cls.predictions.transform.dense",
+                norm="cls.predictions.transform.LayerNorm",
+                decoder="cls.predictions.decoder",
+                bias="cls.predictions.bias",
+                table="bert.embeddings.word_embeddings.weight",
+            ),
+            accepts=("BertForPreTraining",),
+            leftovers=("cls.seq_relationship.", "bert.pooler."),
+        ),
+        features_head("BertModel", "bert.pooler.dense", leftovers=_PRETRAINING),
+        sentence_head("BertModel", leftovers=(*_PRETRAINING, "bert.pooler.")),
+        Head(
+            NEXT_SENTENCE_PREDICTION,
+            "BertForNextSentencePrediction",
+            next_sentence_entries("bert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labels=("is next", "is not next"),
+            leftovers=("cls.predictions.",),
+        ),
+        Head(
+            MULTIPLE_CHOICE,
+            "BertForMultipleChoice",
+            choice_entries("bert.pooler.dense"),
+            classify_pooled("pooler", "tanh", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+        ),
+    ),
+)

@@ -4,15 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.encoder.geometry import Geometry
+import numpy as np
+
 from exporter.encoder.ops import Array
 from exporter.errors import CheckpointError
 
 Shape = tuple[int, ...]
-
-BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
-"""Registered buffers of older transformers: constants, not weights."""
-
 
 _LEGACY = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 """How TensorFlow's BERT, and what was converted from it in 2018, called the vectors of a LayerNorm."""
@@ -38,22 +35,6 @@ class Entry:
     shape: Shape
 
 
-def bert_entries(geometry: Geometry) -> Iterator[Entry]:
-    """Every tensor of a BERT encoder, as BertModel stores it (without its prefix)."""
-    h = geometry.hidden
-    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, h))
-    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (geometry.positions, h))
-    yield Entry("embeddings.type", "embeddings.token_type_embeddings.weight", (geometry.types, h))
-    yield from _layer_norm("embeddings.norm", "embeddings.LayerNorm", h)
-    for number in range(geometry.layers):
-        yield from _layer(f"layer.{number}", f"encoder.layer.{number}", h, geometry.intermediate)
-
-
-def pooler_entries(geometry: Geometry) -> Iterator[Entry]:
-    """The dense layer over the first token."""
-    yield from _dense("pooler", "pooler.dense", geometry.hidden, geometry.hidden)
-
-
 def modern_names(stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
     """The tensors under the names of today. Raises CheckpointError where one is stored under both."""
     renamed: dict[str, StoredTensor] = {}
@@ -66,35 +47,48 @@ def modern_names(stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
     return renamed
 
 
-def _layer(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
-    for part in ("query", "key", "value"):
-        yield from _dense(f"{name}.attention.{part}", f"{stored}.attention.self.{part}", h, h)
-    yield from _dense(f"{name}.attention.dense", f"{stored}.attention.output.dense", h, h)
-    yield from _layer_norm(f"{name}.attention.norm", f"{stored}.attention.output.LayerNorm", h)
-    yield from _dense(f"{name}.intermediate", f"{stored}.intermediate.dense", intermediate, h)
-    yield from _dense(f"{name}.dense", f"{stored}.output.dense", h, intermediate)
-    yield from _layer_norm(f"{name}.norm", f"{stored}.output.LayerNorm", h)
-
-
-def _dense(name: str, stored: str, out: int, inner: int) -> Iterator[Entry]:
+def dense_entries(name: str, stored: str, out: int, inner: int) -> Iterator[Entry]:
+    """Weight [out, inner] and bias [out] of a linear layer."""
     yield Entry(f"{name}.weight", f"{stored}.weight", (out, inner))
     yield Entry(f"{name}.bias", f"{stored}.bias", (out,))
 
 
-def _layer_norm(name: str, stored: str, h: int) -> Iterator[Entry]:
+def layer_norm_entries(name: str, stored: str, h: int) -> Iterator[Entry]:
+    """Gain and bias [h] of a LayerNorm."""
     yield Entry(f"{name}.gain", f"{stored}.weight", (h,))
     yield Entry(f"{name}.bias", f"{stored}.bias", (h,))
 
 
+def prefixed(stored: Mapping[str, StoredTensor], prefix: str, parts: frozenset[str]) -> dict[str, StoredTensor]:
+    """The tensors of a model saved without its head, named as if it had one: `parts` begin the encoder's names."""
+    if any(name.startswith(prefix) for name in stored):
+        return dict(stored)
+    return {prefix + name if name.partition(".")[0] in parts else name: tensor for name, tensor in stored.items()}
+
+
+def without_copies(
+    stored: Mapping[str, StoredTensor], copies: tuple[tuple[str, str], ...]
+) -> tuple[dict[str, StoredTensor], list[str]]:
+    """Each tensor under the first of its two names alone; and what is wrong with those stored under both."""
+    single, problems = dict(stored), []
+    for name, other in copies:
+        copy = single.pop(other, None)
+        if copy is not None and name not in single:
+            single[name] = copy
+        elif copy is not None and not np.array_equal(copy.read(), single[name].read()):
+            problems.append(f"{other} differs from {name}, which transformers takes for the same tensor")
+    return single, problems
+
+
 def resolve(
-    entries: list[Entry], stored: Mapping[str, StoredTensor], buffers: tuple[str, ...]
+    entries: list[Entry], stored: Mapping[str, StoredTensor], buffers: tuple[str, ...], problems: list[str]
 ) -> dict[str, StoredTensor]:
     """Match the table against a checkpoint: our name → stored tensor.
 
-    Raises CheckpointError that lists every missing, unused and misshaped tensor.
+    Raises CheckpointError that lists `problems` and every missing, unused and misshaped tensor.
     """
     expected = {entry.stored for entry in entries}
-    problems = [f"missing {e.stored} {list(e.shape)}" for e in entries if e.stored not in stored]
+    problems = [*problems, *(f"missing {e.stored} {list(e.shape)}" for e in entries if e.stored not in stored)]
     problems += [
         f"unused {name} {list(t.shape)}" for name, t in stored.items() if name not in expected and name not in buffers
     ]

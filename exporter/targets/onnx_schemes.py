@@ -41,6 +41,13 @@ def _storage(word: Storage, position: Storage, linear: Storage, tail: Storage) -
 
 
 _F32, _F16, _I8, _DYNAMIC, _I4 = Storage
+_KEPT = {"float16": _F16, "int8": _I8}
+
+
+def wider(storage: Storage, form: str | None) -> Storage:
+    """The storage of a weight that is kept in a form of `keep.FORMS`; storages are listed from the widest on."""
+    return storage if form is None else min(storage, _KEPT[form], key=list(Storage).index)
+
 
 STORAGE = {
     "none": _storage(_F32, _F32, _F32, _F32),

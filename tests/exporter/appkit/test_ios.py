@@ -80,6 +80,12 @@ def test_lengths_are_packages_or_functions_and_the_system_is_the_oldest_that_has
     assert all((kit / "Sources" / "MyModelKit" / "ModelFiles" / file).is_dir() for file, _ in models)
 
 
+def test_a_task_without_a_wrapper_is_refused_by_name(make_checkpoint, make_bundle, tmp_path, capsys):
+    bundle = make_bundle(make_checkpoint(architecture="BertForMaskedLM"))
+    assert main(["app-kit", str(bundle), "--platform", "ios", "-o", str(tmp_path / "Kit")]) == 3
+    assert "no Swift wrapper for task fill-mask" in capsys.readouterr().err
+
+
 def test_the_tolerance_is_the_budget_in_logits(checkpoint, make_kit, tmp_path):
     kit = make_kit(checkpoint, schemes=("fp16",))
     parity = json.loads((tmp_path / "bundle" / "parity.json").read_bytes())

@@ -36,7 +36,7 @@ def test_the_graph_equals_pytorch(make_checkpoint, geometry):
     model = load(resolve(str(folder), HubOptions())).model
     inputs = batch(geometry.get("type_vocab_size", 2))
     ours = trace(model, inputs.ids, inputs.mask, inputs.types)
-    theirs = TorchRunner(folder, "BertForSequenceClassification").trace(inputs)
+    theirs = TorchRunner(folder, "BertForSequenceClassification", modules=model.modules).trace(inputs)
     np.testing.assert_allclose(ours["logits"], theirs["logits"], atol=2e-5)
     np.testing.assert_allclose(ours["embeddings"], theirs["embeddings"], atol=2e-5)
 
@@ -45,7 +45,7 @@ def test_hidden_states_bear_their_names_and_values(checkpoint):
     model = load(resolve(str(checkpoint), HubOptions())).model
     inputs = batch()
     ours = trace(model, inputs.ids, inputs.mask, inputs.types)
-    theirs = TorchRunner(checkpoint, "BertForSequenceClassification").trace(inputs)
+    theirs = TorchRunner(checkpoint, "BertForSequenceClassification", modules=model.modules).trace(inputs)
     for name in ("layer.0.attention.output", "layer.0.intermediate", "layer.0.output"):
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-5)
     np.testing.assert_allclose(ours["layer.1.output"], theirs["layer.1.output"][:, 0], atol=2e-5)

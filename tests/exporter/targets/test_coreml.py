@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from exporter import palettes, quantize
-from exporter.encoder.bert import Inputs
-from exporter.encoder.ops import Role
+from exporter.encoder.ops import Inputs, Role
 from exporter.errors import LoweringError, UsageError
 from exporter.targets import coreml_spelling
 from exporter.targets.coreml import DEPLOYMENT_TARGETS, LAYOUTS, Metadata, Options, check, lower

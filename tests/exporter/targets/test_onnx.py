@@ -9,8 +9,7 @@ import pytest
 
 from exporter import quantize
 from exporter.checkpoint import load
-from exporter.encoder.bert import Inputs
-from exporter.encoder.ops import Role
+from exporter.encoder.ops import Inputs, Role
 from exporter.errors import LoweringError
 from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve

@@ -20,6 +20,10 @@ public struct KitSettings: Sendable, Codable {
     public let manifestSha256: String
     public let problem: Problem
     public let labels: [String]
+    /// What the model reads, by name.
+    public let inputs: [String]
+    /// Where a text is cut, special tokens included.
+    public let maxTokens: Int
     /// Shortest first.
     public let models: [Model]
     /// As exported: all, cpu-and-ne, cpu-and-gpu or cpu-only.
@@ -31,7 +35,7 @@ public struct KitSettings: Sendable, Codable {
 /// What the logits decide.
 public enum Problem: String, Sendable, Codable {
     case singleLabel = "single_label_classification", multiLabel = "multi_label_classification", regression
-    case tokenClassification = "token_classification", questionAnswering = "question_answering"
+    case tokenClassification = "token_classification", questionAnswering = "question_answering", embedding
 }
 
 /// The files that travel with the package.

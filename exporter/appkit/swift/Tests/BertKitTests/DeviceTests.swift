@@ -47,9 +47,8 @@
         }
 
         private func encode(_ vector: Golden.Vector, _ predictor: Predictor) throws -> Encoding {
-            let longest = predictor.settings.models.last?.length
             return try predictor.tokenizer.encode(
-                vector.text, pair: vector.pair, maxLength: longest, truncation: .longestFirst)
+                vector.text, pair: vector.pair, maxLength: predictor.settings.maxTokens, truncation: .longestFirst)
         }
 
         /// What padding gives is nobody's business: PyTorch's numbers end with the text.

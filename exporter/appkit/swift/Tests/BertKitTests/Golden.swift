@@ -9,7 +9,9 @@ struct Golden: Decodable {
     struct Vector: Decodable {
         let text: String
         let pair: String?
-        let ids, mask, types: [Int32]
+        let ids, mask: [Int32]
+        /// Nil where the model reads none.
+        let types: [Int32]?
         /// By output, in the order of its shape; of a token's outputs those of all tokens.
         let outputs: [String: [Float]]
 
@@ -19,7 +21,7 @@ struct Golden: Decodable {
             pair = try container.decodeIfPresent(String.self, forKey: Key("text_pair"))
             ids = try container.decode([Int32].self, forKey: Key("input_ids"))
             mask = try container.decode([Int32].self, forKey: Key("attention_mask"))
-            types = try container.decode([Int32].self, forKey: Key("token_type_ids"))
+            types = try container.decodeIfPresent([Int32].self, forKey: Key("token_type_ids"))
             let inputs: Set = ["text", "text_pair", "input_ids", "attention_mask", "token_type_ids"]
             let names = container.allKeys.filter { !inputs.contains($0.stringValue) }
             outputs = try Dictionary(

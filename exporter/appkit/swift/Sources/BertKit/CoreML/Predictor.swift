@@ -22,9 +22,9 @@
             units = computeUnits ?? MLComputeUnits(named: settings.computeUnits)
         }
 
-        /// Cut to the longest length that the model has.
+        /// Cut where the model's texts are.
         func encode(_ text: String, pair: String? = nil) throws -> Encoding {
-            try tokenizer.encode(text, pair: pair, maxLength: settings.models.last?.length)
+            try tokenizer.encode(text, pair: pair, maxLength: settings.maxTokens)
         }
 
         func outputs(for encoding: Encoding) throws -> Outputs {
@@ -51,7 +51,7 @@
                 throw KitError.tooManyTokens(encoding.count, longest: settings.models.last?.length ?? 0)
             }
             let padded = tokenizer.padded(encoding, to: chosen.length)
-            let found = try load(chosen).prediction(from: padded.features())
+            let found = try load(chosen).prediction(from: padded.features(settings.inputs))
             return try Outputs(found)
         }
 
@@ -88,10 +88,10 @@
 
     extension Encoding {
         /// What the model takes: int32 [1, length] each.
-        fileprivate func features() throws -> any MLFeatureProvider {
-            let inputs = ["input_ids": ids, "attention_mask": attentionMask, "token_type_ids": typeIds]
+        fileprivate func features(_ names: [String]) throws -> any MLFeatureProvider {
+            let known = ["input_ids": ids, "attention_mask": attentionMask, "token_type_ids": typeIds]
             return try MLDictionaryFeatureProvider(
-                dictionary: inputs.mapValues { values in
+                dictionary: known.filter { names.contains($0.key) }.mapValues { values in
                     MLMultiArray(MLShapedArray<Int32>(scalars: values, shape: [1, values.count]))
                 })
         }

@@ -1,0 +1,167 @@
+"""Every boltuix tier through every target and scheme: size, parity, latency, memory, beside what its card claims.
+
+    python benchmarks/zoo.py [TIER …] [--checkpoint TIER=FOLDER]      → artifacts/zoo.json, a tier at a time
+
+The cards give sizes and no geometry. A stand-in has the geometry of Google's compact BERTs that comes nearest to the
+card's megabytes (Turc et al. 2019: 64 to a head, feed-forward of 4 × hidden), and seeded weights: its accuracy means
+nothing, its bytes, times and rounding errors do. `--checkpoint` puts a real checkpoint in a stand-in's place.
+
+Latency: one thread, a child process for each bundle, rounds interleaved over the bundles of a tier. Memory of an
+export: the largest resident size of a process that exports that one bundle, without the comparison.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tier_checkpoint import write_stand_in
+
+from exporter.checkpoint import load
+from exporter.schemes import SCHEMES
+from exporter.source import HubOptions, resolve
+from runtimes.measure import Case, Plan, fingerprint, measure
+
+ARTIFACT = Path("artifacts/zoo.json")
+DEPLOYMENT_TARGET = "iOS18"
+"""The oldest that holds every scheme."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A tier: megabytes on its card, and the stand-in's geometry."""
+
+    card_mb: float
+    layers: int
+    hidden: int
+    heads: int
+
+
+TIERS = {
+    "micro": Tier(15, 2, 112, 2),
+    "mini": Tier(17, 2, 128, 2),
+    "tinyplus": Tier(20, 5, 128, 2),
+    "small": Tier(45, 4, 256, 4),
+    "mid": Tier(50, 6, 256, 4),
+    "medium": Tier(160, 8, 512, 8),
+    "mobile": Tier(140, 6, 512, 8),
+    "large": Tier(365, 10, 768, 12),
+    "pro": Tier(420, 12, 768, 12),
+}
+"""micro has no such BERT: 112 wide is what makes 15 MB of 30,522 pieces."""
+
+
+def run_tier(tier: Tier, checkpoint: Path, stand_in: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Export, compare, and measure one tier."""
+    parameters = sum(
+        _size(value.shape) for value in load(resolve(str(checkpoint), HubOptions())).model.tensors.values()
+    )
+    with TemporaryDirectory() as folder:
+        say("exporting and comparing")
+        exported = _export_all(checkpoint, Path(folder))
+        say("memory of exports")
+        memory = {item["name"]: _export_peak(checkpoint, item, Path(folder)) for item in exported}
+        say("latency")
+        latency = _latencies(exported, checkpoint, tier.hidden, say)
+    rows = [item | {"export_peak_rss_bytes": memory[item["name"]]} | latency.get(item["name"], {}) for item in exported]
+    return {
+        **asdict(tier),
+        "stand_in": stand_in,
+        "parameters": parameters,
+        "float32_bytes": parameters * 4,
+        "rows": rows,
+    }
+
+
+def _export_all(checkpoint: Path, folder: Path) -> list[dict[str, Any]]:
+    """Every target × scheme in one process, so that PyTorch answers once; what fails its budget is kept and says so."""
+    found = []
+    for target, schemes in SCHEMES.items():
+        options = [part for scheme in schemes for part in ("--quantize", scheme)]
+        command = [sys.executable, "-m", "exporter", str(checkpoint), "--target", target, *options]
+        command += ["--deployment-target", DEPLOYMENT_TARGET, "--keep-failing", "--json", "-o", str(folder / target)]
+        start = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1):
+            raise SystemExit(done.stderr)
+        for item in json.loads(done.stdout):
+            name = f"{target}-{item['recipe']['scheme']}"
+            parity = {key: item["parity"][key] for key in _PARITY}
+            found.append({"name": name, "directory": item["directory"], "size_bytes": item["size_bytes"]} | parity)
+        found[-1]["all_of_target_s"] = time.perf_counter() - start
+    return found
+
+
+_PARITY = ("verdict", "status", "max_absolute", "mean_absolute", "max_relative", "agreement", "failures")
+
+
+_EXPORT = """
+import sys
+from exporter.cli import main
+from runtimes.measure import peak_rss_bytes
+code = main(sys.argv[1:])
+print(peak_rss_bytes())
+sys.exit(code)
+"""
+
+
+def _export_peak(checkpoint: Path, item: dict[str, Any], folder: Path) -> int:
+    """Largest resident bytes of a process that exports one bundle, which reads them itself when it is done."""
+    target, _, scheme = item["name"].partition("-")
+    arguments = ["export", str(checkpoint), "--target", target, "--quantize", scheme]
+    arguments += ["--deployment-target", DEPLOYMENT_TARGET, "--no-verify", "-o", str(folder / "again")]
+    done = subprocess.run([sys.executable, "-c", _EXPORT, *arguments], capture_output=True, text=True, check=True)
+    return int(done.stdout.splitlines()[-1])
+
+
+def _latencies(exported: list[dict[str, Any]], checkpoint: Path, hidden: int, say: Callable[[str], None]) -> Any:
+    """Raw latencies and memory of the ONNX bundles and of PyTorch."""
+    model = load(resolve(str(checkpoint), HubOptions())).model
+    words = model.geometry.vocabulary
+    onnx = [item for item in exported if item["name"].startswith("onnx")]
+    cases = [Case("pytorch", "pytorch", str(checkpoint), words, model.head.architecture)]
+    cases += [Case(item["name"], "onnx", str(Path(item["directory"]) / "model.onnx"), words) for item in onnx]
+    runs = max(3, 4000 // hidden)
+    found: dict[str, Any] = {}
+    for one in measure(cases, Plan((16, 128), runs, 3), say):
+        row = found.setdefault(one.case.name, {"latency_s": {}, "peak_rss_bytes": 0, "load_s": []})
+        row["peak_rss_bytes"] = max(row["peak_rss_bytes"], one.peak_rss_bytes)
+        row["load_s"].append(one.load_s)
+        for length, values in one.latency_s.items():
+            row["latency_s"].setdefault(length, []).extend(round(value, 6) for value in values)
+    return found
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def main() -> None:
+    """Run the tiers asked for, each written as soon as it is done."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tiers", nargs="*", default=list(TIERS), metavar="TIER")
+    parser.add_argument("--checkpoint", action="append", default=[], metavar="TIER=FOLDER")
+    parser.add_argument("-o", "--output", type=Path, default=ARTIFACT)
+    given = parser.parse_args()
+    real = dict(pair.split("=", 1) for pair in given.checkpoint)
+    record = json.loads(given.output.read_text(encoding="utf-8")) if given.output.is_file() else {"tiers": {}}
+    for name in given.tiers:
+        tier = TIERS[name]
+        with TemporaryDirectory() as folder:
+            checkpoint = Path(real[name]) if name in real else write_stand_in(Path(folder) / name, tier)
+            found = run_tier(tier, checkpoint, name not in real, lambda text, name=name: print(f"{name}: {text}"))
+        record["tiers"][name] = found | {"host": fingerprint()}
+        given.output.write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The architectures that are exported, one file each beside this one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporter.encoder.bert import BERT
+from exporter.encoder.distilbert import DISTILBERT
+from exporter.encoder.electra import ELECTRA
+from exporter.encoder.family import Family
+from exporter.encoder.mobilebert import MOBILEBERT
+from exporter.encoder.roberta import ROBERTA
+from exporter.errors import UnsupportedError
+
+FAMILIES: dict[str, Family[Any]] = {
+    family.model_type: family for family in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT)
+}
+
+
+def find_family(config: Mapping[str, Any]) -> Family[Any]:
+    """Return the family that config.json names. Raises UnsupportedError with the list of what is known."""
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        raise UnsupportedError(f"config.json: model_type {model_type!r} is not supported; known: {', '.join(FAMILIES)}")
+    return FAMILIES[model_type]
