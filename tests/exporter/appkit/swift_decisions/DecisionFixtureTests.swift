@@ -73,6 +73,13 @@ final class DecisionFixtureTests: XCTestCase {
         }
     }
 
+    func testSimilarityIsTheCosine() {
+        let (one, other) = (Embedding(values: [3, 4, 0]), Embedding(values: [4, 3, 0]))
+        XCTAssertEqual(one.similarity(to: other), 0.96, accuracy: 1e-12)
+        XCTAssertEqual(one.similarity(to: one), 1, accuracy: 1e-12)
+        XCTAssertEqual(one.similarity(to: Embedding(values: [0, 0, 0])), 0)
+    }
+
     func testAnEmptyContextHasNoAnswer() throws {
         let encoding = try readTokenizer().encode("the cat", pair: "")
         let zeros = [Float](repeating: 0, count: encoding.count)
