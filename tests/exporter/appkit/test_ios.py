@@ -80,6 +80,19 @@ def test_lengths_are_packages_or_functions_and_the_system_is_the_oldest_that_has
     assert all((kit / "Sources" / "MyModelKit" / "ModelFiles" / file).is_dir() for file, _ in models)
 
 
+def test_embeddings_are_cut_where_the_checkpoint_cuts_them(make_checkpoint, write_sentence_files, make_kit):
+    folder = make_checkpoint(architecture="BertModel")
+    write_sentence_files(folder, settings={"max_seq_length": 16})
+    kit = make_kit(folder)
+    assert [path.stem for path in (kit / "Sources" / "MyModelKit" / "Tasks").iterdir()] == ["TextEmbedder"]
+    assert (settings(kit)["maxTokens"], settings(kit)["problem"]) == (16, "embedding")
+
+
+def test_a_family_without_type_ids_is_fed_none(write_family, tmp_path, make_kit):
+    kit = make_kit(write_family(tmp_path / "distil", "distilbert", "DistilBertForSequenceClassification"))
+    assert settings(kit)["inputs"] == ["input_ids", "attention_mask"]
+
+
 def test_a_task_without_a_wrapper_is_refused_by_name(make_checkpoint, make_bundle, tmp_path, capsys):
     bundle = make_bundle(make_checkpoint(architecture="BertForMaskedLM"))
     assert main(["app-kit", str(bundle), "--platform", "ios", "-o", str(tmp_path / "Kit")]) == 3
