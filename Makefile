@@ -5,7 +5,7 @@ PEERS := optimum openvino litert
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench optimum-env arm64-runtime clean
+.PHONY: demo test test-all check bench optimum-env swift-toolchain arm64-runtime clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -29,6 +29,10 @@ bench: .venv/made
 	$(BIN)/python benchmarks/readme_tables.py
 
 optimum-env: .venv-optimum/made
+
+# Swift for Linux, 2.5 GB beside the checkout (or where BERTPORT_SWIFT says): with it `make test` builds and runs iOS kits.
+swift-toolchain:
+	.ci/swift-toolchain make
 
 # What `bertport verify --arch arm64` runs on an x86 machine; into the user's cache, once.
 arm64-runtime: .venv/made

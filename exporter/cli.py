@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from exporter import __version__
-from exporter.commands import bench, check, evaluate, export, inspect, report, tune, verify
+from exporter.commands import app_kit, bench, check, evaluate, export, inspect, report, tune, verify
 from exporter.errors import BertportError
 from exporter.interrupts import end_by_interrupt, watch_interrupts
 
@@ -22,6 +22,7 @@ COMMANDS: dict[str, ModuleType] = {
     "tune": tune,
     "check": check,
     "report": report,
+    "app-kit": app_kit,
 }
 
 

@@ -18,6 +18,9 @@ def test_the_wheel_exports_the_demo(tmp_path):
     (wheel,) = tmp_path.glob("bertport-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
+    swift = tmp_path / "site" / "exporter" / "appkit" / "swift"
+    assert {path.name for path in swift.iterdir()} == {"Package.swift", "README.md", "Samples", "Sources", "Tests"}
+    assert (swift / "Sources" / "BertKit" / "PrivacyInfo.xcprivacy").is_file()
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "HF_HUB_OFFLINE": "1"}
     program = (
         "import sys, exporter.cli as c; print(c.__file__); sys.exit(c.main(['export', 'demo', '--quantize', 'int8']))"
