@@ -110,7 +110,7 @@ class Examiner:
 
         torch.set_num_threads(self._threads)
         outputs = self.checkpoint.model.outputs
-        per_token = frozenset(name for name, extent in outputs.items() if extent is not Extent.TEXT)
+        per_token = frozenset(name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION))
         return self.outputs(runner, per_token, self.encoded(positions), "PyTorch", _PYTORCH_ROWS)
 
     def _limits(self, positions: int) -> Limits:
