@@ -1,10 +1,11 @@
 # Two commands on a fresh machine: `make demo`, `make test`. Both make .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+PEERS := optimum openvino litert
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench optimum-env clean
+.PHONY: demo test test-all check bench optimum-env swift-toolchain arm64-runtime clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -20,11 +21,22 @@ check: .venv/made
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Side by side with Optimum; DATA names a folder with the AG News test, without it the kept rows are used.
-bench: .venv/made .venv-optimum/made
-	$(BIN)/python benchmarks/side_by_side.py $(if $(DATA),--data $(DATA))
+# Side by side with the peers, each in its own environment; one that does not install becomes a row that says so.
+# DATA names a folder with the AG News test, without it the kept rows are used.
+bench: .venv/made
+	-$(MAKE) --keep-going $(PEERS:%=.venv-%/made)
+	$(BIN)/python -m benchmarks.peers.run $(if $(DATA),--data $(DATA))
+	$(BIN)/python benchmarks/readme_tables.py
 
 optimum-env: .venv-optimum/made
+
+# Swift for Linux, 2.5 GB beside the checkout (or where BERTPORT_SWIFT says): with it `make test` builds and runs iOS kits.
+swift-toolchain:
+	.ci/swift-toolchain make
+
+# What `bertport verify --arch arm64` runs on an x86 machine; into the user's cache, once.
+arm64-runtime: .venv/made
+	$(BIN)/python -m runtimes.arm64_setup
 
 .venv/made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -32,11 +44,11 @@ optimum-env: .venv-optimum/made
 	$(BIN)/$(INSTALL) --editable '.[test]'
 	touch $@
 
-.venv-optimum/made: benchmarks/optimum-requirements.txt
-	$(PYTHON) -m venv .venv-optimum
-	.venv-optimum/bin/pip install --quiet --upgrade pip
-	.venv-optimum/bin/pip install --quiet --disable-pip-version-check -r benchmarks/optimum-requirements.txt
+.venv-%/made: benchmarks/%-requirements.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --upgrade pip
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 clean:
-	rm -rf .venv .venv-optimum dist
+	rm -rf .venv $(PEERS:%=.venv-%) dist

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from labelled_text import ag_news_test
-from side_by_side import all_logits, seconds
 
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
@@ -28,7 +27,7 @@ from runtimes.battery import Encoder, Limits
 from runtimes.measure import fingerprint
 from runtimes.parity import agreement
 from runtimes.pytorch import TorchRunner
-from runtimes.runner import Runner, full_batch, open_runner
+from runtimes.runner import Batch, Runner, full_batch, open_runner
 
 SETTINGS = {
     "iOS17, Neural Engine layout": Settings(),
@@ -47,6 +46,18 @@ class Labelled:
     texts: list[str]
     labels: list[int]
     expected: "np.ndarray[Any, Any]"
+
+
+def all_logits(runner: Runner, encode: Encoder, texts: list[str]) -> "np.ndarray[Any, Any]":
+    """Logits of every text, each run alone: [N, labels]."""
+    return np.concatenate([runner.run(encode.batch([encode.row(text)]))["logits"] for text in texts])
+
+
+def seconds(runner: Runner, batch: Batch) -> float:
+    """Wall time of one run."""
+    start = time.perf_counter()
+    runner.run(batch)
+    return time.perf_counter() - start
 
 
 def quiet(_text: str) -> None:
@@ -73,7 +84,7 @@ def figures(runner: Runner, encode: Encoder, data: Labelled) -> dict[str, Any]:
     found = all_logits(runner, encode, data.texts)
     full = full_batch(np.full((1, 128), 1000))
     return {
-        "interpreter_forward_s": median(seconds(runner.run, full) for _ in range(20)),
+        "interpreter_forward_s": median(seconds(runner, full) for _ in range(20)),
         "max_absolute": float(np.abs(found - data.expected).max()),
         "mean_absolute": float(np.abs(found - data.expected).mean()),
         "agreement": agreement(data.expected, found),

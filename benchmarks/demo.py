@@ -10,11 +10,9 @@ to measurements.json beside the bundles.
 import argparse
 import json
 import sys
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -26,7 +24,9 @@ from exporter.pipeline import Exported, Request, export
 from exporter.reference import TEST_ROWS
 from exporter.schemes import SCHEMES
 from exporter.source import DEMO, HubOptions, resolve
+from exporter.targets import onnx_mapped
 from runtimes.battery import Encoder, Limits
+from runtimes.bench import compressed_bytes
 from runtimes.measure import Case, Measurement, Plan, fingerprint, measure
 from runtimes.pytorch import TorchRunner
 from runtimes.report import show
@@ -79,8 +79,14 @@ def cases(checkpoint: Checkpoint, done: list[Exported]) -> list[Case]:
     """What can be measured here: PyTorch and the ONNX bundles."""
     vocabulary, directory = checkpoint.geometry.vocabulary, str(checkpoint.source.directory)
     onnx = [item for item in done if item.recipe.target == "onnx" and item.directory is not None]
-    models = [Case(item.recipe.name, "onnx", f"{item.directory}/model.onnx", vocabulary) for item in onnx]
+    models = [Case(item.recipe.name, "onnx", str(opened(item.directory)), vocabulary) for item in onnx]
     return [Case(REFERENCE, "pytorch", directory, vocabulary, checkpoint.model.head.architecture), *models]
+
+
+def opened(directory: Path) -> Path:
+    """The file that an app opens by its path."""
+    door = directory / onnx_mapped.FILE
+    return door if door.exists() else directory / "model.onnx"
 
 
 def rows(
@@ -121,15 +127,6 @@ def accuracy(runner: Runner, encode: Encoder, test_rows: list[dict[str, Any]]) -
     return float(np.mean([label == row["label"] for label, row in zip(found, test_rows, strict=True)]))
 
 
-def zipped_bytes(files: list[Path]) -> int:
-    """Bytes of the files in a zip archive, as an app store sends them."""
-    with TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for number, path in enumerate(files):
-                archive.write(path, f"{number}/{path.name}")
-        return file.tell()
-
-
 def table(found: list[Row], test_rows: int) -> Table:
     """The figures; latencies are medians over all rounds."""
     drawn = Table(title="the demo checkpoint, one thread", title_justify="left")
@@ -137,7 +134,7 @@ def table(found: list[Row], test_rows: int) -> Table:
     for column in [*columns, *(f"ms at {n}" for n in LENGTHS), "peak MB"]:
         drawn.add_column(column, justify="right" if column else "left", no_wrap=not column)
     for row in found:
-        sizes = [sum(path.stat().st_size for path in row.files), zipped_bytes(row.files)]
+        sizes = [sum(path.stat().st_size for path in row.files), compressed_bytes(row.files)]
         megabytes = [f"{size / 1e6:.2f}" for size in sizes]
         drawn.add_row(row.name, *megabytes, *compared(row), f"{row.accuracy:.4f}", *timed(row))
     return drawn

@@ -15,11 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from peers_tables import tables
+
 from exporter.schemes import SCHEMES
 
 ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "artifacts"
-BASE = "Optimum float32"
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -52,22 +53,29 @@ def budgets() -> str:
     return markdown(["scheme", "largest difference", "least agreement"], rows)
 
 
-def optimum() -> str:
-    """Latency ratios, differences and accuracy beside Optimum; and the times of the exports."""
-    found = record("side_by_side.json")
-    base = {n: median(values) for n, values in found["latency_s"][BASE].items()}
-    rows = []
-    for name, latency in found["latency_s"].items():
-        figures = found["faithfulness"][name]
-        ratios = [f"{median(values) / base[n]:.2f}" for n, values in latency.items()]
-        differences = [f"{figures[key]:.1e}" for key in ("max_absolute", "mean_absolute")]
-        shares = [f"{figures[key]:.4f}" for key in ("agreement", "accuracy")]
-        rows.append([name, f"{found['size_bytes'][name] / 1e6:.2f}", *ratios, *differences, *shares])
-    columns = ["", "MB", *(f"{n} tokens" for n in base), "max diff", "mean diff", "agreement", "accuracy"]
+def peers() -> str:
+    """The demo in everyone's hands, and the wall times of the exports."""
+    found = _peers_of("demo")
+    if found is None:
+        return _NOT_RUN
     times = ", ".join(f"`{name}` {median(values):.1f} s" for name, values in found["export_s"].items())
-    accuracy = found["faithfulness"]["PyTorch"]["accuracy"]
-    host = f"{found['host']['processor']}; PyTorch's accuracy {accuracy:.4f} on {found['test_rows']:,} rows."
-    return f"{markdown(columns, rows)}\n\n{host}\nWall time of an export, process and imports included: {times}."
+    host = f"{record(_PEERS)['host']['processor']}; {found['test_rows']:,} test rows."
+    return f"{tables(found)}\n{host}\nWall time of an export, process and imports included: {times}."
+
+
+def medium() -> str:
+    """The same on the medium geometry."""
+    found = _peers_of("medium")
+    return _NOT_RUN if found is None else tables(found)
+
+
+_PEERS = "peers.json"
+_NOT_RUN = "Not run yet: `make bench DATA=…`."
+
+
+def _peers_of(model: str) -> dict[str, Any] | None:
+    """The bench's record of one checkpoint, if there is one."""
+    return record(_PEERS).get(model) if (ARTIFACTS / _PEERS).exists() else None
 
 
 def coreml() -> str:
@@ -90,7 +98,13 @@ def coreml() -> str:
     return f"{markdown(columns, rows)}\n\n{accuracy}"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"demo": demo, "budgets": budgets, "optimum": optimum, "coreml": coreml}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "demo": demo,
+    "budgets": budgets,
+    "peers": peers,
+    "medium": medium,
+    "coreml": coreml,
+}
 
 
 def filled(text: str) -> str:

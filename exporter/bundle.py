@@ -21,18 +21,22 @@ SEQUENCE = "sequence_length"
 
 @dataclass(frozen=True)
 class Budget:
-    """What a scheme may cost. Absolute in logits; relative as a share of the reference's logit range."""
+    """What a scheme may cost. Absolute in logits; relative as a share of the reference's logit range.
+
+    `min_cosine` holds for what gives vectors.
+    """
 
     max_absolute: float | None = None
     max_relative: float | None = None
     min_agreement: float = 1.0
+    min_cosine: float | None = None
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What was asked of the export; what only another target or scheme knows stays at None or empty.
 
-    `pieces` is the size of a vocabulary that was cut.
+    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut.
     """
 
     target: str
@@ -43,6 +47,7 @@ class Recipe:
     sequence_lengths: tuple[int, ...] = ()
     compute_units: str | None = None
     deployment_target: str | None = None
+    keep: tuple[str, ...] = ()
     pq_dims: int | None = None
     frequencies_sha256: str | None = None
     pieces: int | None = None
@@ -72,7 +77,8 @@ class Manifest:
     """bertport.json.
 
     `source_kind` is folder, hub or demo; of a folder only the name is kept. `source_sha256` and `files` map a file's
-    name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages.
+    name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages; `pad_id` is
+    the token id that pads a text, `max_tokens` where one is cut, special ones included.
     """
 
     source_kind: str
@@ -89,7 +95,9 @@ class Manifest:
     outputs: tuple[TensorSpec, ...]
     versions: Mapping[str, str]
     files: Mapping[str, str]
+    pad_id: int = 0
     format_version: int = FORMAT_VERSION
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,16 +108,33 @@ class Bundle:
     manifest: Manifest
 
     @property
+    def input_names(self) -> tuple[str, ...]:
+        """What the model reads."""
+        return tuple(spec.name for spec in self.manifest.inputs)
+
+    @property
     def token_outputs(self) -> frozenset[str]:
         """The outputs that have an entry for each token."""
         return frozenset(spec.name for spec in self.manifest.outputs if spec.per_token)
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes of the model alone, without tokenizer and records."""
+    def identity(self) -> dict[str, str]:
+        """How a record names the bundle that it is about."""
+        recipe = self.manifest.recipe
+        named = {"model": self.manifest.source_model, "target": recipe.target, "scheme": recipe.scheme}
+        return named | {"manifest_sha256": sha256(self.directory / MANIFEST)}
+
+    @property
+    def model_files(self) -> list[Path]:
+        """The files of the model alone, without tokenizer and records."""
         roots = [self.directory / name for name in self.manifest.models]
-        paths = [path for root in roots for path in (root, *root.rglob("*"))]
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        paths = [path for root in roots for path in (root, *sorted(root.rglob("*")))]
+        return [path for path in paths if path.is_file()]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the model alone."""
+        return sum(path.stat().st_size for path in self.model_files)
 
 
 def to_json(value: Any) -> bytes:
@@ -150,6 +175,7 @@ def read_bundle(directory: Path) -> Bundle:
         for key in ("labels", "models"):
             raw[key] = tuple(raw[key])
         raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
+        raw["recipe"]["keep"] = tuple(raw["recipe"].get("keep", ()))
         raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
         return Bundle(directory, Manifest(**raw))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from exporter.bundle import sha256
+from exporter.encoder.embeddings import SentenceRecipe, specialised
 from exporter.encoder.families import find_family
+from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry
 from exporter.encoder.model import Model, match
-from exporter.encoder.tasks import Task
+from exporter.encoder.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, Task
 from exporter.errors import CheckpointError, UnsupportedError
+from exporter.sentence import has_sentences, lowers_case, read_sentences
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
-from exporter.tokenizer import TokenizerFiles, read_tokenizer
+from exporter.tokenizer import Reader, TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
@@ -24,7 +27,7 @@ PROBLEMS = ("single_label_classification", "multi_label_classification", "regres
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything an export reads. `labels` are in the order of the logits."""
+    """Everything an export reads. `labels` are in the order of the logits; texts are cut at `max_tokens`."""
 
     source: Source
     config: Mapping[str, Any]
@@ -33,6 +36,8 @@ class Checkpoint:
     labels: tuple[str, ...]
     problem: str
     sha256: Mapping[str, str]
+    max_tokens: int
+    recipe: SentenceRecipe | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -58,19 +63,63 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
 
     Raises CheckpointError for what is missing, damaged or contradictory, UnsupportedError for what we do not export.
     """
-    config = _read_config(source.directory)
-    family = find_family(config)
+    config, directory = _read_config(source.directory), source.directory
+    family, architectures = find_family(config), _architectures(config)
     geometry = family.read_geometry(config)
-    head = family.choose_head(task, _architectures(config))
-    files = weight_files(source.directory, allow_pickle)
-    tensors = open_tensors(files)
-    labels = _labels(config, tensors, head.labelled) if head.labelled else ()
-    model = match(family, head, geometry, len(labels), tensors)
-    tokenizer = read_tokenizer(source.directory, geometry.vocabulary)
-    present = [source.directory / name for name in ("config.json", *tokenizer.files)]
-    hashed = {path.name: sha256(path) for path in [*files, *present] if path.is_file()}
+    head = family.choose_head(_task(task, directory), architectures)
+    _check_forced(family, head, architectures, geometry)
+    files = weight_files(directory, allow_pickle)
+    tensors: dict[str, TensorOnDisk] = dict(open_tensors(files))
+    sentences = read_sentences(directory, allow_pickle) if head.task is SENTENCE_SIMILARITY else None
+    if sentences:
+        head, files = specialised(head, sentences.recipe), [*files, *sentences.files]
+        tensors |= sentences.tensors
+    labels = head.labels or (_labels(config, tensors, head.labelled) if head.labelled else ())
+    model = match(family, head, geometry, len(labels), tensors, config)
+    tokenizer = read_tokenizer(directory, Reader(family.tokenizer_class, model.inputs, geometry.vocabulary))
+    if sentences:
+        _check_case(directory, tokenizer)
+    present = [directory / name for name in ("config.json", *tokenizer.files)]
+    read = {p.relative_to(directory).as_posix(): p for p in [*files, *present] if p.is_file()}
+    hashed = {name: sha256(path) for name, path in (source.made_from or read).items()}
     problem = head.task.problem or _problem(config, len(labels))
-    return Checkpoint(source, config, model, tokenizer, labels, problem, hashed)
+    recipe = sentences.recipe if sentences else None
+    longest = min(geometry.positions, (recipe and recipe.max_tokens) or geometry.positions)
+    return Checkpoint(source, config, model, tokenizer, labels, problem, hashed, longest, recipe)
+
+
+def _task(task: str, directory: Path) -> str:
+    """What sentence-transformers' files say, where nothing else is asked for."""
+    if task == SENTENCE_SIMILARITY.name and not has_sentences(directory):
+        raise CheckpointError(
+            f"{directory}: --task {task} reads how to pool from modules.json, and there is none; "
+            f"pass --task {FEATURE_EXTRACTION.name}"
+        )
+    return SENTENCE_SIMILARITY.name if task == "auto" and has_sentences(directory) else task
+
+
+def _check_forced(family: Family[Any], head: Head, architectures: list[str], geometry: Geometry) -> None:
+    """Refuse a head whose tensors fit, and were trained as another's: a classifier of texts is none of tokens."""
+    declared = next((other for other in family.heads if other.architecture in architectures), head)
+    if declared.architecture == head.architecture or head.architecture in architectures:
+        return
+    own = {e.stored for e in head.entries(geometry, 1) if not e.stored.startswith(family.prefix)}
+    shared = sorted(own & {e.stored for e in declared.entries(geometry, 1)})
+    if shared:
+        raise CheckpointError(
+            f"config.json: --task {head.task.name} would read {', '.join(shared)}, which {declared.architecture} "
+            f"trained for {declared.task.name}: unused there, so missing here; leave --task away"
+        )
+
+
+def _check_case(directory: Path, tokenizer: TokenizerFiles) -> None:
+    """sentence-transformers may lower-case before the tokenizer; a phone's tokenizer would not."""
+    encode = tokenizer.tokenizer.encode
+    if lowers_case(directory) and encode("ABC").ids != encode("abc").ids:
+        raise UnsupportedError(
+            f"{directory}: sentence_bert_config.json lower-cases texts and the tokenizer does not; put "
+            "do_lower_case into the tokenizer and train or save again"
+        )
 
 
 def _read_config(directory: Path) -> dict[str, Any]:

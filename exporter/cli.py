@@ -9,11 +9,21 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from exporter import __version__
-from exporter.commands import export, inspect, verify
+from exporter.commands import app_kit, bench, check, evaluate, export, inspect, report, tune, verify
 from exporter.errors import BertportError
 from exporter.interrupts import end_by_interrupt, watch_interrupts
 
-COMMANDS: dict[str, ModuleType] = {"export": export, "verify": verify, "inspect": inspect}
+COMMANDS: dict[str, ModuleType] = {
+    "export": export,
+    "verify": verify,
+    "inspect": inspect,
+    "bench": bench,
+    "evaluate": evaluate,
+    "tune": tune,
+    "check": check,
+    "report": report,
+    "app-kit": app_kit,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

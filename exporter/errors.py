@@ -7,6 +7,8 @@ BertportError                 3  anything below, and nothing else, reaches the c
 │ ├ UnsupportedError             architecture, task, activation or option we do not know, with the list we do
 │ ├ LoweringError                one target cannot spell this model
 │ └ BundleError                  a bundle or package that is not what its manifest says
+├ MeasurementError            3  a measurement that ended without its figures
+├ RecordError                 3  a record that cannot be read, or that does not belong with the others
 └ RuntimeUnavailable          4  a runtime that is not here: becomes `not run`, never a pass
 
 A message names the subject, what was expected, what was found, and the next step.
@@ -43,6 +45,14 @@ class LoweringError(ExportError):
 
 class BundleError(ExportError):
     """A bundle or a package is not what it should be."""
+
+
+class MeasurementError(BertportError):
+    """A measurement ended without its figures."""
+
+
+class RecordError(BertportError):
+    """A record cannot be read, or does not belong with the others."""
 
 
 class RuntimeUnavailable(BertportError):  # noqa: N818 - a state, told as `not run`

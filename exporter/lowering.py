@@ -10,10 +10,12 @@ from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
 from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import TASKS
+from exporter.keep import Keep
 from exporter.material import Material, texts_sha256
-from exporter.targets import coreml, coreml_calibration, onnx
+from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
 from exporter.targets.coreml_names import canonical_tensors
 from exporter.vocabulary import Trim
+from exporter.weight_list import rounded_weights
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Settings:
     sequence_lengths: tuple[int, ...] = ()
     compute_units: str = coreml.DEFAULT_COMPUTE_UNITS
     deployment_target: str = coreml.DEFAULT_DEPLOYMENT_TARGET
+    keep: tuple[str, ...] = ()
     pq_dims: int = DIMENSIONS[0]
     frequent_texts: tuple[str, ...] = ()
     trim: Trim | None = None
@@ -39,33 +42,51 @@ class Target:
     """
 
     recipe: Callable[[Checkpoint, str, Settings], Recipe]
-    inputs: Callable[[Recipe], tuple[TensorSpec, ...]]
+    inputs: Callable[[Checkpoint, Recipe], tuple[TensorSpec, ...]]
     write: Callable[[Checkpoint, Recipe, Path, Material], tuple[str, ...]]
     advice: Callable[[Recipe], str]
     canonical: Callable[[Mapping[str, Array]], Mapping[str, Array]]
     libraries: tuple[str, ...]
 
 
+def _checked_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
+    """Refuse, before anything is written, a pattern that matches no weight."""
+    if settings.keep:
+        Keep(settings.keep).check([weight.name for weight in rounded_weights(checkpoint.model)])
+    return settings.keep
+
+
 def _onnx_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     onnx.check_opset(settings.opset)
-    return Recipe("onnx", scheme, checkpoint.task.name, opset=settings.opset, int32_inputs=settings.int32_inputs)
+    return Recipe(
+        "onnx",
+        scheme,
+        checkpoint.task.name,
+        opset=settings.opset,
+        int32_inputs=settings.int32_inputs,
+        keep=_checked_keep(checkpoint, settings),
+    )
 
 
-def _onnx_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
+def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     dtype = "int32" if recipe.int32_inputs else "int64"
-    return tuple(TensorSpec(name, dtype, ("batch_size", SEQUENCE)) for name in onnx.INPUTS)
+    choices = (onnx.CHOICES,) if TASKS[recipe.task].choices else ()
+    return tuple(TensorSpec(name, dtype, ("batch_size", *choices, SEQUENCE)) for name in checkpoint.model.inputs)
 
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
-    opset = recipe.opset or onnx.DEFAULT_OPSET
-    content = onnx.lower(checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, material.encode)
-    (directory / onnx.FILE).write_bytes(content)
+    opset, keep = recipe.opset or onnx.DEFAULT_OPSET, Keep(recipe.keep)
+    path = directory / onnx.FILE
+    with path.open("wb") as file:
+        onnx.write(file, checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep, material.encode)
+    if door := onnx_mapped.mapped(path.read_bytes(), onnx.FILE):
+        (directory / onnx_mapped.FILE).write_bytes(door)
     return (onnx.FILE,)
 
 
 def _coreml_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     positions = checkpoint.geometry.positions
-    lengths = settings.sequence_lengths or (min(coreml.DEFAULT_LENGTH, positions),)
+    lengths = settings.sequence_lengths or (min(coreml.DEFAULT_LENGTH, checkpoint.max_tokens),)
     coreml.check(coreml.Options(lengths, settings.compute_units, settings.deployment_target), scheme, positions)
     return Recipe(
         "coreml",
@@ -74,22 +95,24 @@ def _coreml_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> R
         sequence_lengths=lengths,
         compute_units=settings.compute_units,
         deployment_target=settings.deployment_target,
+        keep=_checked_keep(checkpoint, settings),
     )
 
 
-def _coreml_inputs(recipe: Recipe) -> tuple[TensorSpec, ...]:
+def _coreml_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     lengths = recipe.sequence_lengths
     size = lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths))
-    return tuple(TensorSpec(name, "int32", (1, size)) for name in coreml.INPUTS)
+    return tuple(TensorSpec(name, "int32", (1, size)) for name in checkpoint.model.inputs)
 
 
 def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
     units = recipe.compute_units or coreml.DEFAULT_COMPUTE_UNITS
     target = recipe.deployment_target or coreml.DEFAULT_DEPLOYMENT_TARGET
-    options = coreml.Options(recipe.sequence_lengths, units, target)
+    options = coreml.Options(recipe.sequence_lengths, units, target, Keep(recipe.keep))
     calibrated = coreml.calibrated(recipe.scheme)
     ranges = _ranges(checkpoint, material.samples(max(recipe.sequence_lengths))) if calibrated else None
-    description = f"{checkpoint.task.name} with {', '.join(checkpoint.labels)} ({checkpoint.source.model})"
+    labels = f" with {', '.join(checkpoint.labels)}" if checkpoint.labels else ""
+    description = f"{checkpoint.task.name}{labels} ({checkpoint.source.model})"
     author, licence = checkpoint.authorship
     metadata = coreml.Metadata(description, author, licence, __version__, checkpoint.labels)
     return tuple(coreml.lower(checkpoint.model, recipe.scheme, options, metadata, directory, ranges, material.encode))

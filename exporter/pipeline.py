@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from exporter.material import Material
 from exporter.reference import Reference
 from exporter.schemes import find_budget
 from exporter.source import HubOptions, resolve
+from exporter.targets.onnx import CHOICES
 from exporter.verification import Limit, compare_with_pytorch
 from exporter.vocabulary import choose_pieces, trim_checkpoint
 from runtimes.parity import Parity, Verdict, not_run
@@ -54,6 +55,7 @@ class Request:
     keep_failing: bool = False
     limit: Limit = field(default_factory=Limit)
     texts: tuple[str, ...] = ()
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,13 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     for place in places:
         check_destination(place)
     checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
+    if checkpoint.model.leftovers:
+        left_out = ", ".join(checkpoint.model.leftovers)
+        say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
     settings = request.settings
     exported, kept = _trimmed(checkpoint, settings)
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
-    reference = Reference(checkpoint, request.texts, kept)
+    reference = Reference(checkpoint, request.texts, request.pairs, kept)
     material = Material(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
     plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
     return [_export_one(reference, plan, request, say) for plan in plans]
@@ -142,10 +147,9 @@ def _check(bundle: Bundle, reference: Reference, wanted: bool) -> Parity:
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:
     directory, recipe = bundle.directory, bundle.manifest.recipe
-    (directory / PARITY).write_bytes(to_json(asdict(parity) | {"verdict": parity.verdict.value}))
+    (directory / PARITY).write_bytes(to_json(parity.as_record()))
     if parity.verdict is not Verdict.NOT_RUN:
-        longest = max(recipe.sequence_lengths, default=None)
-        (directory / GOLDEN).write_bytes(to_json(reference.golden(longest)))
+        (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
     (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
     write_manifest(directory, replace(bundle.manifest, files=hash_files(directory)))
 
@@ -160,10 +164,12 @@ def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tu
         architecture=checkpoint.model.head.architecture,
         problem=checkpoint.problem,
         labels=checkpoint.labels,
+        max_tokens=checkpoint.max_tokens,
         recipe=recipe,
         models=models,
         budget=budget,
-        inputs=target.inputs(recipe),
+        inputs=target.inputs(checkpoint, recipe),
+        pad_id=checkpoint.geometry.pad,
         outputs=_outputs(checkpoint, 1 if recipe.sequence_lengths else "batch_size"),
         versions={"bertport": __version__, **{name: version(name) for name in ("numpy", *target.libraries)}},
         files={},
@@ -171,13 +177,14 @@ def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tu
 
 
 def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:
-    labels = len(checkpoint.labels)
+    model = checkpoint.model
     shapes: dict[Extent, tuple[str | int, ...]] = {
-        Extent.TEXT: (batch, labels),
-        Extent.TOKEN: (batch, SEQUENCE, labels),
+        Extent.TEXT: (batch, model.width),
+        Extent.CHOICE: (batch, CHOICES if batch == "batch_size" else 1),
+        Extent.TOKEN: (batch, SEQUENCE, model.width),
         Extent.POSITION: (batch, SEQUENCE),
     }
-    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in checkpoint.task.outputs.items())
+    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in model.outputs.items())
 
 
 def _place(request: Request, name: str, combinations: int) -> Path:

@@ -17,7 +17,7 @@ _WIDE_RATIOS = np.linspace(0.7, 8 / 7, 10)
 
 def int8(values: Array, scale_type: type = np.float32) -> tuple[Array, Array]:
     """`values` [..., n] ≈ q · scale, q int8 in ±127, scale float32 (or `scale_type`) [..., 1]."""
-    return _round_to(values, np.abs(values).max(-1, keepdims=True) / 127.0, scale_type)
+    return _round_to(values, _largest(values) / 127.0, scale_type)
 
 
 def int8_without_saturation(values: Array) -> tuple[Array, Array]:
@@ -28,7 +28,7 @@ def int8_without_saturation(values: Array) -> tuple[Array, Array]:
     255 · 128 < 2¹⁵; of two signs each is safe alone. The usual remedy, 7-bit weights, is the worst case of this and
     loses a whole bit; real weights need a third to a half of one.
     """
-    scale = np.maximum(np.abs(values).max(-1, keepdims=True) / 127.0, _largest_pair(values) / 127.0)
+    scale = np.maximum(_largest(values) / 127.0, _largest_pair(values) / 127.0)
     return _round_to(values, scale)
 
 
@@ -64,6 +64,11 @@ def pack_nibbles(q: Array) -> Array:
     return np.asarray(q[:, :half] | (q[:, half:] << 4), np.uint8)
 
 
+def _largest(values: Array) -> Array:
+    """max |v| over the last axis, [..., 1]; without a second array of the size of a word table."""
+    return np.asarray(np.maximum(values.max(-1, keepdims=True), -values.min(-1, keepdims=True)))
+
+
 def _largest_pair(values: Array) -> Array:
     """max |v₂ⱼ + v₂ⱼ₊₁| over neighbours of one sign, [..., 1]; a last odd value stands alone."""
     odd = values.shape[-1] % 2
@@ -78,7 +83,9 @@ def _round_to(values: Array, scale: Array, scale_type: type = np.float32) -> tup
     stored: Array = scale.astype(scale_type)
     wide = stored.astype(np.float32)
     usable = np.where(wide < np.finfo(np.float32).tiny, scale_type(1), stored)
-    return np.clip(np.rint(values / usable.astype(np.float32)), -127, 127).astype(np.int8), usable
+    q = values / usable.astype(np.float32)
+    np.clip(np.rint(q, out=q), -127, 127, out=q)
+    return q.astype(np.int8), usable
 
 
 def _int4(parts: Array, scale: Array) -> Array:

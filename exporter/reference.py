@@ -1,25 +1,33 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exporter.checkpoint import Checkpoint
-from exporter.encoder.ops import Array, Inputs
-from exporter.errors import UsageError
+from exporter.encoder.model import Model
+from exporter.encoder.ops import Array, Extent, Inputs
+from exporter.encoder.tasks import FILL_MASK, TEXT_CLASSIFICATION
+from exporter.errors import CheckpointError, UsageError
 from exporter.source import DEMO_DIRECTORY
-from runtimes.battery import Case, Limits, build_battery, paired
+from runtimes.battery import Case, Limits, build_battery, examples, fitted
 from runtimes.heavy_imports import without_collections
 from runtimes.renumbered import RenumberedRunner, survivors
 from runtimes.runner import Outputs, Runner
 
+if TYPE_CHECKING:
+    from runtimes.sentences import Pooling
+
 TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
 _TEXTS = 96
 _GOLDEN = 8
+_BEST = 5
+_PAIR_TASKS = {"mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sts-b", "stsb", "wnli", "snli", "anli"}
+_PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "not_equivalent", "duplicate"}
 
 
 def default_texts() -> list[str]:
@@ -34,6 +42,7 @@ class Battery:
 
     cases: list[Case]
     outputs: list[Outputs]
+    limits: Limits
 
 
 class Reference:
@@ -43,8 +52,14 @@ class Reference:
     cuts as the whole one does.
     """
 
-    def __init__(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None, kept: Array | None = None) -> None:
-        self.checkpoint = checkpoint
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        texts: Sequence[str] | None = None,
+        pairs: bool = False,
+        kept: Array | None = None,
+    ) -> None:
+        self.checkpoint, self.pairs = checkpoint, pairs or reads_pairs(checkpoint)
         self.kept = kept
         self.texts = self._unchanged(list(texts or default_texts()))
         self._cases = cache(self._make_cases)
@@ -57,37 +72,36 @@ class Reference:
             from runtimes.pytorch import TorchRunner
 
             checkpoint, model = self.checkpoint, self.checkpoint.model
-            outputs = tuple(model.task.outputs)
-            return TorchRunner(checkpoint.source.directory, model.head.architecture, outputs, model.modules)
+            outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
+            return TorchRunner(
+                checkpoint.source.directory, model.head.architecture, outputs, model.modules, pooling, model.inputs
+            )
 
-    def battery(self, positions: int | None) -> Battery:
-        """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes."""
-        return self._battery(positions or self.checkpoint.geometry.positions)
+    def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
+        """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
+
+        Where padding shows in the answers, PyTorch is given what a model of fixed `lengths` is given.
+        """
+        shows = self.checkpoint.model.family.padding_shows
+        return self._battery(self._longest(positions), lengths if shows else ())
 
     def samples(self, positions: int) -> list[Inputs[Array]]:
         """The real texts as the task reads them, each alone and without padding; no torch is needed."""
-        batches = [case.batch for case in self._cases(positions) if case.real_text]
+        batches = [case.batch for case in self._cases(self._longest(positions)) if case.real_text]
         return [Inputs(batch.ids, batch.mask, batch.types) for batch in batches]
 
-    def golden(self, positions: int | None) -> dict[str, Any]:
-        """What a test on a device replays: text → ids, mask, types → outputs."""
-        battery = self.battery(positions)
+    def golden(self, lengths: tuple[int, ...]) -> dict[str, Any]:
+        """What a test on a device replays: text → ids, mask, types → outputs; `lengths` where they are fixed."""
+        battery = self.battery(max(lengths, default=None), lengths)
         real = [pair for pair in zip(battery.cases, battery.outputs, strict=True) if pair[0].real_text]
-        texts = [{"text": text} for text in self.texts]
-        if self.checkpoint.task.pairs:
-            texts = [{"text": first, "text_pair": second} for first, second in paired(self.texts)]
+        texts = [_told(parts) for parts in examples(self.texts, battery.limits)]
         rows = list(zip(texts, real, strict=True))[:_GOLDEN]
-        return {"reference": "PyTorch float32", "vectors": [text | self._vector(*pair) for text, pair in rows]}
+        vectors = [text | _vector(*pair, self.checkpoint.model, self.kept) for text, pair in rows]
+        return {"reference": "PyTorch float32", "vectors": vectors}
 
     def as_asked(self, runner: Runner) -> Runner:
         """`runner`, to be asked in this checkpoint's ids."""
         return runner if self.kept is None else RenumberedRunner(runner, self.kept)
-
-    def _make_cases(self, positions: int) -> list[Case]:
-        checkpoint = self.checkpoint
-        limits = Limits(positions, checkpoint.geometry.types, _pad_id(checkpoint.config), checkpoint.task.pairs)
-        cases = build_battery(checkpoint.tokenizer.tokenizer, self.texts, limits)
-        return cases if self.kept is None else survivors(cases, self.kept)
 
     def _unchanged(self, texts: list[str]) -> list[str]:
         if self.kept is None:
@@ -100,19 +114,96 @@ class Reference:
             )
         return found
 
-    def _vector(self, case: Case, outputs: Outputs) -> dict[str, Any]:
-        """The first row of a case, in the ids of the bundle's own tokenizer, and what PyTorch gives for it."""
-        feeds = {name: values[0] for name, values in case.batch.feeds().items()}
-        if self.kept is not None:
-            feeds["input_ids"] = np.searchsorted(self.kept, feeds["input_ids"])
-        rounded = {name: np.round(values[0].astype(np.float64), 6) for name, values in outputs.items()}
-        return {name: values.tolist() for name, values in (feeds | rounded).items()}
+    def _longest(self, positions: int | None) -> int:
+        return min(positions or self.checkpoint.max_tokens, self.checkpoint.max_tokens)
 
-    def _make_battery(self, positions: int) -> Battery:
-        cases = self._cases(positions)
-        return Battery(cases, [self.runner.run(case.batch) for case in cases])
+    def _limits(self, positions: int) -> Limits:
+        checkpoint, task = self.checkpoint, self.checkpoint.task
+        recipe, geometry = checkpoint.recipe, checkpoint.geometry
+        return Limits(
+            positions,
+            geometry.types if "token_type_ids" in checkpoint.model.inputs else None,
+            geometry.pad,
+            pairs=task.pairs or self.pairs,
+            choices=task.choices,
+            mask_id=_mask_id(checkpoint) if task is FILL_MASK else None,
+            # the largest of no token is −1e9: a number without meaning, and none of float16
+            padding_row=recipe is None or recipe.pooling != "max",
+        )
+
+    def _make_cases(self, positions: int) -> list[Case]:
+        cases = build_battery(self.checkpoint.tokenizer.tokenizer, self.texts, self._limits(positions))
+        return cases if self.kept is None else survivors(cases, self.kept)
+
+    def _make_battery(self, positions: int, lengths: tuple[int, ...]) -> Battery:
+        cases, outputs = self._cases(positions), self.checkpoint.model.outputs
+        if lengths:
+            cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
+        tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
+        found = [case.keep(self.runner.run(case.batch), tokens) for case in cases]
+        return Battery(cases, found, self._limits(positions))
 
 
-def _pad_id(config: Mapping[str, Any]) -> int:
-    pad = config.get("pad_token_id")
-    return pad if isinstance(pad, int) else 0
+def _vector(case: Case, outputs: Outputs, model: Model, kept: Array | None) -> dict[str, Any]:
+    """Ids, and what has an entry for each token, without the padding of a fixed length, which the model tells."""
+    used = case.batch.used
+    feeds = {name: values[0][..., :used].tolist() for name, values in case.batch.feeds(model.inputs).items()}
+    if kept is not None:  # the bundle's own ids
+        feeds["input_ids"] = np.searchsorted(kept, feeds["input_ids"]).tolist()
+    if case.mask_id is not None:
+        return feeds | _best_pieces(case, outputs)
+    by_token = {name for name, extent in model.outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
+    rows = {name: values[0][:used] if name in by_token else values[0] for name, values in outputs.items()}
+    return feeds | {name: np.round(row.astype(np.float64), 6).tolist() for name, row in rows.items()}
+
+
+def _best_pieces(case: Case, outputs: Outputs) -> dict[str, Any]:
+    """Of a vocabulary's scores the best few at each mask: all of them would outweigh the model."""
+    positions = np.flatnonzero(case.counted[0])
+    scores = outputs["logits"][0][case.kept[0]].astype(np.float64)  # [masks, V]
+    best = np.argsort(-scores, axis=-1, kind="stable")[:, :_BEST]
+    top = np.round(np.take_along_axis(scores, best, -1), 6)
+    return {"positions": positions.tolist(), "top_ids": best.tolist(), "top_logits": top.tolist()}
+
+
+def _told(parts: tuple[str, ...]) -> dict[str, Any]:
+    """A text, a pair, or a text and its choices, by the names of transformers' tokenizers."""
+    if len(parts) > 2:
+        return {"text": parts[0], "choices": list(parts[1:])}
+    return dict(zip(("text", "text_pair"), parts, strict=False))
+
+
+def reads_pairs(checkpoint: Checkpoint) -> bool:
+    """Whether config.json tells that a classifier was trained on pairs: by the task of GLUE, or by its labels."""
+    if checkpoint.task is not TEXT_CLASSIFICATION:
+        return False
+    told = str(checkpoint.config.get("finetuning_task") or "").lower()
+    return told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
+
+
+def _pooling(checkpoint: Checkpoint) -> "Pooling | None":
+    if checkpoint.recipe is None:
+        return None
+    from runtimes.sentences import Layer, Pooling
+
+    read = {name: tensor.read for name, tensor in checkpoint.model.tensors.items()}
+    layers: list[Layer | None] = []
+    for step in checkpoint.recipe.steps:
+        if step is None:
+            layers.append(None)
+        else:
+            bias = read[f"{step.name}.bias"]() if step.biased else None
+            layers.append(Layer(read[f"{step.name}.weight"](), bias, step.activation))
+    return Pooling(checkpoint.recipe.pooling, tuple(layers))
+
+
+def _mask_id(checkpoint: Checkpoint) -> int:
+    """The id of the tokenizer's mask. Raises CheckpointError where it has none."""
+    pieces = checkpoint.tokenizer.tokenizer.get_vocab(with_added_tokens=True)
+    found = pieces.get(checkpoint.tokenizer.mask_token)
+    if found is None:
+        raise CheckpointError(
+            f"{checkpoint.source.directory}: fill-mask needs a tokenizer with a mask token, and "
+            f"{checkpoint.tokenizer.mask_token!r} is no piece of this one"
+        )
+    return found

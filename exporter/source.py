@@ -1,9 +1,14 @@
 """Where a checkpoint comes from: a folder, a hub id, or the demo that the package carries."""
 
 import re
-from dataclasses import dataclass
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from exporter.adapter import Adapter, is_adapter, merge, read_adapter, sources
 from exporter.errors import CheckpointError, UsageError
 
 DEMO = "demo"
@@ -16,20 +21,32 @@ _SMALL_FILES = [
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
     "README.md",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "modules.json",
+    "sentence_bert_config.json",
+    "*_*/config.json",
+    "*_Dense/model.safetensors",
 ]
 _SAFETENSORS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
-_PICKLE = ["pytorch_model.bin"]
+_PICKLE = ["pytorch_model.bin", "*_Dense/pytorch_model.bin"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A checkpoint's folder, and the name and revision by which it was asked for; `kind` is folder, hub or demo."""
+    """A checkpoint's folder, and the name and revision by which it was asked for; `kind` is folder, hub or demo.
+
+    `made_from` are the files that a merged adapter came from, by name: its own folder is temporary.
+    """
 
     kind: str
     model: str
     revision: str | None
     directory: Path
+    made_from: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,12 +73,45 @@ def resolve(model: str, options: HubOptions) -> Source:
     if model == DEMO:
         return Source("demo", DEMO, None, DEMO_DIRECTORY)
     if path.is_dir():
-        return Source("folder", path.resolve().name, None, path)
+        return _whole(Source("folder", path.resolve().name, None, path), options)
     if path.exists():
         raise UsageError(f"{model}: expected a checkpoint folder, found a file; pass the folder that holds it")
     if not _HUB_ID.fullmatch(model):
         raise UsageError(f"{model}: no such folder; pass a checkpoint folder, a hub id such as owner/name, or 'demo'")
-    return _from_hub(model, options)
+    return _whole(_from_hub(model, options), options)
+
+
+def _whole(source: Source, options: HubOptions) -> Source:
+    """The source itself; of an adapter its merged model, in a folder that goes when the last reader of it has gone."""
+    if not is_adapter(source.directory):
+        return source
+    adapter = read_adapter(source.directory)
+    base = _find_base(adapter, options)
+    folder = Path(tempfile.mkdtemp(prefix="bertport-merged-"))
+    try:
+        merge(adapter, base, folder)
+        merged = replace(source, directory=folder, made_from=sources(adapter, base))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(merged, shutil.rmtree, folder, ignore_errors=True)
+    return merged
+
+
+def _find_base(adapter: Adapter, options: HubOptions) -> Path:
+    """The base's folder: beside the adapter, from here, or by its hub id."""
+    near = adapter.directory / adapter.base
+    if near.is_dir():
+        return near
+    if Path(adapter.base).is_dir() and is_adapter(Path(adapter.base)):
+        raise CheckpointError(f"{adapter.directory}: its base {adapter.base} is an adapter too; merge that one first")
+    try:
+        return resolve(adapter.base, replace(options, revision=adapter.revision)).directory
+    except UsageError as error:
+        raise CheckpointError(
+            f"{adapter.directory}: its base {adapter.base} is no folder and no hub id; write where it is into "
+            "adapter_config.json as base_model_name_or_path"
+        ) from error
 
 
 def _from_hub(model: str, options: HubOptions) -> Source:

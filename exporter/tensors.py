@@ -77,26 +77,37 @@ def _shards(index: Path) -> list[Path]:
 
 def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
     try:
-        file: Any = safe_open(path, framework="numpy")
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+        with _open(path) as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+            kinds = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
     except (SafetensorError, OSError) as error:
         size = path.stat().st_size
         raise CheckpointError(
             f"{path}: not a whole safetensors file ({size:,} bytes: {error}); fetch or save it again"
         ) from error
-    strange = sorted(f"{name} {part.get_dtype()}" for name, part in slices.items() if not _readable(name, part))
+    strange = sorted(f"{name} {dtype}" for name, (dtype, _) in kinds.items() if not _readable(name, dtype))
     if strange:
         raise CheckpointError(f"{path}: expected floating-point weights, found {', '.join(strange)}")
-    return {name: TensorOnDisk(tuple(part.get_shape()), _loader(file, name)) for name, part in slices.items()}
+    return {name: TensorOnDisk(shape, _loader(path, name)) for name, (_, shape) in kinds.items()}
 
 
-def _readable(name: str, part: Any) -> bool:
+def _open(path: Path) -> Any:
+    return safe_open(path, framework="numpy")
+
+
+def _readable(name: str, dtype: str) -> bool:
     """Weights are floats; the one integer tensor that BERT checkpoints hold is a buffer nobody reads."""
-    return part.get_dtype() in _FLOATS or name.endswith(("position_ids", "token_type_ids"))
+    return dtype in _FLOATS or name.endswith(("position_ids", "token_type_ids"))
 
 
-def _loader(file: Any, name: str) -> Callable[[], Array]:
-    return lambda: np.asarray(file.get_tensor(name))
+def _loader(path: Path, name: str) -> Callable[[], Array]:
+    """The file is mapped while one tensor is read and no longer: what was read would stay in memory with the map."""
+
+    def load() -> Array:
+        with _open(path) as file:
+            return np.asarray(file.get_tensor(name))
+
+    return load
 
 
 def _open_pickle(path: Path) -> dict[str, TensorOnDisk]:

@@ -97,7 +97,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
         checkpoint,
         config=_renumbered_config(checkpoint.config, number),
         model=replace(model, geometry=geometry, tensors={**model.tensors, _TABLE: rows}),
-        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer.files, document, number),
+        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer, document, number),
     )
 
 
@@ -107,7 +107,7 @@ def _renumbered_config(config: Mapping[str, Any], number: Mapping[int, int]) -> 
 
 
 def _renumbered_tokenizer(
-    files: Mapping[str, bytes], document: dict[str, Any], number: Mapping[int, int]
+    original: TokenizerFiles, document: dict[str, Any], number: Mapping[int, int]
 ) -> TokenizerFiles:
     vocabulary = {piece: number[old] for piece, old in document["model"]["vocab"].items() if old in number}
     document["model"]["vocab"] = vocabulary
@@ -117,7 +117,7 @@ def _renumbered_tokenizer(
     if document.get("padding"):
         document["padding"]["pad_id"] = number[document["padding"]["pad_id"]]
     content = json.dumps(document, ensure_ascii=False, indent=2)
-    settings = json.loads(files["tokenizer_config.json"])
+    settings = json.loads(original.files["tokenizer_config.json"])
     if decoder := settings.get("added_tokens_decoder"):
         settings["added_tokens_decoder"] = {str(number[int(old)]): token for old, token in decoder.items()}
     tokenizer = Tokenizer.from_str(content)
@@ -126,7 +126,7 @@ def _renumbered_tokenizer(
         "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True).encode(),
         "vocab.txt": "".join(f"{piece}\n" for piece in _by_id(tokenizer)).encode(),
     }
-    return TokenizerFiles(tokenizer, {**files, **changed})
+    return TokenizerFiles(tokenizer, {**original.files, **changed}, original.mask_token)
 
 
 def _renumber_special(processor: dict[str, Any], number: Mapping[int, int]) -> None:

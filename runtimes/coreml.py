@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import RuntimeUnavailable
-from runtimes.fixed_length import FixedLengthRunner
+from runtimes.fixed_length import FixedLengthRunner, Interface
 from runtimes.runner import Array, Outputs, Status
 
 COMPUTE_UNITS = {"all": "ALL", "cpu-and-ne": "CPU_AND_NE", "cpu-and-gpu": "CPU_AND_GPU", "cpu-only": "CPU_ONLY"}
@@ -44,12 +44,12 @@ class AppleModel:
 
 
 def open_apple(
-    packages: Sequence[tuple[Path, str | None, int]], compute_units: str, token_outputs: frozenset[str] = frozenset()
+    packages: Sequence[tuple[Path, str | None, int]], compute_units: str, interface: Interface
 ) -> FixedLengthRunner:
     """Open (package, function, length) triples on `compute_units`. Raises RuntimeUnavailable off macOS."""
     require_macos()
     models = {length: load(path, function, compute_units) for path, function, length in packages}
-    return FixedLengthRunner(Status.MEASURED, models, token_outputs)
+    return FixedLengthRunner(Status.MEASURED, models, interface)
 
 
 def load(package: Path, function: str | None, compute_units: str) -> AppleModel:

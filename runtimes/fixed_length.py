@@ -1,13 +1,13 @@
 """A runner over models of fixed lengths, one row at a time: what Core ML packages are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from exporter.errors import UsageError
-from runtimes.runner import Array, Batch, Outputs, Status
+from runtimes.runner import INPUTS, Array, Batch, Outputs, Status, resized
 
 
 class FixedModel(Protocol):
@@ -21,15 +21,21 @@ class FixedModel(Protocol):
 
 
 @dataclass(frozen=True)
-class FixedLengthRunner:
-    """See Runner. Each row goes to the shortest model of `models` (length → model) that holds its tokens.
+class Interface:
+    """What the models read, which of their outputs have an entry for each token, and the id that pads."""
 
-    `token_outputs` names the outputs with an entry for each token.
-    """
+    inputs: tuple[str, ...] = INPUTS
+    token_outputs: frozenset[str] = frozenset()
+    pad_id: int = 0
+
+
+@dataclass(frozen=True)
+class FixedLengthRunner:
+    """See Runner. Each row goes to the shortest model of `models` (length → model) that holds its tokens."""
 
     status: Status
     models: Mapping[int, FixedModel]
-    token_outputs: frozenset[str] = frozenset()
+    interface: Interface = field(default_factory=Interface)
 
     @property
     def positions(self) -> int:
@@ -38,58 +44,40 @@ class FixedLengthRunner:
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner; all rows padded to the shortest length that holds the longest of them."""
-        return _padded(batch, self._length(batch))
+        return batch.resized(self._length(batch), self.interface.pad_id)
 
     def run(self, batch: Batch) -> Outputs:
-        """See Runner; outputs of every token come back as wide as the batch."""
-        width = batch.ids.shape[1]
-        rows = [self._model(row).run(_feeds(self.fit(row))) for row in _rows(batch)]
-        return _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
+        """See Runner; outputs of every token come back as wide as the batch, and scores of choices as [B, C]."""
+        width = batch.ids.shape[-1]
+        rows = [self._model(row).run(self._feeds(row)) for row in batch.rows]
+        found = _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
+        return found if batch.ids.ndim == 2 else {name: v.reshape(batch.ids.shape[:2]) for name, v in found.items()}
 
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; rows of one length."""
         model = self._model(batch)
-        return _joined([model.trace(_feeds(self.fit(row))) for row in _rows(self.fit(batch))])
+        return _joined([model.trace(self._feeds(row)) for row in self.fit(batch).rows])
 
     def _as_asked(self, name: str, values: Array, width: int) -> Array:
         """An output of tokens as wide as the batch was; any other as it is."""
-        return _resized(values, width) if name in self.token_outputs else values
+        return resized(values, width) if name in self.interface.token_outputs else values
+
+    def _feeds(self, row: Batch) -> dict[str, Array]:
+        feeds = self.fit(row).feeds(self.interface.inputs)
+        return {name: values.astype(np.int32) for name, values in feeds.items()}
 
     def _model(self, batch: Batch) -> FixedModel:
         return self.models[self._length(batch)]
 
     def _length(self, batch: Batch) -> int:
         """The shortest length up to the last token of any row; where there is no token, up to the last column."""
-        columns = np.flatnonzero(batch.mask.any(0))
-        used = int(columns[-1]) + 1 if len(columns) else min(batch.ids.shape[1], self.positions)
+        used = batch.used if batch.mask.any() else min(batch.used, self.positions)
         fitting = [length for length in self.models if length >= used]
         if not fitting:
             raise UsageError(
                 f"coreml: a text of {used} tokens, and the model takes {self.positions} at most; truncate it"
             )
         return min(fitting)
-
-
-def _rows(batch: Batch) -> list[Batch]:
-    parts = (batch.ids, batch.mask, batch.types)
-    return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(batch.ids))]
-
-
-def _padded(batch: Batch, length: int) -> Batch:
-    """All three arrays as [B, length]; what is cut is padding."""
-    return Batch(*(_resized(part, length) for part in (batch.ids, batch.mask, batch.types)))
-
-
-def _resized(values: Array, width: int) -> Array:
-    """[B, S, …] → [B, width, …], cut or padded with zeros on the right."""
-    wide = np.zeros((len(values), width, *values.shape[2:]), values.dtype)
-    kept = min(width, values.shape[1])
-    wide[:, :kept] = values[:, :kept]
-    return wide
-
-
-def _feeds(batch: Batch) -> dict[str, Array]:
-    return {name: values.astype(np.int32) for name, values in batch.feeds().items()}
 
 
 def _joined(rows: list[Outputs]) -> Outputs:

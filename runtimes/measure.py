@@ -1,9 +1,10 @@
-"""Load, latency and memory of a model: one child process for each case and round, importing only its runtime.
+"""Start, load, latency and memory of a model: one child process for each case and round, importing only its runtime.
 
 Rounds are interleaved over the cases, and every raw value is kept. Times are of this processor, in seconds.
 """
 
 import json
+import math
 import os
 import platform
 import resource
@@ -16,13 +17,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-_START = time.perf_counter()
-WARM_UP_RUNS = 5
+from exporter.errors import MeasurementError
+
+WARM_UP_RUNS, WARM_UP_S = 5, 2.0
+LEAST_RUNS, SHAPE_S = 5, 10.0
+"""A shape so slow that its runs take longer than this gets fewer of them, but these."""
+_REASON_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
 class Case:
-    """What to measure: `runtime` is "onnx" (a model file) or "pytorch" (a checkpoint folder and its class)."""
+    """What to measure.
+
+    `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture`,
+    `outputs` and `inputs`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None: any.
+    """
 
     name: str
     runtime: str
@@ -30,28 +39,60 @@ class Case:
     vocabulary: int
     architecture: str = ""
     threads: int = 1
+    outputs: tuple[str, ...] = ("logits",)
+    inputs: tuple[str, ...] = ("input_ids", "attention_mask", "token_type_ids")
+    device: str = "cpu"
+    positions: int | None = None
+    max_rows: int | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much: token counts of one-row batches, runs of each, and rounds over all cases."""
+    """How much: token counts, rows of a batch, runs of each combination at most, and rounds over all cases."""
 
     lengths: tuple[int, ...] = (16, 128, 512)
     runs: int = 50
     rounds: int = 3
+    batches: tuple[int, ...] = (1,)
+
+    def shapes(self, case: Case) -> list[tuple[int, int]]:
+        """(tokens, rows) of what the case can take; one row first, so that its memory is told apart."""
+        tokens = [length for length in sorted(self.lengths) if length <= (case.positions or math.inf)]
+        rows = [batch for batch in sorted(self.batches) if batch <= (case.max_rows or math.inf)]
+        return [(length, batch) for batch in rows for length in tokens]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Times of all runs of one shape; `peak_rss_bytes` is the process's peak when they were done."""
+
+    tokens: int
+    rows: int
+    values_s: tuple[float, ...]
+    peak_rss_bytes: int
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One child's figures. `bare_rss_bytes` is the process with its runtime imported and no model loaded."""
+    """One child's figures.
+
+    `cold_start_s` is from the start of the process to the first outputs; `bare_rss_bytes` is the process with its
+    runtime imported and no model loaded.
+    """
 
     case: Case
+    cold_start_s: float
     import_s: float
     load_s: float
     first_run_s: float
-    latency_s: dict[int, list[float]]
+    latencies: tuple[Latency, ...]
     bare_rss_bytes: int
     peak_rss_bytes: int
+
+    @property
+    def latency_s(self) -> dict[int, tuple[float, ...]]:
+        """Times of one row, by tokens."""
+        return {found.tokens: found.values_s for found in self.latencies if found.rows == 1}
 
 
 def measure(cases: Sequence[Case], plan: Plan, say: Callable[[str], None]) -> list[Measurement]:
@@ -60,7 +101,7 @@ def measure(cases: Sequence[Case], plan: Plan, say: Callable[[str], None]) -> li
     for number in range(plan.rounds):
         for case in cases:
             say(f"round {number + 1}/{plan.rounds}: {case.name}")
-            done.append(_in_child(case, plan))
+            done.append(measure_once(case, plan))
     return done
 
 
@@ -74,53 +115,75 @@ def fingerprint() -> dict[str, str]:
     }
 
 
-def _in_child(case: Case, plan: Plan) -> Measurement:
-    request = json.dumps({"case": asdict(case), "plan": asdict(plan)})
+def measure_once(case: Case, plan: Plan) -> Measurement:
+    """Run one case in a child of this process. Raises MeasurementError when the child does not come to its end."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads)}
     command = [sys.executable, "-m", "runtimes.measure"]
     root = str(Path(__file__).parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
-    child = subprocess.run(command, input=request, capture_output=True, text=True, env=environment, check=True)  # noqa: S603
+    started_s = time.perf_counter()  # the same clock in every process
+    request = json.dumps({"case": asdict(case), "plan": asdict(plan), "started_s": started_s})
+    child = subprocess.run(  # noqa: S603 - this interpreter, this module
+        command, input=request, capture_output=True, text=True, env=environment, check=False
+    )
+    if child.returncode:
+        raise MeasurementError(f"{case.name}: measuring {case.path} {_ending(child)}")
     raw = json.loads(child.stdout.splitlines()[-1])
-    latency = {int(length): values for length, values in raw.pop("latency_s").items()}
-    return Measurement(case, latency_s=latency, **raw)
+    latencies = tuple(Latency(**found | {"values_s": tuple(found["values_s"])}) for found in raw.pop("latencies"))
+    return Measurement(case, latencies=latencies, **raw)
 
 
-def _child(case: Case, plan: Plan) -> dict[str, Any]:
+def _ending(child: subprocess.CompletedProcess[str]) -> str:
+    if child.returncode < 0:
+        return f"was ended by signal {-child.returncode}; 9 is most often a lack of memory: try smaller --batches"
+    said = [line for line in child.stderr.splitlines() if line.strip()] or ["nothing was said"]
+    return f"failed: {said[-1].strip()[:_REASON_CHARACTERS]}"
+
+
+def _child(case: Case, plan: Plan, started_s: float) -> dict[str, Any]:
     """Measure `case` in this process, which has imported nothing but this module."""
+    begun = time.perf_counter()
     opened = _OPEN[case.runtime]()
     import numpy as np
 
     from runtimes.runner import full_batch
 
-    import_s, bare = time.perf_counter() - _START, peak_rss_bytes()
+    import_s, bare = time.perf_counter() - begun, peak_rss_bytes()
     start = time.perf_counter()
     runner = opened(case)
     load_s = time.perf_counter() - start
-    random = np.random.default_rng(0)
-    batches = {n: full_batch(random.integers(0, case.vocabulary, (1, n))) for n in plan.lengths}
+    random, shapes = np.random.default_rng(0), plan.shapes(case)
+    batches = [full_batch(random.integers(0, case.vocabulary, (rows, tokens))) for tokens, rows in shapes]
     start = time.perf_counter()
-    runner.run(batches[plan.lengths[0]])
-    first_run_s = time.perf_counter() - start
-    latency = {n: _time_runs(partial(runner.run, batch), plan.runs) for n, batch in batches.items()}
+    runner.run(batches[0])
+    first_run_s, cold_start_s = time.perf_counter() - start, time.perf_counter() - started_s
+    latencies = []
+    for (tokens, rows), batch in zip(shapes, batches, strict=True):
+        values = _time_runs(partial(runner.run, batch), plan.runs)
+        latencies.append(asdict(Latency(tokens, rows, tuple(values), peak_rss_bytes())))
     return {
+        "cold_start_s": cold_start_s,
         "import_s": import_s,
         "load_s": load_s,
         "first_run_s": first_run_s,
-        "latency_s": latency,
+        "latencies": latencies,
         "bare_rss_bytes": bare,
         "peak_rss_bytes": peak_rss_bytes(),
     }
 
 
 def _time_runs(run: Callable[[], object], runs: int) -> list[float]:
-    for _ in range(WARM_UP_RUNS):
-        run()
-    values = []
-    for _ in range(runs):
+    _repeat(run, WARM_UP_RUNS, 1, WARM_UP_S)
+    return _repeat(run, runs, LEAST_RUNS, SHAPE_S)
+
+
+def _repeat(run: Callable[[], object], most: int, least: int, enough_s: float) -> list[float]:
+    """Time `most` runs, or `least` and as many more as `enough_s` has room for; whole nanoseconds."""
+    values: list[float] = []
+    while len(values) < most and (len(values) < least or sum(values) < enough_s):
         start = time.perf_counter()
         run()
-        values.append(time.perf_counter() - start)
+        values.append(round(time.perf_counter() - start, 9))
     return values
 
 
@@ -137,12 +200,26 @@ def _pytorch() -> Callable[[Case], Any]:
 
     def opened(case: Case) -> Any:
         torch.set_num_threads(case.threads)
-        return TorchRunner(Path(case.path), case.architecture)
+        directory, inputs = Path(case.path), case.inputs
+        return TorchRunner(directory, case.architecture, case.outputs, inputs=inputs, device=case.device)
 
     return opened
 
 
-_OPEN: dict[str, Callable[[], Callable[[Case], Any]]] = {"onnx": _onnx, "pytorch": _pytorch}
+def _coreml() -> Callable[[Case], Any]:
+    """Apple's own runtime; the interpreter has no times that anyone should see."""
+    from runtimes.coreml import require_macos
+
+    require_macos()
+    import coremltools  # noqa: F401 - part of the bare runtime
+
+    from exporter.bundle import read_bundle
+    from runtimes.runner import open_runner
+
+    return lambda case: open_runner(read_bundle(Path(case.path)), case.threads)
+
+
+_OPEN: dict[str, Callable[[], Callable[[Case], Any]]] = {"onnx": _onnx, "pytorch": _pytorch, "coreml": _coreml}
 
 
 def peak_rss_bytes() -> int:
@@ -172,5 +249,5 @@ def _processor() -> str:
 
 if __name__ == "__main__":
     asked = json.loads(sys.stdin.read())
-    asked["plan"]["lengths"] = tuple(asked["plan"]["lengths"])
-    print(json.dumps(_child(Case(**asked["case"]), Plan(**asked["plan"]))))
+    asked["case"]["outputs"] = tuple(asked["case"]["outputs"])
+    print(json.dumps(_child(Case(**asked["case"]), Plan(**asked["plan"]), asked["started_s"])))

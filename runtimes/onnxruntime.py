@@ -5,9 +5,8 @@ from pathlib import Path
 import onnxruntime
 
 from exporter.errors import BundleError
+from runtimes.onnx_session import open_session
 from runtimes.runner import Array, Batch, Outputs, Status
-
-_ERRORS_ONLY = 3
 
 
 class OnnxRunner:
@@ -19,7 +18,7 @@ class OnnxRunner:
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._path, self._threads = path, threads
         try:
-            self._session = _session(str(path), threads)
+            self._session = open_session(str(path), threads)
         except Exception as error:  # onnxruntime's errors share no other base
             reason = " ".join(str(error).split())[:300]
             raise BundleError(f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {reason}") from error
@@ -34,15 +33,7 @@ class OnnxRunner:
 
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; the graph is loaded once more with every float tensor as an output."""
-        return _run(_session(_exposed(self._path), self._threads), batch)
-
-
-def _session(model: str | bytes, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return _run(open_session(exposed(self._path), self._threads), batch)
 
 
 def _run(session: onnxruntime.InferenceSession, batch: Batch) -> Outputs:
@@ -56,7 +47,8 @@ def _as(values: Array, onnx_type: str) -> Array:
     return values.astype("int32" if onnx_type == "tensor(int32)" else "int64", copy=False)
 
 
-def _exposed(path: Path) -> bytes:
+def exposed(path: Path) -> bytes:
+    """Give the model with every float tensor as an output."""
     import onnx  # here: a latency measurement must not pay for it
     from onnx import TensorProto, helper
 

@@ -3,8 +3,8 @@
 A comparison that compared nothing, a missing output, a shape that differs, NaN: each is a failure, never a pass.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -12,9 +12,12 @@ import numpy as np
 
 from exporter.bundle import Budget
 from runtimes.battery import Case
+from runtimes.decisions import NUMBERS, PROBLEMS, cosine, degenerate, degenerate_vectors
 from runtimes.runner import Array, Outputs, Status
 
-_CONSTANT_SHARE, _CONSTANT_ROWS = 0.95, 20
+SCHEMA_VERSION = 1
+"""Of `Parity.as_record`; a reader refuses any other."""
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 
 class Verdict(Enum):
@@ -27,7 +30,12 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Parity:
-    """Figures over all rows of all cases; differences in logits. `agreement` is over the real texts, each once."""
+    """Figures over all rows of all cases; differences in logits.
+
+    `agreement` is over the real texts, each once: the share of them of which a user sees the same. `seen` are the
+    figures of what he sees, by their names: same label, entity F1, top-5, least cosine.
+    `absolute_quantiles` maps each of QUANTILES, as text, to the difference that this share of all numbers keeps within.
+    """
 
     verdict: Verdict
     status: str
@@ -38,11 +46,18 @@ class Parity:
     max_relative: float = 0.0
     min_cosine: float = 1.0
     agreement: float | None = None
+    seen: Mapping[str, float] = field(default_factory=dict)
     padding_max_absolute: float = 0.0
     worst_case: str = ""
     failures: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     note: str = ""
+    absolute_quantiles: Mapping[str, float] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON."""
+        head = {"kind": "parity", "schema_version": SCHEMA_VERSION}
+        return head | asdict(self) | {"verdict": self.verdict.value}
 
 
 def not_run(reason: str) -> Parity:
@@ -54,13 +69,15 @@ def not_run(reason: str) -> Parity:
 class Subject:
     """What is compared: the outputs (name → whether it has an entry for each token), what they decide, the budget.
 
-    Of outputs for each token, those of padding are nobody's business and are left out.
+    Of outputs for each token, those of padding are nobody's business and are left out. `labels` in the order of the
+    logits.
     """
 
     outputs: Mapping[str, bool]
     problem: str
     budget: Budget
     status: Status
+    labels: tuple[str, ...] = ()
 
 
 def compare(
@@ -71,10 +88,13 @@ def compare(
     if broken:
         return Parity(Verdict.FAIL, subject.status.value, failures=tuple(broken))
     sides = [_Side(cases, outputs, subject) for outputs in (reference, candidate)]
-    figures = _figures(cases, *sides)
+    figures = _figures(cases, sides[0], sides[1], subject.problem)
     failures = _beyond(figures, subject.budget)
     verdict = Verdict.FAIL if failures else Verdict.PASS
-    warnings = degenerate(sides[0].decisions, subject.problem)
+    warnings = [
+        *degenerate(sides[0].answers, subject.problem),
+        *degenerate_vectors(sides[0].vectors, subject.problem),
+    ]
     return Parity(verdict, subject.status.value, **figures, failures=tuple(failures), warnings=tuple(warnings))
 
 
@@ -84,14 +104,21 @@ class _Side:
     def __init__(self, cases: Sequence[Case], outputs: Sequence[Outputs], subject: Subject) -> None:
         pairs = list(zip(cases, outputs, strict=True))
         self.rows = [_vectors(case, found, subject) for case, found in pairs]
-        decide = _DECISIONS.get(subject.problem)
         real = [(case, found) for case, found in pairs if case.real_text]
-        self.decisions = [row for case, found in real for row in decide(found, case.batch.mask)] if decide else []
+        self.vectors = [row for (case, _), rows in zip(pairs, self.rows, strict=True) if case.real_text for row in rows]
+        kind = PROBLEMS.get(subject.problem)
+        decide, answer = (kind.decide, kind.answers or kind.decide) if kind else (_nothing, _nothing)
+        self.decisions = [row for case, found in real for row in decide(found, case, subject.labels)]
+        self.answers = [row for case, found in real for row in answer(found, case, subject.labels)]
+
+
+def _nothing(_outputs: Outputs, _case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
+    return []
 
 
 def _vectors(case: Case, outputs: Outputs, subject: Subject) -> list[Array]:
     """The numbers of each row, one after the other, in float64."""
-    seen = case.batch.mask.astype(bool)
+    seen = case.kept
     rows: list[list[Array]] = [[] for _ in seen]
     for name, per_token in subject.outputs.items():
         for row, values, tokens in zip(rows, outputs[name].astype(np.float64), seen, strict=True):
@@ -102,47 +129,6 @@ def _vectors(case: Case, outputs: Outputs, subject: Subject) -> list[Array]:
 def agreement(reference: Array, candidate: Array) -> float:
     """Share of rows with the same best label: logits [N, labels] each."""
     return float((reference.argmax(-1) == candidate.argmax(-1)).mean())
-
-
-def degenerate(decisions: Sequence[Array], problem: str) -> list[str]:
-    """Warn of a model that gives one answer to (nearly) everything: such a one agrees with any export."""
-    if problem != "single_label_classification" or len(decisions) < _CONSTANT_ROWS:
-        return []
-    labels, counts = np.unique(np.array(decisions), return_counts=True)
-    share = counts.max() / len(decisions)
-    if share < _CONSTANT_SHARE:
-        return []
-    return [
-        f"the reference answers label {labels[counts.argmax()]} to {share:.0%} of {len(decisions)} texts: a constant?"
-    ]
-
-
-def _best_labels(outputs: Outputs, _mask: Array) -> list[Array]:
-    return list(outputs["logits"].argmax(-1))
-
-
-def _all_labels(outputs: Outputs, _mask: Array) -> list[Array]:
-    return list(outputs["logits"] > 0)
-
-
-def _token_labels(outputs: Outputs, mask: Array) -> list[Array]:
-    """The label of every token: equal ones give equal entities."""
-    return list(np.where(mask, outputs["logits"].argmax(-1), -1))
-
-
-def _spans(outputs: Outputs, mask: Array) -> list[Array]:
-    """Best start and best end among the tokens."""
-    ends = [np.where(mask, outputs[name], -np.inf).argmax(-1) for name in ("start_logits", "end_logits")]
-    return list(np.stack(ends, -1))
-
-
-_DECISIONS: dict[str, Callable[[Outputs, Array], list[Array]]] = {
-    "single_label_classification": _best_labels,
-    "multi_label_classification": _all_labels,
-    "token_classification": _token_labels,
-    "question_answering": _spans,
-}
-"""Problem → what the user of each row sees. Regression has none."""
 
 
 def _incomparable(
@@ -174,33 +160,42 @@ def _mismatch(name: str, rows: int, left: Outputs, right: Outputs) -> list[str]:
     return problems
 
 
-def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side) -> dict[str, Any]:
+def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side, problem: str) -> dict[str, Any]:
     pairs = [list(zip(*rows, strict=True)) for rows in zip(reference.rows, candidate.rows, strict=True)]
     differences = [np.concatenate([np.abs(a - b) for a, b in rows]) for rows in pairs]
     flat = np.concatenate(differences)
     logit_range = float(np.ptp(np.concatenate([a for rows in pairs for a, _ in rows])))
-    same = [np.array_equal(a, b) for a, b in zip(reference.decisions, candidate.decisions, strict=True)]
     return {
         "rows": sum(map(len, pairs)),
         "max_absolute": float(flat.max()),
         "mean_absolute": float(flat.mean()),
         "logit_range": logit_range,
         "max_relative": float(flat.max()) / max(logit_range, 1e-12),
-        "min_cosine": min(_cosine(a, b) for rows in pairs for a, b in rows if len(a)),
-        "agreement": float(np.mean(same)) if same else None,
-        "padding_max_absolute": _padding(cases, candidate.rows),
+        "min_cosine": min(cosine(a, b) for rows in pairs for a, b in rows if len(a)),
+        **_seen(reference, candidate, problem),
+        "padding_max_absolute": _padding(cases, reference.rows, candidate.rows),
+        "absolute_quantiles": dict(zip(map(str, QUANTILES), np.quantile(flat, QUANTILES).tolist(), strict=True)),
         "worst_case": cases[int(np.argmax([d.max(initial=0) for d in differences]))].name,
     }
 
 
-def _cosine(left: Array, right: Array) -> float:
-    return float(left @ right / max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12))
+def _seen(reference: _Side, candidate: _Side, problem: str) -> dict[str, Any]:
+    """`agreement` and `seen`. The first figure of answers is the share that the budget speaks of."""
+    if problem in PROBLEMS:
+        figures = PROBLEMS[problem].figures(reference.decisions, candidate.decisions)
+        return {"agreement": next(iter(figures.values())), "seen": figures}
+    numbers = NUMBERS.get(problem)
+    return {"agreement": None, "seen": numbers(reference.vectors, candidate.vectors) if numbers else {}}
 
 
-def _padding(cases: Sequence[Case], rows: Sequence[list[Array]]) -> float:
-    """Largest difference that padding alone makes in the candidate."""
-    first = {case.name: vectors[0] for case, vectors in zip(cases, rows, strict=True)}
-    changes = [np.abs(first[c.name] - first[c.padding_of]).max() for c in cases if c.padding_of]
+def _padding(cases: Sequence[Case], reference: Sequence[list[Array]], candidate: Sequence[list[Array]]) -> float:
+    """Largest difference that padding alone makes in the candidate, beyond what it makes in the reference.
+
+    In most models that is nothing; MobileBERT's trigrams read the first token of the padding after the text's last.
+    """
+    sides = zip(cases, reference, candidate, strict=True)
+    error = {case.name: right[0] - left[0] for case, left, right in sides}
+    changes = [np.abs(error[c.name] - error[c.padding_of]).max() for c in cases if c.padding_of]
     return float(max(changes, default=0.0))
 
 
@@ -223,4 +218,7 @@ def _beyond(figures: dict[str, Any], budget: Budget) -> list[str]:
     seen = figures["agreement"]
     if seen is not None and seen < budget.min_agreement:
         failures.append(f"agreement {seen:.4f} is below {budget.min_agreement:.4f}")
+    least = figures["seen"].get("least cosine")
+    if least is not None and budget.min_cosine is not None and not least >= budget.min_cosine:
+        failures.append(f"least cosine {least:.6f} is below {budget.min_cosine:.6f}")
     return failures

@@ -1,4 +1,7 @@
-"""The reference: transformers' own model in PyTorch, float32, on the CPU, from the original checkpoint."""
+"""The reference: transformers' own model in PyTorch, float32, from the original checkpoint.
+
+On the CPU; a measurement may ask for another device.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,14 +10,16 @@ from typing import Any
 import torch
 import transformers
 
-from runtimes.runner import Batch, Outputs, Status
+from runtimes.runner import INPUTS, Batch, Outputs, Status
+from runtimes.sentences import Pooling, embed
 
 
 class TorchRunner:
     """See Runner.
 
-    `architecture` is the name of transformers' class, from our own tables; `modules` are the parts of it that a trace
-    shows: (path of the module, our name of its result).
+    `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
+    the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
+    the embedding of each text.
     """
 
     status = Status.MEASURED
@@ -26,20 +31,28 @@ class TorchRunner:
         architecture: str,
         outputs: tuple[str, ...] = ("logits",),
         modules: Sequence[tuple[str, str]] = (),
+        pooling: Pooling | None = None,
+        inputs: tuple[str, ...] = INPUTS,
+        device: str = "cpu",
     ) -> None:
-        self._outputs, self._modules = outputs, modules
+        self._outputs, self._modules, self._pooling = outputs, modules, pooling
+        self._inputs, self._device = inputs, device
+        transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
             checkpoint, dtype=torch.float32, attn_implementation="eager", local_files_only=True
         )
-        self._model.eval()
+        self._model.to(device).eval()
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        feeds = {name: torch.from_numpy(values) for name, values in batch.feeds().items()}
+        feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds(self._inputs).items()}
         with torch.inference_mode():
             found = self._model(**feeds)
-        return {name: getattr(found, name).numpy() for name in self._outputs}
+            if self._pooling is not None:
+                embedding = embed(found.last_hidden_state, feeds["attention_mask"], self._pooling)
+                return dict.fromkeys(self._outputs, embedding.cpu().numpy())
+        return {name: getattr(found, name).cpu().numpy() for name in self._outputs}
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner; any length will do."""
@@ -61,6 +74,6 @@ class TorchRunner:
 
 def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:
     def keep(_module: Any, _inputs: Any, result: torch.Tensor) -> None:
-        kept[name] = result.numpy()
+        kept[name] = result.cpu().numpy()
 
     return keep

@@ -1,6 +1,6 @@
 """Records → tables for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -17,12 +17,12 @@ def show(table: Table) -> None:
 
 def exported_table(items: Iterable[Any]) -> Table:
     """One row a bundle: size and parity figures. `items` are pipeline.Exported."""
-    columns = ["bundle", "MB", "parity", "max diff", "mean diff", "of logit range", "agreement", "folder"]
+    columns = ["bundle", "MB", "parity", "max diff", "mean diff", "of range", "a user sees", "folder"]
     table = _table("exported", columns)
     for item in items:
         parity = item.parity
         figures = [f"{parity.max_absolute:.2e}", f"{parity.mean_absolute:.2e}", f"{parity.max_relative:.2%}"]
-        seen = "–" if parity.agreement is None else f"{parity.agreement:.4f}"
+        seen = "\n".join(f"{name} {value:.4f}" for name, value in parity.seen.items()) or "–"
         table.add_row(
             item.recipe.name,
             f"{item.size_bytes / _MEGABYTE:.2f}",
@@ -42,6 +42,37 @@ def explanation_table(explanation: Any) -> Table:
     return table
 
 
+def bench_table(record: Any) -> Table:
+    """One row a subject and number of threads. `record` is record_types.BenchRecord."""
+    from runtimes.summary import summarise
+
+    lengths = sorted(record.plan.lengths)
+    columns = ["", "threads", "MB", "zipped", "cold ms", "load ms", *(f"ms at {n}" for n in lengths)]
+    table = _table("medians, one row at a time", [*columns, "rows/s", "peak MB", "above bare"])
+    found = summarise(record)
+    for one in found:
+        times = [one.timing(n) for n in lengths]
+        table.add_row(
+            one.subject.name,
+            str(one.threads),
+            *_sizes(one.subject),
+            *(f"{value * 1e3:.0f}" for value in (one.cold_start_s, one.load_s)),
+            *(f"{time.p50_s * 1e3:.2f}" if time else "–" for time in times),
+            f"{max(time.rows_per_s for time in one.timings):.0f}",
+            f"{one.peak_rss_bytes / _MEGABYTE:.0f}",
+            f"{(one.peak_rss_bytes - one.bare_rss_bytes) / _MEGABYTE:.0f}",
+        )
+    for subject in record.subjects:
+        if subject.status == "not run":
+            table.add_row(subject.name, "–", *_sizes(subject), *["not run"] * (len(lengths) + 5))
+    return table
+
+
+def _sizes(subject: Any) -> list[str]:
+    sizes = (subject.disk_bytes, subject.compressed_bytes)
+    return [f"{size / _MEGABYTE:.2f}" if subject.disk_bytes else "–" for size in sizes]
+
+
 def inspection_table(found: Any) -> Table:
     """The facts, operators and largest weights of a bundle. `found` is exporter.inspection.Inspection."""
     table = _table("bundle", ["", ""])
@@ -52,6 +83,14 @@ def inspection_table(found: Any) -> Table:
         table.add_row(name, f"{dtype} {shape}, {size_bytes:,} bytes")
     for operation, finding in found.findings:
         table.add_row(f"eligibility: {operation}", finding)
+    return table
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Cells as they are given."""
+    table = _table(title, list(columns))
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

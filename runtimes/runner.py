@@ -1,18 +1,21 @@
 """What every runtime offers, and which of them runs a bundle."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.bundle import Bundle
+if TYPE_CHECKING:  # a measured process must not pay for what bundles need: their hashes are 4 MB of OpenSSL
+    from exporter.bundle import Bundle
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""All that a model may read, by transformers' names; families without segments read the first two."""
 
 
 class Status(Enum):
@@ -35,9 +38,30 @@ class Batch:
     mask: Array
     types: Array
 
-    def feeds(self) -> dict[str, Array]:
-        """The arrays under the names that transformers uses."""
-        return {"input_ids": self.ids, "attention_mask": self.mask, "token_type_ids": self.types}
+    @property
+    def rows(self) -> "list[Batch]":
+        """Each row by itself, [1, S]; of a batch [B, C, S] each choice."""
+        parts = [part.reshape(-1, part.shape[-1]) for part in (self.ids, self.mask, self.types)]
+        return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(parts[0]))]
+
+    @property
+    def used(self) -> int:
+        """Tokens up to the last one of any row; where there is none, all columns."""
+        columns = np.flatnonzero(self.mask.any(tuple(range(self.mask.ndim - 1))))
+        return int(columns[-1]) + 1 if len(columns) else self.ids.shape[-1]
+
+    def resized(self, length: int, pad_id: int) -> "Batch":
+        """As [B, length] or [B, C, length], cut or padded on the right."""
+        whole = (*self.ids.shape[:-1], length)
+        parts = [part.reshape(-1, part.shape[-1]) for part in (self.ids, self.mask, self.types)]
+        ids, mask, types = (resized(part, length) for part in parts)
+        ids[:, self.ids.shape[-1] :] = pad_id
+        return Batch(*(part.reshape(whole) for part in (ids, mask, types)))
+
+    def feeds(self, names: Collection[str] = INPUTS) -> dict[str, Array]:
+        """The arrays that a model reads, by name."""
+        arrays = zip(INPUTS, (self.ids, self.mask, self.types), strict=True)
+        return {name: values for name, values in arrays if name in names}
 
 
 class Runner(Protocol):
@@ -61,30 +85,40 @@ class Runner(Protocol):
         """Every named tensor of one batch, in the order of computation."""
 
 
-def open_runner(bundle: Bundle, threads: int = 1) -> Runner:
+def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
     """Open the saved model of a bundle with the runtime of its target."""
     return _RUNTIMES[bundle.manifest.recipe.target](bundle, threads)
 
 
-def _onnxruntime(bundle: Bundle, threads: int) -> Runner:
+def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
     from runtimes.onnxruntime import OnnxRunner
 
     return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
 
 
-def _coreml(bundle: Bundle, _threads: int) -> Runner:
+def _coreml(bundle: "Bundle", _threads: int) -> Runner:
     """Apple's runtime where it exists, else the portable interpreter."""
+    from runtimes.fixed_length import Interface
     from runtimes.simulated import functions, open_simulated
 
+    interface = Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id)
     packages = [bundle.directory / name for name in bundle.manifest.models]
     if platform.system() != "Darwin":
-        return open_simulated(packages, bundle.token_outputs)
+        return open_simulated(packages, interface)
     from runtimes.coreml import open_apple
 
-    return open_apple(functions(packages), bundle.manifest.recipe.compute_units or "all", bundle.token_outputs)
+    return open_apple(functions(packages), bundle.manifest.recipe.compute_units or "all", interface)
 
 
-_RUNTIMES: dict[str, Callable[[Bundle, int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}
+_RUNTIMES: dict[str, Callable[["Bundle", int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}
+
+
+def resized(values: Array, width: int) -> Array:
+    """[B, S, …] → [B, width, …], cut or filled up with zeros on the right."""
+    wide = np.zeros((len(values), width, *values.shape[2:]), values.dtype)
+    kept = min(width, values.shape[1])
+    wide[:, :kept] = values[:, :kept]
+    return wide
 
 
 def full_batch(ids: Array) -> Batch:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exporter.errors import BundleError
-from runtimes.fixed_length import FixedLengthRunner
+from runtimes.fixed_length import FixedLengthRunner, Interface
 from runtimes.mil import Program, open_package
 from runtimes.runner import Status
 
 
-def open_simulated(packages: Sequence[Path], token_outputs: frozenset[str]) -> FixedLengthRunner:
+def open_simulated(packages: Sequence[Path], interface: Interface) -> FixedLengthRunner:
     """Open every function of every package. Raises BundleError for one that is not what it should be."""
     programs = [program for path in packages for program in _functions(path)]
-    return FixedLengthRunner(Status.SIMULATED, {length(program): program for program in programs}, token_outputs)
+    return FixedLengthRunner(Status.SIMULATED, {length(program): program for program in programs}, interface)
 
 
 def functions(packages: Sequence[Path]) -> list[tuple[Path, str | None, int]]:

@@ -7,7 +7,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*(ROOT / "exporter").rglob("*.py"), *(ROOT / "runtimes").rglob("*.py")])
-SEES_BOTH = {f"exporter/{name}.py" for name in ("cli", "pipeline", "verification", "reference", "card", "inspection")}
+SEES_BOTH = {
+    f"exporter/{name}.py"
+    for name in (
+        "cli",
+        "pipeline",
+        "verification",
+        "reference",
+        "card",
+        "inspection",
+        "evaluation",
+        "tuning",
+        "sensitivity",
+    )
+}
 
 
 def imported(path: Path) -> set[str]:

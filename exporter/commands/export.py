@@ -61,6 +61,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a piece must occur in them")
     parser.add_argument("--keep-pieces", type=int, metavar="N", help="the commonest of them, N pieces in all")
     parser.add_argument("--sequence-length", action="append", metavar="N", help="coreml; may repeat")
+    parser.add_argument(
+        "--keep", action="append", metavar="PATTERN", help="weights kept as float16, or with =int8 so; may repeat"
+    )
     units, oldest = ", ".join(coreml.LAYOUTS), coreml.DEPLOYMENT_TARGETS[0]
     parser.add_argument("--compute-units", default=coreml.DEFAULT_COMPUTE_UNITS, help=f"coreml: {units}")
     parser.add_argument(
@@ -103,6 +106,7 @@ def settings(parsed: argparse.Namespace) -> Settings:
         _lengths(parsed.sequence_length or []),
         parsed.compute_units,
         parsed.deployment_target,
+        tuple(dict.fromkeys(parsed.keep or ())),
         parsed.pq_dims,
         texts(parsed.frequency_from, "--frequency-from"),
         _trim(parsed),
@@ -130,6 +134,7 @@ def _request(parsed: argparse.Namespace) -> Request:
         keep_failing=parsed.keep_failing,
         limit=limit(parsed),
         texts=texts(parsed.texts),
+        pairs=parsed.pairs,
     )
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from exporter.errors import UsageError
@@ -18,19 +17,25 @@ def say(text: str) -> None:
 def add_checks(parser: argparse.ArgumentParser) -> None:
     """Add what a comparison with PyTorch may be told."""
     parser.add_argument("--texts", type=Path, metavar="FILE", help="real text of the task, one a line, to compare on")
+    parser.add_argument("--pairs", action="store_true", help="texts are read in pairs, as for inference or paraphrase")
     parser.add_argument("--atol", type=float, help="largest absolute difference of a logit allowed")
     parser.add_argument("--max-relative", type=float, help="the same, as a share of the logit range")
     parser.add_argument("--min-agreement", type=float, help="least share of rows with the same labels")
+    parser.add_argument("--min-cosine", type=float, help="least cosine of an embedding to PyTorch's")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def limit(parsed: argparse.Namespace) -> Limit:
     """What `add_checks` was told of the budget."""
-    return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement)
+    return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement, parsed.min_cosine)
 
 
 def texts(path: Path | None, option: str = "--texts") -> tuple[str, ...]:
-    """The texts of a file given by `option`; none without it. Raises UsageError for a file without text."""
+    """The texts of a file given by `option`; none without it.
+
+    A tab parts the two texts of a pair, or a text and its choices. Raises UsageError for a file without text, or with
+    pairs in some lines alone.
+    """
     if path is None:
         return ()
     try:
@@ -40,6 +45,13 @@ def texts(path: Path | None, option: str = "--texts") -> tuple[str, ...]:
     found = tuple(line for line in lines if line.strip())
     if not found:
         raise UsageError(f"{option} {path}: holds no text; write one a line")
+    tabs = [line.count("\t") for line in found]
+    odd = next((number for number, count in enumerate(tabs) if count != tabs[0]), None)
+    if odd is not None:
+        raise UsageError(
+            f"{option} {path}: {tabs[0]} tabs in the first text and {tabs[odd]} in text {odd + 1}; a tab parts texts "
+            "of a pair, so that every line holds as many"
+        )
     return found
 
 
@@ -61,4 +73,4 @@ def tell(results: list[tuple[str, Parity]]) -> None:
 
 def parity_record(parity: Parity) -> dict[str, object]:
     """For JSON."""
-    return asdict(parity) | {"verdict": parity.verdict.value}
+    return parity.as_record()

@@ -8,8 +8,12 @@ from pathlib import Path
 
 from exporter.bundle import read_bundle
 from exporter.commands.shared import add_checks, exit_code, limit, parity_record, say, tell, texts
+from exporter.errors import RuntimeUnavailable
 from exporter.pipeline import Exported
 from exporter.verification import Check, Explanation, verify
+from runtimes.journal import write_record
+from runtimes.parity import Parity, Verdict, not_run
+from runtimes.processors import ARCHITECTURES, NATIVE
 from runtimes.report import explanation_table, exported_table, show
 
 HELP = "compare a bundle with PyTorch again"
@@ -21,27 +25,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
     parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
     parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
+    processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
+    parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"onnx, whose kernels run; {processors}")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
     add_checks(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Verify, print the figures, and return the exit code."""
     bundle = read_bundle(parsed.bundle)
-    check = Check(bundle, parsed.checkpoint, texts(parsed.texts), limit(parsed), parsed.allow_pickle)
-    parity, explain = verify(check)
-    explanation = explain() if parsed.explain else None
+    limits = limit(parsed)
+    check = Check(
+        bundle, parsed.checkpoint, texts(parsed.texts), limits, parsed.allow_pickle, parsed.arch, parsed.pairs
+    )
+    if parsed.arch != NATIVE:
+        say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")
+    parity, explanation = _verified(check, parsed.explain)
+    record = parity_record(parity) | {"bundle": bundle.identity}
+    if explanation:
+        record["explanation"] = _explained(explanation)
+    if parsed.output:
+        write_record(parsed.output, record)
     if parsed.json:
-        explained = {"explanation": _explained(explanation)} if explanation else {}
-        print(json.dumps(parity_record(parity) | explained, indent=2, allow_nan=False))
+        print(json.dumps(record, indent=2, allow_nan=False))
     else:
         item = Exported(bundle.manifest.recipe, bundle.directory, bundle.size_bytes, parity)
         show(exported_table([item]))
         if explanation:
             show(explanation_table(explanation))
     tell([(bundle.manifest.recipe.name, parity)])
+    if parity.note:
+        say(f"{bundle.manifest.recipe.name}: {parity.status}: {parity.note}")
     if explanation:
         say(_first(explanation))
-    return exit_code([parity])
+    return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
+
+
+def _verified(check: Check, explained: bool) -> tuple[Parity, Explanation | None]:
+    """What cannot be checked here has a verdict too: `not run`, and why."""
+    try:
+        parity, explain = verify(check)
+        return parity, explain() if explained else None
+    except RuntimeUnavailable as error:
+        return not_run(str(error)), None
 
 
 def _first(explanation: Explanation) -> str:

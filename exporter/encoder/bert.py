@@ -2,23 +2,49 @@
 
 from collections.abc import Iterator
 
+from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry, read_geometry
-from exporter.encoder.heads import classifier_entries, classify_pooled, classify_tokens, find_span, span_entries
-from exporter.encoder.tasks import QUESTION_ANSWERING, TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION
+from exporter.encoder.heads import (
+    choice_entries,
+    classifier_entries,
+    classify_pooled,
+    classify_tokens,
+    find_span,
+    next_sentence_entries,
+    pooled_entries,
+    span_entries,
+)
+from exporter.encoder.masked import MaskedNames, masked_head
+from exporter.encoder.ops import Extent
+from exporter.encoder.tasks import (
+    MULTIPLE_CHOICE,
+    NEXT_SENTENCE_PREDICTION,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
 from exporter.encoder.transformer import encode
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
+
+_PRETRAINING = ("cls.predictions.", "cls.seq_relationship.")
+"""The heads of pretraining: BertForPreTraining's, which fine-tuned checkpoints may still hold."""
 
 
 def encoder_entries(geometry: Geometry) -> Iterator[Entry]:
     """Every tensor of the encoder, as BertModel stores it."""
-    h = geometry.hidden
-    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, h))
-    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (geometry.positions, h))
-    yield Entry("embeddings.type", "embeddings.token_type_embeddings.weight", (geometry.types, h))
-    yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", h)
+    yield from embedding_entries(geometry, geometry.positions)
     for number in range(geometry.layers):
-        yield from layer_entries(f"layer.{number}", f"encoder.layer.{number}", h, geometry.intermediate)
+        yield from layer_entries(f"layer.{number}", f"encoder.layer.{number}", geometry.hidden, geometry.intermediate)
+
+
+def embedding_entries(geometry: Geometry, positions: int) -> Iterator[Entry]:
+    """Every tensor of the embeddings, as BertEmbeddings stores them; `positions` are the rows of their table."""
+    e = geometry.embedding
+    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, e))
+    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (positions, e))
+    yield Entry("embeddings.type", "embeddings.token_type_embeddings.weight", (geometry.types, e))
+    yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", e)
 
 
 def layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
@@ -32,26 +58,26 @@ def layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator
     yield from layer_norm_entries(f"{name}.norm", f"{stored}.output.LayerNorm", h)
 
 
-def _pooled_classifier_entries(geometry: Geometry, labels: int) -> Iterator[Entry]:
-    yield from dense_entries("pooler", "bert.pooler.dense", geometry.hidden, geometry.hidden)
-    yield from classifier_entries(geometry, labels)
+def layer_modules(prefix: str, layers: int) -> Iterator[tuple[str, str]]:
+    """Modules of BertEncoder and of those made like it, each with our name of its result."""
+    for number in range(layers):
+        for part in ("attention.output", "intermediate", "output"):
+            yield f"{prefix}encoder.layer.{number}.{part}", f"layer.{number}.{part}"
 
 
 def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:
     yield "bert.embeddings", "embeddings"
-    for number in range(geometry.layers):
-        layer = f"bert.encoder.layer.{number}"
-        yield f"{layer}.attention.output", f"layer.{number}.attention.output"
-        yield f"{layer}.intermediate", f"layer.{number}.intermediate"
-        yield f"{layer}.output", f"layer.{number}.output"
+    yield from layer_modules("bert.", geometry.layers)
     yield "bert.pooler", "pooler"
 
 
 BERT = Family(
     model_type="bert",
+    tokenizer_class="BertTokenizer",
     prefix="bert.",
     buffers=("embeddings.position_ids", "embeddings.token_type_ids"),
     read_geometry=read_geometry,
+    reads_types=lambda _: True,
     entries=encoder_entries,
     encode=encode,
     modules=_modules,
@@ -59,10 +85,11 @@ BERT = Family(
         Head(
             TEXT_CLASSIFICATION,
             "BertForSequenceClassification",
-            _pooled_classifier_entries,
+            pooled_entries("bert.pooler.dense"),
             classify_pooled("pooler", "tanh"),
             first_token_only=True,
             labelled="classifier.weight",
+            leftovers=_PRETRAINING,
         ),
         Head(
             TOKEN_CLASSIFICATION,
@@ -70,7 +97,45 @@ BERT = Family(
             classifier_entries,
             classify_tokens,
             labelled="classifier.weight",
+            leftovers=(*_PRETRAINING, "bert.pooler."),
         ),
-        Head(QUESTION_ANSWERING, "BertForQuestionAnswering", span_entries, find_span),
+        Head(
+            QUESTION_ANSWERING,
+            "BertForQuestionAnswering",
+            span_entries,
+            find_span,
+            leftovers=(*_PRETRAINING, "bert.pooler."),
+        ),
+        masked_head(
+            "BertForMaskedLM",
+            MaskedNames(
+                dense="cls.predictions.transform.dense",
+                norm="cls.predictions.transform.LayerNorm",
+                decoder="cls.predictions.decoder",
+                bias="cls.predictions.bias",
+                table="bert.embeddings.word_embeddings.weight",
+            ),
+            accepts=("BertForPreTraining",),
+            leftovers=("cls.seq_relationship.", "bert.pooler."),
+        ),
+        features_head("BertModel", "bert.pooler.dense", leftovers=_PRETRAINING),
+        sentence_head("BertModel", leftovers=(*_PRETRAINING, "bert.pooler.")),
+        Head(
+            NEXT_SENTENCE_PREDICTION,
+            "BertForNextSentencePrediction",
+            next_sentence_entries("bert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labels=("is next", "is not next"),
+            leftovers=("cls.predictions.",),
+        ),
+        Head(
+            MULTIPLE_CHOICE,
+            "BertForMultipleChoice",
+            choice_entries("bert.pooler.dense"),
+            classify_pooled("pooler", "tanh", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+        ),
     ),
 )

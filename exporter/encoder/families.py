@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.encoder.bert import BERT
+from exporter.encoder.distilbert import DISTILBERT
+from exporter.encoder.electra import ELECTRA
 from exporter.encoder.family import Family
+from exporter.encoder.mobilebert import MOBILEBERT
+from exporter.encoder.roberta import ROBERTA
 from exporter.errors import UnsupportedError
 
-FAMILIES = {family.model_type: family for family in (BERT,)}
+FAMILIES: dict[str, Family[Any]] = {
+    family.model_type: family for family in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT)
+}
 
 
-def find_family(config: Mapping[str, Any]) -> Family:
+def find_family(config: Mapping[str, Any]) -> Family[Any]:
     """Return the family that config.json names. Raises UnsupportedError with the list of what is known."""
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:

@@ -30,6 +30,16 @@ def first_type_into_positions(positions: Array, types: Array) -> tuple[Array, Ar
     return positions + types[0], types - types[0]
 
 
+def no_norm_into_linear(weight: Array, bias: Array, gain: Array, shift: Array) -> tuple[Array, Array]:
+    """gain · (W·x + b) + shift as one linear layer: MobileBERT's NoNorm (Sun et al. 2020). Shapes [out, in], [out]."""
+    return gain[:, None] * weight, gain * bias + shift
+
+
+def chain(weight: Array, bias: Array, inner: Array, inner_bias: Array) -> tuple[Array, Array]:
+    """W·(Wi·x + bi) + b as one linear layer: shapes [out, in of the inner] and [out]."""
+    return weight @ inner, weight @ inner_bias + bias
+
+
 def premultiply_query_key(query: Array, query_bias: Array, key: Array, heads: int) -> tuple[Array, Array]:
     """Wkᵀ·Wq of each head, stacked: x0 → t with t_h·x_j = q_h·k_j. Shapes [A·H, H] and [A·H]."""
     hidden = query.shape[1]

@@ -16,7 +16,7 @@ ACTIVATIONS = {
 }
 """transformers' `hidden_act` → the activation that `Ops.activation` knows."""
 
-_DEFAULTS: dict[str, Any] = {
+BERT_DEFAULTS: dict[str, Any] = {
     "vocab_size": 30522,
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -26,15 +26,21 @@ _DEFAULTS: dict[str, Any] = {
     "type_vocab_size": 2,
     "hidden_act": "gelu",
     "layer_norm_eps": 1e-12,
+    "pad_token_id": 0,
 }
 """What transformers' BertConfig takes where config.json is silent."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """The shape of an encoder. `H = hidden`, `D = hidden // heads` in the shape comments."""
+    """The shape of an encoder. `H = hidden`, `D = hidden // heads` in the shape comments.
+
+    `embedding` is the width of the embedding tables, which some families project to H; `positions` the most tokens of
+    a text; `types` the rows of the type table, 0 where there is none; `pad` the id that pads.
+    """
 
     vocabulary: int
+    embedding: int
     hidden: int
     layers: int
     heads: int
@@ -43,48 +49,71 @@ class Geometry:
     types: int
     activation: str
     epsilon: float
-
-    @property
-    def head_size(self) -> int:
-        """Width of one attention head."""
-        return self.hidden // self.heads
+    pad: int
 
 
-def read_geometry(config: Mapping[str, Any]) -> Geometry:
-    """Read a BERT config.
+def read_geometry(
+    config: Mapping[str, Any], defaults: Mapping[str, Any] = BERT_DEFAULTS, shared: str = "hidden_size"
+) -> Geometry:
+    """Read a config with BERT's names; `defaults` are those of the family, `shared` the width that heads divide.
 
     Raises UnsupportedError for what changes the mathematics (relative positions, decoders, unknown activations) and
     CheckpointError for numbers that cannot be.
     """
-    _refuse_variants(config)
-    values = {key: config.get(key, default) for key, default in _DEFAULTS.items()}
-    counts = [key for key in values if key not in ("hidden_act", "layer_norm_eps")]
-    wrong = [f"{key} = {values[key]!r}" for key in counts if type(values[key]) is not int or values[key] < 1]
-    epsilon = values["layer_norm_eps"]
-    if not isinstance(epsilon, int | float) or isinstance(epsilon, bool) or not 0 < epsilon < 1:
-        wrong.append(f"layer_norm_eps = {epsilon!r}")
-    if wrong:
-        raise CheckpointError(f"config.json: expected positive numbers, found {', '.join(wrong)}; correct the file")
-    if values["hidden_size"] % values["num_attention_heads"]:
-        raise CheckpointError(
-            f"config.json: hidden_size {values['hidden_size']} is not a multiple of num_attention_heads "
-            f"{values['num_attention_heads']}; correct the file"
-        )
+    refuse_variants(config)
+    values = read_numbers(config, defaults)
+    check_heads(values, shared, "num_attention_heads")
     return Geometry(
         vocabulary=values["vocab_size"],
+        embedding=values.get("embedding_size", values["hidden_size"]),
         hidden=values["hidden_size"],
         layers=values["num_hidden_layers"],
         heads=values["num_attention_heads"],
         intermediate=values["intermediate_size"],
         positions=values["max_position_embeddings"],
         types=values["type_vocab_size"],
-        activation=_activation(values["hidden_act"]),
-        epsilon=float(epsilon),
+        activation=read_activation(values, "hidden_act"),
+        epsilon=values["layer_norm_eps"],
+        pad=values["pad_token_id"],
     )
 
 
-def _refuse_variants(config: Mapping[str, Any]) -> None:
-    positions = config.get("position_embedding_type", "absolute")
+def read_numbers(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `defaults`, each from the config or else from there; texts are not looked at.
+
+    Raises CheckpointError that lists every count below 1, ε outside (0, 1), id below 0, and what is not true or false.
+    """
+    values = {key: config.get(key, default) for key, default in defaults.items()}
+    if values["pad_token_id"] is None:  # as newer transformers write what is not set
+        values["pad_token_id"] = defaults["pad_token_id"]
+    wrong = [f"{key} = {value!r}" for key, value in values.items() if not _is_possible(key, value, defaults[key])]
+    if wrong:
+        expected = "expected positive numbers (true or false for a switch)"
+        raise CheckpointError(f"config.json: {expected}, found {', '.join(wrong)}; correct the file")
+    return values
+
+
+def _is_possible(key: str, value: object, default: object) -> bool:
+    if isinstance(default, str):
+        return True
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
+    return type(value) is int and value >= (0 if key == "pad_token_id" else 1)
+
+
+def check_heads(values: Mapping[str, Any], width: str, heads: str) -> None:
+    """Raise CheckpointError where the heads do not divide the width that they share."""
+    if values[width] % values[heads]:
+        raise CheckpointError(
+            f"config.json: {width} {values[width]} is not a multiple of {heads} {values[heads]}; correct the file"
+        )
+
+
+def refuse_variants(config: Mapping[str, Any]) -> None:
+    """Raise UnsupportedError for positions that are not absolute, and for decoders."""
+    positions = config.get("position_embedding_type") or "absolute"
     if positions != "absolute":
         raise UnsupportedError(
             f"config.json: position_embedding_type {positions!r} is not supported; only 'absolute' is: "
@@ -95,7 +124,9 @@ def _refuse_variants(config: Mapping[str, Any]) -> None:
             raise UnsupportedError(f"config.json: {key} is set, and only encoders are supported")
 
 
-def _activation(name: object) -> str:
+def read_activation(config: Mapping[str, Any], key: str) -> str:
+    """The activation under `key`. Raises UnsupportedError with the list of what is known."""
+    name = config[key]
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise UnsupportedError(f"config.json: hidden_act {name!r} is not supported; known: {', '.join(ACTIVATIONS)}")
+        raise UnsupportedError(f"config.json: {key} {name!r} is not supported; known: {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

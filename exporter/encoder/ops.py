@@ -25,11 +25,11 @@ Read = Callable[[str], Array]
 
 @dataclass(frozen=True)
 class Inputs(Generic[T]):
-    """What the encoder reads, [B, S] each: token ids, 1 for a token and 0 for padding, segment numbers."""
+    """What the encoder reads, [B, S] each: token ids, 1 for a token and 0 for padding, segment numbers if it does."""
 
     ids: T
     mask: T
-    types: T
+    types: T | None = None
 
 
 class Role(Enum):
@@ -58,9 +58,10 @@ class Weight:
 
 
 class Extent(Enum):
-    """What an output is about, and its shape; n is the number of labels."""
+    """What an output is about, and its shape; n is the number of labels, pieces or features, C that of choices."""
 
     TEXT = "[B, n]"
+    CHOICE = "[B, C]"
     TOKEN = "[B, S, n]"  # noqa: S105 - of text
     POSITION = "[B, S]"
 
@@ -74,8 +75,20 @@ class Ops(Protocol[T]):
     def positions(self, name: str, table: Weight, tokens: T) -> T:
         """`tokens` [B, S, H] plus the first S rows of `table` [positions, H]."""
 
+    def counted_positions(self, name: str, table: Weight, tokens: T, ids: T, pad: int) -> T:
+        """`tokens` [B, S, H] plus the row of `table` at pad + n for the n-th of a text's tokens, and at pad for `pad`.
+
+        `ids` [B, S]; `table` [pad + 1 + positions, H]. transformers' create_position_ids_from_input_ids.
+        """
+
+    def trigram(self, name: str, x: T) -> T:
+        """[B, S, E] → [B, S, 3·E]: the next token's numbers, its own, and the last one's; 0 beyond the ends."""
+
     def add(self, name: str, left: T, right: T) -> T:
         """Elementwise sum of two tensors of one shape."""
+
+    def scale(self, name: str, x: T, gain: Weight) -> T:
+        """x · gain over the last axis, gain [n]."""
 
     def layer_norm(self, name: str, x: T, gain: Weight, bias: Weight, epsilon: float) -> T:
         """(x − mean) / √(variance + epsilon) · gain + bias over the last axis (Ba et al. 2016)."""
@@ -101,5 +114,21 @@ class Ops(Protocol[T]):
     def first_token_attention(self, name: str, query: T, x: T, bias: T, heads: int) -> T:
         """softmax(q·xᵀ + bias)·x per head: `query` [B, A·H], `x` [B, S, H] → [B, A·H]."""
 
+    def row_products(self, name: str, x: T, table: Weight, bias: Weight) -> T:
+        """[B, S, H] · tableᵀ + bias → [B, S, rows], by every row of a table that `embedding` reads too: stored once."""
+
+    def pool(self, name: str, x: T, mask: T, kind: str) -> T:
+        """The tokens of `x` [B, S, H] that `mask` [B, S] shows, as one vector [B, H].
+
+        `kind` is "mean" (their sum over their number), "mean_sqrt_len" (over its root) or "max"; of a row of padding
+        alone a mean is 0.
+        """
+
+    def normalise(self, name: str, x: T) -> T:
+        """[B, n] → x / ‖x‖, of length 1; zeros stay zeros."""
+
     def output(self, name: str, x: T, extent: Extent) -> None:
-        """Declare `x` an output of the model: [B, n], or [B, S, n] (of which POSITION takes the only column)."""
+        """Declare `x` an output of the model: [B, n], or [B, S, n] (of which POSITION takes the only column).
+
+        CHOICE takes the only column of [B·C, 1]: the model's inputs are [B, C, S] then, and [B·C, S] in here.
+        """

@@ -1,19 +1,25 @@
 """What a user sees of a model, by Optimum's names: the outputs, what they decide, and what the model reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.encoder.ops import Extent
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task. `problem` is what the outputs decide; None: config.json says which. `pairs`: it reads two texts."""
+    """One task.
+
+    `problem` is what the outputs decide; None: config.json says which. `pairs`: it reads two texts; `choices`: it reads
+    several rows and says which is best. `meanings` says of an output what its numbers are, where they are no scores.
+    """
 
     name: str
     outputs: Mapping[str, Extent]
     problem: str | None = None
     pairs: bool = False
+    choices: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 TEXT_CLASSIFICATION = Task("text-classification", {"logits": Extent.TEXT})
@@ -24,5 +30,47 @@ QUESTION_ANSWERING = Task(
     "question_answering",
     pairs=True,
 )
+FILL_MASK = Task(
+    "fill-mask",
+    {"logits": Extent.TOKEN},
+    "fill_mask",
+    meanings={"logits": "for each token one score of each piece of the vocabulary, before softmax"},
+)
+FEATURE_EXTRACTION = Task(
+    "feature-extraction",
+    {"last_hidden_state": Extent.TOKEN, "pooler_output": Extent.TEXT},
+    "embedding",
+    meanings={
+        "last_hidden_state": "for each token its vector",
+        "pooler_output": "one vector of the text, from its first token",
+    },
+)
+SENTENCE_SIMILARITY = Task(
+    "sentence-similarity",
+    {"sentence_embedding": Extent.TEXT},
+    "embedding",
+    meanings={"sentence_embedding": "one vector of the text, pooled as its sentence-transformers files say"},
+)
+NEXT_SENTENCE_PREDICTION = Task("next-sentence-prediction", {"logits": Extent.TEXT}, "next_sentence", pairs=True)
+MULTIPLE_CHOICE = Task(
+    "multiple-choice",
+    {"logits": Extent.CHOICE},
+    "multiple_choice",
+    pairs=True,
+    choices=True,
+    meanings={"logits": "one score of the choice; the best of a text's choices is the answer"},
+)
 
-TASKS = {task.name: task for task in (TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION, QUESTION_ANSWERING)}
+TASKS = {
+    task.name: task
+    for task in (
+        TEXT_CLASSIFICATION,
+        TOKEN_CLASSIFICATION,
+        QUESTION_ANSWERING,
+        FILL_MASK,
+        FEATURE_EXTRACTION,
+        SENTENCE_SIMILARITY,
+        NEXT_SENTENCE_PREDICTION,
+        MULTIPLE_CHOICE,
+    )
+}

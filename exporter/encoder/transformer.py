@@ -1,6 +1,6 @@
 """The encoder of BERT (Devlin et al. 2018) and of those built like it, written once over `Ops`.
 
-Shapes: B batch, S sequence, H hidden, A heads, D = H / A.
+Shapes: B batch, S sequence, H hidden, A heads, D = H / A, E the width of the embedding tables.
 """
 
 from typing import Generic
@@ -14,8 +14,12 @@ from exporter.encoder.ops import Array, Inputs, Ops, Read, Role, T, Weight
 
 def encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
     """Return the last hidden state [B, S, H], or with `first_token_only` its first token alone [B, H]."""
-    x = _embed(ops, read, geometry, inputs)
-    bias = ops.mask_bias("mask", inputs.mask)
+    return run_layers(ops, read, geometry, embed(ops, read, geometry, inputs), inputs.mask, first_token_only)
+
+
+def run_layers(ops: Ops[T], read: Read, geometry: Geometry, x: T, mask: T, first_token_only: bool) -> T:
+    """Return what `encode` does, from the embeddings `x` [B, S, H]."""
+    bias = ops.mask_bias("mask", mask)
     for number in range(geometry.layers):
         layer = _Layer(ops, read, geometry, f"layer.{number}")
         if first_token_only and number == geometry.layers - 1:
@@ -24,18 +28,24 @@ def encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first
     return x
 
 
-def _embed(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T]) -> T:
-    positions, types = fold.first_type_into_positions(_f64(read("embeddings.position")), _f64(read("embeddings.type")))
+def embed(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T]) -> T:
+    """Word, type and position embeddings, summed and normalised: [B, S, E]."""
+    words, table = sum_words_and_types(ops, read, geometry, inputs)
+    x = ops.positions("embeddings.sum", table, words)
+    return layer_norm(ops, read, "embeddings", "embeddings.norm", x, geometry.epsilon)
+
+
+def sum_words_and_types(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T]) -> tuple[T, Weight]:
+    """[B, S, E], and the table of positions that is yet to be added, which holds the first type too."""
     word = Weight("embeddings.word.weight", read("embeddings.word"), Role.WORD_EMBEDDING)
-    x = ops.embedding("embeddings.word", word, inputs.ids)  # [B, S, H]
-    if geometry.types > 1:
-        rows = ops.embedding(
-            "embeddings.type", _weight("embeddings.type.weight", types, Role.TYPE_EMBEDDING), inputs.types
-        )
-        x = ops.add("embeddings.typed", x, rows)
-    table = _weight("embeddings.position.weight", positions, Role.POSITION_EMBEDDING)
-    x = ops.positions("embeddings.sum", table, x)
-    return _layer_norm(ops, read, "embeddings", "embeddings.norm", x, geometry.epsilon)
+    x = ops.embedding("embeddings.word", word, inputs.ids)
+    positions = f64(read("embeddings.position"))
+    if geometry.types:
+        positions, types = fold.first_type_into_positions(positions, f64(read("embeddings.type")))
+        if inputs.types is not None and geometry.types > 1:
+            table = weight_of("embeddings.type.weight", types, Role.TYPE_EMBEDDING)
+            x = ops.add("embeddings.typed", x, ops.embedding("embeddings.type", table, inputs.types))
+    return x, weight_of("embeddings.position.weight", positions, Role.POSITION_EMBEDDING)
 
 
 class _Layer(Generic[T]):
@@ -68,7 +78,7 @@ class _Layer(Generic[T]):
             dense = self._linear(f"{name}.dense", seen, weight, self._output_bias(), Role.TAIL)
         else:
             per_head = fold.value_per_head(self._f64("attention.value.weight"), heads)
-            context = ops.grouped_linear(f"{name}.value", seen, _weight(f"{name}.value.weight", per_head, Role.TAIL))
+            context = ops.grouped_linear(f"{name}.value", seen, weight_of(f"{name}.value.weight", per_head, Role.TAIL))
             weight = self._f64("attention.dense.weight")
             dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.TAIL)
         return self._finish(first, dense, Role.TAIL)
@@ -86,19 +96,19 @@ class _Layer(Generic[T]):
             product = fold.premultiply_query_key(weight, bias, key, heads)
             return self._linear(f"{name}.query", first, *product, Role.TAIL)
         query = self._linear(f"{name}.query", first, weight, bias, Role.TAIL)
-        per_head = _weight(f"{name}.key.weight", fold.key_per_head(key, heads), Role.TAIL)
+        per_head = weight_of(f"{name}.key.weight", fold.key_per_head(key, heads), Role.TAIL)
         return self.ops.grouped_linear(f"{name}.key", query, per_head)
 
     def _finish(self, x: T, attended: T, role: Role) -> T:
         """Residual and LayerNorm, then the feed-forward with its own."""
         ops, name, epsilon = self.ops, self.name, self.geometry.epsilon
         x = ops.add(f"{name}.attention.sum", attended, x)
-        x = _layer_norm(ops, self._read, f"{name}.attention.output", f"{name}.attention.norm", x, epsilon)
+        x = layer_norm(ops, self._read, f"{name}.attention.output", f"{name}.attention.norm", x, epsilon)
         wide = self._stored_linear(f"{name}.intermediate", f"{name}.intermediate.dense", x, role)
         wide = ops.activation(f"{name}.intermediate", wide, self.geometry.activation)
         narrow = self._stored_linear(f"{name}.dense", f"{name}.dense", wide, role)
         x = ops.add(f"{name}.sum", narrow, x)
-        return _layer_norm(ops, self._read, f"{name}.output", f"{name}.norm", x, epsilon)
+        return layer_norm(ops, self._read, f"{name}.output", f"{name}.norm", x, epsilon)
 
     def _scaled_query(self) -> tuple[Array, Array]:
         weight, bias = self._f64("attention.query.weight"), self._f64("attention.query.bias")
@@ -112,21 +122,24 @@ class _Layer(Generic[T]):
         return self._linear(name, x, self._read(f"{weight}.weight"), self._read(f"{weight}.bias"), role)
 
     def _linear(self, name: str, x: T, weight: Array, bias: Array | None, role: Role) -> T:
-        vector = None if bias is None else _weight(f"{name}.bias", bias, Role.VECTOR)
-        return self.ops.linear(name, x, _weight(f"{name}.weight", weight, role), vector)
+        vector = None if bias is None else weight_of(f"{name}.bias", bias, Role.VECTOR)
+        return self.ops.linear(name, x, weight_of(f"{name}.weight", weight, role), vector)
 
     def _f64(self, name: str) -> Array:
-        return _f64(self._read(f"{self.name}.{name}"))
+        return f64(self._read(f"{self.name}.{name}"))
 
 
-def _layer_norm(ops: Ops[T], read: Read, name: str, weights: str, x: T, epsilon: float) -> T:
+def layer_norm(ops: Ops[T], read: Read, name: str, weights: str, x: T, epsilon: float) -> T:
+    """The LayerNorm whose gain and bias are called `weights`; `name` is its result's."""
     gain = Weight(f"{weights}.gain", read(f"{weights}.gain"), Role.VECTOR)
     return ops.layer_norm(name, x, gain, Weight(f"{weights}.bias", read(f"{weights}.bias"), Role.VECTOR), epsilon)
 
 
-def _f64(values: Array) -> Array:
+def f64(values: Array) -> Array:
+    """What `fold` works with."""
     return values.astype(np.float64)
 
 
-def _weight(name: str, values: Array, role: Role) -> Weight:
+def weight_of(name: str, values: Array, role: Role) -> Weight:
+    """A weight of what `fold` gave."""
     return Weight(name, np.ascontiguousarray(values, dtype=np.float32), role)

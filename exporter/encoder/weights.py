@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from exporter.encoder.ops import Array
 from exporter.errors import CheckpointError
 
@@ -57,15 +59,36 @@ def layer_norm_entries(name: str, stored: str, h: int) -> Iterator[Entry]:
     yield Entry(f"{name}.bias", f"{stored}.bias", (h,))
 
 
+def prefixed(stored: Mapping[str, StoredTensor], prefix: str, parts: frozenset[str]) -> dict[str, StoredTensor]:
+    """The tensors of a model saved without its head, named as if it had one: `parts` begin the encoder's names."""
+    if any(name.startswith(prefix) for name in stored):
+        return dict(stored)
+    return {prefix + name if name.partition(".")[0] in parts else name: tensor for name, tensor in stored.items()}
+
+
+def without_copies(
+    stored: Mapping[str, StoredTensor], copies: tuple[tuple[str, str], ...]
+) -> tuple[dict[str, StoredTensor], list[str]]:
+    """Each tensor under the first of its two names alone; and what is wrong with those stored under both."""
+    single, problems = dict(stored), []
+    for name, other in copies:
+        copy = single.pop(other, None)
+        if copy is not None and name not in single:
+            single[name] = copy
+        elif copy is not None and not np.array_equal(copy.read(), single[name].read()):
+            problems.append(f"{other} differs from {name}, which transformers takes for the same tensor")
+    return single, problems
+
+
 def resolve(
-    entries: list[Entry], stored: Mapping[str, StoredTensor], buffers: tuple[str, ...]
+    entries: list[Entry], stored: Mapping[str, StoredTensor], buffers: tuple[str, ...], problems: list[str]
 ) -> dict[str, StoredTensor]:
     """Match the table against a checkpoint: our name → stored tensor.
 
-    Raises CheckpointError that lists every missing, unused and misshaped tensor.
+    Raises CheckpointError that lists `problems` and every missing, unused and misshaped tensor.
     """
     expected = {entry.stored for entry in entries}
-    problems = [f"missing {e.stored} {list(e.shape)}" for e in entries if e.stored not in stored]
+    problems = [*problems, *(f"missing {e.stored} {list(e.shape)}" for e in entries if e.stored not in stored)]
     problems += [
         f"unused {name} {list(t.shape)}" for name, t in stored.items() if name not in expected and name not in buffers
     ]

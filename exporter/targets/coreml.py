@@ -11,7 +11,7 @@ that (iOS 18), the longest being the default; one package each where it has not.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from exporter.codebooks import product_quantise
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Extent, Inputs
 from exporter.errors import LoweringError, UsageError
+from exporter.keep import NOTHING, Keep
 from exporter.targets.coreml_schemes import CoreMLScheme, find_scheme
 
 if TYPE_CHECKING:
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from exporter.targets.coreml_spelling import Dialect, Ranges, Spelling
     from exporter.targets.coreml_weights import Encode
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 LAYOUTS = {"all": "channels", "cpu-and-ne": "channels", "cpu-and-gpu": "rows", "cpu-only": "rows"}
 """Compute units → layout."""
 DEPLOYMENT_TARGETS = ("iOS16", "iOS17", "iOS18", "iOS26")
 DEFAULT_COMPUTE_UNITS = "all"
 DEFAULT_DEPLOYMENT_TARGET = "iOS17"
 DEFAULT_LENGTH = 128
+_PREVIEWS = {"question-answering": {"com.apple.coreml.model.preview.type": "bertQA"}}
+"""Task → what makes Xcode show a preview (coremltools' guide, "Xcode Model Preview Types")."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Options:
     sequence_lengths: tuple[int, ...] = (DEFAULT_LENGTH,)
     compute_units: str = DEFAULT_COMPUTE_UNITS
     deployment_target: str = DEFAULT_DEPLOYMENT_TARGET
+    keep: Keep = NOTHING
 
     @property
     def layout(self) -> str:
@@ -124,7 +127,7 @@ def lower(
     LoweringError for a weight that float16 cannot hold.
     """
     check(options, scheme, model.geometry.positions)
-    chosen = find_scheme(scheme)
+    chosen = replace(find_scheme(scheme), keep=options.keep)
     if calibrated(scheme) and not ranges:
         raise LoweringError(f"coreml: {scheme} needs activation ranges, and none were measured; calibrate on real text")
     from exporter.targets import coreml_package as package  # here, for it takes seconds to import coremltools
@@ -165,15 +168,22 @@ def _build(model: Model, plan: _Plan, length: int) -> "Content":
 
     target = getattr(ct.target, plan.options.deployment_target)
     # One specification for each input: with one for all, coremltools 9.0 takes them for one input.
-    specs = [mb.TensorSpec(shape=(1, length), dtype=types.int32) for _ in INPUTS]
+    specs = [mb.TensorSpec(shape=(1, length), dtype=types.int32) for _ in model.inputs]
 
-    @mb.program(input_specs=specs, opset_version=target)  # type: ignore[untyped-decorator]
-    def program(input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, ...]:
+    def build(*inputs: Any) -> tuple[Any, ...]:
         ops = _spelling(plan)
-        model.build(ops, Inputs(input_ids, attention_mask, token_type_ids))
+        model.build(ops, Inputs(*inputs))
         return tuple(ops.outputs)
 
-    return convert(program, target)
+    def with_types(input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, ...]:
+        return build(input_ids, attention_mask, token_type_ids)
+
+    def without_types(input_ids: Any, attention_mask: Any) -> tuple[Any, ...]:
+        return build(input_ids, attention_mask)
+
+    # coremltools reads the inputs' names off the function's parameters
+    main = with_types if "token_type_ids" in model.inputs else without_types
+    return convert(mb.program(input_specs=specs, opset_version=target)(main), target)
 
 
 def _spelling(plan: _Plan) -> "Spelling":
@@ -201,6 +211,7 @@ def _card(model: Model, scheme: str, options: Options, metadata: Metadata, lengt
     listed = f"of each label, before softmax: {', '.join(metadata.labels)}"
     scores = {
         Extent.TEXT: f"one score {listed}",
+        Extent.CHOICE: "one score of the choice",
         Extent.TOKEN: f"for each token one score {listed}",
         Extent.POSITION: "one score for each token, before softmax",
     }
@@ -214,8 +225,9 @@ def _card(model: Model, scheme: str, options: Options, metadata: Metadata, lengt
             "attention_mask": "1 for a token, 0 for padding",
             "token_type_ids": "0 for the first text of a pair, 1 for the second",
         },
-        outputs={name: scores[extent] for name, extent in model.task.outputs.items()},
+        outputs={name: model.task.meanings.get(name, scores[extent]) for name, extent in model.outputs.items()},
         facts={
+            **_PREVIEWS.get(model.task.name, {}),
             "bertport_version": __version__,
             "compute_units": options.compute_units,
             "labels": json.dumps(metadata.labels, ensure_ascii=False),

@@ -16,9 +16,22 @@ class ChannelsOps(Spelling):
 
     def positions(self, name: str, table: Weight, tokens: Var) -> Var:
         """See Ops; [B, S, H] → [B, H, 1, S]: the embeddings were gathered as rows, and here they are turned."""
-        rows = super().positions(f"{name}.rows", table, tokens)
-        turned = mb.transpose(x=rows, perm=[0, 2, 1], name=mil_name(f"{name}.turned"))
-        return mb.expand_dims(x=turned, axes=[2], name=mil_name(name))
+        return self._turned(name, super().positions(f"{name}.rows", table, tokens))
+
+    def counted_positions(self, name: str, table: Weight, tokens: Var, ids: Var, pad: int) -> Var:
+        """See Ops; [B, S, H] → [B, H, 1, S]."""
+        return self._turned(name, super().counted_positions(f"{name}.rows", table, tokens, ids, pad))
+
+    def trigram(self, name: str, x: Var) -> Var:
+        """See Ops; [B, S, E] → [B, 3·E, 1, S]."""
+        turned = self._turned(f"{name}.own", x)
+        after, before = self._beyond_ends(name, turned, axis=3)
+        return mb.concat(values=[after, turned, before], axis=1, name=mil_name(name))
+
+    def scale(self, name: str, x: Var, gain: Weight) -> Var:
+        """See Ops."""
+        column = self.weights.constant(gain, (1, len(gain.values), 1, 1))
+        return mb.mul(x=x, y=column, name=mil_name(name))
 
     def layer_norm(self, name: str, x: Var, gain: Weight, bias: Weight, epsilon: float) -> Var:
         """See Ops; over the channels."""
@@ -66,6 +79,11 @@ class ChannelsOps(Spelling):
             return [x]
         return list(mb.split(x=x, num_splits=heads, axis=axis, name=mil_name(f"{name}.split")))
 
+    def _turned(self, name: str, rows: Var) -> Var:
+        """[B, S, C] → [B, C, 1, S]."""
+        turned = mb.transpose(x=rows, perm=[0, 2, 1], name=mil_name(f"{name}.turned"))
+        return mb.expand_dims(x=turned, axes=[2], name=mil_name(name))
+
     def _mask(self, name: str, seen: Var, bias: Var) -> Mask:
         row = mb.expand_dims(x=seen, axes=[1], name=mil_name(f"{name}.first"))  # [B, 1, S]
         factor = mb.expand_dims(x=row, axes=[2], name=mil_name(f"{name}.keys"))  # [B, 1, 1, S]
@@ -81,6 +99,8 @@ class ChannelsOps(Spelling):
         return mb.squeeze(x=x, axes=[2], name=mil_name(name)), False
 
     def _tokens(self, name: str, x: Var, every: bool) -> Var:
+        if len(x.shape) == 3:  # `row_products` gives rows in this layout too
+            return x
         if not every:
             return mb.squeeze(x=x, axes=[2, 3], name=mil_name(name))
         return mb.transpose(

@@ -12,6 +12,15 @@ from exporter.targets.coreml_weights import Var
 class RowsOps(Spelling):
     """Ops on [B, S, C] and [B, C]."""
 
+    def trigram(self, name: str, x: Var) -> Var:
+        """See Ops."""
+        after, before = self._beyond_ends(name, x, axis=1)
+        return mb.concat(values=[after, x, before], axis=2, name=mil_name(name))
+
+    def scale(self, name: str, x: Var, gain: Weight) -> Var:
+        """See Ops."""
+        return mb.mul(x=x, y=self._vector(gain), name=mil_name(name))
+
     def layer_norm(self, name: str, x: Var, gain: Weight, bias: Weight, epsilon: float) -> Var:
         """See Ops."""
         gamma, beta = self._vector(gain), self._vector(bias)

@@ -18,8 +18,9 @@ bytes. Core ML recovers compressed weights when a model is loaded or run, as it 
 from dataclasses import dataclass
 from enum import Enum
 
-from exporter.encoder.ops import Role
+from exporter.encoder.ops import Role, Weight
 from exporter.errors import UsageError
+from exporter.keep import NOTHING, Keep
 
 
 class Form(Enum):
@@ -36,7 +37,10 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class CoreMLScheme:
-    """One `--quantize` choice. `half`: computed in float16; `int8_inputs`: linears round what they read, too."""
+    """One `--quantize` choice, and the weights kept out of it.
+
+    `half`: computed in float16; `int8_inputs`: linears round what they read, too, those of kept weights among them.
+    """
 
     name: str
     word: Form
@@ -45,6 +49,13 @@ class CoreMLScheme:
     half: bool = True
     int8_inputs: bool = False
     oldest_target: str = "iOS16"
+    keep: Keep = NOTHING
+
+    def stored(self, weight: Weight) -> Form:
+        """The form of one weight: that of its role, or a wider one."""
+        kept = self.keep.form(weight.name)
+        form = self.form(weight.role)
+        return form if kept is None else min(form, _KEPT[kept], key=_BY_WIDTH.index)
 
     def form(self, role: Role) -> Form:
         """The form of a role's weights."""
@@ -60,6 +71,8 @@ class CoreMLScheme:
 
 
 _PLAIN, _INT8, _INT4_32, _INT4_64, _PALETTE6, _PALETTE4, _CODES = Form
+_BY_WIDTH = (_PLAIN, _INT8, _PALETTE6, _INT4_32, _INT4_64, _PALETTE4, _CODES)
+_KEPT = {"float16": _PLAIN, "int8": _INT8}
 
 SCHEMES = {
     scheme.name: scheme

@@ -22,6 +22,8 @@ Ranges = Mapping[str, float]
 
 _UINT16_ROWS = 1 << 16
 _LOWEST = 4e4
+_TINY = 1e-4
+"""What a vector is at least divided by; smaller ones, and zeros, come out smaller than 1."""
 _ACTIVATIONS = {
     "gelu": ("gelu", {"mode": "EXACT"}),
     "gelu_tanh": ("gelu", {"mode": "TANH_APPROXIMATION"}),
@@ -73,7 +75,7 @@ class Spelling(ABC):
         """See Ops; [B, S, H] in both layouts."""
         if self.weights.coded(table):
             return self._coded_embedding(name, table, ids)
-        values = self.weights.constant(table, table.values.shape)
+        values = self.weights.table(table)
         if not self.dialect.small_indices:
             return mb.gather(x=values, indices=ids, axis=0, name=mil_name(name))
         indices = self._indices(name, ids, len(table.values))
@@ -108,9 +110,32 @@ class Spelling(ABC):
             stored = mb.slice_by_index(x=stored, begin=[0, 0, 0], end=end, name=mil_name(f"{name}.positions"))
         return mb.add(x=tokens, y=stored, name=mil_name(name))
 
+    def counted_positions(self, name: str, table: Weight, tokens: Var, ids: Var, pad: int) -> Var:
+        """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""
+        kept = pad + 1 + max(tokens.shape[1], self.dialect.longest)
+        rows = Weight(table.name, np.ascontiguousarray(table.values[:kept]), table.role)
+        is_token = mb.not_equal(x=ids, y=np.int32(pad), name=mil_name(f"{name}.is_token"))
+        ones = mb.cast(x=is_token, dtype="int32", name=mil_name(f"{name}.ones"))
+        count = mb.cumsum(x=ones, axis=1, name=mil_name(f"{name}.count"))
+        number = mb.mul(x=count, y=ones, name=mil_name(f"{name}.number"))
+        row = mb.add(x=number, y=np.int32(pad), name=mil_name(f"{name}.row"))
+        return mb.add(x=tokens, y=self.embedding(f"{name}.positions", rows, row), name=mil_name(name))
+
     def add(self, name: str, left: Var, right: Var) -> Var:
         """See Ops."""
         return mb.add(x=left, y=right, name=mil_name(name))
+
+    def _beyond_ends(self, name: str, x: Var, axis: int) -> list[Var]:
+        """Each token's next and the one before along `axis`; zeros beyond the ends."""
+        pads = [0, 0] * x.rank
+        pads[2 * axis : 2 * axis + 2] = [1, 1]
+        wide = mb.pad(x=x, pad=pads, mode="constant", constant_val=self._number(0.0), name=mil_name(f"{name}.padded"))
+        neighbours = []
+        for part, begin in (("after", 2), ("before", 0)):
+            starts = [begin if at == axis else 0 for at in range(x.rank)]
+            piece = mb.slice_by_size(x=wide, begin=starts, size=list(x.shape), name=mil_name(f"{name}.{part}"))
+            neighbours.append(piece)
+        return neighbours
 
     def activation(self, name: str, x: Var, kind: str) -> Var:
         """See Ops."""
@@ -144,15 +169,63 @@ class Spelling(ABC):
         seen = mb.matmul(x=weights, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.heads"))  # [B, A, H]
         return mb.reshape(x=seen, shape=self._vector_shape, name=mil_name(f"{name}.context"))
 
+    def row_products(self, name: str, x: Var, table: Weight, bias: Weight) -> Var:
+        """See Ops; [B, S, rows] in both layouts, so that one constant serves `embedding` and this."""
+        tokens = self._tokens(f"{name}.tokens", x, True)
+        return mb.linear(x=tokens, weight=self.weights.table(table), bias=self._vector(bias), name=mil_name(name))
+
+    def pool(self, name: str, x: Var, mask: Var, kind: str) -> Var:
+        """See Ops. A mean is a product with the mask over the number of tokens, whose sum no float16 overflows."""
+        tokens, by_token = self._sequence(f"{name}.tokens", x)
+        seen = mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.mask"))  # [B, S]
+        if kind == "max":
+            return self._largest(name, tokens, seen, by_token)
+        number = mb.reduce_sum(x=seen, axes=[1], keep_dims=True, name=mil_name(f"{name}.number"))
+        some = mb.maximum(x=number, y=self._number(1.0), name=mil_name(f"{name}.at_least_one"))
+        divisor = some if kind == "mean" else mb.sqrt(x=some, name=mil_name(f"{name}.root"))
+        weights = mb.real_div(x=seen, y=divisor, name=mil_name(f"{name}.weights"))
+        row = mb.expand_dims(x=weights, axes=[1], name=mil_name(f"{name}.row"))  # [B, 1, S]
+        product = mb.matmul(x=row, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.product"))  # [B, 1, H]
+        return mb.reshape(x=product, shape=self._vector_shape, name=mil_name(name))
+
+    def normalise(self, name: str, x: Var) -> Var:
+        """See Ops; divided by the largest magnitude first, for squares that float16 can hold."""
+        axes = [1]  # the numbers of a vector, [B, n] or [B, n, 1, 1]
+        size = mb.abs(x=x, name=mil_name(f"{name}.magnitudes"))
+        largest = mb.reduce_max(x=size, axes=axes, keep_dims=True, name=mil_name(f"{name}.largest"))
+        some = mb.maximum(x=largest, y=self._number(_TINY), name=mil_name(f"{name}.scale"))
+        scaled = mb.real_div(x=x, y=some, name=mil_name(f"{name}.scaled"))
+        norm = mb.reduce_l2_norm(x=scaled, axes=axes, keep_dims=True, name=mil_name(f"{name}.norm"))
+        divisor = mb.maximum(x=norm, y=self._number(_TINY), name=mil_name(f"{name}.divisor"))
+        return mb.real_div(x=scaled, y=divisor, name=mil_name(name))
+
     def output(self, name: str, x: Var, extent: Extent) -> None:
         """See Ops; float32 in every program."""
-        tokens = self._tokens(f"{name}.tokens", x, extent is not Extent.TEXT)
+        tokens = self._tokens(f"{name}.tokens", x, extent in (Extent.TOKEN, Extent.POSITION))
         if extent is Extent.POSITION:
             tokens = mb.squeeze(x=tokens, axes=[2], name=mil_name(f"{name}.squeezed"))
         if self._half:
             self.outputs.append(mb.cast(x=tokens, dtype="fp32", name=name))
         else:
             self.outputs.append(mb.identity(x=tokens, name=name))
+
+    def _largest(self, name: str, tokens: Var, seen: Var, by_token: bool) -> Var:
+        """The largest of each feature over the tokens: padding is pushed below any of them, tokens stay exact."""
+        padding = mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
+        low = mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.low"))
+        axis = 1 if by_token else 2
+        wide = mb.expand_dims(x=low, axes=[3 - axis], name=mil_name(f"{name}.wide"))
+        shown = mb.add(x=tokens, y=wide, name=mil_name(f"{name}.shown"))
+        flat = mb.reduce_max(x=shown, axes=[axis], keep_dims=False, name=mil_name(f"{name}.flat"))  # [B, H]
+        return mb.reshape(x=flat, shape=self._vector_shape, name=mil_name(name))
+
+    @abstractmethod
+    def trigram(self, name: str, x: Var) -> Var:
+        """See Ops; [B, S, E] in both layouts → the layout's."""
+
+    @abstractmethod
+    def scale(self, name: str, x: Var, gain: Weight) -> Var:
+        """See Ops."""
 
     @abstractmethod
     def layer_norm(self, name: str, x: Var, gain: Weight, bias: Weight, epsilon: float) -> Var:

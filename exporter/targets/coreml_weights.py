@@ -39,6 +39,13 @@ class WeightStore:
     def __init__(self, scheme: CoreMLScheme, blockwise: bool, encode: Encode) -> None:
         self.dtype = np.float16 if scheme.half else np.float32
         self._scheme, self._blockwise, self._encode = scheme, blockwise, encode
+        self._tables: dict[str, Var] = {}
+
+    def table(self, weight: Weight) -> Var:
+        """Store an embedding table [rows, H], once for all that read it."""
+        if weight.name not in self._tables:
+            self._tables[weight.name] = self.constant(weight, weight.values.shape)
+        return self._tables[weight.name]
 
     def coded(self, weight: Weight) -> bool:
         """Whether the scheme stores codes of `weight`: see `codes`."""
@@ -60,7 +67,7 @@ class WeightStore:
         """
         rows = weight.values.reshape(-1, weight.values.shape[-1])  # [rows, n]
         self._check_range(weight)
-        form, name = self._scheme.form(weight.role), mil_name(weight.name)
+        form, name = self._scheme.stored(weight), mil_name(weight.name)
         if form is Form.PLAIN:
             return mb.const(val=np.ascontiguousarray(weight.values.reshape(shape), self.dtype), name=name)
         if form is Form.INT8:

@@ -20,10 +20,10 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def trace(model: Model, ids: Array, mask: Array, types: Array) -> dict[str, Array]:
-    """Run the model on [B, S] inputs: every named tensor, in the order of computation, the outputs among them."""
+def trace(model: Model, ids: Array, mask: Array, types: Array | None) -> dict[str, Array]:
+    """Run the model on [B, S] inputs, or [B, C, S] where it reads choices: every named tensor, as they are computed."""
     ops = NumpyOps()
-    model.build(ops, Inputs(ids, mask, types))
+    model.build(ops, Inputs(*(part.reshape(-1, part.shape[-1]) for part in (ids, mask, types) if part is not None)))
     return ops.tensors
 
 
@@ -41,9 +41,23 @@ class NumpyOps:
         """See Ops."""
         return self._keep(name, tokens + table.values[: tokens.shape[1]])
 
+    def counted_positions(self, name: str, table: Weight, tokens: Array, ids: Array, pad: int) -> Array:
+        """See Ops."""
+        is_token = ids != pad
+        return self._keep(name, tokens + table.values[pad + np.cumsum(is_token, 1) * is_token])
+
+    def trigram(self, name: str, x: Array) -> Array:
+        """See Ops."""
+        wide = np.pad(x, ((0, 0), (1, 1), (0, 0)))
+        return self._keep(name, np.concatenate([wide[:, 2:], x, wide[:, :-2]], -1))
+
     def add(self, name: str, left: Array, right: Array) -> Array:
         """See Ops."""
         return self._keep(name, left + right)
+
+    def scale(self, name: str, x: Array, gain: Weight) -> Array:
+        """See Ops."""
+        return self._keep(name, x * gain.values)
 
     def layer_norm(self, name: str, x: Array, gain: Weight, bias: Weight, epsilon: float) -> Array:
         """See Ops."""
@@ -66,8 +80,8 @@ class NumpyOps:
         return self._keep(name, _ACTIVATIONS[kind](x))
 
     def mask_bias(self, name: str, mask: Array) -> Array:
-        """See Ops; [B, S]."""
-        return self._keep(name, (mask.astype(np.float32) - 1) * np.float32(1e9))
+        """See Ops; [B, S]. −1e18 takes in any score: a row of padding alone comes out uniform, as in PyTorch."""
+        return self._keep(name, (mask.astype(np.float32) - 1) * np.float32(1e18))
 
     def attention(self, name: str, query: Array, key: Array, value: Array, bias: Array, heads: int) -> Array:
         """See Ops."""
@@ -86,6 +100,22 @@ class NumpyOps:
         scores = self._keep(f"{name}.scores", q @ x.swapaxes(1, 2) + bias[:, None, :])  # [B, A, S]
         seen = self._keep(f"{name}.probabilities", _softmax(scores)) @ x  # [B, A, H]
         return self._keep(f"{name}.context", seen.reshape(len(x), -1))
+
+    def row_products(self, name: str, x: Array, table: Weight, bias: Weight) -> Array:
+        """See Ops."""
+        return self.linear(name, x, table, bias)
+
+    def pool(self, name: str, x: Array, mask: Array, kind: str) -> Array:
+        """See Ops; as sentence-transformers' Pooling, with its −1e9 for no token and its 1e-9 for no division by 0."""
+        seen = mask.astype(np.float32)[..., None]  # [B, S, 1]
+        if kind == "max":
+            return self._keep(name, np.where(seen > 0, x, np.float32(-1e9)).max(1))
+        number = np.maximum(seen.sum(1), np.float32(1e-9))  # [B, 1]
+        return self._keep(name, (x * seen).sum(1) / (number if kind == "mean" else np.sqrt(number)))
+
+    def normalise(self, name: str, x: Array) -> Array:
+        """See Ops; as torch.nn.functional.normalize, with its 1e-12."""
+        return self._keep(name, x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), np.float32(1e-12)))
 
     def output(self, name: str, x: Array, extent: Extent) -> None:
         """See Ops."""

@@ -1,25 +1,29 @@
 """Ops → ONNX, in standard operators alone; which kernels they become is the runtime's choice.
 
-Token tensors are flat, [B·S, H], but where heads are split: a linear layer is then one Gemm. Contrib operators
-(SkipLayerNormalization, BiasGelu, …) are left to ONNX Runtime: on x86 they are the slower spelling, and other
-runtimes do not know them.
+Token tensors are flat, [B·S, H], from the embeddings on, but where heads are split: a linear layer is then one Gemm.
+Contrib operators (SkipLayerNormalization, BiasGelu, …) are left to ONNX Runtime: on x86 they are the slower spelling,
+and other runtimes do not know them.
 """
 
-from typing import Any
+import io
+from typing import IO, Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from exporter.codebooks import product_quantise
 from exporter.encoder.model import Model
-from exporter.encoder.ops import Array, Extent, Inputs, Role, Weight
+from exporter.encoder.ops import Extent, Inputs, Weight
 from exporter.errors import LoweringError
+from exporter.keep import NOTHING, Keep
+from exporter.targets import onnx_file
+from exporter.targets.onnx_graph import FIRST, Graph
 from exporter.targets.onnx_schemes import STORAGE, Storage
-from exporter.targets.onnx_weights import Encode, WeightStore
+from exporter.targets.onnx_weights import Encode
 
 FILE = "model.onnx"
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+CHOICES = "num_choices"
+"""The symbolic size of the axis of choices, where a model reads several and its inputs are [B, C, S]."""
 OPSETS = range(20, 27)
 """Gelu came with opset 20; 26 is the newest that the tested ONNX Runtime loads."""
 DEFAULT_OPSET = 20
@@ -29,6 +33,7 @@ _IR_VERSION = 10
 _AXES = ["batch_size", "sequence_length"]
 _SHAPES: dict[Extent, list[str | int | None]] = {
     Extent.TEXT: [_AXES[0], None],
+    Extent.CHOICE: [_AXES[0], CHOICES],
     Extent.TOKEN: [*_AXES, None],
     Extent.POSITION: [*_AXES],
 }
@@ -41,25 +46,37 @@ _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def lower(
+    model: Model, scheme: str, opset: int = DEFAULT_OPSET, int32_inputs: bool = False, keep: Keep = NOTHING
+) -> bytes:
+    """What `write` writes."""
+    file = io.BytesIO()
+    write(file, model, scheme, opset, int32_inputs, keep)
+    return file.getvalue()
+
+
+def write(
+    file: IO[bytes],
     model: Model,
     scheme: str,
     opset: int = DEFAULT_OPSET,
     int32_inputs: bool = False,
+    keep: Keep = NOTHING,
     encode: Encode = product_quantise,
-) -> bytes:
-    """Spell `model` as a serialised ONNX model, with dynamic batch and sequence. Raises as `check_opset` does.
+) -> None:
+    """Write `model` as an ONNX model, with dynamic batch and sequence. Raises as `check_opset` does.
 
     `encode` makes the codes of the word table, where the scheme stores codes.
     """
     check_opset(opset)
     integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
-    ops = OnnxOps(STORAGE[scheme], model.geometry.hidden, model.geometry.heads, encode)
-    model.build(ops, Inputs(*INPUTS))
-    inputs = [helper.make_tensor_value_info(name, integer, _AXES) for name in INPUTS]
-    graph = helper.make_graph(ops.nodes, "bert", inputs, ops.outputs, ops.weights.initializers)
+    ops = OnnxOps(STORAGE[scheme], model.geometry.heads, keep, model.head.tied, encode)
+    model.build(ops, Inputs(*(ops.one_by_one(model.inputs) if model.task.choices else model.inputs)))
+    axes = [_AXES[0], CHOICES, _AXES[1]] if model.task.choices else _AXES
+    inputs = [helper.make_tensor_value_info(name, integer, axes) for name in model.inputs]
+    graph = helper.make_graph(ops.nodes, model.family.model_type, inputs, ops.outputs)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR_VERSION)
     proto.producer_name = "bertport"
-    return bytes(proto.SerializeToString(deterministic=True))
+    onnx_file.write(file, proto, ops.weights.tensors)
 
 
 def check_opset(opset: int) -> None:
@@ -68,41 +85,68 @@ def check_opset(opset: int) -> None:
         raise LoweringError(f"onnx: opset {opset} is not supported; pass --opset {OPSETS[0]} to {OPSETS[-1]}")
 
 
-class OnnxOps:
-    """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix."""
+class OnnxOps(Graph):
+    """Every operation of `Ops`."""
 
-    def __init__(self, storage: dict[Role, Storage], hidden: int, heads: int, encode: Encode) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.outputs: list[onnx.ValueInfoProto] = []
-        self.weights = WeightStore(self._node, storage, encode)
-        self._hidden, self._heads = hidden, heads
-        self._made: dict[str, str] = {}
+    def one_by_one(self, inputs: tuple[str, ...]) -> list[str]:
+        """Inputs [B, C, S] as [B·C, S]."""
+        rows = self._once("shape.rows", "Shape", [inputs[0]], start=2)  # [1], S
+        shape = self._node("Concat", [self._integers("every_row", [-1]), rows], "shape.one_by_one", axis=0)
+        flat = [self._node("Reshape", [name, shape], f"{name}.one_by_one") for name in inputs]
+        self._ids = flat[0]
+        return flat
 
     def embedding(self, name: str, table: Weight, ids: str) -> str:
         """See Ops; [B, S, H]."""
-        return self.weights.rows(name, table, ids)
+        return self._unflat(self.weights.rows(name, table, ids))
 
     def positions(self, name: str, table: Weight, tokens: str) -> str:
         """See Ops; [B, S, H]."""
         stored = self.weights.float32(table)
-        zero, length = self._integers("zero", [0]), self._once("sequence_length", "Shape", [INPUTS[0]], start=1, end=2)
+        zero, length = self._integers("zero", [0]), self._once("sequence_length", "Shape", [self._ids], start=1, end=2)
         rows = self._node("Slice", [stored, zero, length, zero], f"{name}.positions")  # [S, H]
-        return self._node("Add", [tokens, rows], name)
+        return self._unflat(self._node("Add", [tokens, rows], name))
+
+    def counted_positions(self, name: str, table: Weight, tokens: str, ids: str, pad: int) -> str:
+        """See Ops; [B, S, H]. Counted in int64, whatever the ids are."""
+        wide = self._node("Cast", [ids], f"{name}.ids", to=TensorProto.INT64)
+        padding = self._node("Equal", [wide, self._constant("pad", np.int64(pad))], f"{name}.padding")
+        seen = self._node(
+            "Cast", [self._node("Not", [padding], f"{name}.is_token")], f"{name}.ones", to=TensorProto.INT64
+        )
+        count = self._node("CumSum", [seen, self._constant("token_axis", np.int64(1))], f"{name}.count")
+        number = self._node("Mul", [count, seen], f"{name}.number")
+        row = self._node("Add", [number, self._constant("pad", np.int64(pad))], f"{name}.row")  # [B, S]
+        return self._unflat(self._node("Add", [tokens, self.weights.rows(f"{name}.positions", table, row)], name))
+
+    def trigram(self, name: str, x: str) -> str:
+        """See Ops; [B, S, E] → [B, S, 3·E]."""
+        wide = self._node("Pad", [x, self._integers(f"{name}.one_token", [0, 1, 0, 0, 1, 0])], f"{name}.padded")
+        axis, end = self._integers("axis_of_tokens", [1]), self._integers("end", [np.iinfo(np.int64).max])
+        after = self._node("Slice", [wide, self._integers("two", [2]), end, axis], f"{name}.after")
+        last = self._integers("last_but_one", [-2])
+        before = self._node("Slice", [wide, self._integers("zero", [0]), last, axis], f"{name}.before")
+        return self._unflat(self._node("Concat", [after, x, before], name, axis=2))
 
     def add(self, name: str, left: str, right: str) -> str:
         """See Ops."""
-        return self._node("Add", [left, right], name)
+        if {left, right} <= self._unflattened:
+            return self._unflat(self._node("Add", [left, right], name))
+        return self._node("Add", [self._flat(left), self._flat(right)], name)
+
+    def scale(self, name: str, x: str, gain: Weight) -> str:
+        """See Ops."""
+        return self._node("Mul", [self._flat(x), self.weights.float32(gain)], name)
 
     def layer_norm(self, name: str, x: str, gain: Weight, bias: Weight, epsilon: float) -> str:
-        """See Ops; the embeddings' result is flattened here, once, to [B·S, H]."""
+        """See Ops."""
         vectors = [self.weights.float32(gain), self.weights.float32(bias)]
-        if name != "embeddings":
-            return self._node("LayerNormalization", [x, *vectors], name, epsilon=epsilon)
-        whole = self._node("LayerNormalization", [x, *vectors], f"{name}.unflattened", epsilon=epsilon)
-        return self._node("Reshape", [whole, self._integers("flat", [-1, self._hidden])], name)
+        result = self._node("LayerNormalization", [x, *vectors], name, epsilon=epsilon)
+        return self._unflat(result) if x in self._unflattened else result
 
     def linear(self, name: str, x: str, weight: Weight, bias: Weight | None) -> str:
         """See Ops; [rows, in] → [rows, out]."""
+        x = self._flat(x)
         vector = None if bias is None else self.weights.float32(bias)
         if self.weights.storage(weight) is Storage.INT8_DYNAMIC:
             return self._dynamic_linear(name, x, weight, vector)
@@ -127,11 +171,10 @@ class OnnxOps:
         return self._node(operator, [x], name, **attributes)
 
     def mask_bias(self, name: str, mask: str) -> str:
-        """See Ops; [B, A, 1, S]. −1e9 is far below any score, and finite: a row of padding alone gives no NaN."""
-        seen = self._node("Cast", [mask], f"{name}.seen", to=TensorProto.BOOL)
-        wide = self._node("Unsqueeze", [seen, self._integers("axes_1_2", [1, 2])], f"{name}.wide")
+        """See Ops; [B, A, 1, S]. −1e18 takes in any score, its square is finite: no NaN in a row of padding alone."""
+        wide = self._node("Unsqueeze", [self._seen(mask), self._integers("axes_1_2", [1, 2])], f"{name}.wide")
         nothing = self._constant("nothing", np.zeros((1, self._heads, 1, 1), np.float32))
-        return self._node("Where", [wide, nothing, self._constant("lowest", np.float32(-1e9))], name)
+        return self._node("Where", [wide, nothing, self._constant("lowest", np.float32(-1e18))], name)
 
     def attention(self, name: str, query: str, key: str, value: str, bias: str, heads: int) -> str:
         """See Ops.
@@ -150,7 +193,7 @@ class OnnxOps:
         scores = self._node("MatMul", [turned, long_k], f"{name}.scores")  # [B, A, S, S]
         context = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), v], f"{name}.heads")
         merged = self._node("Transpose", [context], f"{name}.merged", perm=(0, 2, 1, 3))  # [B, S, A, D]
-        return self._node("Reshape", [merged, self._integers("flat", [-1, self._hidden])], f"{name}.context")
+        return self._node("Flatten", [merged], f"{name}.context", axis=2)
 
     def first_token(self, name: str, x: str) -> str:
         """See Ops; [B, H]."""
@@ -159,23 +202,57 @@ class OnnxOps:
     def first_token_attention(self, name: str, query: str, x: str, bias: str, heads: int) -> str:
         """See Ops; [B, A·H] → [B, A·H]."""
         tokens = self._tokens(x)  # [B, S, H]
-        shape = self._integers(f"{name}.split", [-1, heads, self._hidden])
+        shape = self._integers(f"{name}.split", [0, heads, -1])
         split = self._node("Reshape", [query, shape], f"{name}.query.heads")  # [B, A, H]
         keys = self._node("Transpose", [tokens], f"{name}.keys", perm=(0, 2, 1))  # [B, H, S]
         product = self._node("MatMul", [split, keys], f"{name}.products")
         flat = self._once(f"{bias}.flat", "Squeeze", [bias, self._integers("axis_2", [2])])
         scores = self._node("Add", [product, flat], f"{name}.scores")  # [B, A, S]
         seen = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), tokens], f"{name}.heads")
-        joined = self._integers(f"{name}.joined", [-1, heads * self._hidden])
-        return self._node("Reshape", [seen, joined], f"{name}.context")
+        return self._node("Flatten", [seen], f"{name}.context", axis=1)
+
+    def row_products(self, name: str, x: str, table: Weight, bias: Weight) -> str:
+        """See Ops; [rows, H] → [rows, table rows]. The table lies there once, for `embedding` and for this."""
+        x, vector = self._flat(x), self.weights.float32(bias)
+        if self.weights.integer_products(table):
+            stored, scale = self.weights.int8_table(table)
+            matrix = self._node("Transpose", [stored], f"{table.name}.turned", perm=(1, 0))  # folded when loaded
+            flat = self._node("Reshape", [scale, self._integers("one_axis", [-1])], f"{table.name}.scales")
+            return self._integer_product(name, x, matrix, flat, vector)
+        return self._node("Gemm", [x, self.weights.whole_table(table), vector], name, transB=1)
+
+    def pool(self, name: str, x: str, mask: str, kind: str) -> str:
+        """See Ops; [B·S, H] → [B, H]. A mean is a product with the mask over the number of tokens, [B, 1, S]."""
+        tokens = self._tokens(x)
+        if kind == "max":
+            seen = self._node("Unsqueeze", [f"{self._seen(mask)}", self._integers("axis_2", [2])], f"{name}.seen")
+            lowest = self._constant("no_token", np.float32(-1e9))
+            shown = self._node("Where", [seen, tokens, lowest], f"{name}.shown")
+            return self._node("ReduceMax", [shown, self._integers("axis_1", [1])], name, keepdims=0)
+        one = self._node("Cast", [mask], f"{name}.mask", to=TensorProto.FLOAT)  # [B, S]
+        number = self._node("ReduceSum", [one, self._integers("axis_1", [1])], f"{name}.number")  # [B, 1]
+        some = self._node("Max", [number, self._constant("one", np.float32(1))], f"{name}.at_least_one")
+        divisor = some if kind == "mean" else self._node("Sqrt", [some], f"{name}.root")
+        weights = self._node("Div", [one, divisor], f"{name}.weights")
+        row = self._node("Unsqueeze", [weights, self._integers("axis_1", [1])], f"{name}.row")  # [B, 1, S]
+        product = self._node("MatMul", [row, tokens], f"{name}.product")  # [B, 1, H]
+        return self._node("Squeeze", [product, self._integers("axis_1", [1])], name)
+
+    def normalise(self, name: str, x: str) -> str:
+        """See Ops."""
+        norm = self._node("ReduceL2", [x, self._integers("axis_1", [1])], f"{name}.norm")  # [B, 1]
+        some = self._node("Max", [norm, self._constant("tiny", np.float32(1e-12))], f"{name}.divisor")
+        return self._node("Div", [x, some], name)
 
     def output(self, name: str, x: str, extent: Extent) -> None:
         """See Ops; x is the last linear's result, [B, n] or [B·S, n]."""
         if extent is Extent.TEXT:
             self._node("Identity", [x], name)
+        elif extent is Extent.CHOICE:
+            self._node("Reshape", [x, self._once("shape.choices", "Shape", [FIRST], end=2)], name)
         else:
             last = [] if extent is Extent.POSITION else [-1]
-            shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [INPUTS[0]])
+            shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [self._ids])
             self._node("Reshape", [x, shape], name)
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, _SHAPES[extent]))
 
@@ -184,8 +261,11 @@ class OnnxOps:
 
         ONNX Runtime fuses these into its own int8 kernels.
         """
+        return self._integer_product(name, x, *self.weights.int8_matrix(weight), bias)
+
+    def _integer_product(self, name: str, x: str, matrix: str, scale: str, bias: str | None) -> str:
+        """`matrix` int8 [in, out], `scale` [out]."""
         quantised = self._quantised(x)
-        matrix, scale = self.weights.int8_matrix(weight)  # [in, out], [out]
         product = self._node("MatMulInteger", [quantised[0], matrix, quantised[2]], f"{name}.integers")
         scales = self._node("Mul", [quantised[1], scale], f"{name}.scale")
         floats = self._node("Cast", [product], f"{name}.floats", to=TensorProto.FLOAT)
@@ -200,36 +280,13 @@ class OnnxOps:
             self._made[names[0]] = names[0]
         return names
 
+    def _seen(self, mask: str) -> str:
+        """The mask as booleans, [B, S]."""
+        return self._once("mask.seen", "Cast", [mask], to=TensorProto.BOOL)
+
     def _split_heads(self, name: str, x: str, heads: int, order: tuple[int, ...]) -> str:
         """[B·S, H] → [B, S, A, D], transposed by `order`."""
-        shape = self._shape("shape.heads", [heads, self._hidden // heads])
+        shape = self._shape("shape.heads", [heads, -1])
         return self._node(
             "Transpose", [self._node("Reshape", [x, shape], f"{name}.split")], f"{name}.heads", perm=order
         )
-
-    def _tokens(self, x: str) -> str:
-        """[B·S, H] → [B, S, H]."""
-        return self._once(f"{x}.tokens", "Reshape", [x, self._shape("shape.tokens", [self._hidden])])
-
-    def _shape(self, name: str, last: list[int]) -> str:
-        """The shape [B, S, *last], known when the model runs."""
-        batch = self._once("shape", "Shape", [INPUTS[0]])
-        return self._once(name, "Concat", [batch, self._integers(f"{name}.last", last)], axis=0)
-
-    def _integers(self, name: str, values: list[int]) -> str:
-        return self._constant(name, np.array(values, np.int64))
-
-    def _constant(self, name: str, value: Array | np.generic) -> str:
-        if name not in self._made:
-            self.weights.initializers.append(numpy_helper.from_array(np.asarray(value), name))
-            self._made[name] = name
-        return name
-
-    def _once(self, name: str, operator: str, inputs: list[str], **attributes: Any) -> str:
-        if name not in self._made:
-            self._made[name] = self._node(operator, inputs, name, **attributes)
-        return name
-
-    def _node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
-        return name

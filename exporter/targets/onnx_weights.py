@@ -5,17 +5,19 @@ model: small on disk, as fast as float32. DequantizeLinear would say the same, b
 are gathered first and made floats after, so that a table stays small in memory too.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
-import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 
 from exporter import quantize
 from exporter.codebooks import ProductCodes
 from exporter.encoder.ops import Array, Role, Weight
 from exporter.errors import LoweringError
-from exporter.targets.onnx_schemes import Storage
+from exporter.keep import Keep
+from exporter.targets.onnx_file import Tensor
+from exporter.targets.onnx_schemes import Storage, wider
 
 Node = Callable[..., str]
 Encode = Callable[[Array], ProductCodes]
@@ -25,19 +27,27 @@ _FLOAT16_MAX = 65504.0
 
 
 class WeightStore:
-    """Initialisers of a graph.
+    """Initialisers of a graph; `node(operator, inputs, name, **attributes)` adds a node to it.
 
-    `node(operator, inputs, name, **attributes)` adds a node to it; `encode` gives the codes of the word table, for the
-    scheme that stores those.
+    `tied`: the word embeddings are multiplied with too, where they are to be int8 in integers if the linears are.
+    `encode` gives the codes of the word table, for the scheme that stores those.
     """
 
-    def __init__(self, node: Node, storage: dict[Role, Storage], encode: Encode) -> None:
-        self.initializers: list[onnx.TensorProto] = []
-        self._node, self._storage, self._encode = node, storage, encode
+    def __init__(self, node: Node, storage: dict[Role, Storage], keep: Keep, tied: bool, encode: Encode) -> None:
+        self.tensors: list[Tensor] = []
+        self._node, self._storage, self._keep, self._tied, self._encode = node, storage, keep, tied, encode
+        self._names: set[str] = set()
+
+    def add(self, name: str, values: Array | np.generic) -> str:
+        """Store a tensor under a name, once."""
+        if name not in self._names:
+            self._names.add(name)
+            self.tensors.append((name, np.asarray(values)))
+        return name
 
     def storage(self, weight: Weight) -> Storage:
-        """How the scheme stores a weight."""
-        return self._storage[weight.role]
+        """How the scheme stores a weight, or wider where it is kept so."""
+        return wider(self._storage[weight.role], self._keep.form(weight.name))
 
     def float32(self, weight: Weight, layout: Array | None = None) -> str:
         """Store a weight; return the name of its float32 values, in `layout` (a view of them) if given.
@@ -47,9 +57,9 @@ class WeightStore:
         values = weight.values if layout is None else layout
         match self.storage(weight):
             case Storage.FLOAT32:
-                return self._add(weight.name, values)
+                return self.add(weight.name, values)
             case Storage.FLOAT16:
-                half = self._add(f"{weight.name}.float16", _float16(weight.name, values))
+                half = self.add(f"{weight.name}.float16", _float16(weight.name, values))
                 return self._node("Cast", [half], weight.name, to=TensorProto.FLOAT)
             case _:  # an int8-dynamic role and int4 tables keep what is no matrix or word table in plain int8
                 return self._float32_of_int8(weight, layout is not None)
@@ -58,9 +68,9 @@ class WeightStore:
         """Store an embedding table [rows, H]; return its float32 rows at `ids`, [B, S, H]."""
         match self.storage(table):
             case Storage.FLOAT32:
-                return self._node("Gather", [self._add(table.name, table.values), ids], name)
+                return self._node("Gather", [self.add(table.name, table.values), ids], name)
             case Storage.FLOAT16:
-                half = self._add(f"{table.name}.float16", _float16(table.name, table.values))
+                half = self.add(f"{table.name}.float16", _float16(table.name, table.values))
                 return self._cast(self._node("Gather", [half, ids], f"{name}.float16"), name)
             case Storage.INT4_BLOCK:
                 return self._int4_rows(name, table, ids)
@@ -69,57 +79,82 @@ class WeightStore:
             case _:
                 return self._int8_rows(name, table, ids)
 
+    def integer_products(self, table: Weight) -> bool:
+        """Whether products with the rows of a table are computed in integers."""
+        return self.storage(table) is Storage.INT8 and self._storage[Role.LINEAR] is Storage.INT8_DYNAMIC
+
+    def int8_table(self, table: Weight) -> tuple[str, str]:
+        """Store a table [rows, H] as int8: names of it and of its scales [rows, 1]."""
+        multiplied = self._tied and table.role is Role.WORD_EMBEDDING and self.integer_products(table)
+        q, scale = (quantize.int8_without_saturation if multiplied else quantize.int8)(table.values)
+        return self.add(f"{table.name}.int8", q), self.add(f"{table.name}.scale", scale)
+
+    def whole_table(self, table: Weight) -> str:
+        """The float32 values [rows, H] of a table that `rows` stores: nodes over constants, folded when loaded."""
+        match self.storage(table):
+            case Storage.FLOAT32 | Storage.FLOAT16:
+                return self.float32(table)
+            case Storage.INT4_BLOCK:
+                packed, scale = self._int4_table(table)
+                return self._int4_floats(table.name, packed, scale, _blocks(table), [0])
+            case _:
+                return self._scaled(table.name, *self.int8_table(table))
+
     def int8_matrix(self, weight: Weight) -> tuple[str, str]:
         """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out]."""
         q, scale = quantize.int8_without_saturation(weight.values)
-        return self._add(f"{weight.name}.int8", q.T), self._add(f"{weight.name}.scale", scale[:, 0])
+        return self.add(f"{weight.name}.int8", q.T), self.add(f"{weight.name}.scale", scale[:, 0])
 
     def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
         q, scale = quantize.int8(weight.values)
         if transposed:
             q, scale = q.swapaxes(-1, -2), scale.swapaxes(-1, -2)
-        stored = self._add(f"{weight.name}.int8", q)
-        return self._scaled(weight.name, stored, self._add(f"{weight.name}.scale", scale))
+        stored = self.add(f"{weight.name}.int8", q)
+        return self._scaled(weight.name, stored, self.add(f"{weight.name}.scale", scale))
 
     def _int8_rows(self, name: str, table: Weight, ids: str) -> str:
-        q, scale = quantize.int8(table.values)
-        rows = self._node("Gather", [self._add(f"{table.name}.int8", q), ids], f"{name}.int8")
-        return self._scaled(
-            name, rows, self._node("Gather", [self._add(f"{table.name}.scale", scale), ids], f"{name}.scale")
-        )
+        stored, scale = self.int8_table(table)
+        rows = self._node("Gather", [stored, ids], f"{name}.int8")
+        return self._scaled(name, rows, self._node("Gather", [scale, ids], f"{name}.scale"))
 
     def _int4_rows(self, name: str, table: Weight, ids: str) -> str:
+        packed, scale = self._int4_table(table)
+        rows = self._node("Gather", [packed, ids], f"{name}.int4")  # [B, S, H / 2]
+        scales = self._node("Gather", [scale, ids], f"{name}.scale.float16")  # [B, S, blocks]
+        return self._int4_floats(name, rows, scales, _blocks(table), [0, 0])
+
+    def _int4_table(self, table: Weight) -> tuple[str, str]:
         """Two pieces of a row share a byte; see quantize.pack_nibbles for which."""
         q, scale = quantize.int4_blocks(table.values)
-        packed = self._add(f"{table.name}.int4", quantize.pack_nibbles(q))
-        scales = self._add(f"{table.name}.scale", scale)
-        rows = self._node("Gather", [packed, ids], f"{name}.int4")  # [B, S, H / 2]
-        low = self._node("BitwiseAnd", [rows, self._add("nibble", np.uint8(15))], f"{name}.low")
-        high = self._node("BitShift", [rows, self._add("four", np.uint8(4))], f"{name}.high", direction="RIGHT")
+        return self.add(f"{table.name}.int4", quantize.pack_nibbles(q)), self.add(f"{table.name}.scale", scale)
+
+    def _int4_floats(self, name: str, packed: str, scales: str, blocks: int, kept: list[int]) -> str:
+        """[…, H / 2] nibbles and […, blocks] scales → […, H]; `kept` is a 0 for each of the first axes."""
+        low = self._node("BitwiseAnd", [packed, self.add("nibble", np.uint8(15))], f"{name}.low")
+        high = self._node("BitShift", [packed, self.add("four", np.uint8(4))], f"{name}.high", direction="RIGHT")
         codes = self._cast(self._node("Concat", [low, high], f"{name}.codes", axis=-1), f"{name}.numbers")
-        centred = self._node("Sub", [codes, self._add("eight", np.float32(8))], f"{name}.centred")
-        blocks = [0, 0, scale.shape[1], -1]
-        split = self._node("Reshape", [centred, self._add(f"{name}.by_block", np.array(blocks))], f"{name}.blocks")
-        half = self._node("Gather", [scales, ids], f"{name}.scale.float16")  # [B, S, blocks]
+        centred = self._node("Sub", [codes, self.add("eight", np.float32(8))], f"{name}.centred")
         column = self._node(
             "Unsqueeze",
-            [self._cast(half, f"{name}.scale"), self._add("axis_last", np.array([-1]))],
+            [self._cast(scales, f"{name}.scale32"), self.add("axis_last", np.array([-1]))],
             f"{name}.scale.column",
         )
-        product = self._node("Mul", [split, column], f"{name}.products")  # [B, S, blocks, block]
-        return self._node("Reshape", [product, self._add(f"{name}.by_row", np.array([0, 0, -1]))], name)
+        by_block = self.add(f"{name}.by_block", np.array([*kept, blocks, -1]))
+        split = self._node("Reshape", [centred, by_block], f"{name}.blocks")
+        product = self._node("Mul", [split, column], f"{name}.products")  # […, blocks, block]
+        return self._node("Reshape", [product, self.add(f"{name}.by_row", np.array([*kept, -1]))], name)
 
     def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
         """The codes of a piece are gathered, and by them the stretches that make its row."""
         coded = self._encode(table.values)
         places, entries, _ = coded.book.shape
-        starts = self._add(f"{name}.starts", np.arange(places, dtype=np.int32) * entries)
-        book = self._add(f"{table.name}.book.float16", coded.book.reshape(places * entries, -1).astype(np.float16))
-        codes = self._node("Gather", [self._add(f"{table.name}.codes", coded.codes), ids], f"{name}.codes")
+        starts = self.add(f"{name}.starts", np.arange(places, dtype=np.int32) * entries)
+        book = self.add(f"{table.name}.book.float16", coded.book.reshape(places * entries, -1).astype(np.float16))
+        codes = self._node("Gather", [self.add(f"{table.name}.codes", coded.codes), ids], f"{name}.codes")
         wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
         entry = self._node("Add", [wide, starts], f"{name}.entries")
         stretches = self._node("Gather", [self._cast(book, f"{table.name}.book"), entry], f"{name}.stretches")
-        return self._node("Reshape", [stretches, self._add(f"{name}.by_row", np.array([0, 0, -1]))], name)
+        return self._node("Reshape", [stretches, self.add(f"{name}.by_row", np.array([0, 0, -1]))], name)
 
     def _scaled(self, name: str, integers: str, scale: str) -> str:
         return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)
@@ -127,9 +162,11 @@ class WeightStore:
     def _cast(self, x: str, name: str) -> str:
         return self._node("Cast", [x], name, to=TensorProto.FLOAT)
 
-    def _add(self, name: str, values: Array | np.generic) -> str:
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values).reshape(np.shape(values)), name))
-        return name
+
+def _blocks(table: Weight) -> int:
+    """Scales of a row."""
+    width = int(table.values.shape[1])
+    return width // math.gcd(width, 32)
 
 
 def _float16(name: str, values: Array) -> Array:

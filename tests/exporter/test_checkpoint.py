@@ -37,7 +37,7 @@ CONFIG_ERRORS = {
         UnsupportedError,
         "model_type 'gpt2' is not supported; known: bert",
     ),
-    "another head": ({"architectures": ["BertForMaskedLM"]}, UnsupportedError, "BertForSequenceClassification"),
+    "another head": ({"architectures": ["BertLMHeadModel"]}, UnsupportedError, "BertForSequenceClassification"),
     "no architecture": ({"architectures": None}, UnsupportedError, "architectures"),
     "relative positions": ({"position_embedding_type": "relative_key"}, UnsupportedError, "absolute"),
     "a decoder": ({"is_decoder": True}, UnsupportedError, "is_decoder"),

@@ -131,6 +131,19 @@ def test_verify_when_the_checkpoint_is_gone(bundle, monkeypatch, tmp_path, capsy
     assert "--checkpoint" in capsys.readouterr().err
 
 
+def test_verify_without_the_emulated_runtime_is_not_run_and_never_a_pass(
+    bundle, checkpoint, texts_file, monkeypatch, capsys
+):
+    monkeypatch.setenv("PATH", "")
+    capsys.readouterr()
+    arguments = ["verify", str(bundle), "--checkpoint", str(checkpoint), "--arch", "arm64"]
+    monkeypatch.setattr("runtimes.processors.platform.machine", lambda: "x86_64")
+    assert main([*arguments, "--texts", str(texts_file), "--json"]) == 4
+    out, err = capsys.readouterr()
+    assert json.loads(out)["verdict"] == "not run"
+    assert "not run: arm64: no qemu-aarch64 here" in err
+
+
 def limit_file_size():
     import resource
 

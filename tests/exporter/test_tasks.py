@@ -1,5 +1,6 @@
 """Every task on every target: exported, compared with PyTorch by what its user sees, explained, replayed."""
 
+import gc
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.encoder.bert import BERT
+from exporter.encoder.ops import Extent
 from exporter.encoder.tasks import TASKS
 from exporter.errors import BertportError
 from exporter.lowering import TARGETS, Settings
@@ -27,8 +29,22 @@ def quiet(text):
     pass
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imported_modules_are_not_searched_for_garbage():
+    """`ct.convert` ends with a full collection: a quarter of a second over torch's modules."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module")
-def exported(texts, tmp_path_factory, write_checkpoint):
+def few(texts):
+    """Enough to fill every kind of case."""
+    return texts[::3]
+
+
+@pytest.fixture(scope="module")
+def exported(few, tmp_path_factory, write_checkpoint, write_sentence_files):
     """(task, target, units) → checkpoint folder and what became of `none`, `fp16` and `int8`; each made once."""
     made, folders = {}, {}
 
@@ -37,6 +53,8 @@ def exported(texts, tmp_path_factory, write_checkpoint):
             place = tmp_path_factory.mktemp(task)
             labels = 2 if task == "question-answering" else 3
             folders[task] = write_checkpoint(place / "checkpoint", labels=labels, architecture=HEADS[task].architecture)
+            if task == "sentence-similarity":
+                write_sentence_files(folders[task])
         if (task, target, units) not in made:
             settings = Settings(sequence_lengths=(LENGTH,) if target == "coreml" else (), compute_units=units)
             request = Request(
@@ -45,7 +63,7 @@ def exported(texts, tmp_path_factory, write_checkpoint):
                 ("none", "fp16", "int8"),
                 folders[task].parent / f"{target}-{units}",
                 settings=settings,
-                texts=texts,
+                texts=few,
                 keep_failing=True,
             )
             made[task, target, units] = export(request, quiet)
@@ -59,7 +77,7 @@ def test_float_bundles_agree_with_pytorch(exported, task, target, units):
     _, done = exported(task, target, units)
     for item in done[:2]:
         assert item.parity.verdict is Verdict.PASS, item.parity.failures
-        assert item.parity.agreement == 1.0
+        assert min(item.parity.seen.values()) > 0.9999
     assert done[0].parity.max_absolute <= 1e-4
     assert done[1].parity.max_absolute > done[0].parity.max_absolute
 
@@ -77,24 +95,31 @@ def test_golden_vectors_replay(exported, task, target, units):
     runner = open_runner(read_bundle(item.directory))
     vectors = json.loads((item.directory / "golden.json").read_text())["vectors"]
     for vector in vectors:
-        assert ("text_pair" in vector) == (task == "question-answering")
+        assert ("text_pair" in vector) == (TASKS[task].pairs and not TASKS[task].choices)
+        assert ("choices" in vector) == TASKS[task].choices
         feeds = (np.array([vector[name]]) for name in ("input_ids", "attention_mask", "token_type_ids"))
         found = runner.run(Batch(*feeds))
-        for name in TASKS[task].outputs:
+        if task == "fill-mask":
+            found = {"logits": [found["logits"][0][vector["positions"]]]}
+            best = np.argsort(-found["logits"][0], axis=-1)[:, :5]
+            assert best.tolist() == vector["top_ids"]
+            found["top_logits"] = [np.take_along_axis(found["logits"][0], best, -1)]
+        for name in ("top_logits",) if task == "fill-mask" else TASKS[task].outputs:
             np.testing.assert_allclose(found[name][0], vector[name], atol=1e-4)
 
 
 @pytest.mark.parametrize(("task", "target", "units"), KINDS)
-def test_verify_explains_every_output(exported, texts, task, target, units):
+def test_verify_explains_every_output(exported, few, task, target, units):
     folder, (item, *_) = exported(task, target, units)
     bundle = read_bundle(item.directory)
-    parity, explain = verify(Check(bundle, str(folder), texts))
+    parity, explain = verify(Check(bundle, str(folder), few[:2]))
     assert parity.verdict is Verdict.PASS
-    assert explain().first is None
-    assert set(TASKS[task].outputs) <= {row.name for row in explain().file}
+    explanation = explain()
+    assert explanation.first is None
+    assert set(TASKS[task].outputs) <= {row.name for row in explanation.file}
 
 
-@pytest.mark.parametrize("task", [name for name in TASKS if name != "text-classification"])
+@pytest.mark.parametrize("task", [name for name in TASKS if Extent.TOKEN in TASKS[name].outputs.values()])
 def test_padding_does_not_reach_the_tokens(exported, task):
     _, (item, *_) = exported(task, "onnx", "all")
     runner = open_runner(read_bundle(item.directory))
@@ -102,7 +127,8 @@ def test_padding_does_not_reach_the_tokens(exported, task):
     short = Batch(ids, np.ones_like(ids), np.zeros_like(ids))
     long = Batch(*(np.pad(part, ((0, 0), (0, 5))) for part in (short.ids, short.mask, short.types)))
     for name, values in runner.run(short).items():
-        np.testing.assert_allclose(runner.run(long)[name][:, :4], values, atol=1e-5)
+        padded = runner.run(long)[name]
+        np.testing.assert_allclose(padded[:, :4] if values.ndim == 3 else padded, values, atol=2e-5)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -112,7 +138,10 @@ def test_a_task_forced_on_another_head_is_refused_by_its_tensors(exported, task,
     if task == forced:
         assert load(resolve(str(folder), HubOptions()), forced).task.name == forced
         return
-    with pytest.raises(BertportError, match=r"missing|unused"):
+    if forced == "feature-extraction" and task in ("fill-mask", "next-sentence-prediction", "sentence-similarity"):
+        assert load(resolve(str(folder), HubOptions()), forced).task.name == forced  # every encoder has that to give
+        return
+    with pytest.raises(BertportError, match=r"missing|unused|no modules\.json|there is none"):
         load(resolve(str(folder), HubOptions()), forced)
 
 

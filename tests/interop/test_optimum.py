@@ -91,3 +91,36 @@ def test_other_tasks_load_in_their_classes(make_checkpoint, tmp_path, architectu
     assert set(theirs["outputs"]) == set(ours)
     for output, values in ours.items():
         np.testing.assert_allclose(theirs["outputs"][output], values, atol=1e-4)
+
+
+FAMILIES = {
+    "distilbert": "DistilBertForSequenceClassification",
+    "electra": "ElectraForTokenClassification",
+    "roberta": "RobertaForQuestionAnswering",
+    "mobilebert": "MobileBertForSequenceClassification",
+}
+
+
+@pytest.mark.parametrize(("family", "architecture"), FAMILIES.items())
+def test_every_family_loads_with_its_own_tokenizer(write_family, tmp_path, family, architecture):
+    """One task for each: what differs is the tokenizer, and so what the model is given."""
+    folder = write_family(tmp_path / "checkpoint", family, architecture, labels=2)
+    (done,) = export(Request(str(folder), destination=tmp_path / "out", verify=False), lambda text: None)
+    name = f"ORTModel{architecture[architecture.index('For') :]}"
+    theirs = run_in_optimum(TOKEN_PROGRAM, done.directory, name)
+    batch = {key: np.array(values) for key, values in theirs["batch"].items()}
+    assert ("token_type_ids" in batch) == (family in ("electra", "mobilebert"))
+    types = batch.get("token_type_ids", np.zeros_like(batch["input_ids"]))
+    ours = OnnxRunner(done.directory / "model.onnx").run(Batch(batch["input_ids"], batch["attention_mask"], types))
+    assert set(theirs["outputs"]) == set(ours)
+    for output, values in ours.items():
+        np.testing.assert_allclose(theirs["outputs"][output], values, atol=1e-4)
+
+
+def run_in_optimum(program, *arguments):
+    """What a program prints last, as JSON."""
+    command = [str(OPTIMUM), "-W", "ignore", "-c", program, *map(str, arguments)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    return json.loads(ran.stdout.splitlines()[-1])

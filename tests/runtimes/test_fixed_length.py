@@ -5,7 +5,7 @@ import pytest
 
 from exporter.errors import RuntimeUnavailable, UsageError
 from runtimes import coreml
-from runtimes.fixed_length import FixedLengthRunner
+from runtimes.fixed_length import FixedLengthRunner, Interface
 from runtimes.runner import Batch, Status
 
 
@@ -52,6 +52,20 @@ def test_fitting_pads_and_cuts_padding_alone(runner):
     assert runner.positions == 8
 
 
+def test_padding_has_the_models_own_id_and_only_what_it_reads_is_fed():
+    seen = []
+
+    class Recording(Counting):
+        def run(self, feeds):
+            seen.append(feeds)
+            return super().run(feeds)
+
+    interface = Interface(inputs=("input_ids", "attention_mask"), pad_id=9)
+    FixedLengthRunner(Status.SIMULATED, {4: Recording()}, interface).run(batch(2, width=2))
+    assert set(seen[0]) == {"input_ids", "attention_mask"}
+    assert seen[0]["input_ids"].tolist() == [[1, 2, 9, 9]]
+
+
 def test_a_text_too_long_is_an_error_and_not_cut(runner):
     with pytest.raises(UsageError, match="9 tokens, and the model takes 8"):
         runner.run(batch(9, width=9))
@@ -60,7 +74,7 @@ def test_a_text_too_long_is_an_error_and_not_cut(runner):
 def test_apples_runtime_is_unavailable_elsewhere(monkeypatch, tmp_path):
     monkeypatch.setattr(coreml.sys, "platform", "linux")
     with pytest.raises(RuntimeUnavailable, match="needs macOS"):
-        coreml.open_apple([(tmp_path, None, 4)], "all")
+        coreml.open_apple([(tmp_path, None, 4)], "all", Interface())
     with pytest.raises(RuntimeUnavailable, match="simulated"):
         coreml.placement(tmp_path, "all")
 
@@ -80,7 +94,7 @@ def test_apples_runtime_through_a_stand_in(monkeypatch, tmp_path):
 
     monkeypatch.setattr(coremltools.models, "MLModel", Model)
     monkeypatch.setattr(coreml.sys, "platform", "darwin")
-    found = coreml.open_apple([(tmp_path, "length_4", 4)], "cpu-and-ne")
+    found = coreml.open_apple([(tmp_path, "length_4", 4)], "cpu-and-ne", Interface())
     assert found.status is Status.MEASURED
     assert found.run(batch(2, width=2))["logits"].tolist() == [[3.0]]
     assert asked == [(str(tmp_path), "CPU_AND_NE", "length_4")]

@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
+from exporter.errors import MeasurementError
 from exporter.pipeline import Request, export
 from runtimes.measure import Case, Plan, fingerprint, measure, peak_rss_bytes
 
-PLAN = Plan(lengths=(4, 9), runs=3, rounds=2)
+PLAN = Plan(lengths=(9, 4), runs=3, rounds=2, batches=(2, 1))
 
 
 @pytest.fixture
@@ -25,8 +26,18 @@ def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint):
     assert [item.case.name for item in found] == ["onnx", "torch", "onnx", "torch"]
     assert len(said) == 4
     for item in found:
+        assert [(one.tokens, one.rows, len(one.values_s)) for one in item.latencies] == [
+            (tokens, rows, 3) for rows in (1, 2) for tokens in (4, 9)
+        ]
         assert {length: len(values) for length, values in item.latency_s.items()} == {4: 3, 9: 3}
-        assert min(min(values) for values in item.latency_s.values()) > 0
+        assert min(min(one.values_s) for one in item.latencies) > 0
+        assert item.cold_start_s > item.import_s + item.load_s + item.first_run_s
+        peaks = [one.peak_rss_bytes for one in item.latencies]
+        assert sorted([item.bare_rss_bytes, *peaks, item.peak_rss_bytes]) == [
+            item.bare_rss_bytes,
+            *peaks,
+            item.peak_rss_bytes,
+        ]
         assert item.peak_rss_bytes >= item.bare_rss_bytes > 1e6
     assert found[1].bare_rss_bytes > 2 * found[0].bare_rss_bytes  # torch is not in the other's process
 
@@ -34,7 +45,7 @@ def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint):
 def test_an_onnx_measurement_imports_no_torch(onnx_case):
     program = (
         "import sys, runtimes.measure as m\n"
-        f"m._child(m.Case('x', 'onnx', {onnx_case.path!r}, 70), m.Plan((4,), 1, 1))\n"
+        f"m._child(m.Case('x', 'onnx', {onnx_case.path!r}, 70), m.Plan((4,), 1, 1), 0.0)\n"
         "print([name for name in ('torch', 'transformers', 'onnx', 'coremltools') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -55,5 +66,23 @@ def test_a_fingerprint_is_json_and_names_the_processor():
 
 
 def test_a_child_that_fails_is_an_error(tmp_path):
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(MeasurementError, match=r"x: measuring .*none\.onnx failed: .*does not load it"):
         measure([Case("x", "onnx", str(tmp_path / "none.onnx"), 10)], PLAN, lambda text: None)
+
+
+def test_a_case_runs_what_it_takes():
+    case = Case("x", "coreml", "", 10, positions=8, max_rows=1)
+    assert PLAN.shapes(case) == [(4, 1)]
+
+
+def test_a_child_that_is_killed_says_by_what(onnx_case, monkeypatch):
+    killed = subprocess.CompletedProcess([], -9, "", "")
+    monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: killed)
+    with pytest.raises(MeasurementError, match="signal 9"):
+        measure([onnx_case], PLAN, lambda text: None)
+
+
+def test_core_ml_is_not_timed_off_a_mac(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(MeasurementError, match="needs macOS"):
+        measure([Case("x", "coreml", str(tmp_path), 10)], PLAN, lambda text: None)

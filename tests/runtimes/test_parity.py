@@ -1,5 +1,7 @@
 """A comparison passes only what is close, and what compared nothing never passes."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -159,3 +161,17 @@ def test_the_stated_maximum_is_the_tolerance_that_would_pass(budget, error):
     found = run(left, right, subject=subject(budget))
     assert run(left, right, subject=subject(found.max_absolute)).verdict is Verdict.PASS
     assert (found.verdict is Verdict.PASS) == (found.max_absolute <= budget)
+
+
+def test_quantiles_are_of_all_differences():
+    left = [logits(*np.zeros((1, 101)))]
+    found = run(left, [logits(np.arange(101) / 1e5)])
+    assert found.absolute_quantiles == pytest.approx(
+        {"0.01": 1e-5, "0.25": 2.5e-4, "0.5": 5e-4, "0.75": 7.5e-4, "0.9": 9e-4, "0.99": 9.9e-4}, rel=1e-3
+    )
+    assert run(left, left).absolute_quantiles == dict.fromkeys(found.absolute_quantiles, 0.0)
+
+
+def test_a_record_says_what_it_is():
+    record = json.loads(json.dumps(run([logits([1, 2])], [logits([1, 2])]).as_record()))
+    assert (record["kind"], record["schema_version"], record["verdict"]) == ("parity", 1, "pass")

@@ -1,0 +1,172 @@
+"""One model in one process that imports its runtime and nothing else: stages of memory, load, latency; or its answers.
+
+    echo REQUEST | PYTHON benchmarks/peers/child.py
+
+Runs in every peer's environment, so it needs nothing but the runtime that `runtime` names and numpy, which all of them
+bring. The request and the result are JSON: shapes as "1x16", times in seconds, memory in bytes.
+"""
+
+import json
+import os
+import sys
+import time
+
+START = time.perf_counter()
+LOGITS = 0
+
+
+def peak_rss_bytes():
+    """Largest resident size of this process so far, as Linux counts it."""
+    with open("/proc/self/status") as status:  # noqa: PTH123 - pathlib would be in the figure
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def open_onnx(path):
+    """As `runtimes/onnx_session.py` opens every ONNX file, whoever made it: what differs is the file."""
+    from runtimes.onnx_session import open_session
+
+    def load():
+        session = open_session(path, 1)
+        names = [spec.name for spec in session.get_inputs()]
+        return lambda feeds: session.run(None, {name: feeds[name] for name in names})[LOGITS]
+
+    return load
+
+
+def open_torch(path, quantised=False):
+    """transformers' model, float32; `quantised` gives its linear layers PyTorch's dynamic int8."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    torch.set_num_threads(1)
+
+    def load():
+        model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32).eval()
+        if quantised:
+            model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+        return lambda feeds: run(model, feeds)
+
+    def run(model, feeds):
+        with torch.inference_mode():
+            return model(**{name: torch.from_numpy(values) for name, values in feeds.items()}).logits.numpy()
+
+    return load
+
+
+def open_torch_int8(path):
+    """See open_torch."""
+    return open_torch(path, quantised=True)
+
+
+def open_openvino(path):
+    """One stream of one thread, float32 where it is not int8."""
+    import openvino
+
+    def load():
+        core = openvino.Core()
+        settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        request = core.compile_model(path, "CPU", settings).create_infer_request()
+        return lambda feeds: request.infer(feeds, share_inputs=True, share_outputs=True)[LOGITS]
+
+    return load
+
+
+def open_litert(path):
+    """LiteRT's interpreter with its XNNPACK kernels, one thread; the signature of the shape, or the next longer one."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    def load():
+        interpreter, runners = Interpreter(model_path=path, num_threads=1), {}
+        lengths = sorted(int(name.split("x")[1]) for name in interpreter.get_signature_list() if "_1x" in name)
+
+        def run(feeds):
+            rows, tokens = feeds["input_ids"].shape
+            length = next(n for n in lengths if n >= tokens)
+            name = f"shape_{rows}x{length}"
+            if name not in runners:
+                runners[name] = interpreter.get_signature_runner(name)
+            return next(iter(runners[name](**as_arguments(feeds, length)).values()))
+
+        return run
+
+    return load
+
+
+def as_arguments(feeds, length):
+    """LiteRT's args_0 to args_2, int32, padded to a length."""
+    import numpy as np
+
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    values = [np.pad(feeds[name], ((0, 0), (0, length - feeds[name].shape[1]))).astype(np.int32) for name in names]
+    return {f"args_{number}": array for number, array in enumerate(values)}
+
+
+OPEN = {
+    "onnx": open_onnx,
+    "torch": open_torch,
+    "torch-int8": open_torch_int8,
+    "openvino": open_openvino,
+    "litert": open_litert,
+}
+
+
+def feeds_of(rows):
+    """Rows of ids of one length → what every model is fed."""
+    import numpy as np
+
+    ids = np.array(rows, np.int64)
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+
+
+def timed_runs(run, feeds, runs, limit_s):
+    """Seconds of each run after a first: at most `runs`, and no more once `limit_s` have passed, but three at least."""
+    run(feeds)
+    values, end = [], time.perf_counter() + limit_s
+    while len(values) < 3 or (len(values) < runs and time.perf_counter() < end):
+        start = time.perf_counter()
+        run(feeds)
+        values.append(time.perf_counter() - start)
+    return values
+
+
+def measure(request, load):
+    """Load, first run, then every shape in order; the peak after each stage."""
+    stages = {"runtime": peak_rss_bytes()}
+    import_s, start = time.perf_counter() - START, time.perf_counter()
+    run = load()
+    load_s = time.perf_counter() - start
+    stages["loaded"] = peak_rss_bytes()
+    feeds = {shape: feeds_of(rows) for shape, rows in request["shapes"].items()}
+    start = time.perf_counter()
+    run(next(iter(feeds.values())))
+    first_run_s, latency_s = time.perf_counter() - start, {}
+    for shape, batch in feeds.items():
+        latency_s[shape] = timed_runs(run, batch, request["runs"], request["limit_s"])
+        stages[shape] = peak_rss_bytes()
+    return {
+        "import_s": import_s,
+        "load_s": load_s,
+        "first_run_s": first_run_s,
+        "latency_s": latency_s,
+        "peak_rss_bytes": stages,
+    }
+
+
+def answer(request, load):
+    """Logits of every row, each run alone."""
+    run = load()
+    return {"logits": [[float(value) for value in run(feeds_of([row]))[0]] for row in request["rows"]]}
+
+
+def main():
+    """Read the request, print the result as the last line."""
+    request = json.loads(sys.stdin.read())
+    load = OPEN[request["runtime"]](request["path"])
+    result = answer(request, load) if "rows" in request else measure(request, load)
+    print(json.dumps(result))
+    sys.stdout.flush()
+    os._exit(0)  # some runtimes fail while they unload, after the result
+
+
+if __name__ == "__main__":
+    main()

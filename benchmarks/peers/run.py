@@ -1,0 +1,268 @@
+"""bertport and its peers on one checkpoint, in one run on one thread: size, load, latency, memory, faithfulness.
+
+    make bench DATA=../shared/data      (or: python -m benchmarks.peers.run --data ../shared/data)
+
+Every measurement is a child process that imports one runtime; rounds go over all contenders in turn, so that what else
+the machine does meets all alike; every raw value is kept. A peer that cannot be installed, converted or run is a row
+with the error it gave.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.labelled_text import ag_news_test
+from benchmarks.peers.contenders import (
+    PYTORCH,
+    ROOT,
+    SHAPES,
+    Contender,
+    contenders,
+    optimum_command,
+    our_command,
+)
+from benchmarks.peers.faithfulness import as_logits, compared, departure
+from benchmarks.peers.matrix_work import matrix_flop
+from benchmarks.peers.medium import write_medium
+from exporter.checkpoint import Checkpoint, load
+from exporter.reference import TEST_ROWS
+from exporter.source import DEMO, HubOptions, resolve
+from runtimes.battery import Encoder, Limits
+from runtimes.measure import fingerprint
+
+CHILD, GEMM = ROOT / "benchmarks" / "peers" / "child.py", ROOT / "benchmarks" / "peers" / "gemm_peak.py"
+RUNS, LIMIT_S = 40, 1.0
+"""Runs of one shape in one process, and how long they may take."""
+EXPORT_ROUNDS = 3
+MODELS = ("demo", "medium")
+UNLABELLED_ROWS = 100
+TIMEOUT_S = 1800
+
+
+@dataclass
+class Row:
+    """What is known of a contender so far; `error` once something failed."""
+
+    contender: Contender
+    error: str | None = None
+    convert_s: float | None = None
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+    faithfulness: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Rows of token ids to answer, their labels if the model was trained for them, and the batches to time."""
+
+    rows: list[list[int]]
+    labels: list[int] | None
+    shapes: dict[str, list[list[int]]]
+
+
+class ChildError(Exception):
+    """A process gave no result; the message is its last line."""
+
+
+def say(text: str) -> None:
+    """Progress to stderr."""
+    print(f"peers: {text}", file=sys.stderr, flush=True)
+
+
+def call(command: Sequence[str], request: dict[str, Any] | None = None) -> str:
+    """Run a process on one thread, offline; return what it printed. Raises ChildError."""
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    quiet = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    text = None if request is None else json.dumps(request)
+    try:
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, timeout=TIMEOUT_S, env={**os.environ, **quiet}
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ChildError(str(error)) from error
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise ChildError(lines[-1][:300] if lines else f"exit code {done.returncode}")
+    return done.stdout
+
+
+def ask(contender: Contender, request: dict[str, Any]) -> dict[str, Any]:
+    """One child's result."""
+    request = {"runtime": contender.runtime, "path": str(contender.path), **request}
+    found: dict[str, Any] = json.loads(call([str(contender.python), str(CHILD)], request).splitlines()[-1])
+    return found
+
+
+def convert(rows: list[Row]) -> None:
+    """Every contender makes its file; what fails is out."""
+    for row in rows:
+        if row.contender.command:
+            say(f"{row.contender.name}: converting")
+            start = time.perf_counter()
+            _guarded(row, lambda row=row: call(row.contender.command))
+            row.convert_s = time.perf_counter() - start
+
+
+def measure(rows: list[Row], text: Text, rounds: int) -> dict[str, list[float]]:
+    """Rounds over all that still run; return the GEMM seconds of all rounds."""
+    request = {"shapes": text.shapes, "runs": RUNS, "limit_s": LIMIT_S}
+    peaks: dict[str, list[float]] = {}
+    for number in range(rounds):
+        for name, values in json.loads(call([sys.executable, str(GEMM)])).items():
+            peaks.setdefault(name, []).extend(values)
+        for row in rows:
+            say(f"round {number + 1}/{rounds}: {row.contender.name}")
+            _guarded(row, lambda row=row: row.rounds.append(ask(row.contender, request)))
+    return peaks
+
+
+def compare(rows: list[Row], text: Text) -> None:
+    """Answers of all that still run against PyTorch's, which is the first row."""
+    expected = None
+    for row in rows:
+        say(f"{len(text.rows)} answers: {row.contender.name}")
+        answers: list[dict[str, Any]] = []
+        _guarded(row, lambda row=row, answers=answers: answers.append(ask(row.contender, {"rows": text.rows})))
+        if answers:
+            logits = as_logits(answers[0])
+            expected = logits if expected is None else expected
+            row.faithfulness = compared(logits, expected, text.labels)
+            row.error = departure(row.faithfulness, expected)
+    if rows[0].error is not None:
+        raise SystemExit(f"{PYTORCH}: {rows[0].error}; without the reference there is nothing to compare with")
+
+
+def _guarded(row: Row, act: Any) -> None:
+    if row.error is None:
+        try:
+            act()
+        except ChildError as error:
+            row.error = str(error)
+            say(f"{row.contender.name}: {error}")
+
+
+def export_times(checkpoint: Path, work: Path) -> dict[str, list[float]]:
+    """Wall times of the exports, process and imports included, interleaved."""
+    commands = {
+        "optimum-cli export onnx": optimum_command(checkpoint, work / "timed-optimum"),
+        "bertport export": our_command(checkpoint, work / "timed-ours"),
+        "bertport export --no-verify": our_command(checkpoint, work / "timed-unverified", "--no-verify"),
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for number in range(EXPORT_ROUNDS):
+        say(f"export times, round {number + 1}/{EXPORT_ROUNDS}")
+        for name, command in commands.items():
+            start = time.perf_counter()
+            call(command)
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def text_of(checkpoint: Checkpoint, texts: list[str], labels: list[int] | None) -> Text:
+    """Real text: rows to answer (few without labels), and full batches cut from it as one stream, [CLS] … [SEP]."""
+    geometry = checkpoint.geometry
+    encode = Encoder(checkpoint.tokenizer.tokenizer, Limits(geometry.positions, geometry.types, 0))
+    rows = [encode.batch([encode.row(text)]).ids[0].tolist() for text in texts]
+    first, last = rows[0][0], rows[0][-1]
+    stream = [number for row in rows for number in row[1:-1]]
+    shapes = {}
+    for name, (count, tokens) in SHAPES.items():
+        inner = tokens - 2
+        shapes[name] = [[first, *stream[i * inner : (i + 1) * inner], last] for i in range(count)]
+    return Text(rows if labels else rows[:UNLABELLED_ROWS], labels, shapes)
+
+
+def bench(checkpoint: Checkpoint, text: Text, rounds: int, work: Path) -> dict[str, Any]:
+    """The whole record of one checkpoint."""
+    directory = checkpoint.source.directory.absolute()
+    rows = [Row(contender) for contender in contenders(directory, work)]
+    convert(rows)
+    gemm_s = measure(rows, text, rounds)
+    compare(rows, text)
+    return {
+        "test_rows": len(text.rows),
+        "matrix_flop": {name: matrix_flop(checkpoint.geometry, *shape) for name, shape in SHAPES.items()},
+        "gemm_s": gemm_s,
+        "rows": [entry(row) for row in rows],
+    }
+
+
+def entry(row: Row) -> dict[str, Any]:
+    """A row as the record has it."""
+    contender = row.contender
+    return {
+        "name": contender.name,
+        "version": version(contender),
+        "error": row.error,
+        "size_bytes": None if row.error else contender.size_bytes,
+        "convert_s": row.convert_s,
+        "faithfulness": row.faithfulness,
+        "rounds": row.rounds,
+    }
+
+
+def version(contender: Contender) -> str:
+    """The runtime and its version in the contender's environment."""
+    program = f"from importlib.metadata import version; print(version({contender.library!r}))"
+    try:
+        return f"{contender.library} {call([str(contender.python), '-c', program]).strip()}"
+    except ChildError as error:
+        return f"{contender.library}: {error}"
+
+
+def labelled(data: Path | None) -> tuple[list[str], list[int]]:
+    """The official AG News test where it is at hand, else the rows kept with the demo."""
+    if data is not None:
+        return ag_news_test(data)
+    rows = [json.loads(line) for line in TEST_ROWS.read_text(encoding="utf-8").splitlines()]
+    return [row["text"] for row in rows], [row["label"] for row in rows]
+
+
+def rounded(value: Any) -> Any:
+    """Floats to six digits, all the way down: raw values, but no noise of printing."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    return [rounded(inner) for inner in value] if isinstance(value, list) else value
+
+
+def measured(model: str, given: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """The record of one of MODELS; the demo's has the wall times of exports too."""
+    texts, labels = labelled(given.data)
+    demo = resolve(DEMO, HubOptions()).directory.absolute()
+    if model == "demo":
+        times = export_times(demo, work)
+        checkpoint = load(resolve(str(demo), HubOptions()))
+        return {"export_s": times} | bench(checkpoint, text_of(checkpoint, texts, labels), given.rounds, work)
+    checkpoint = load(resolve(str(write_medium(demo, work / "checkpoint")), HubOptions()))
+    return bench(checkpoint, text_of(checkpoint, texts, None), given.rounds, work)
+
+
+def main() -> None:
+    """Measure, and write the record; what an earlier run on this host found of the other checkpoint stays."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "artifacts" / "peers.json")
+    given = parser.parse_args()
+    found: dict[str, Any] = json.loads(given.output.read_text(encoding="utf-8")) if given.output.exists() else {}
+    host = fingerprint()
+    record = found if found.get("host") == host else {"host": host}
+    for model in given.models:
+        with TemporaryDirectory() as folder:
+            record[model] = measured(model, given, Path(folder))
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_text(json.dumps(rounded(record), separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

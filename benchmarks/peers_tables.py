@@ -1,0 +1,81 @@
+"""README's tables of artifacts/peers.json: bertport beside its peers on one checkpoint."""
+
+from math import prod
+from statistics import median
+from typing import Any
+
+BASE, REFERENCE = "Optimum float32", "PyTorch eager"
+_LONG = ("1x128", "1x512")
+_TIME, _WORK, _PEAK = "latency ", "÷ work, ", "peak MB, "
+_FORMATS = {"MB": ".2f", "load ms": ".0f", _TIME: ".2f", _WORK: ".2f", _PEAK: ".0f"} | {
+    "max diff": ".1e",
+    "mean diff": ".1e",
+    "agreement": ".4f",
+    "accuracy": ".4f",
+}
+"""How the figures of the columns that start so are written."""
+_MORE_IS_BETTER = ("agreement", "accuracy")
+
+Figures = dict[str, dict[str, float]]
+"""Row → column → figure."""
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Speed and memory, faithfulness, and what could not be run with the reason."""
+    rows = [row for row in found["rows"] if not row["error"]]
+    peak = gemm_peak(found["gemm_s"])
+    speed = {row["name"]: _speed(row, found["matrix_flop"], peak) for row in rows}
+    base = {name: value for name, value in speed[BASE].items() if name.startswith(_TIME)}
+    ratios = {
+        name: {column: value / base.get(column, 1) for column, value in row.items()} for name, row in speed.items()
+    }
+    milliseconds = ", ".join(f"{name.removeprefix(_TIME)}: {value * 1e3:.2f}" for name, value in base.items())
+    notes = [f"1.00 in milliseconds: {milliseconds}. float32 matrix products of one thread: {peak / 1e9:.0f} GFLOP/s."]
+    notes += [f"{row['name']}: not run ({row['error']})." for row in found["rows"] if row["error"]]
+    faithful = {row["name"]: _faithful(row["faithfulness"]) for row in rows}
+    return "\n\n".join([_drawn(ratios), _drawn(faithful), "\n".join(notes)])
+
+
+def gemm_peak(gemm_s: dict[str, list[float]]) -> float:
+    """Floating-point operations a second of the best library and size, by its median."""
+    return max(2 * prod(map(int, name.split()[-1].split("x"))) / median(values) for name, values in gemm_s.items())
+
+
+def _speed(row: dict[str, Any], flop: dict[str, int], peak: float) -> dict[str, float]:
+    """Medians over all rounds, seconds; ÷ work: over what the matrix products alone take at the peak."""
+    rounds = row["rounds"]
+    times = {shape: median(value for done in rounds for value in done["latency_s"][shape]) for shape in flop}
+    memory = {shape: median(done["peak_rss_bytes"][shape] for done in rounds) for shape in _LONG}
+    return {
+        "MB": row["size_bytes"] / 1e6,
+        "load ms": median(done["load_s"] for done in rounds) * 1e3,
+        **{f"{_TIME}{_title(shape)}": value for shape, value in times.items()},
+        **{f"{_WORK}{_title(shape)}": times[shape] * peak / flop[shape] for shape in _LONG},
+        **{f"{_PEAK}{_title(shape)}": value / 1e6 for shape, value in memory.items()},
+    }
+
+
+def _faithful(figures: dict[str, float]) -> dict[str, float]:
+    return {name.replace("_absolute", " diff"): value for name, value in figures.items()}
+
+
+def _title(shape: str) -> str:
+    return shape.removeprefix("1x").replace("x", " × ")
+
+
+def _drawn(rows: Figures) -> str:
+    """Markdown, the best of every column in bold; PyTorch itself is not in the running."""
+    columns = list(next(iter(rows.values())))
+    head = ["", *(column.removeprefix(_TIME) for column in columns)]
+    cells = {column: _column(column, {name: row[column] for name, row in rows.items()}) for column in columns}
+    lines = [[name, *(cells[column][name] for column in columns)] for name in rows]
+    rule = ["---"] + ["---:"] * len(columns)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines])
+
+
+def _column(column: str, figures: dict[str, float]) -> dict[str, str]:
+    form = next(form for start, form in _FORMATS.items() if column.startswith(start))
+    texts = {name: format(figure, form) for name, figure in figures.items()}
+    running = [name for name in figures if name != REFERENCE]
+    best = (max if column in _MORE_IS_BETTER else min)(running, key=figures.__getitem__)
+    return {name: f"**{text}**" if text == texts[best] and name != REFERENCE else text for name, text in texts.items()}

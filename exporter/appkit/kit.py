@@ -1,0 +1,121 @@
+"""What every platform's kit has in common: a bundle, checked, and a folder that appears whole or not at all."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle, staged
+from exporter.errors import BundleError, ExportError, UsageError
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call. `even_failing`: make a kit of a bundle that failed parity; the kit then says so."""
+
+    bundle: Path
+    destination: Path
+    even_failing: bool = False
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What a platform's emitter is given: a bundle whose files are what its manifest says, and its parity.
+
+    `name` is the folder's, `parity` parity.json as it stands, `golden` golden.json as it stands.
+    """
+
+    name: str
+    bundle: Bundle
+    parity: Mapping[str, Any]
+    golden: Mapping[str, Any]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the bundle failed parity: README and code of the kit must say so."""
+        return bool(self.parity["verdict"] == "fail")
+
+    @property
+    def parity_text(self) -> str:
+        """The verdict in one line, with what failed."""
+        verdict, status = self.parity["verdict"], self.parity["status"]
+        failures = "".join(f"; {failure}" for failure in self.parity["failures"])
+        return f"{verdict} ({status}), {self.parity['rows']} rows{failures}"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One platform: the target of the bundles it takes, and `emit`, which writes a kit's files into an empty folder."""
+
+    target: str
+    emit: Callable[[Kit, Path], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A kit on disk: its folder, and bytes of the model and of everything else."""
+
+    directory: Path
+    model_bytes: int
+    other_bytes: int
+
+
+def make_kit(name: str, platform: Platform, request: Request) -> Made:
+    """Check the bundle and the folder, then write the kit beside its place and move it there.
+
+    Raises UsageError for a folder in use or a bundle of another target, BundleError for a changed bundle, ExportError
+    for one that failed parity or was never compared.
+    """
+    check_place(request.destination)
+    kit = _read(name, platform, request)
+    with staged(request.destination) as staging:
+        platform.emit(kit, staging.directory)
+        total = sum(path.stat().st_size for path in staging.directory.rglob("*") if path.is_file())
+        staging.publish()
+    model = kit.bundle.size_bytes
+    return Made(request.destination, model, total - model)
+
+
+def check_place(destination: Path) -> None:
+    """Refuse a folder that holds anything: a kit is the app's by then, with its changes."""
+    if destination.is_dir() and any(destination.iterdir()):
+        raise UsageError(f"{destination}: expected a new or empty folder, found it in use; pass another with -o")
+
+
+def _read(name: str, platform: Platform, request: Request) -> Kit:
+    bundle = read_bundle(request.bundle)
+    found = bundle.manifest.recipe.target
+    if found != platform.target:
+        raise UsageError(
+            f"{request.bundle}: expected a bundle of target {platform.target} for --platform {name}, found {found}; "
+            f"bertport export MODEL --target {platform.target}"
+        )
+    check_files(bundle)
+    parity = _json(request.bundle / PARITY)
+    _check_parity(request, parity)
+    return Kit(request.destination.absolute().name, bundle, parity, _json(request.bundle / GOLDEN))
+
+
+def _check_parity(request: Request, parity: Mapping[str, Any]) -> None:
+    verdict = parity.get("verdict")
+    if verdict == "fail" and not request.even_failing:
+        raise ExportError(
+            f"{request.bundle}: expected a bundle that passed parity, found {'; '.join(parity['failures'])}; "
+            "export with another scheme, or pass --even-failing for a kit that says so"
+        )
+    if verdict not in ("pass", "fail"):
+        raise ExportError(
+            f"{request.bundle}: expected a bundle compared with PyTorch, found {verdict}: it has no golden vectors for "
+            "a device to replay; export again without --no-verify"
+        )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}); export again") from error
+    if not isinstance(found, dict):
+        raise BundleError(f"{path}: expected an object; export again")
+    return found

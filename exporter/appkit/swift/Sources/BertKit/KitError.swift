@@ -1,0 +1,33 @@
+import Foundation
+
+/// All that can go wrong, with what was expected and what was found.
+public enum KitError: Error, Equatable, Sendable {
+    /// vocab.txt or kit.json is not what bertport wrote.
+    case invalidVocabulary(String)
+    case missingFile(String)
+    /// The strategy allows to cut one text only, and that does not suffice.
+    case cannotTruncate(String, tokens: Int, by: Int)
+    /// A length that does not even hold the special tokens.
+    case lengthTooShort(Int, specialTokens: Int)
+    /// More tokens than the longest length of the model.
+    case tooManyTokens(Int, longest: Int)
+    /// The model's answer lacks an output, or has it in another shape.
+    case unexpectedOutput(String)
+    /// The system is older than the model's format or functions.
+    case systemTooOld(String)
+}
+
+extension KitError: LocalizedError {
+    public var errorDescription: String? {
+        switch self {
+        case .invalidVocabulary(let found): "vocab.txt: expected each piece once, in UTF-8; \(found)"
+        case .missingFile(let name): "\(name): not among the package's resources"
+        case .cannotTruncate(let text, let tokens, let excess):
+            "\(text) has \(tokens) tokens and \(excess) would have to go; cut the other text"
+        case .lengthTooShort(let length, let special): "a length of \(length) does not hold \(special) special tokens"
+        case .tooManyTokens(let count, let longest): "\(count) tokens, and the model takes \(longest) at most"
+        case .unexpectedOutput(let name): "the model gave no \(name) of the expected shape"
+        case .systemTooOld(let needed): "the model needs \(needed)"
+        }
+    }
+}

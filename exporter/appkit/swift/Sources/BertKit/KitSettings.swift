@@ -1,0 +1,69 @@
+import Foundation
+
+/// kit.json: what the exporter knew of the model.
+public struct KitSettings: Sendable, Codable {
+    /// One length of the model: the package, and the function in it where it has several (iOS 18).
+    public struct Model: Sendable, Codable {
+        public let file: String
+        public let function: String?
+        public let length: Int
+    }
+
+    /// What was measured when the model was exported; `toleranceAbsolute` is the budget in logits.
+    public struct Parity: Sendable, Codable {
+        public let verdict, text: String
+        public let toleranceAbsolute: Float
+    }
+
+    public let bertport, source, task, scheme: String
+    /// SHA-256 of the bundle's manifest: which export this is.
+    public let manifestSha256: String
+    public let problem: Problem
+    public let labels: [String]
+    /// What the model reads, by name.
+    public let inputs: [String]
+    /// Where a text is cut, special tokens included.
+    public let maxTokens: Int
+    /// Shortest first.
+    public let models: [Model]
+    /// As exported: all, cpu-and-ne, cpu-and-gpu or cpu-only.
+    public let computeUnits: String
+    public let parity: Parity
+    public let tokenizer: TokenizerSettings
+}
+
+/// What the logits decide.
+public enum Problem: String, Sendable, Codable {
+    case singleLabel = "single_label_classification", multiLabel = "multi_label_classification", regression
+    case tokenClassification = "token_classification", questionAnswering = "question_answering", embedding
+}
+
+/// The files that travel with the package.
+public struct KitFiles: Sendable {
+    public let folder: URL
+
+    /// `folder`: ModelFiles elsewhere than among the package's resources.
+    public init(folder: URL? = nil) throws {
+        guard let found = folder ?? Bundle.module.url(forResource: "ModelFiles", withExtension: nil) else {
+            throw KitError.missingFile("ModelFiles")
+        }
+        self.folder = found
+    }
+
+    public func settings() throws -> KitSettings {
+        try JSONDecoder().decode(KitSettings.self, from: content("kit.json"))
+    }
+
+    /// The tokenizer of the model.
+    public func tokenizer() throws -> WordPieceTokenizer {
+        try WordPieceTokenizer(settings: settings().tokenizer, vocabulary: content("vocab.txt"))
+    }
+
+    private func content(_ name: String) throws -> Data {
+        do {
+            return try Data(contentsOf: folder.appendingPathComponent(name))
+        } catch {
+            throw KitError.missingFile("ModelFiles/\(name)")
+        }
+    }
+}

@@ -1,0 +1,87 @@
+/// A stretch of the text that is something: where it stands, what it is, and how likely.
+public struct Entity: Sendable, Equatable {
+    public let label: String
+    public let score: Double
+    /// In the text that was asked about, as it was given.
+    public let range: Range<String.Index>
+
+    /// Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is labelled O is left out.
+    ///
+    /// The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`.
+    /// `logits` are `labels.count` for each token of `encoding`.
+    static func found(in text: String, _ encoding: Encoding, _ logits: [Float], _ labels: [String]) throws -> [Entity] {
+        guard logits.count >= encoding.count * labels.count else { throw KitError.unexpectedOutput("logits") }
+        var groups: [Group] = []
+        for position in 0..<encoding.count where encoding.sequences[position] >= 0 {
+            let scores = softmax(logits[(position * labels.count)..<((position + 1) * labels.count)])
+            guard let best = scores.largestIndex else { continue }
+            let tag = Tag(labels[best])
+            if groups.last?.tag.name == tag.name, !tag.begins {
+                groups[groups.count - 1].add(scores[best], encoding.offsets[position])
+            } else {
+                groups.append(Group(tag: tag, scores: [scores[best]], offsets: encoding.offsets[position]))
+            }
+        }
+        return groups.filter { $0.tag.shown != "O" }.map { $0.entity(in: text) }
+    }
+
+    /// B-PER, I-PER or PER: what it is compared by, and what of it is shown.
+    private struct Tag {
+        let name: String, shown: String, begins: Bool
+
+        init(_ label: String) {
+            begins = label.hasPrefix("B-")
+            name = begins || label.hasPrefix("I-") ? String(label.dropFirst(2)) : label
+            shown = label.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).last.map(String.init) ?? label
+        }
+    }
+
+    private struct Group {
+        let tag: Tag
+        var scores: [Double]
+        var offsets: Range<Int32>
+
+        mutating func add(_ score: Double, _ more: Range<Int32>) {
+            scores.append(score)
+            offsets = offsets.lowerBound..<max(more.upperBound, offsets.lowerBound)
+        }
+
+        func entity(in text: String) -> Entity {
+            let mean = scores.reduce(0, +) / Double(scores.count)
+            return Entity(label: tag.shown, score: mean, range: text.range(ofScalars: offsets))
+        }
+    }
+}
+
+#if canImport(CoreML)
+    import CoreML
+
+    /// Text in, entities out. Safe to share; make one and keep it.
+    public final class EntityFinder: Sendable {
+        private let predictor: Predictor
+
+        /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
+        public init(computeUnits: MLComputeUnits? = nil) throws {
+            predictor = try Predictor(computeUnits: computeUnits)
+        }
+
+        /// Loads the model now instead of at the first text.
+        public func prepare() async throws { try await predictor.prepare() }
+
+        /// The entities of a text in their order; of a text longer than the model takes, those in its beginning.
+        public func entities(in text: String) async throws -> [Entity] {
+            let encoding = try predictor.encode(text)
+            return try found(in: text, encoding, await predictor.outputs(for: encoding))
+        }
+
+        /// The same, in the calling thread's time.
+        public func entities(in text: String) throws -> [Entity] {
+            let encoding = try predictor.encode(text)
+            return try found(in: text, encoding, predictor.outputs(for: encoding))
+        }
+
+        private func found(in text: String, _ encoding: Encoding, _ outputs: Outputs) throws -> [Entity] {
+            try Entity.found(in: text, encoding, outputs.values("logits"), predictor.settings.labels)
+        }
+    }
+#endif

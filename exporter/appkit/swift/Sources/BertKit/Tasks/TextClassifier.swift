@@ -1,0 +1,50 @@
+/// A label and how likely it is; in regression the value itself.
+public struct LabelScore: Sendable, Equatable {
+    public let label: String
+    public let score: Double
+
+    /// Of one text's logits, the most likely first; for several labels at once each stands by itself.
+    static func ranked(_ logits: [Float], _ labels: [String], _ problem: Problem) throws -> [LabelScore] {
+        guard logits.count == labels.count else { throw KitError.unexpectedOutput("logits") }
+        let scores: [Double] =
+            switch problem {
+            case .multiLabel: logits.map(sigmoid)
+            case .regression: logits.map(Double.init)
+            default: softmax(logits)
+            }
+        let found = zip(labels, scores).map { LabelScore(label: $0, score: $1) }
+        if problem == .regression { return found }
+        return found.enumerated().sorted { ($1.element.score, $0.offset) < ($0.element.score, $1.offset) }.map(\.element)
+    }
+}
+
+#if canImport(CoreML)
+    import CoreML
+
+    /// Text in, labels out. Safe to share; make one and keep it.
+    public final class TextClassifier: Sendable {
+        private let predictor: Predictor
+
+        /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
+        public init(computeUnits: MLComputeUnits? = nil) throws {
+            predictor = try Predictor(computeUnits: computeUnits)
+        }
+
+        /// Loads the model now instead of at the first text.
+        public func prepare() async throws { try await predictor.prepare() }
+
+        /// The labels of a text, or of a pair of texts, the most likely first.
+        public func classify(_ text: String, pair: String? = nil) async throws -> [LabelScore] {
+            try ranked(await predictor.outputs(for: predictor.encode(text, pair: pair)))
+        }
+
+        /// The same, in the calling thread's time.
+        public func classify(_ text: String, pair: String? = nil) throws -> [LabelScore] {
+            try ranked(predictor.outputs(for: predictor.encode(text, pair: pair)))
+        }
+
+        private func ranked(_ outputs: Outputs) throws -> [LabelScore] {
+            try LabelScore.ranked(outputs.values("logits"), predictor.settings.labels, predictor.settings.problem)
+        }
+    }
+#endif

@@ -1,0 +1,122 @@
+import Foundation
+
+/// BERT's tokenizer: the ids, type ids, mask and offsets that Hugging Face's `tokenizers` gives.
+public struct WordPieceTokenizer: Sendable {
+    public let settings: TokenizerSettings
+    private let vocabulary: Vocabulary
+    private let raw: AddedTokens, normalized: AddedTokens
+    private let rules = CharacterRules.shared
+
+    /// `vocabulary` is the content of vocab.txt. Throws `KitError.invalidVocabulary`.
+    public init(settings: TokenizerSettings, vocabulary: Data) throws {
+        self.settings = settings
+        self.vocabulary = try Vocabulary(vocabulary, prefix: settings.prefix)
+        raw = AddedTokens(settings.added.filter { !$0.normalized })
+        normalized = AddedTokens(settings.added.filter(\.normalized))
+    }
+
+    /// One text, or a pair of texts, cut to `maxLength` tokens (special ones included) if that is given.
+    ///
+    /// A lone surrogate in an `NSString`, and bytes that are no UTF-8, reach a Swift string as U+FFFD, and are treated as
+    /// that. Throws `KitError.cannotTruncate` and `.lengthTooShort`.
+    public func encode(
+        _ text: String, pair: String? = nil, maxLength: Int? = nil, truncation: TruncationStrategy? = nil
+    ) throws -> Encoding {
+        let tokens = [tokens(of: text), pair.map(tokens(of:)) ?? []]
+        let template = pair == nil ? settings.single : settings.pair
+        let special = template.filter { $0.id != nil }.count
+        let capacity = (maxLength ?? Int.max) - special
+        guard capacity >= 0 else { throw KitError.lengthTooShort(maxLength ?? 0, specialTokens: special) }
+        let strategy = truncation ?? settings.truncationStrategy
+        let (first, second) = try strategy.lengths(
+            tokens[0].count, tokens[1].count, hasPair: pair != nil, capacity: capacity)
+        return assemble([cut(tokens[0], first), cut(tokens[1], second)], template)
+    }
+
+    /// `encoding` with padding on the right up to `length` tokens; as it is where it has as many.
+    public func padded(_ encoding: Encoding, to length: Int) -> Encoding {
+        var wide = encoding
+        while wide.count < length { wide.append(settings.padId, type: settings.padTypeId, mask: 0) }
+        return wide
+    }
+
+    private func cut(_ tokens: [Token], _ count: Int) -> ArraySlice<Token> {
+        settings.truncateLeft ? tokens.suffix(count) : tokens.prefix(count)
+    }
+
+    private func assemble(_ texts: [ArraySlice<Token>], _ template: [TokenizerSettings.Slot]) -> Encoding {
+        var encoding = Encoding()
+        for slot in template {
+            if let id = slot.id {
+                encoding.append(id, type: slot.typeId)
+            } else if let sequence = slot.sequence {
+                encoding.append(texts[sequence], type: slot.typeId, sequence: Int32(sequence))
+            }
+        }
+        return encoding
+    }
+
+    /// The pieces of a text, without special tokens around it.
+    func tokens(of text: String) -> [Token] {
+        let scalars = text.unicodeScalars.map(\.value)
+        var found: [Token] = [], words: Int32 = 0
+        found.reserveCapacity(scalars.count / 3)
+        for part in raw.parts(of: scalars[...], rules) {
+            if let id = part.id {
+                found.append(token(id, part.range.lowerBound, part.range.upperBound, &words))
+            } else {
+                split(NormalizedText(scalars[part.range], settings, rules), &found, &words)
+            }
+        }
+        return found
+    }
+
+    private func token(_ id: Int32, _ start: Int, _ end: Int, _ words: inout Int32) -> Token {
+        defer { words += 1 }
+        return Token(id: id, start: Int32(start), end: Int32(end), word: words)
+    }
+
+    /// Added tokens that are looked for in normalised text, then words.
+    private func split(_ text: NormalizedText, _ found: inout [Token], _ words: inout Int32) {
+        for part in normalized.parts(of: text.scalars[...], rules) {
+            if let id = part.id {
+                let (start, end) = (text.origins[part.range.lowerBound], text.origins[part.range.upperBound - 1] + 1)
+                found.append(token(id, Int(start), Int(end), &words))
+            } else {
+                splitWords(text, part.range, &found, &words)
+            }
+        }
+    }
+
+    /// Words end at white space; a punctuation sign is one by itself.
+    private func splitWords(_ text: NormalizedText, _ range: Range<Int>, _ found: inout [Token], _ words: inout Int32) {
+        var start = range.lowerBound
+        for position in range {
+            let traits = rules.traits(text.scalars[position])
+            guard !traits.isDisjoint(with: [.splitSpace, .punctuation]) else { continue }
+            appendWord(text, start..<position, &found, &words)
+            start = position + 1
+            if !traits.contains(.splitSpace) { appendWord(text, position..<start, &found, &words) }
+        }
+        appendWord(text, start..<range.upperBound, &found, &words)
+    }
+
+    /// The longest piece that starts the word, then the longest that continues it, and so on; or one unknown token.
+    private func appendWord(_ text: NormalizedText, _ word: Range<Int>, _ found: inout [Token], _ words: inout Int32) {
+        guard !word.isEmpty else { return }
+        defer { words += 1 }
+        let mark = found.count
+        var start = word.lowerBound, node = Vocabulary.root
+        while start < word.upperBound, word.count <= settings.maxWordScalars {
+            guard let piece = vocabulary.longest(in: text.scalars[start..<word.upperBound], below: node) else { break }
+            let end = start + piece.length
+            found.append(Token(id: piece.id, start: text.origins[start], end: text.origins[end - 1] + 1, word: words))
+            (start, node) = (end, vocabulary.continuation)
+        }
+        if start < word.upperBound {
+            found.removeSubrange(mark...)
+            let (start, end) = (text.origins[word.lowerBound], text.origins[word.upperBound - 1] + 1)
+            found.append(Token(id: settings.unknownId, start: start, end: end, word: words))
+        }
+    }
+}

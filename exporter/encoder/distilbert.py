@@ -1,0 +1,146 @@
+"""DistilBERT (Sanh et al. 2019): BERT without segments and without a pooler, under names of its own."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from exporter.encoder.embeddings import features_head, sentence_head
+from exporter.encoder.family import Family, Head
+from exporter.encoder.geometry import Geometry, check_heads, read_activation, read_numbers, refuse_variants
+from exporter.encoder.heads import (
+    choice_entries,
+    classifier_entries,
+    classify_pooled,
+    classify_tokens,
+    find_span,
+    pooled_entries,
+    span_entries,
+)
+from exporter.encoder.masked import MaskedNames, masked_head
+from exporter.encoder.ops import Extent
+from exporter.encoder.tasks import (
+    MULTIPLE_CHOICE,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
+from exporter.encoder.transformer import encode
+from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
+
+_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 30522,
+    "dim": 768,
+    "n_layers": 6,
+    "n_heads": 12,
+    "hidden_dim": 3072,
+    "max_position_embeddings": 512,
+    "activation": "gelu",
+    "pad_token_id": 0,
+}
+"""What transformers' DistilBertConfig takes where config.json is silent."""
+
+_PRETRAINING = ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.")
+"""The head of pretraining, which fine-tuned checkpoints may still hold."""
+
+_EPSILON = 1e-12
+"""transformers/models/distilbert/modeling_distilbert.py: no config changes it."""
+
+
+def _read_geometry(config: Mapping[str, Any]) -> Geometry:
+    """Sinusoidal positions are stored like learnt ones, so `sinusoidal_pos_embds` makes no difference here."""
+    refuse_variants(config)
+    values = read_numbers(config, _DEFAULTS)
+    check_heads(values, "dim", "n_heads")
+    return Geometry(
+        vocabulary=values["vocab_size"],
+        embedding=values["dim"],
+        hidden=values["dim"],
+        layers=values["n_layers"],
+        heads=values["n_heads"],
+        intermediate=values["hidden_dim"],
+        positions=values["max_position_embeddings"],
+        types=0,
+        activation=read_activation(values, "activation"),
+        epsilon=_EPSILON,
+        pad=values["pad_token_id"],
+    )
+
+
+def _entries(geometry: Geometry) -> Iterator[Entry]:
+    h = geometry.hidden
+    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, h))
+    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (geometry.positions, h))
+    yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", h)
+    for number in range(geometry.layers):
+        yield from _layer_entries(f"layer.{number}", f"transformer.layer.{number}", h, geometry.intermediate)
+
+
+def _layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
+    for ours, theirs in (("query", "q_lin"), ("key", "k_lin"), ("value", "v_lin"), ("dense", "out_lin")):
+        yield from dense_entries(f"{name}.attention.{ours}", f"{stored}.attention.{theirs}", h, h)
+    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.sa_layer_norm", h)
+    yield from dense_entries(f"{name}.intermediate", f"{stored}.ffn.lin1", intermediate, h)
+    yield from dense_entries(f"{name}.dense", f"{stored}.ffn.lin2", h, intermediate)
+    yield from layer_norm_entries(f"{name}.norm", f"{stored}.output_layer_norm", h)
+
+
+def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:
+    yield "distilbert.embeddings", "embeddings"
+    for number in range(geometry.layers):
+        layer = f"distilbert.transformer.layer.{number}"
+        yield f"{layer}.sa_layer_norm", f"layer.{number}.attention.output"
+        yield f"{layer}.ffn", f"layer.{number}.dense"
+        yield f"{layer}.output_layer_norm", f"layer.{number}.output"
+    yield "pre_classifier", "pooler.dense"
+
+
+DISTILBERT = Family(
+    model_type="distilbert",
+    tokenizer_class="DistilBertTokenizer",
+    prefix="distilbert.",
+    buffers=("embeddings.position_ids",),
+    read_geometry=_read_geometry,
+    reads_types=lambda _: False,
+    entries=_entries,
+    encode=encode,
+    modules=_modules,
+    heads=(
+        Head(
+            TEXT_CLASSIFICATION,
+            "DistilBertForSequenceClassification",
+            pooled_entries("pre_classifier"),
+            classify_pooled("pooler", "relu"),
+            first_token_only=True,
+            labelled="classifier.weight",
+            leftovers=_PRETRAINING,
+        ),
+        Head(
+            TOKEN_CLASSIFICATION,
+            "DistilBertForTokenClassification",
+            classifier_entries,
+            classify_tokens,
+            labelled="classifier.weight",
+            leftovers=_PRETRAINING,
+        ),
+        Head(QUESTION_ANSWERING, "DistilBertForQuestionAnswering", span_entries, find_span, leftovers=_PRETRAINING),
+        masked_head(
+            "DistilBertForMaskedLM",
+            MaskedNames(
+                dense="vocab_transform",
+                norm="vocab_layer_norm",
+                decoder="vocab_projector",
+                bias="vocab_projector.bias",
+                table="distilbert.embeddings.word_embeddings.weight",
+            ),
+        ),
+        features_head("DistilBertModel", None, leftovers=_PRETRAINING),
+        sentence_head("DistilBertModel", leftovers=_PRETRAINING),
+        Head(
+            MULTIPLE_CHOICE,
+            "DistilBertForMultipleChoice",
+            choice_entries("pre_classifier"),
+            classify_pooled("pooler", "relu", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+        ),
+    ),
+)

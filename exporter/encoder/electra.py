@@ -1,0 +1,133 @@
+"""ELECTRA (Clark et al. 2020): BERT whose embedding tables may be narrower than its layers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from exporter.encoder.bert import embedding_entries, layer_entries, layer_modules
+from exporter.encoder.embeddings import features_head, sentence_head
+from exporter.encoder.family import Encoded, Family, Head, Stored
+from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
+from exporter.encoder.heads import (
+    choice_entries,
+    classifier_entries,
+    classify_pooled,
+    classify_tokens,
+    find_span,
+    linear,
+    pooled_entries,
+    span_entries,
+)
+from exporter.encoder.masked import MaskedNames, masked_head
+from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T
+from exporter.encoder.tasks import (
+    MULTIPLE_CHOICE,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
+from exporter.encoder.transformer import embed, run_layers
+from exporter.encoder.weights import Entry, dense_entries
+from exporter.errors import UnsupportedError
+
+_DEFAULTS = BERT_DEFAULTS | {
+    "embedding_size": 128,
+    "hidden_size": 256,
+    "num_attention_heads": 4,
+    "intermediate_size": 1024,
+}
+"""What transformers' ElectraConfig takes where config.json is silent."""
+
+
+_SUMMARY = {"summary_type": "first", "summary_use_proj": True, "summary_activation": "gelu"}
+_PRETRAINING = ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.")
+"""The heads of pretraining, which fine-tuned checkpoints may still hold."""
+
+
+def _read_geometry(config: Mapping[str, Any]) -> Geometry:
+    return read_geometry(config, _DEFAULTS)
+
+
+def _entries(geometry: Geometry) -> Iterator[Entry]:
+    yield from embedding_entries(geometry, geometry.positions)
+    if geometry.embedding != geometry.hidden:
+        yield from dense_entries("embeddings.project", "embeddings_project", geometry.hidden, geometry.embedding)
+    for number in range(geometry.layers):
+        yield from layer_entries(f"layer.{number}", f"encoder.layer.{number}", geometry.hidden, geometry.intermediate)
+
+
+def _encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
+    x = embed(ops, read, geometry, inputs)  # [B, S, E]
+    if geometry.embedding != geometry.hidden:
+        given = Encoded(ops, read, geometry, inputs, x)
+        x = linear(given, "embeddings.project", "embeddings.projected", x, Role.LINEAR)  # [B, S, H]
+    return run_layers(ops, read, geometry, x, inputs.mask, first_token_only)
+
+
+def _check_summary(head: Head, _stored: Stored, config: Mapping[str, Any]) -> Head:
+    """What the class makes of the first token, of which config.json may tell otherwise."""
+    for key, only in _SUMMARY.items():
+        if config.get(key, only) != only:
+            raise UnsupportedError(f"config.json: {key} {config[key]!r} is not supported; only {only!r} is")
+    return head
+
+
+def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:
+    yield "electra.embeddings", "embeddings"
+    yield "electra.embeddings_project", "embeddings.projected"
+    yield from layer_modules("electra.", geometry.layers)
+    yield "classifier.dense", "pooler.dense"
+
+
+ELECTRA = Family(
+    model_type="electra",
+    tokenizer_class="ElectraTokenizer",
+    prefix="electra.",
+    buffers=("embeddings.position_ids", "embeddings.token_type_ids"),
+    read_geometry=_read_geometry,
+    reads_types=lambda _: True,
+    entries=_entries,
+    encode=_encode,
+    modules=_modules,
+    heads=(
+        Head(
+            TEXT_CLASSIFICATION,
+            "ElectraForSequenceClassification",
+            pooled_entries("classifier.dense", "classifier.out_proj"),
+            classify_pooled("pooler", "gelu"),
+            first_token_only=True,
+            labelled="classifier.out_proj.weight",
+            leftovers=_PRETRAINING,
+        ),
+        Head(
+            TOKEN_CLASSIFICATION,
+            "ElectraForTokenClassification",
+            classifier_entries,
+            classify_tokens,
+            labelled="classifier.weight",
+            leftovers=_PRETRAINING,
+        ),
+        Head(QUESTION_ANSWERING, "ElectraForQuestionAnswering", span_entries, find_span, leftovers=_PRETRAINING),
+        masked_head(
+            "ElectraForMaskedLM",
+            MaskedNames(
+                dense="generator_predictions.dense",
+                norm="generator_predictions.LayerNorm",
+                decoder="generator_lm_head",
+                bias="generator_lm_head.bias",
+                table="electra.embeddings.word_embeddings.weight",
+                activation="gelu",
+            ),
+        ),
+        features_head("ElectraModel", None, leftovers=_PRETRAINING),
+        sentence_head("ElectraModel", leftovers=_PRETRAINING),
+        Head(
+            MULTIPLE_CHOICE,
+            "ElectraForMultipleChoice",
+            choice_entries("sequence_summary.summary"),
+            classify_pooled("pooler", "gelu", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+            suit=_check_summary,
+        ),
+    ),
+)

@@ -1,0 +1,238 @@
+"""MobileBERT (Sun et al. 2020): a narrow transformer between bottlenecks, without LayerNorm.
+
+In place of LayerNorm stands NoNorm, gain · x + shift, which folds into the linear layer before it; where a residual was
+added in between, the gain of the residual is all that is left to compute.
+
+Shapes: B batch, S sequence, H hidden, N the width of the bottleneck, A heads, D = N / A.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from exporter.encoder.embeddings import features_head, sentence_head
+from exporter.encoder.family import Encoded, Family, Head, Stored
+from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
+from exporter.encoder.heads import (
+    choice_entries,
+    classifier_entries,
+    classify_pooled,
+    classify_tokens,
+    find_span,
+    layer_norm,
+    linear,
+    next_sentence_entries,
+    pooled_entries,
+    span_entries,
+)
+from exporter.encoder.mobile_layer import MobileGeometry, MobileLayer, embed
+from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T, Weight
+from exporter.encoder.tasks import (
+    FILL_MASK,
+    MULTIPLE_CHOICE,
+    NEXT_SENTENCE_PREDICTION,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
+from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
+from exporter.errors import UnsupportedError
+
+_DEFAULTS = BERT_DEFAULTS | {
+    "hidden_size": 512,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 4,
+    "intermediate_size": 512,
+    "hidden_act": "relu",
+    "embedding_size": 128,
+    "intra_bottleneck_size": 128,
+    "num_feedforward_networks": 4,
+    "key_query_shared_bottleneck": True,
+    "use_bottleneck_attention": False,
+    "classifier_activation": True,
+}
+"""What transformers' MobileBertConfig takes where config.json is silent."""
+
+_PRETRAINING = ("cls.predictions.", "cls.seq_relationship.")
+_UNREAD = (*_PRETRAINING, "mobilebert.pooler.")
+"""What fine-tuned checkpoints may still hold."""
+
+_ONLY = {"trigram_input": True, "use_bottleneck": True, "normalization_type": "no_norm"}
+"""Variants of the paper's ablations, of which only the published model is spelled."""
+
+
+def _read_geometry(config: Mapping[str, Any]) -> MobileGeometry:
+    for key, only in _ONLY.items():
+        if config.get(key, only) != only:
+            raise UnsupportedError(f"config.json: {key} {config[key]!r} is not supported; only {only!r} is")
+    values = _DEFAULTS | {key: config[key] for key in _DEFAULTS if key in config}
+    if not values["key_query_shared_bottleneck"] and not values["use_bottleneck_attention"]:
+        raise UnsupportedError(
+            "config.json: key_query_shared_bottleneck and use_bottleneck_attention are both false, and one is needed"
+        )
+    return MobileGeometry(
+        **asdict(read_geometry(config, _DEFAULTS, shared="intra_bottleneck_size")),
+        bottleneck=values["intra_bottleneck_size"],
+        feedforwards=values["num_feedforward_networks"],
+        shares_bottleneck=values["key_query_shared_bottleneck"],
+        narrow_attention=values["use_bottleneck_attention"],
+    )
+
+
+def _entries(geometry: MobileGeometry) -> Iterator[Entry]:
+    h, e = geometry.hidden, geometry.embedding
+    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, e))
+    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (geometry.positions, h))
+    yield Entry("embeddings.type", "embeddings.token_type_embeddings.weight", (geometry.types, h))
+    yield from dense_entries("embeddings.transformation", "embeddings.embedding_transformation", h, 3 * e)
+    yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", h)
+    for number in range(geometry.layers):
+        yield from _layer_entries(f"layer.{number}", f"encoder.layer.{number}", geometry)
+
+
+def _layer_entries(name: str, stored: str, geometry: MobileGeometry) -> Iterator[Entry]:
+    h, n, wide = geometry.hidden, geometry.bottleneck, geometry.intermediate
+    widths = {"query": n, "key": n, "value": n if geometry.narrow_attention else h}
+    for part, width in widths.items():
+        yield from dense_entries(f"{name}.attention.{part}", f"{stored}.attention.self.{part}", n, width)
+    yield from _dense_and_norm(f"{name}.attention.dense", f"{stored}.attention.output", n, n)
+    for bottleneck in ("input", "attention") if geometry.shares_bottleneck else ("input",):
+        yield from _dense_and_norm(f"{name}.bottleneck.{bottleneck}", f"{stored}.bottleneck.{bottleneck}", n, h)
+    for number in range(geometry.feedforwards - 1):
+        ours, theirs = f"{name}.ffn.{number}", f"{stored}.ffn.{number}"
+        yield from dense_entries(f"{ours}.intermediate", f"{theirs}.intermediate.dense", wide, n)
+        yield from _dense_and_norm(f"{ours}.dense", f"{theirs}.output", n, wide)
+    yield from dense_entries(f"{name}.intermediate", f"{stored}.intermediate.dense", wide, n)
+    yield from _dense_and_norm(f"{name}.dense", f"{stored}.output", n, wide)
+    yield from _dense_and_norm(f"{name}.bottleneck.output", f"{stored}.output.bottleneck", h, n)
+
+
+def _dense_and_norm(name: str, stored: str, out: int, inner: int) -> Iterator[Entry]:
+    yield from dense_entries(name, f"{stored}.dense", out, inner)
+    yield from layer_norm_entries(f"{name}.norm", f"{stored}.LayerNorm", out)
+
+
+def _encode(ops: Ops[T], read: Read, geometry: MobileGeometry, inputs: Inputs[T], first_token_only: bool) -> T:
+    x = embed(ops, read, inputs)
+    bias = ops.mask_bias("mask", inputs.mask)
+    for number in range(geometry.layers):
+        layer = MobileLayer(ops, read, geometry, f"layer.{number}")
+        if first_token_only and number == geometry.layers - 1:
+            return layer.first_token(x, bias)
+        x = layer.every_token(x, bias)
+    return x
+
+
+def _modules(geometry: MobileGeometry) -> Iterator[tuple[str, str]]:
+    yield "mobilebert.embeddings", "embeddings"
+    for number in range(geometry.layers):
+        parts = ["attention.output", *(f"ffn.{n}.output" for n in range(geometry.feedforwards - 1)), "output"]
+        for part in parts:
+            yield f"mobilebert.encoder.layer.{number}.{part}", f"layer.{number}.{part}"
+    yield "mobilebert.pooler", "pooler"
+
+
+def _without_pooler(head: Head, _stored: Stored, config: Mapping[str, Any]) -> Head:
+    """With `classifier_activation` false the first token goes to the classifier as it is."""
+    if config.get("classifier_activation", True):
+        return head
+    classifier = head.entries
+    return replace(
+        head,
+        entries=lambda geometry, labels: (e for e in classifier(geometry, labels) if e.name.startswith("classifier.")),
+        build=lambda given: _classify(given, head.task.outputs["logits"]),
+    )
+
+
+def _classify(given: Encoded[Any], extent: Extent) -> None:
+    given.ops.output("logits", linear(given, "classifier", "classifier", given.x, Role.HEAD), extent)
+
+
+def _masked_entries(geometry: Geometry, _labels: int) -> Iterator[Entry]:
+    h, e, v = geometry.hidden, geometry.embedding, geometry.vocabulary
+    yield from dense_entries("transform", "cls.predictions.transform.dense", h, h)
+    yield from layer_norm_entries("transform.norm", "cls.predictions.transform.LayerNorm", h)
+    yield Entry("decoder.rest", "cls.predictions.dense.weight", (h - e, v))
+    yield Entry("decoder.bias", "cls.predictions.bias", (v,))
+
+
+def _score(given: Encoded[Any]) -> None:
+    """The decoder's first E inputs are read by the word table, the others by a matrix of their own."""
+    x = linear(given, "transform", "transform.dense", given.x, Role.LINEAR)
+    x = given.ops.activation("transform.activation", x, given.geometry.activation)
+    x = layer_norm(given, "transform.norm", "transform", x)
+    table = np.concatenate([given.read("embeddings.word"), given.read("decoder.rest").T], axis=1)  # [V, H]
+    bias = Weight("decoder.bias", given.read("decoder.bias"), Role.VECTOR)
+    scores = given.ops.linear("scores", x, Weight("decoder.weight", table, Role.LINEAR), bias)
+    given.ops.output("logits", scores, Extent.TOKEN)
+
+
+MOBILEBERT = Family(
+    model_type="mobilebert",
+    tokenizer_class="MobileBertTokenizer",
+    prefix="mobilebert.",
+    buffers=("embeddings.position_ids",),
+    read_geometry=_read_geometry,
+    reads_types=lambda _: True,
+    entries=_entries,
+    encode=_encode,
+    modules=_modules,
+    heads=(
+        Head(
+            TEXT_CLASSIFICATION,
+            "MobileBertForSequenceClassification",
+            pooled_entries("mobilebert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labelled="classifier.weight",
+            leftovers=_PRETRAINING,
+            suit=_without_pooler,
+        ),
+        Head(
+            TOKEN_CLASSIFICATION,
+            "MobileBertForTokenClassification",
+            classifier_entries,
+            classify_tokens,
+            labelled="classifier.weight",
+            leftovers=_UNREAD,
+        ),
+        Head(QUESTION_ANSWERING, "MobileBertForQuestionAnswering", span_entries, find_span, leftovers=_UNREAD),
+        Head(
+            FILL_MASK,
+            "MobileBertForMaskedLM",
+            _masked_entries,
+            _score,
+            width=lambda geometry, _labels: geometry.vocabulary,
+            accepts=("MobileBertForPreTraining",),
+            copies=(
+                ("mobilebert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+                ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+            ),
+            leftovers=("cls.seq_relationship.", "mobilebert.pooler."),
+        ),
+        features_head("MobileBertModel", "mobilebert.pooler.dense", leftovers=_PRETRAINING),
+        sentence_head("MobileBertModel", leftovers=_UNREAD),
+        Head(
+            NEXT_SENTENCE_PREDICTION,
+            "MobileBertForNextSentencePrediction",
+            next_sentence_entries("mobilebert.pooler.dense"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labels=("is next", "is not next"),
+            leftovers=("cls.predictions.",),
+            suit=_without_pooler,
+        ),
+        Head(
+            MULTIPLE_CHOICE,
+            "MobileBertForMultipleChoice",
+            choice_entries("mobilebert.pooler.dense"),
+            classify_pooled("pooler", "tanh", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+            suit=_without_pooler,
+        ),
+    ),
+    padding_shows=True,  # in the trigram of the last token
+)

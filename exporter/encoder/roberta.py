@@ -1,0 +1,124 @@
+"""RoBERTa (Liu et al. 2019): BERT whose positions are counted from the ids, and whose pieces are bytes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from exporter.encoder.bert import embedding_entries, layer_entries, layer_modules
+from exporter.encoder.embeddings import features_head, sentence_head
+from exporter.encoder.family import Family, Head
+from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
+from exporter.encoder.heads import (
+    choice_entries,
+    classifier_entries,
+    classify_pooled,
+    classify_tokens,
+    find_span,
+    pooled_entries,
+    span_entries,
+)
+from exporter.encoder.masked import MaskedNames, masked_head
+from exporter.encoder.ops import Extent, Inputs, Ops, Read, T
+from exporter.encoder.tasks import (
+    MULTIPLE_CHOICE,
+    QUESTION_ANSWERING,
+    TEXT_CLASSIFICATION,
+    TOKEN_CLASSIFICATION,
+)
+from exporter.encoder.transformer import layer_norm, run_layers, sum_words_and_types
+from exporter.encoder.weights import Entry
+from exporter.errors import CheckpointError
+
+_DEFAULTS = BERT_DEFAULTS | {"vocab_size": 50265, "pad_token_id": 1}
+"""What transformers' RobertaConfig takes where config.json is silent."""
+
+
+_UNREAD = ("lm_head.", "roberta.pooler.")
+"""The head of pretraining, and the pooler that transformers before 4.0 stored with every model."""
+
+
+def _read_geometry(config: Mapping[str, Any]) -> Geometry:
+    """Positions up to `pad_token_id` belong to no token: of 514 rows, 512 are for a text."""
+    found = read_geometry(config, _DEFAULTS)
+    usable = found.positions - found.pad - 1
+    if usable < 1:
+        raise CheckpointError(
+            f"config.json: max_position_embeddings {found.positions} leaves no position beyond pad_token_id "
+            f"{found.pad}; correct the file"
+        )
+    return replace(found, positions=usable)
+
+
+def _entries(geometry: Geometry) -> Iterator[Entry]:
+    yield from embedding_entries(geometry, geometry.pad + 1 + geometry.positions)
+    for number in range(geometry.layers):
+        yield from layer_entries(f"layer.{number}", f"encoder.layer.{number}", geometry.hidden, geometry.intermediate)
+
+
+def _encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
+    words, table = sum_words_and_types(ops, read, geometry, inputs)
+    x = ops.counted_positions("embeddings.sum", table, words, inputs.ids, geometry.pad)
+    x = layer_norm(ops, read, "embeddings", "embeddings.norm", x, geometry.epsilon)
+    return run_layers(ops, read, geometry, x, inputs.mask, first_token_only)
+
+
+def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:
+    yield "roberta.embeddings", "embeddings"
+    yield from layer_modules("roberta.", geometry.layers)
+    yield "classifier.dense", "pooler.dense"
+    yield "roberta.pooler", "pooler"
+
+
+ROBERTA = Family(
+    model_type="roberta",
+    tokenizer_class="RobertaTokenizer",
+    prefix="roberta.",
+    buffers=("embeddings.position_ids", "embeddings.token_type_ids"),
+    read_geometry=_read_geometry,
+    reads_types=lambda geometry: geometry.types > 1,
+    entries=_entries,
+    encode=_encode,
+    modules=_modules,
+    heads=(
+        Head(
+            TEXT_CLASSIFICATION,
+            "RobertaForSequenceClassification",
+            pooled_entries("classifier.dense", "classifier.out_proj"),
+            classify_pooled("pooler", "tanh"),
+            first_token_only=True,
+            labelled="classifier.out_proj.weight",
+            leftovers=_UNREAD,
+        ),
+        Head(
+            TOKEN_CLASSIFICATION,
+            "RobertaForTokenClassification",
+            classifier_entries,
+            classify_tokens,
+            labelled="classifier.weight",
+            leftovers=_UNREAD,
+        ),
+        Head(QUESTION_ANSWERING, "RobertaForQuestionAnswering", span_entries, find_span, leftovers=_UNREAD),
+        masked_head(
+            "RobertaForMaskedLM",
+            MaskedNames(
+                dense="lm_head.dense",
+                norm="lm_head.layer_norm",
+                decoder="lm_head.decoder",
+                bias="lm_head.bias",
+                table="roberta.embeddings.word_embeddings.weight",
+                activation="gelu",
+            ),
+            leftovers=("roberta.pooler.",),
+        ),
+        features_head("RobertaModel", "roberta.pooler.dense", leftovers=("lm_head.",)),
+        sentence_head("RobertaModel", leftovers=_UNREAD),
+        Head(
+            MULTIPLE_CHOICE,
+            "RobertaForMultipleChoice",
+            choice_entries("roberta.pooler.dense"),
+            classify_pooled("pooler", "tanh", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=("lm_head.",),
+        ),
+    ),
+)

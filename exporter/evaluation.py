@@ -1,0 +1,181 @@
+"""A bundle and PyTorch over the same labelled rows: what was lost on the way, in the figures of the task."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from exporter import __version__
+from exporter.bundle import Bundle
+from exporter.checkpoint import Checkpoint
+from exporter.encoder.ops import Extent
+from exporter.reference import Reference
+from exporter.verification import Check, find_checkpoint
+from runtimes.battery import Encoder, Limits
+from runtimes.evaluation.comparison import Comparison, compare_answers, doubts
+from runtimes.evaluation.dataset import DataFile, Dataset, read_dataset
+from runtimes.evaluation.examples import Encoded, encode_all
+from runtimes.evaluation.predict import predict
+from runtimes.evaluation.problems import find_problem
+from runtimes.measure import fingerprint
+from runtimes.runner import Outputs, Runner, open_runner
+
+SCHEMA_VERSION = 1
+_PYTORCH_ROWS = 32
+"""PyTorch takes that many at once; a bundle takes them one at a time, see `predict`."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A bundle's figures beside PyTorch's. Answers and what is right are row by row; `cut_rows` were too long.
+
+    `positions` is the most tokens that both sides were given; `took_s` what the bundle's answers took.
+    """
+
+    bundle: Bundle
+    dataset: Dataset
+    comparison: Comparison
+    status: str
+    positions: int
+    cut_rows: int
+    reference: list[Any]
+    candidate: list[Any]
+    warnings: list[str]
+    took_s: float
+
+    @property
+    def drop_points(self) -> float:
+        """What the bundle loses of the first figure, in hundredths."""
+        return self.comparison.drop_points
+
+
+class Examiner:
+    """Rows of one file, put to any bundle of one checkpoint; PyTorch answers them once for each length of input."""
+
+    def __init__(self, checkpoint: Checkpoint, data: DataFile, say: Say, threads: int = 1) -> None:
+        self.checkpoint, self._say, self._threads = checkpoint, say, threads
+        self.problem = find_problem(checkpoint.problem, checkpoint.labels)
+        self.dataset = read_dataset(data, self.problem, checkpoint.labels)
+        for note in self.dataset.notes:
+            say(f"{data.path.name}: {note}")
+        self.encoded = cache(self._encode)
+        self.reference = cache(self._reference)
+
+    def examine(self, bundle: Bundle, name: str) -> Evaluation:
+        """Put every row to both sides. `name` is what progress calls the bundle."""
+        runner = open_runner(bundle, self._threads)
+        positions = runner.positions or self.checkpoint.geometry.positions
+        encoded, labels, golds = self.encoded(positions), self.checkpoint.labels, self.dataset.golds
+        reference = self.answers(self.reference(positions), encoded)
+        start = time.perf_counter()
+        candidate = self.answers(self.outputs(runner, bundle.token_outputs, encoded, name), encoded)
+        took_s = time.perf_counter() - start
+        comparison = compare_answers(self.problem, golds, reference, candidate, labels)
+        warnings = doubts(self.checkpoint.problem, golds, reference, labels)
+        cut = sum(one.truncated for one in encoded)
+        status = runner.status.value
+        return Evaluation(
+            bundle, self.dataset, comparison, status, positions, cut, reference, candidate, warnings, took_s
+        )
+
+    def answers(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> list[Any]:
+        """What a user sees of each row."""
+        return [self.problem.decide(row, one) for row, one in zip(outputs, encoded, strict=True)]
+
+    def outputs(
+        self, runner: Runner, per_token: frozenset[str], encoded: Sequence[Encoded], name: str, rows_at_once: int = 1
+    ) -> list[Outputs]:
+        """The numbers of each row."""
+        limits = self._limits(runner.positions or self.checkpoint.geometry.positions)
+        encoder = Encoder(self.checkpoint.tokenizer.tokenizer, limits)
+        told = lambda done, every: self._say(f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
+        return predict(runner, encoder, encoded, per_token, rows_at_once, told)
+
+    def _encode(self, positions: int) -> list[Encoded]:
+        tokenizer, cut_second = self.checkpoint.tokenizer.tokenizer, self.problem.only_second
+        encoded = encode_all(tokenizer, self.dataset.examples, self._limits(positions), cut_second)
+        cut = sum(one.truncated for one in encoded)
+        if cut:
+            self._say(
+                f"{cut:,} of {len(encoded):,} rows are longer than {positions} tokens and cut there, on both sides"
+            )
+        return encoded
+
+    def _reference(self, positions: int) -> list[Outputs]:
+        runner = Reference(self.checkpoint).runner
+        import torch  # the runner brought it
+
+        torch.set_num_threads(self._threads)
+        outputs = self.checkpoint.model.outputs
+        per_token = frozenset(name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION))
+        return self.outputs(runner, per_token, self.encoded(positions), "PyTorch", _PYTORCH_ROWS)
+
+    def _limits(self, positions: int) -> Limits:
+        geometry = self.checkpoint.geometry
+        types = geometry.types if "token_type_ids" in self.checkpoint.model.inputs else None
+        return Limits(positions, types, geometry.pad, self.checkpoint.task.pairs)
+
+
+def evaluate(check: Check, data: DataFile, say: Say, threads: int = 1) -> Evaluation:
+    """Compare a bundle with PyTorch on labelled rows.
+
+    Raises UsageError for what is wrong with the data, and as `verification.verify` for bundle and checkpoint.
+    """
+    return Examiner(find_checkpoint(check), data, say, threads).examine(check.bundle, check.bundle.manifest.recipe.name)
+
+
+def evaluation_record(done: Evaluation) -> dict[str, Any]:
+    """For JSON: everything that was found, and answers from which all of it can be computed again."""
+    manifest, dataset, compared = done.bundle.manifest, done.dataset, done.comparison
+    return {
+        "kind": "evaluate",
+        "schema_version": SCHEMA_VERSION,
+        "host": fingerprint(),
+        "versions": {"bertport": __version__, **{name: version(name) for name in ("torch", "transformers")}},
+        "bundle": done.bundle.directory.name,
+        "source": {"model": manifest.source_model, "revision": manifest.source_revision},
+        "recipe": asdict(manifest.recipe),
+        "size_bytes": done.bundle.size_bytes,
+        "problem": manifest.problem,
+        "labels": list(manifest.labels),
+        "status": done.status,
+        "data": data_record(dataset) | {"positions": done.positions, "cut_rows": done.cut_rows},
+        "metric": compared.reference.metric,
+        "pytorch": asdict(compared.reference),
+        "exported": asdict(compared.candidate),
+        "drop_points": done.drop_points,
+        "interval_points": [compared.interval.low * 100, compared.interval.high * 100],
+        "interval_method": f"95 %, {compared.interval.method}",
+        "agreement": compared.agreement,
+        "differing": [_difference(done, at) for at in compared.differing],
+        "warnings": done.warnings,
+        "rows": {"expected": dataset.golds, "pytorch": done.reference, "exported": done.candidate},
+    }
+
+
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """Which rows were read, and how."""
+    return {
+        "file": dataset.file.path.name,
+        "sha256": dataset.sha256,
+        "rows_in_file": dataset.rows_in_file,
+        "rows": len(dataset.examples),
+        "limit": dataset.file.limit,
+        "columns": asdict(dataset.columns),
+        "notes": list(dataset.notes),
+    }
+
+
+def _difference(done: Evaluation, at: int) -> dict[str, Any]:
+    example = done.dataset.examples[at]
+    return {
+        "row": at,
+        "line": example.line,
+        "text": example.excerpt,
+        "expected": done.dataset.golds[at],
+        "pytorch": done.reference[at],
+        "exported": done.candidate[at],
+    }

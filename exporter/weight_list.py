@@ -1,0 +1,42 @@
+"""The weights of a model as its targets store them: after folding, under the names that `--keep` speaks of."""
+
+import numpy as np
+
+from exporter.encoder.model import Model
+from exporter.encoder.ops import Array, Inputs, Role, Weight
+from exporter.targets.numpy import NumpyOps
+
+ROUNDED = frozenset({Role.WORD_EMBEDDING, Role.POSITION_EMBEDDING, Role.LINEAR, Role.TAIL})
+"""The roles that schemes round; the others stay floats anyway."""
+
+
+def rounded_weights(model: Model) -> list[Weight]:
+    """Every weight that some scheme rounds, in the order of computation."""
+    ops, token = _Listing(), np.ones((1, 1), np.int64)
+    model.build(ops, Inputs(token, token, np.zeros_like(token)))
+    return ops.weights
+
+
+class _Listing(NumpyOps):
+    """One token through the definition of every operation, and which weights it meets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: list[Weight] = []
+
+    def embedding(self, name: str, table: Weight, ids: Array) -> Array:
+        return super().embedding(name, self._met(table), ids)
+
+    def positions(self, name: str, table: Weight, tokens: Array) -> Array:
+        return super().positions(name, self._met(table), tokens)
+
+    def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:
+        return super().linear(name, x, self._met(weight), bias)
+
+    def grouped_linear(self, name: str, x: Array, weight: Weight) -> Array:
+        return super().grouped_linear(name, x, self._met(weight))
+
+    def _met(self, weight: Weight) -> Weight:
+        if weight.role in ROUNDED:
+            self.weights.append(weight)
+        return weight

@@ -1,0 +1,68 @@
+"""Rows → what the tokenizer makes of them, cut to what the model takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tokenizers import Encoding, Tokenizer
+
+from exporter.errors import UsageError
+from runtimes.battery import Limits
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row's input. `first` is a text, or words where the problem labels each; `line` is where it stands.
+
+    `answerable`: some answer is in the second text; not said of any row of a file in which one has none.
+    """
+
+    first: str | list[str]
+    second: str | None
+    line: int
+    answerable: bool = True
+
+    @property
+    def excerpt(self) -> str:
+        """What people recognise it by."""
+        first = self.first if isinstance(self.first, str) else " ".join(self.first)
+        whole = first if self.second is None else f"{first} | {self.second}"
+        return f"{whole[:119]}…" if len(whole) > 120 else whole
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An example as the model reads it."""
+
+    example: Example
+    encoding: Encoding
+    ids: tuple[int, ...]
+    types: tuple[int, ...]
+
+    @property
+    def truncated(self) -> bool:
+        """Whether something was cut off."""
+        return bool(self.encoding.overflowing)
+
+
+def encode_all(
+    tokenizer: Tokenizer, examples: Sequence[Example], limits: Limits, only_second: bool = False
+) -> list[Encoded]:
+    """Tokenise, cut at the positions as transformers does: the longer first, or the second alone. No padding.
+
+    Raises UsageError for a first text that leaves the second no room.
+    """
+    own = Tokenizer.from_str(tokenizer.to_str())
+    own.no_padding()
+    own.enable_truncation(limits.positions, strategy="only_second" if only_second else "longest_first")
+    return [_encode(own, example, limits) for example in examples]
+
+
+def _encode(tokenizer: Tokenizer, example: Example, limits: Limits) -> Encoded:
+    words = isinstance(example.first, list)
+    try:
+        encoding = tokenizer.encode(example.first, example.second, is_pretokenized=words)
+    except Exception as error:  # `tokenizers` raises nothing narrower
+        raise UsageError(f"line {example.line}: does not fit {limits.positions} tokens: {error}") from error
+    highest = 0 if limits.types is None else limits.types - 1
+    types = tuple(min(segment, highest) for segment in encoding.type_ids)
+    return Encoded(example, encoding, tuple(encoding.ids), types)

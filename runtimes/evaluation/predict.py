@@ -1,0 +1,62 @@
+"""Outputs of a model for encoded rows, one at a time or in batches of like length, so that little padding is computed.
+
+A bundle answers rows one at a time, as it will in an app: where activations are rounded by the range of what is in the
+batch, a row's answer depends on its neighbours.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from exporter.errors import BundleError
+from runtimes.battery import Encoder, Row
+from runtimes.evaluation.examples import Encoded
+from runtimes.runner import Outputs, Runner
+
+_TOKENS = 4096
+"""Of a batch, at most; more gain nothing on a CPU."""
+_BETWEEN_REPORTS_S = 10.0
+_Key = tuple[tuple[int, ...], tuple[int, ...]]
+"""Token ids and segment numbers."""
+
+
+def predict(
+    runner: Runner,
+    encoder: Encoder,
+    encoded: Sequence[Encoded],
+    per_token: frozenset[str],
+    rows_at_once: int,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[Outputs]:
+    """The outputs of each row, in order; those of `per_token` cut to its tokens, [S, …]. Equal rows run once.
+
+    Raises BundleError for NaN or infinity: an argmax over them would be an answer like any other.
+    """
+    keys = [(one.ids, one.types) for one in encoded]
+    distinct = sorted({*keys}, key=lambda key: (len(key[0]), key))
+    found: dict[_Key, Outputs] = {}
+    said = time.perf_counter()
+    for batch in _batches(distinct, rows_at_once):
+        rows = [Row(list(ids), list(types), []) for ids, types in batch]
+        outputs = runner.run(encoder.batch(rows))
+        for at, key in enumerate(batch):
+            found[key] = {
+                name: values[at, : len(key[0])] if name in per_token else values[at] for name, values in outputs.items()
+            }
+            if not all(np.isfinite(values).all() for values in found[key].values()):
+                raise BundleError(f"{runner.status.value}: NaN or infinity in the outputs; see `bertport verify`")
+        if time.perf_counter() - said > _BETWEEN_REPORTS_S:
+            said = time.perf_counter()
+            progress(len(found), len(distinct))
+    return [found[key] for key in keys]
+
+
+def _batches(keys: Sequence[_Key], rows_at_once: int) -> list[list[_Key]]:
+    """Neighbours of a list that is sorted by length; each batch within both limits."""
+    batches: list[list[_Key]] = []
+    for key in keys:
+        if not batches or len(batches[-1]) >= rows_at_once or len(key[0]) * (len(batches[-1]) + 1) > _TOKENS:
+            batches.append([])
+        batches[-1].append(key)
+    return batches

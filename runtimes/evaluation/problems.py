@@ -1,0 +1,173 @@
+"""What each problem reads from a row, what it decides, and how that is scored. One entry each; see `PROBLEMS`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from exporter.errors import UsageError
+from runtimes.evaluation import golds, metrics
+from runtimes.evaluation.columns import Names
+from runtimes.evaluation.examples import Encoded
+from runtimes.evaluation.metrics import Scores
+from runtimes.runner import Array, Outputs
+
+LONGEST_ANSWER = 30
+"""Tokens of an answer at most, as in BERT's run_squad.py."""
+UNSEEN = -1
+"""Stands for the label of a word that was cut off, or left no token: it counts on neither side."""
+_ENTITY_PREFIXES = ("B-", "I-")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem. What is right and what is answered are JSON: a number, numbers, or text.
+
+    `golds` reads the label cells; `decide` takes the outputs of one row, cut to its tokens, to an answer. `scores`
+    takes golds, answers and labels to figures; `parts` and `value` do so row by row (see `metrics`). `words`: texts are
+    lists of words. `only_second`: of a pair too long only the second is cut. `graded`: answers are amounts.
+    """
+
+    names: Names
+    golds: golds.Reader
+    decide: Callable[[Outputs, Encoded], Any]
+    scores: Callable[[Sequence[Any], Sequence[Any], Sequence[str]], Scores]
+    parts: Callable[[Sequence[Any], Sequence[Any], Sequence[str]], Array]
+    value: Callable[[Array], Array]
+    words: bool = False
+    only_second: bool = False
+    graded: bool = False
+
+
+def find_problem(name: str, labels: Sequence[str]) -> Problem:
+    """The entry of a manifest's problem. Raises UsageError with the list of those there are."""
+    if name not in PROBLEMS:
+        raise UsageError(f"{name}: cannot be evaluated on labelled rows; known: {', '.join(PROBLEMS)}")
+    if name == "token_classification" and not any(label.startswith(_ENTITY_PREFIXES) for label in labels):
+        return replace(PROBLEMS[name], scores=_tag_scores, parts=_tag_parts, value=metrics.share_value)
+    return PROBLEMS[name]
+
+
+def _best_label(outputs: Outputs, _encoded: Encoded) -> int:
+    return int(outputs["logits"].argmax())
+
+
+def _likely_labels(outputs: Outputs, _encoded: Encoded) -> list[int]:
+    """Those more likely than not."""
+    return [int(number) for number in np.flatnonzero(outputs["logits"] > 0)]
+
+
+def _amount(outputs: Outputs, _encoded: Encoded) -> float:
+    return float(outputs["logits"].ravel()[0])
+
+
+def _word_labels(outputs: Outputs, encoded: Encoded) -> list[int]:
+    """The label of each word's first token."""
+    best = outputs["logits"].argmax(-1)
+    found = [UNSEEN] * len(encoded.example.first)
+    for at, word in reversed(list(enumerate(encoded.encoding.word_ids))):
+        if word is not None:
+            found[word] = int(best[at])
+    return found
+
+
+def _best_span(outputs: Outputs, encoded: Encoded) -> str:
+    """The text from the best start to the best end in the second text; nothing, where that may be and scores more."""
+    encoding, context = encoded.encoding, encoded.example.second or ""
+    start, end = outputs["start_logits"].astype(np.float64), outputs["end_logits"].astype(np.float64)
+    inside = np.flatnonzero(np.array(encoding.sequence_ids) == 1)
+    if not len(inside):
+        return ""
+    sums = start[inside][:, None] + end[inside]  # [S, S]: start, end
+    length = np.arange(len(inside)) - np.arange(len(inside))[:, None]
+    allowed = np.where((length >= 0) & (length < LONGEST_ANSWER), sums, -np.inf)
+    first, last = np.unravel_index(int(allowed.argmax()), allowed.shape)
+    if not encoded.example.answerable and start[0] + end[0] > allowed[first, last]:
+        return ""
+    return context[encoding.offsets[inside[first]][0] : encoding.offsets[inside[last]][1]]
+
+
+def _named(rows: Sequence[list[int]], seen: Sequence[list[int]], labels: Sequence[str]) -> list[list[str]]:
+    """Labels by name, of the words that the model saw."""
+    pairs = (zip(row, answer, strict=True) for row, answer in zip(rows, seen, strict=True))
+    return [[labels[number] for number, answer in row if answer != UNSEEN] for row in pairs]
+
+
+def _entity_scores(right: Sequence[Any], found: Sequence[Any], labels: Sequence[str]) -> Scores:
+    return metrics.entities(_named(right, found, labels), _named(found, found, labels))
+
+
+def _entity_parts(right: Sequence[Any], found: Sequence[Any], labels: Sequence[str]) -> Array:
+    return metrics.entities_parts(_named(right, found, labels), _named(found, found, labels))
+
+
+def _tag_scores(right: Sequence[Any], found: Sequence[Any], labels: Sequence[str]) -> Scores:
+    return metrics.tags(_named(right, found, labels), _named(found, found, labels))
+
+
+def _tag_parts(right: Sequence[Any], found: Sequence[Any], labels: Sequence[str]) -> Array:
+    return metrics.tags_parts(_named(right, found, labels), _named(found, found, labels))
+
+
+_CLASS = ("label", "labels", "class", "category", "sentiment", "gold_label", "target")
+_TEXT = Names(
+    texts=("text", "sentence", "review", "content", "tweet", "headline", "title", "comment", "utterance", "document"),
+    pairs=(
+        ("sentence1", "sentence2"),
+        ("premise", "hypothesis"),
+        ("question1", "question2"),
+        ("question", "sentence"),
+        ("text_a", "text_b"),
+        ("text1", "text2"),
+        ("text", "text_pair"),
+    ),
+    labels=_CLASS,
+)
+
+PROBLEMS: Mapping[str, Problem] = {
+    "single_label_classification": Problem(
+        names=_TEXT,
+        golds=golds.one_label,
+        decide=_best_label,
+        scores=metrics.single_label,
+        parts=metrics.single_label_parts,
+        value=metrics.mean_value,
+    ),
+    "multi_label_classification": Problem(
+        names=_TEXT,
+        golds=golds.many_labels,
+        decide=_likely_labels,
+        scores=metrics.multi_label,
+        parts=metrics.multi_label_parts,
+        value=metrics.f1_value,
+    ),
+    "regression": Problem(
+        names=replace(_TEXT, labels=("score", "label", "similarity", "similarity_score", "target")),
+        golds=golds.amount,
+        decide=_amount,
+        scores=metrics.regression,
+        parts=metrics.regression_parts,
+        value=metrics.pearson_value,
+        graded=True,
+    ),
+    "token_classification": Problem(
+        names=Names(("tokens", "words", "text", "sentence"), (), ("ner_tags", "tags", "labels", "pos_tags", "label")),
+        golds=golds.word_labels,
+        decide=_word_labels,
+        scores=_entity_scores,
+        parts=_entity_parts,
+        value=metrics.f1_value,
+        words=True,
+    ),
+    "question_answering": Problem(
+        names=Names(("question",), (("question", "context"),), ("answers", "answer"), second_needed=True),
+        golds=golds.answer_texts,
+        decide=_best_span,
+        scores=metrics.answers,
+        parts=metrics.answers_parts,
+        value=metrics.mean_value,
+        only_second=True,
+    ),
+}
+"""A manifest's problem → how it is evaluated."""

@@ -1,0 +1,47 @@
+"""Messages between a process and its child: a letter, a length, and that many bytes."""
+
+import io
+import struct
+from collections.abc import Mapping
+from typing import IO
+
+import numpy as np
+
+from runtimes.runner import Array
+
+READY, ARRAYS, ERROR = b"R", b"A", b"E"
+"""The child has opened its model; a batch or its outputs; one line that says what went wrong."""
+
+_HEADER = struct.Struct(">cQ")
+
+
+def write_frame(pipe: IO[bytes], kind: bytes, content: bytes) -> None:
+    """Send one message."""
+    pipe.write(_HEADER.pack(kind, len(content)) + content)
+    pipe.flush()
+
+
+def read_frame(pipe: IO[bytes]) -> tuple[bytes, bytes]:
+    """Receive one message: its kind and content. Raises EOFError where the other end closed before it was whole."""
+    kind, size = _HEADER.unpack(_exactly(pipe, _HEADER.size))
+    return kind, _exactly(pipe, size)
+
+
+def pack(arrays: Mapping[str, Array]) -> bytes:
+    """Named arrays as the bytes of an .npz."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def unpack(content: bytes) -> dict[str, Array]:
+    """The arrays that `pack` was given."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    content = pipe.read(size)
+    if len(content) < size:
+        raise EOFError
+    return content

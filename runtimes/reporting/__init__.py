@@ -1,0 +1,1 @@
+"""Records below some folders → one page, Markdown and JUnit XML."""

@@ -1,0 +1,43 @@
+"""A document as Markdown, and as one HTML page that asks for nothing from outside."""
+
+import re
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from runtimes.reporting.document import Document, Section, Table
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
+
+
+def html(document: Document) -> str:
+    """Render the page; every text in it is escaped, for records come from anywhere."""
+    environment = Environment(
+        loader=PackageLoader("runtimes.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html").render(document=document)
+
+
+def markdown(document: Document) -> str:
+    """Render Markdown with GitHub's tables; the drawings are left out."""
+    facts = [f"- **{_plain(fact.value)}** {_plain(fact.label)}" for fact in document.facts]
+    parts = [f"# {_plain(document.title)}", _plain(document.lead), "\n".join(facts)]
+    parts += [_section(section) for section in document.sections]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(section: Section) -> str:
+    parts = [f"## {_plain(section.title)}", _plain(section.lead), *map(_table, section.tables)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _table(table: Table) -> str:
+    rule = ["---"] + ["---:"] * (len(table.columns) - 1)
+    lines = [[_plain(column) for column in table.columns], rule]
+    lines += [[_plain(cell) for cell in row] for row in table.rows]
+    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n\n".join(filter(None, [f"### {_plain(table.title)}", drawn, _plain(table.note)]))
+
+
+def _plain(text: str) -> str:
+    """One line in which nothing is markup."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

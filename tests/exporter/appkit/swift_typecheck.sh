@@ -1,0 +1,13 @@
+#!/bin/sh
+# Type-checks the Core ML half of a kit, and its device tests, where there is no Core ML: against stubs of ours.
+# Warnings are errors. Usage, inside the toolchain: swift_typecheck.sh KIT STUBS NAME
+set -eu
+kit=$1 stubs=$2 name=$3 out=$(mktemp -d)
+common="-swift-version 6 -warnings-as-errors -I $out"
+swiftc -emit-module -module-name CoreML "$stubs/CoreML.swift" -o "$out/CoreML.swiftmodule"
+# shellcheck disable=SC2046,SC2086
+swiftc -emit-module -enable-testing $common -module-name "$name" -o "$out/$name.swiftmodule" \
+    $(find "$kit/Sources" -name '*.swift') "$stubs/ResourceAccessor.swift"
+# shellcheck disable=SC2046,SC2086
+swiftc -typecheck $common -module-name "${name}Tests" \
+    $(find "$kit/Tests" -name '*.swift') "$stubs/ResourceAccessor.swift" "$stubs/XCTestAdditions.swift"

@@ -1,0 +1,141 @@
+"""What is special to a family: its geometry, its positions, its variants; and what is refused, by name."""
+
+import json
+
+import numpy as np
+import pytest
+
+from exporter.checkpoint import load
+from exporter.encoder import fold
+from exporter.encoder.families import FAMILIES
+from exporter.errors import BertportError, CheckpointError, UnsupportedError
+from exporter.source import HubOptions, resolve
+from exporter.targets.numpy import trace
+from runtimes.pytorch import TorchRunner
+from runtimes.runner import Batch
+
+
+def read(folder, task="auto"):
+    return load(resolve(str(folder), HubOptions()), task)
+
+
+def batch(pad):
+    """Full, padded on the right, padded on the left, with the padding's piece inside, one token, padding alone."""
+    mask = np.ones((6, 11), np.int64)
+    mask[1, 6:], mask[2, :5], mask[4, 1:], mask[5] = 0, 0, 0, 0
+    ids = np.where(mask, np.random.default_rng(3).integers(5, 40, mask.shape), pad)
+    ids[3, 4] = pad
+    return Batch(ids, mask, np.zeros_like(ids))
+
+
+def agree(folder, atol=2e-5):
+    model = read(folder).model
+    inputs = batch(model.geometry.pad)
+    ours = trace(model, inputs.ids, inputs.mask, inputs.types)
+    runner = TorchRunner(folder, model.head.architecture, tuple(model.outputs), model.modules, inputs=model.inputs)
+    theirs = runner.trace(inputs)
+    for name in (*model.outputs, "embeddings"):
+        np.testing.assert_allclose(ours[name], theirs[name], atol=atol)
+    return ours
+
+
+VARIANTS = {
+    "no sinusoids": ("distilbert", {"sinusoidal_pos_embds": False, "activation": "relu", "n_heads": 4}),
+    "as wide as the layers": ("electra", {"embedding_size": 32}),
+    "another padding": ("roberta", {"pad_token_id": 3, "max_position_embeddings": 52}),
+    "two types": ("roberta", {"type_vocab_size": 2}),
+    "narrow attention": ("mobilebert", {"use_bottleneck_attention": True}),
+    "one bottleneck": ("mobilebert", {"use_bottleneck_attention": True, "key_query_shared_bottleneck": False}),
+    "no pooler": ("mobilebert", {"classifier_activation": False}),
+    "one feed-forward, gelu": ("mobilebert", {"num_feedforward_networks": 1, "hidden_act": "gelu"}),
+    "one type": ("mobilebert", {"type_vocab_size": 1}),
+}
+
+
+@pytest.mark.parametrize(("family", "config"), VARIANTS.values(), ids=VARIANTS)
+def test_variants_equal_pytorch(write_family, tmp_path, family, config):
+    agree(write_family(tmp_path / "c", family, FAMILIES[family].heads[0].architecture, **config))
+
+
+def test_positions_are_counted_from_the_ids(write_family, tmp_path):
+    """The same text, later in the row: the same answer, for padding has no position."""
+    folder = write_family(tmp_path / "c", "roberta", "RobertaForTokenClassification")
+    model, inputs = read(folder).model, batch(1)
+    assert model.geometry.positions == 48
+    assert model.tensors["embeddings.position"].shape == (50, 32)
+    logits = agree(folder)["logits"]
+    left, text = trace(model, inputs.ids[2:3], inputs.mask[2:3], None), inputs.ids[2:3, 5:]
+    np.testing.assert_allclose(left["logits"][0], logits[2], atol=1e-5)
+    alone = trace(model, text, np.ones_like(text), None)["logits"]
+    np.testing.assert_allclose(alone[0], logits[2, 5:], atol=1e-5)
+
+
+REFUSED = {
+    "relative positions": ("roberta", {"position_embedding_type": "relative_key"}, UnsupportedError, "absolute"),
+    "a decoder": ("electra", {"is_decoder": True}, UnsupportedError, "is_decoder"),
+    "no trigram": ("mobilebert", {"trigram_input": False}, UnsupportedError, "trigram_input False"),
+    "no bottleneck": ("mobilebert", {"use_bottleneck": False}, UnsupportedError, "use_bottleneck False"),
+    "LayerNorm": ("mobilebert", {"normalization_type": "layer_norm"}, UnsupportedError, "only 'no_norm' is"),
+    "wide attention": ("mobilebert", {"key_query_shared_bottleneck": False}, UnsupportedError, "both false"),
+    "a switch that is text": ("mobilebert", {"use_bottleneck_attention": "yes"}, CheckpointError, "attention = 'yes'"),
+    "heads": ("distilbert", {"n_heads": 5}, CheckpointError, "dim 32 is not a multiple of n_heads 5"),
+    "heads of a bottleneck": ("mobilebert", {"num_attention_heads": 3}, CheckpointError, "intra_bottleneck_size 32"),
+    "an activation": ("distilbert", {"activation": "mish"}, UnsupportedError, "activation 'mish'"),
+    "no layers": ("distilbert", {"n_layers": 0}, CheckpointError, "n_layers = 0"),
+    "padding beyond the positions": ("roberta", {"pad_token_id": 60}, CheckpointError, "leaves no position"),
+    "another family": ("electra", {"model_type": "deberta"}, UnsupportedError, "bert, distilbert, electra, roberta"),
+    "a pretraining head": ("electra", {"architectures": ["ElectraForPreTraining"]}, UnsupportedError, "ForMaskedLM"),
+}
+
+
+@pytest.mark.parametrize(("family", "change", "kind", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_not_supported_is_refused_by_name(write_family, edit_config, tmp_path, family, change, kind, words):
+    folder = write_family(tmp_path / "c", family, FAMILIES[family].heads[0].architecture)
+    edit_config(folder, **change)
+    with pytest.raises(kind) as error:
+        read(folder)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "bert"])
+def test_a_head_that_the_weights_lack_and_one_that_they_add(write_family, edit_config, tmp_path, family):
+    heads = {head.task.name: head.architecture for head in FAMILIES[family].heads}
+    folder = write_family(tmp_path / "c", family, heads["question-answering"], labels=2)
+    edit_config(folder, architectures=[heads["text-classification"]])
+    with pytest.raises(CheckpointError, match=r"missing .*classifier.*unused qa_outputs"):
+        read(folder)
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "bert"])
+def test_a_task_forced_on_another_head_is_refused(write_family, tmp_path, family):
+    heads = {head.task.name: head.architecture for head in FAMILIES[family].heads}
+    folder = write_family(tmp_path / "c", family, heads["token-classification"])
+    for task in ("question-answering", "text-classification", "fill-mask", "multiple-choice"):
+        with pytest.raises(BertportError):
+            read(folder, task)
+
+
+def test_what_old_roberta_stored_and_never_read_is_no_obstacle(write_family, edit_weights, tmp_path):
+    folder = write_family(tmp_path / "c", "roberta", "RobertaForSequenceClassification")
+    extra = {"weight": np.ones((32, 32), np.float32), "bias": np.ones(32, np.float32)}
+    edit_weights(folder, lambda t: t.update({f"roberta.pooler.dense.{k}": v for k, v in extra.items()}))
+    agree(folder)
+
+
+def test_the_defaults_are_those_of_transformers():
+    import transformers
+
+    for name, family in FAMILIES.items():
+        config = json.loads(transformers.AutoConfig.for_model(name).to_json_string(use_diff=False))
+        assert family.read_geometry({"model_type": name}) == family.read_geometry(config)
+
+
+def test_no_norm_and_chained_layers_are_one_layer():
+    random = np.random.default_rng(0)
+    weight, bias, inner, inner_bias = (random.normal(size=s) for s in ((4, 6), (4,), (6, 5), (6,)))
+    gain, shift, x = random.normal(size=4), random.normal(size=4), random.normal(size=5)
+    folded, offset = fold.no_norm_into_linear(*fold.chain(weight, bias, inner, inner_bias), gain, shift)
+    expected = gain * (weight @ (inner @ x + inner_bias) + bias) + shift
+    np.testing.assert_allclose(folded @ x + offset, expected, atol=1e-12)
+    assert np.abs(folded @ x - expected).max() > 1e-3

@@ -1,0 +1,119 @@
+"""The decoder of fill-mask is the table of word embeddings, and lies in a file once, in whatever form."""
+
+import numpy as np
+import onnx
+import pytest
+
+from exporter.checkpoint import load
+from exporter.errors import CheckpointError
+from exporter.schemes import SCHEMES
+from exporter.source import HubOptions, resolve
+from exporter.targets import onnx as target
+from exporter.targets.coreml import Metadata, Options, lower
+from exporter.targets.coreml_package import read as read_package
+from exporter.targets.numpy import trace
+from runtimes.mil import open_package
+from runtimes.onnxruntime import OnnxRunner
+from runtimes.pytorch import TorchRunner
+from runtimes.runner import full_batch
+
+TABLE, DECODER = "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"
+BATCH = full_batch(np.array([[2, 8, 4, 9, 3]]))
+ROWS, WIDTH = 79, 32
+
+
+@pytest.fixture
+def folder(make_checkpoint):
+    return make_checkpoint(architecture="BertForMaskedLM")
+
+
+def read(folder):
+    return load(resolve(str(folder), HubOptions())).model
+
+
+def agree(folder, model=None):
+    ours = trace(model or read(folder), BATCH.ids, BATCH.mask, BATCH.types)["logits"]
+    np.testing.assert_allclose(ours, TorchRunner(folder, "BertForMaskedLM").run(BATCH)["logits"], atol=1e-4)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES["onnx"])
+def test_onnx_stores_the_table_once(folder, tmp_path, scheme):
+    content = target.lower(read(folder), scheme)
+    tables = [t for t in onnx.load_from_string(content).graph.initializer if t.dims[:1] == [ROWS] and len(t.dims) == 2]
+    assert len([t for t in tables if t.dims[1] >= WIDTH // 2]) == 1
+    (tmp_path / "model.onnx").write_bytes(content)
+    found = OnnxRunner(tmp_path / "model.onnx").run(BATCH)["logits"]
+    reference = TorchRunner(folder, "BertForMaskedLM").run(BATCH)["logits"]
+    assert np.abs(found - reference).mean() < 0.1 * np.ptp(reference)
+
+
+@pytest.mark.parametrize("units", ["cpu-and-ne", "cpu-and-gpu"])
+@pytest.mark.parametrize(("scheme", "deployment"), [("fp16", "iOS16"), ("int8", "iOS16"), ("int4", "iOS18")])
+def test_core_ml_stores_the_table_once(folder, tmp_path, scheme, deployment, units):
+    options = Options((8,), units, deployment)
+    (name,) = lower(read(folder), scheme, options, Metadata("a test"), tmp_path)
+    (block,) = read_package(tmp_path / name).model.mlProgram.functions["main"].block_specializations.values()
+    tables = [o.name for step in block.operations for o in step.outputs if "embeddings_word_weight" in o.name]
+    assert len({name for name in tables if name.endswith("weight")}) == 1
+    readers = {
+        step.type
+        for step in block.operations
+        for value in step.inputs.values()
+        for argument in value.arguments
+        if argument.name == "embeddings_word_weight"
+    }
+    assert readers == {"gather", "linear"}
+    run = open_package(tmp_path / name).run(
+        {k: np.pad(v, ((0, 0), (0, 3))).astype("int32") for k, v in BATCH.feeds().items()}
+    )
+    reference = TorchRunner(folder, "BertForMaskedLM").run(BATCH)["logits"]
+    assert np.abs(run["logits"][:, :5] - reference).mean() < 0.1 * np.ptp(reference)
+
+
+def test_a_copy_of_the_table_is_the_table(folder, edit_weights):
+    edit_weights(folder, lambda t: t.update({DECODER: t[TABLE].copy()}))
+    model = read(folder)
+    assert model.head.tied
+    agree(folder, model)
+
+
+def test_a_decoder_trained_apart_is_its_own(folder, edit_weights):
+    edit_weights(folder, lambda t: t.update({DECODER: t[TABLE] + 0.5}))
+    model = read(folder)
+    assert not model.head.tied
+    agree(folder, model)
+
+
+def test_a_decoder_told_apart_must_be_there(folder, edit_config, edit_weights):
+    edit_config(folder, tie_word_embeddings=False)
+    with pytest.raises(CheckpointError, match=r"missing cls\.predictions\.decoder\.weight"):
+        read(folder)
+    edit_weights(folder, lambda t: t.update({DECODER: t[TABLE] + 0.5}))
+    with pytest.raises(CheckpointError, match=r"missing cls\.predictions\.decoder\.bias"):  # transformers takes zeros
+        read(folder)
+    edit_weights(folder, lambda t: t.update({"cls.predictions.decoder.bias": t["cls.predictions.bias"] + 1}))
+    agree(folder)
+
+
+def test_the_bias_may_bear_its_other_name(folder, edit_weights):
+    edit_weights(folder, lambda t: t.update({"cls.predictions.decoder.bias": t.pop("cls.predictions.bias")}))
+    agree(folder)
+
+
+def test_two_biases_that_differ_are_refused(folder, edit_weights):
+    edit_weights(folder, lambda t: t.update({"cls.predictions.decoder.bias": t["cls.predictions.bias"] + 1}))
+    with pytest.raises(CheckpointError, match=r"decoder\.bias differs from cls\.predictions\.bias"):
+        read(folder)
+
+
+def test_what_pretraining_leaves_is_named_and_left_out(make_checkpoint):
+    folder = make_checkpoint(architecture="BertForPreTraining")
+    model = read(folder)
+    assert model.task.name == "fill-mask"
+    assert model.leftovers == (
+        "bert.pooler.dense.bias",
+        "bert.pooler.dense.weight",
+        "cls.seq_relationship.bias",
+        "cls.seq_relationship.weight",
+    )
+    agree(folder, model)

@@ -1,0 +1,73 @@
+"""The mapped door is the same model, and repeats next to nothing of it."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx.external_data_helper import load_external_data_for_model
+
+from exporter.checkpoint import load
+from exporter.errors import BundleError
+from exporter.source import DEMO, HubOptions, resolve
+from exporter.targets import onnx as target
+from exporter.targets.onnx_mapped import FILE, mapped
+from runtimes.onnxruntime import OnnxRunner
+from runtimes.runner import full_batch
+
+BYTES = ["int8", "int8-weights", "int4-embeddings"]
+IDS = full_batch(np.arange(60, dtype=np.int64).reshape(3, 20) * 7919 % 30522)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load(resolve(DEMO, HubOptions())).model
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    def save(scheme):
+        content = target.lower(model, scheme)
+        (tmp_path / target.FILE).write_bytes(content)
+        (tmp_path / FILE).write_bytes(mapped(content, target.FILE))
+        return tmp_path / target.FILE, tmp_path / FILE
+
+    return save
+
+
+@pytest.mark.parametrize("scheme", BYTES)
+def test_it_is_the_same_model_in_a_twentieth_of_the_bytes(saved, scheme):
+    whole, door = saved(scheme)
+    assert door.stat().st_size < whole.stat().st_size / 20
+    opened = onnx.load(door, load_external_data=False)
+    load_external_data_for_model(opened, str(door.parent))
+    for tensor in opened.graph.initializer:  # what reading external data leaves behind
+        tensor.ClearField("data_location")
+        tensor.ClearField("external_data")
+    assert opened == onnx.load(whole)
+    answers = [OnnxRunner(path).run(IDS)["logits"] for path in (whole, door)]
+    np.testing.assert_array_equal(*answers)
+
+
+def test_it_reads_the_bytes_of_the_other_file(saved):
+    whole, door = saved("int8")
+    before = OnnxRunner(door).run(IDS)["logits"]
+    weights = {tensor.name: tensor for tensor in onnx.load(whole).graph.initializer}
+    table = weights["embeddings.word.weight.int8"].raw_data
+    whole.write_bytes(whole.read_bytes().replace(table, bytes(len(table))))
+    assert np.abs(OnnxRunner(door).run(IDS)["logits"] - before).max() > 0.1
+
+
+def test_without_the_other_file_it_does_not_load(saved):
+    whole, door = saved("int8")
+    whole.unlink()
+    with pytest.raises(BundleError, match=r"model\.mapped\.onnx: ONNX Runtime .* does not load it"):
+        OnnxRunner(door)
+
+
+@pytest.mark.parametrize("scheme", ["none", "fp16"])
+def test_there_is_none_where_much_would_be_repeated(model, scheme):
+    assert mapped(target.lower(model, scheme), target.FILE) is None
+
+
+def test_the_same_bytes_each_time(model):
+    content = target.lower(model, "int8")
+    assert mapped(content, target.FILE) == mapped(content, target.FILE)

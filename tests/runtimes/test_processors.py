@@ -1,0 +1,149 @@
+"""int8 is right on a phone's kernels and on an x86 without VNNI: ONNX Runtime's own, on processors that qemu emulates.
+
+Needs qemu's user mode and `make arm64-runtime`, which CI has: there their absence is a failure.
+"""
+
+import os
+import platform
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from exporter import quantize
+from exporter.bundle import read_bundle
+from exporter.errors import RuntimeUnavailable, UsageError
+from exporter.pipeline import Request, export
+from exporter.reference import default_texts
+from exporter.verification import Check, verify
+from runtimes import processors
+from runtimes.parity import Verdict
+from runtimes.processors import ARM64, AVX2, NATIVE, find_emulator, open_on
+from runtimes.runner import Status
+
+INT8 = ("int8", "int8-weights", "int4-embeddings")
+IS_ARM = platform.machine() in ("aarch64", "arm64")
+
+
+def require(arch):
+    """Skip where the emulated processor is absent; in CI, fail."""
+    if arch == ARM64 and IS_ARM:
+        return
+    if arch == AVX2 and platform.machine() != "x86_64":
+        pytest.skip("the kernels in question are x86's")
+    try:
+        find_emulator(arch)
+    except RuntimeUnavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have it: {error}")
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def demo_bundles(tmp_path_factory):
+    place = tmp_path_factory.mktemp("demo")
+    done = export(Request("demo", schemes=INT8, destination=place, verify=False), lambda text: None)
+    return {item.recipe.scheme: read_bundle(item.directory) for item in done}
+
+
+@pytest.mark.parametrize("scheme", INT8)
+def test_the_demo_in_int8_agrees_with_pytorch_on_a_phones_kernels(demo_bundles, scheme):
+    require(ARM64)
+    parity, _ = verify(Check(demo_bundles[scheme], texts=tuple(default_texts()[:2]), arch=ARM64))
+    assert parity.verdict is Verdict.PASS, parity.failures
+    assert parity.status == (Status.MEASURED if IS_ARM else Status.EMULATED).value
+    assert IS_ARM or "aarch64 on an emulated Cortex-A76" in parity.note
+
+
+@pytest.fixture
+def loud_checkpoint(make_checkpoint, edit_weights):
+    """Linear weights of one size: in full-range int8 every pair of neighbours is 254, times an activation of 255."""
+    folder = make_checkpoint()
+
+    def shout(tensors):
+        for name, values in tensors.items():
+            if values.ndim == 2 and "embeddings" not in name:
+                tensors[name] = (np.sign(values) * 0.2).astype(values.dtype)
+
+    edit_weights(folder, shout)
+    return folder
+
+
+@pytest.fixture
+def bundle_of(loud_checkpoint, tmp_path):
+    def make(rounding=quantize.int8_without_saturation):
+        place = tmp_path / "bundle"
+        with mock.patch.object(quantize, "int8_without_saturation", rounding):
+            export(Request(str(loud_checkpoint), schemes=("int8",), destination=place, verify=False), lambda text: None)
+        return read_bundle(place)
+
+    return make
+
+
+def verdict(bundle, checkpoint, texts, arch):
+    return verify(Check(bundle, str(checkpoint), texts[:4], arch=arch))[0].verdict
+
+
+def test_shipped_int8_does_not_saturate_without_vnni(bundle_of, loud_checkpoint, texts):
+    require(AVX2)
+    assert verdict(bundle_of(), loud_checkpoint, texts, AVX2) is Verdict.PASS
+
+
+def test_full_range_int8_is_caught_without_vnni_and_not_by_arm(bundle_of, loud_checkpoint, texts):
+    """The control: each processor hides the other's errors."""
+    require(AVX2)
+    bundle = bundle_of(quantize.int8)
+    assert verdict(bundle, loud_checkpoint, texts, AVX2) is Verdict.FAIL
+    require(ARM64)
+    assert verdict(bundle, loud_checkpoint, texts, ARM64) is Verdict.PASS
+
+
+def test_a_perturbed_weight_is_caught_on_a_phones_kernels(bundle_of, loud_checkpoint, texts):
+    require(ARM64)
+    bundle = bundle_of(lambda values: _halved(*quantize.int8(values)))
+    assert verdict(bundle, loud_checkpoint, texts, ARM64) is Verdict.FAIL
+
+
+def _halved(values, scales):
+    return values, scales / 2
+
+
+@pytest.fixture
+def anywhere(monkeypatch, tmp_path):
+    """A machine with neither qemu nor cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(processors.shutil, "which", lambda name: None)
+
+    def on(machine):
+        monkeypatch.setattr(processors.platform, "machine", lambda: machine)
+
+    return on
+
+
+def test_on_an_arm_machine_arm64_is_native(demo_bundles, anywhere):
+    anywhere("aarch64")
+    assert open_on(demo_bundles["int8"], ARM64).status is Status.MEASURED
+    assert open_on(demo_bundles["int8"], NATIVE).status is Status.MEASURED
+    with pytest.raises(RuntimeUnavailable, match="needs an x86 machine"):
+        open_on(demo_bundles["int8"], AVX2)
+
+
+@pytest.mark.parametrize(("arch", "needed"), [(ARM64, "qemu-aarch64"), (AVX2, "qemu-x86_64")])
+def test_without_qemu_it_says_what_to_install(demo_bundles, anywhere, arch, needed):
+    anywhere("x86_64")
+    with pytest.raises(RuntimeUnavailable, match=f"{needed} here; .*qemu-user-static"):
+        open_on(demo_bundles["int8"], arch)
+
+
+def test_without_the_runtime_it_names_the_make_target(demo_bundles, anywhere, monkeypatch):
+    anywhere("x86_64")
+    monkeypatch.setattr(processors.shutil, "which", lambda name: f"/bin/{name}")
+    with pytest.raises(RuntimeUnavailable, match="make arm64-runtime"):
+        open_on(demo_bundles["int8"], ARM64)
+
+
+def test_a_core_ml_bundle_has_no_other_kernels(checkpoint, tmp_path):
+    request = Request(str(checkpoint), ("coreml",), ("fp16",), tmp_path / "out", verify=False)
+    (item,) = export(request, lambda text: None)
+    with pytest.raises(UsageError, match="for ONNX bundles"):
+        open_on(read_bundle(item.directory), ARM64)

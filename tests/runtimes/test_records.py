@@ -1,0 +1,106 @@
+"""A file is a record, or none, or an error of one line: whatever is in it."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.bundle import to_json
+from exporter.errors import RecordError
+from runtimes import records
+from runtimes.parity import not_run
+from runtimes.record_types import KINDS, DeviceRecord, ParityRecord
+from runtimes.records import SCHEMAS, json_schema, read_record
+
+RUN = {"compute_units": "all", "tokens": 128, "max_absolute": 0.01, "mean_absolute": 1e-3, "verdict": "pass"}
+RUN |= {"load_s": 0.1, "latency_s": [0.001, 0.002], "a note of its own": 1}
+DEVICE = {
+    "kind": "device",
+    "format_version": 1,
+    "source": "m",
+    "scheme": "fp16",
+    "manifest_sha256": "0",
+    "host": {"device": "iPhone16,1", "system": "19.1", "cores": 6, "simulator": False},
+    "vectors": 8,
+    "tolerance_absolute": 0.05,
+    "runs": [RUN],
+    "peak_rss_bytes": 1,
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(content):
+        path = tmp_path / "record.json"
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        return path
+
+    return written
+
+
+def test_a_record_is_read_and_what_is_beyond_its_schema_left_alone(write):
+    found = read_record(write(DEVICE))
+    assert isinstance(found, DeviceRecord)
+    assert found.runs[0].latency_s == (0.001, 0.002)
+    assert isinstance(read_record(write(not_run("why").as_record())), ParityRecord)
+
+
+@pytest.mark.parametrize("other", [[], 3, {"a": 1}, {"kind": 3}, {"kind": "Deployment", "schema_version": 7}])
+def test_other_json_is_no_record(write, other):
+    assert read_record(write(other)) is None
+
+
+BAD = {
+    "not JSON": (b"{", "EOF"),
+    "not UTF-8": (b'{"kind": "\xff\xfe"}', "not a record"),
+    "a bomb of brackets": (b"[" * 1_000_000, "recursion"),
+    "another schema": (DEVICE | {"format_version": 2}, "schema version 2, and this bertport reads 1"),
+    "no schema version": ({"kind": "bench"}, "schema version None"),
+    "a schema version that is none": ({"kind": "bench", "schema_version": "1\n" * 99}, "schema version '1"),
+    "a field missing": ({k: v for k, v in DEVICE.items() if k != "runs"}, "runs"),
+    "text for a number": (DEVICE | {"vectors": "8"}, "vectors"),
+    "NaN": (DEVICE | {"runs": [RUN | {"max_absolute": float("nan")}]}, "runs.0.max_absolute: Input should be a finite"),
+    "a negative time": (DEVICE | {"runs": [RUN | {"load_s": -1}]}, "greater than or equal to 0"),
+    "a status that is none": (DEVICE | {"status": "guessed"}, "status"),
+    "a name without end": (DEVICE | {"source": "x" * 5000}, "source"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), BAD.values(), ids=BAD)
+def test_what_is_wrong_is_said_in_one_line(write, content, words):
+    with pytest.raises(RecordError) as error:
+        read_record(write(content))
+    said = str(error.value)
+    assert words in said
+    assert "record.json" in said
+    assert "\n" not in said
+    assert len(said) < 400
+
+
+def test_a_file_too_large_is_not_read(write, monkeypatch):
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 10)
+    with pytest.raises(RecordError, match="at most 10"):
+        read_record(write(DEVICE))
+
+
+def test_a_file_that_is_gone(tmp_path):
+    with pytest.raises(RecordError, match="No such file"):
+        read_record(tmp_path / "none.json")
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_no_content_breaks_the_reader(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("records") / "record.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode(errors="surrogatepass"))
+    try:
+        read_record(path)
+    except RecordError as error:
+        assert "\n" not in str(error).removeprefix(str(path))  # noqa: PT017 - either way is right
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_written_schemas_are_current(kind):
+    """`python -m runtimes.records` writes them."""
+    assert (SCHEMAS / f"{kind}.json").read_bytes() == to_json(json_schema(kind))
