@@ -4,7 +4,7 @@ BIN := .venv/bin
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench optimum-env clean
+.PHONY: demo test test-all check bench optimum-env swift-toolchain clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -25,6 +25,10 @@ bench: .venv/made .venv-optimum/made
 	$(BIN)/python benchmarks/side_by_side.py $(if $(DATA),--data $(DATA))
 
 optimum-env: .venv-optimum/made
+
+# Swift for Linux, 2.5 GB beside the checkout (or where BERTPORT_SWIFT says): with it `make test` builds and runs iOS kits.
+swift-toolchain:
+	.ci/swift-toolchain make
 
 .venv/made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

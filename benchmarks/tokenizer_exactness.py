@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ MODES = (
     Mode("uncased, cut on the left", truncation={"direction": "left"}),
     Mode("uncased, only the second cut", truncation={"strategy": "only_second"}),
 )
-SCALAR_MODES, PAIR_LENGTHS = 7, (24, 51)
+PAIR_LENGTHS = (24, 51)
 ADDED = (
     AddedToken("[cap]", single_word=False, normalized=True),
     AddedToken("Word", single_word=True, normalized=True),
@@ -70,6 +71,22 @@ ADDED = (
     AddedToken("the", single_word=True, normalized=False),
     AddedToken("北京", normalized=True),
 )
+BESIDE_ADDED = (
+    "[CAP] [cap] x[Cap]y Word WORD wordy;new york; new yorkers ;É!;é!;  É!  ;the;the.;other;北京;new york new yorkers"
+)
+MIXTURES: dict[bool, list[list[str]]] = {False: [], True: [BESIDE_ADDED.split(";")]}
+"""Whether a mode has added tokens → what stands in the texts in place of the usual special tokens."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One set of texts in one mode, cut to `longest` tokens. `pieces_of`: with pieces for each n-th scalar."""
+
+    mode: Mode
+    name: str
+    texts: Texts
+    longest: int | None = None
+    pieces_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -142,37 +159,39 @@ def reference(mode: Mode, vocabulary: dict[str, int]) -> Tokenizer:
     return tokenizer
 
 
-def compare(platform: Platform, folder: Path, mode: Mode, name: str, texts: Texts, longest: int | None) -> Compared:
-    """Run both sides over `texts` and compare them bit for bit."""
-    tokenizer = reference(mode, demo_pieces())
-    if longest:
-        tokenizer.enable_truncation(longest, **mode.truncation)
+def compare(platform: Platform, folder: Path, step: Step) -> Compared:
+    """Run both sides over the texts and compare them bit for bit."""
+    tokenizer = reference(step.mode, demo_pieces())
+    if step.longest:
+        tokenizer.enable_truncation(step.longest, **step.mode.truncation)
     settings, vocabulary = write_settings(folder, tokenizer)
-    if name == "scalars":
-        pieces = every_scalar(demo_pieces())
-        tokenizer = reference(mode, pieces)
+    if step.pieces_of:
+        pieces = scalar_pieces(step.pieces_of)
+        tokenizer = reference(step.mode, pieces)
         vocabulary.write_bytes("".join(f"{piece}\n" for piece in pieces).encode())
     asked, output = folder / "texts.json", folder / "output.bin"
-    asked.write_text(json.dumps(texts), encoding="utf-8")
-    found = platform(settings, vocabulary, asked, output, longest)
-    expected = [encoded(tokenizer, text) for text in texts]
+    asked.write_text(json.dumps(step.texts), encoding="utf-8")
+    found = platform(settings, vocabulary, asked, output, step.longest)
+    expected = [encoded(tokenizer, text) for text in step.texts]
     answers = rows(np.fromfile(output, "<i4"))
     wrong = [at for at, row in enumerate(expected) if at >= len(answers) or not np.array_equal(row, answers[at])]
-    first = ascii(texts[wrong[0]])[:200] if wrong else ""
+    first = ascii(step.texts[wrong[0]])[:200] if wrong else ""
     times = found["load_s"], found["encode_s"]
-    return Compared(mode.name, name, len(texts), int(found["tokens"]), len(wrong), *times, first)
+    return Compared(step.mode.name, step.name, len(step.texts), int(found["tokens"]), len(wrong), *times, first)
 
 
+@cache
 def demo_pieces() -> dict[str, int]:
     """The demo's vocabulary."""
     found: dict[str, int] = json.loads((DEMO_DIRECTORY / "tokenizer.json").read_bytes())["model"]["vocab"]
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def every_scalar(pieces: dict[str, int]) -> dict[str, int]:
-    """The vocabulary with pieces for each scalar that can stand in a word, at its start and after."""
-    scalars = [chr(code) for code in range(0x21, 0x110000) if not 0xD800 <= code < 0xE000]
-    wanted = dict.fromkeys([*pieces, *scalars, *(f"##{scalar}" for scalar in scalars)])
+@cache
+def scalar_pieces(every: int) -> dict[str, int]:
+    """The demo's vocabulary with pieces for each `every`-th scalar that can stand in a word, at its start and after."""
+    scalars = [chr(code) for code in range(0, 0x110000, every) if code > 0x20 and not 0xD800 <= code < 0xE000]
+    wanted = dict.fromkeys([*demo_pieces(), *scalars, *(f"##{scalar}" for scalar in scalars)])
     return {piece: number for number, piece in enumerate(wanted)}
 
 
@@ -205,19 +224,21 @@ def rows(numbers: "np.ndarray[Any, Any]") -> "list[np.ndarray[Any, Any]]":
     return found
 
 
-def plan(share: int) -> list[tuple[Mode, str, Texts, int | None]]:
-    """Everything, or every `share`-th text of it: the scalars in each mode that treats them differently."""
+def plan(share: int) -> list[Step]:
+    """Everything; or every scalar in the first mode, and of all else every `share`-th."""
     words = [piece for piece in demo_pieces() if piece.isalpha()]
-    mixed, marks = mixed_texts(10_000, words), mark_texts(20_000)
-    pairs = pair_texts(5_000, words)
-    work: list[tuple[Mode, str, Texts, int | None]] = []
+    marks, pairs = mark_texts(20_000)[::share], pair_texts(5_000, words)[::share]
+    mixed = {kind: mixed_texts(10_000, words, *tokens)[::share] for kind, tokens in MIXTURES.items()}
+    work: list[Step] = []
     for number, mode in enumerate(MODES):
-        if number < SCALAR_MODES:
-            work.append((mode, "scalars", scalar_texts()[::share], None))
-        work.append((mode, "marks", marks[::share], None))
+        every = share if number else 1
+        if mode.added:
+            work.append(Step(mode, "neighbours", scalar_texts(every, "the{0} {0}the")))
+        elif not mode.truncation:
+            work.append(Step(mode, "scalars", scalar_texts(every), pieces_of=every))
         if not mode.truncation:
-            work.append((mode, "mixed", mixed[::share], None))
-        work += [(mode, f"pairs cut to {n}", cuttable(mode, pairs[::share], n), n) for n in PAIR_LENGTHS]
+            work += [Step(mode, "marks", marks), Step(mode, "mixed", mixed[mode.added])]
+        work += [Step(mode, f"pairs cut to {n}", cuttable(mode, pairs, n), n) for n in PAIR_LENGTHS]
     return work
 
 
@@ -234,7 +255,7 @@ def main() -> int:
     """Compare, write the record of this platform, and return 1 when anything differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", choices=PLATFORMS, required=True)
-    parser.add_argument("--share", type=int, default=1, metavar="N", help="every N-th text alone")
+    parser.add_argument("--share", type=int, default=1, metavar="N", help="every scalar once, of all else every N-th")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "artifacts" / "tokenizer_exactness.json")
     parsed = parser.parse_args()
     done: list[Compared] = []
@@ -242,7 +263,7 @@ def main() -> int:
         folder = Path(name)
         platform = PLATFORMS[parsed.platform](folder)
         for step in plan(parsed.share):
-            done.append(compare(platform, folder, *step))
+            done.append(compare(platform, folder, step))
             print(asdict(done[-1]), file=sys.stderr)
     records = json.loads(parsed.output.read_text(encoding="utf-8")) if parsed.output.is_file() else {}
     records[parsed.platform] = {

@@ -64,11 +64,11 @@ _BLOCKS = {
 _EMOJI = ("👩‍👩‍👧‍👦", "🤦🏽‍♂️", "🇺🇸", "1️⃣", "❤️‍🔥", "🏴\U000e0067\U000e0062\U000e007f")
 
 
-def scalar_texts(every: int = 1) -> list[str]:
-    """Each scalar (or every `every`-th) once, between letters: `aXb`, a thousand in a text."""
+def scalar_texts(every: int = 1, pattern: str = "a{}b") -> list[str]:
+    """Each scalar (or every `every`-th) once in the pattern, a thousand in a text."""
     codes = [code for code in range(0, 0x110000, every) if not 0xD800 <= code < 0xE000]
     groups = [codes[at : at + SCALARS_A_TEXT] for at in range(0, len(codes), SCALARS_A_TEXT)]
-    return [" ".join(f"a{chr(code)}b" for code in group) for group in groups]
+    return [" ".join(pattern.format(chr(code)) for code in group) for group in groups]
 
 
 def mark_texts(count: int) -> list[str]:
@@ -87,27 +87,28 @@ def mark_texts(count: int) -> list[str]:
     ]
 
 
-def mixed_texts(count: int, words: Sequence[str]) -> list[str]:
-    """Odd texts, long words, then mostly words with pieces of two scripts, special tokens and emoji between."""
+def mixed_texts(count: int, words: Sequence[str], tokens: Sequence[str] = SPECIALS) -> list[str]:
+    """Odd texts, long words, then mostly words with pieces of two scripts, special `tokens` and emoji between."""
     rng = random.Random(2)
     long = [
         f"x {c * n} y"
         for n in (98, 99, 100, 101, 102, 500)
         for c in ("a", "é", "e\u0301", "ß", "İ", "가", "あ", "ば", "𝒳")
     ]
-    fixed = [*ODD, *_EMOJI, *SPECIALS, *long]
-    return [*fixed, *(_mixed(rng, words) for _ in range(count - len(fixed)))]
+    fixed = [*ODD, *_EMOJI, *tokens, *long]
+    return [*fixed, *(_mixed(rng, words, tokens) for _ in range(count - len(fixed)))]
 
 
 def pair_texts(count: int, words: Sequence[str]) -> list[list[str]]:
     """Two texts of any lengths, nothing included."""
     rng = random.Random(3)
     return [
-        [_mixed(rng, words, rng.choice([0, 3, 30])), _mixed(rng, words, rng.choice([0, 3, 30]))] for _ in range(count)
+        [_mixed(rng, words, SPECIALS, rng.choice([0, 3, 30])), _mixed(rng, words, SPECIALS, rng.choice([0, 3, 30]))]
+        for _ in range(count)
     ]
 
 
-def _mixed(rng: random.Random, words: Sequence[str], most: int = 40) -> str:
+def _mixed(rng: random.Random, words: Sequence[str], tokens: Sequence[str], most: int = 40) -> str:
     scripts = rng.sample(sorted(_BLOCKS), 2)
     parts = []
     for _ in range(rng.randint(0, most)):
@@ -115,7 +116,7 @@ def _mixed(rng: random.Random, words: Sequence[str], most: int = 40) -> str:
         if kind < 0.7:
             parts.append(rng.choice([str.lower, str.upper, str.title, str])(rng.choice(words)))
         elif kind < 0.75:
-            parts.append(rng.choice(SPECIALS))
+            parts.append(rng.choice(tokens))
         elif kind < 0.78:
             parts.append(rng.choice(_EMOJI))
         else:

@@ -1,0 +1,87 @@
+import XCTest
+
+@testable import TestedKit
+
+/// Logits → entities, answers and labels, against what Python makes of the same logits; see test_swift.py.
+final class DecisionFixtureTests: XCTestCase {
+    private struct Fixtures: Decodable {
+        let labels: [String]
+        let entities: [EntityCase]
+        let answers: [AnswerCase]
+        let scores: [ScoreCase]
+    }
+    private struct EntityCase: Decodable {
+        let text: String, logits: [Float]
+        let expected: [Found]
+    }
+    private struct Found: Decodable {
+        let label: String, score: Double, start: Int32, end: Int32
+    }
+    private struct AnswerCase: Decodable {
+        let question: String, context: String, starts: [Float], ends: [Float]
+        let start: Int32, end: Int32, score: Double, noAnswer: Double
+    }
+    private struct ScoreCase: Decodable {
+        let problem: Problem, logits: [Float], order: [Int], scores: [Double]
+    }
+
+    private struct Settings: Decodable { let tokenizer: TokenizerSettings }
+
+    private func content(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: "/work/decisions/\(name)")) }
+
+    private func fixtures() throws -> Fixtures { try JSONDecoder().decode(Fixtures.self, from: content("fixtures.json")) }
+
+    private func readTokenizer() throws -> WordPieceTokenizer {
+        let settings = try JSONDecoder().decode(Settings.self, from: content("kit.json")).tokenizer
+        return try WordPieceTokenizer(settings: settings, vocabulary: content("vocab.txt"))
+    }
+
+    private func scalars(_ range: Range<String.Index>, _ text: String) -> Range<Int32> {
+        let view = text.unicodeScalars
+        let start = Int32(view.distance(from: view.startIndex, to: range.lowerBound))
+        return start..<(start + Int32(view.distance(from: range.lowerBound, to: range.upperBound)))
+    }
+
+    func testEntities() throws {
+        let (tokenizer, fixtures) = (try readTokenizer(), try fixtures())
+        XCTAssertFalse(fixtures.entities.isEmpty)
+        for one in fixtures.entities {
+            let found = try Entity.found(in: one.text, tokenizer.encode(one.text), one.logits, fixtures.labels)
+            XCTAssertEqual(found.map(\.label), one.expected.map(\.label), one.text)
+            XCTAssertEqual(found.map { scalars($0.range, one.text) }, one.expected.map { $0.start..<$0.end }, one.text)
+            for (mine, expected) in zip(found, one.expected) { XCTAssertEqual(mine.score, expected.score, accuracy: 1e-5) }
+        }
+    }
+
+    func testAnswers() throws {
+        let tokenizer = try readTokenizer()
+        for one in try fixtures().answers {
+            let encoding = try tokenizer.encode(one.question, pair: one.context)
+            let found = try XCTUnwrap(
+                Answer.found(in: one.context, encoding, starts: one.starts, ends: one.ends, longest: 15))
+            XCTAssertEqual(scalars(found.range, one.context), one.start..<one.end, one.context)
+            XCTAssertEqual(found.score, one.score, accuracy: 1e-9)
+            XCTAssertEqual(found.noAnswer, one.noAnswer, accuracy: 1e-9)
+        }
+    }
+
+    func testScores() throws {
+        for one in try fixtures().scores {
+            let found = try LabelScore.ranked(one.logits, one.logits.indices.map(String.init), one.problem)
+            XCTAssertEqual(found.map(\.label), one.order.map(String.init))
+            for (mine, expected) in zip(found, one.scores) { XCTAssertEqual(mine.score, expected, accuracy: 1e-9) }
+        }
+    }
+
+    func testAnEmptyContextHasNoAnswer() throws {
+        let encoding = try readTokenizer().encode("the cat", pair: "")
+        let zeros = [Float](repeating: 0, count: encoding.count)
+        XCTAssertNil(try Answer.found(in: "", encoding, starts: zeros, ends: zeros, longest: 15))
+    }
+
+    func testOutputsOfAnotherShapeAreRefused() throws {
+        let encoding = try readTokenizer().encode("the cat")
+        XCTAssertThrowsError(try Entity.found(in: "the cat", encoding, [1, 2], ["O", "B"]))
+        XCTAssertThrowsError(try LabelScore.ranked([1, 2], ["a"], .singleLabel))
+    }
+}

@@ -1,0 +1,121 @@
+"""The files of a Swift package, without a Swift to build them; test_swift.py does that."""
+
+import json
+
+import pytest
+
+from exporter.appkit.ios import module_name, tables_source
+from exporter.cli import main
+from exporter.errors import UsageError
+from exporter.lowering import Settings
+
+
+@pytest.fixture
+def make_kit(make_bundle, tmp_path):
+    def make(checkpoint, name="My-model kit", **options):
+        assert (
+            main(["app-kit", str(make_bundle(checkpoint, **options)), "--platform", "ios", "-o", str(tmp_path / name)])
+            == 0
+        )
+        return tmp_path / name
+
+    return make
+
+
+def settings(kit):
+    return json.loads((kit / "Sources" / "MyModelKit" / "ModelFiles" / "kit.json").read_bytes())
+
+
+def test_every_file_is_there_under_the_kits_name(checkpoint, make_kit):
+    kit = make_kit(checkpoint)
+    files = {path.relative_to(kit).as_posix() for path in kit.rglob("*") if path.is_file()}
+    assert {
+        "Package.swift",
+        "README.md",
+        "Sources/MyModelKit/CharacterTables.swift",
+        "Sources/MyModelKit/PrivacyInfo.xcprivacy",
+        "Sources/MyModelKit/ModelFiles/vocab.txt",
+        "Sources/MyModelKit/ModelFiles/Model.mlpackage/Manifest.json",
+        "Tests/MyModelKitTests/golden.json",
+        "Tests/MyModelKitTests/DeviceTests.swift",
+    } <= files
+    texts = [path.read_text() for path in kit.rglob("*") if path.suffix in (".swift", ".md")]
+    assert not [text for text in texts if "BertKit" in text or "{facts}" in text or "{sample}" in text]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "wrapper"),
+    [
+        ("BertForSequenceClassification", "TextClassifier"),
+        ("BertForTokenClassification", "EntityFinder"),
+        ("BertForQuestionAnswering", "AnswerFinder"),
+    ],
+)
+def test_each_task_has_its_wrapper_alone(architecture, wrapper, make_checkpoint, make_kit):
+    labels = {} if wrapper == "AnswerFinder" else {"labels": 3}
+    kit = make_kit(make_checkpoint(architecture=architecture, **labels))
+    assert [path.stem for path in (kit / "Sources" / "MyModelKit" / "Tasks").iterdir()] == [wrapper]
+    assert f"try {wrapper}()" in (kit / "README.md").read_text()
+    assert settings(kit)["labels"] == ([f"LABEL_{n}" for n in range(3)] if labels else [])
+
+
+@pytest.mark.parametrize(
+    ("target", "platforms", "models"),
+    [
+        ("iOS16", '.iOS("16.0"), .macOS("13.0")', [("Model-8.mlpackage", None), ("Model-24.mlpackage", None)]),
+        ("iOS18", '.iOS("18.0"), .macOS("15.0")', [("Model.mlpackage", "length_8"), ("Model.mlpackage", "length_24")]),
+    ],
+)
+def test_lengths_are_packages_or_functions_and_the_system_is_the_oldest_that_has_them(
+    target, platforms, models, checkpoint, make_kit
+):
+    chosen = Settings(sequence_lengths=(24, 8), deployment_target=target, compute_units="cpu-and-gpu")
+    kit = make_kit(checkpoint, settings=chosen)
+    assert f"platforms: [{platforms}]" in (kit / "Package.swift").read_text()
+    found = settings(kit)
+    assert found["computeUnits"] == "cpu-and-gpu"
+    assert [(model["file"], model.get("function"), model["length"]) for model in found["models"]] == [
+        (*model, length) for model, length in zip(models, (8, 24), strict=True)
+    ]
+    assert all((kit / "Sources" / "MyModelKit" / "ModelFiles" / file).is_dir() for file, _ in models)
+
+
+def test_the_tolerance_is_the_budget_in_logits(checkpoint, make_kit, tmp_path):
+    kit = make_kit(checkpoint, schemes=("fp16",))
+    parity = json.loads((tmp_path / "bundle" / "parity.json").read_bytes())
+    budget = json.loads((tmp_path / "bundle" / "bertport.json").read_bytes())["budget"]
+    assert budget["max_absolute"] is None
+    assert settings(kit)["parity"]["toleranceAbsolute"] == budget["max_relative"] * parity["logit_range"]
+
+
+def test_the_same_bundle_gives_the_same_bytes(checkpoint, make_bundle, tmp_path):
+    bundle = make_bundle(checkpoint)
+    for name in ("a", "b"):
+        assert main(["app-kit", str(bundle), "--platform", "ios", "-o", str(tmp_path / name / "Kit")]) == 0
+    files = [
+        {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*") if p.is_file()} for n in "ab"
+    ]
+    assert list(files[0].values()) == list(files[1].values())
+
+
+def test_the_demo_kit_without_its_model_is_small(tmp_path, capsys):
+    demo = ["export", "demo", "--target", "coreml", "--quantize", "int8", "-o", str(tmp_path / "bundle")]
+    assert main(demo) == 0
+    capsys.readouterr()
+    assert main(["app-kit", str(tmp_path / "bundle"), "--platform", "ios", "-o", str(tmp_path / "Kit"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["other_bytes"] <= 400_000
+
+
+def test_module_names():
+    assert module_name("my-model kit") == "MyModelKit"
+    assert module_name("MyModelKit") == "MyModelKit"
+    for folder in ("", "3d", "кот", "CoreML", "TextClassifier"):
+        with pytest.raises(UsageError, match="Swift module"):
+            module_name(folder)
+
+
+def test_tables_need_no_escapes_in_swift():
+    source = tables_source()
+    assert source.isascii()
+    assert "\\" not in source
+    assert max(map(len, source.splitlines())) < 125

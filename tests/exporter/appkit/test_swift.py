@@ -1,0 +1,209 @@
+"""The generated Swift package on a real Swift: it builds, its tests pass, and it tokenizes as `tokenizers` does.
+
+Its Core ML half is only type-checked, against stubs of ours.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tokenizer_exactness as exactness
+import transformers
+from tokenizers import Tokenizer
+from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
+
+from exporter.appkit.ios import SOURCES
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent.parent
+TOOLCHAIN = ROOT / ".ci" / "swift-toolchain"
+LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-X"]
+TEXTS = (
+    "The cat runs in a red market, un##able!",
+    "dogs and CATS   sleep fast\u0301 in\tthe blue \U0001f469\u200d\U0001f467 team",
+    "zürich wins [SEP] the fast cat falls; a slow dog",
+    "é",
+)
+
+pytestmark = pytest.mark.skipif(
+    subprocess.run([TOOLCHAIN, "have"], check=False).returncode != 0, reason="no Swift here: make swift-toolchain"
+)
+
+
+def swift(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([TOOLCHAIN, "run", folder, *command], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("swift")
+
+
+@pytest.fixture(scope="module")
+def platform(folder):
+    """A kit of the demo in TestedKit, with the wrappers of all tasks, and the harness built in release."""
+    found = exactness.build_swift(folder)
+    for path in (SOURCES / "Sources" / "BertKit" / "Tasks").iterdir():
+        content = path.read_text(encoding="utf-8").replace("BertKit", "TestedKit")
+        (folder / "TestedKit" / "Sources" / "TestedKit" / "Tasks" / path.name).write_text(content, encoding="utf-8")
+    return found
+
+
+def test_the_tokenizer_is_exact(platform, folder):
+    """Every scalar in one mode; every 200th text of everything in all modes. The whole: benchmarks/."""
+    found = [exactness.compare(platform, folder, step) for step in exactness.plan(200)]
+    assert sum(one.tokens for one in found) > 3_000_000
+    assert {one.mode for one in found} == {mode.name for mode in exactness.MODES}
+    assert not [one for one in found if one.mismatches]
+
+
+def test_a_tokenizer_that_differs_is_noticed(platform, folder):
+    """The kit is told other settings than `tokenizers`."""
+    step = next(step for step in exactness.plan(200) if step.name == "mixed")
+
+    def confused(settings, *rest):
+        content = json.loads(settings.read_bytes())
+        content["tokenizer"]["stripAccents"] = False
+        settings.write_text(json.dumps(content))
+        return platform(settings, *rest)
+
+    assert exactness.compare(confused, folder, step).mismatches > 0
+    cut = replace(step, mode=replace(step.mode, truncation={"direction": "left"}), longest=16)
+    assert exactness.compare(platform, folder, cut).mismatches == 0
+
+
+def test_a_vocabulary_with_duplicates_and_blank_lines(platform, folder, tmp_path):
+    """`tokenizers` takes the last of equal pieces; an empty line is an id that nothing has."""
+    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "", "cat", "##s", "dog", "cat", "", "run", "##s", "s\r", ""]
+    (tmp_path / "vocab.txt").write_bytes("\n".join(lines).encode())
+    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(str(tmp_path / "vocab.txt")).to_str())
+    settings, vocabulary = exactness.write_settings(folder, tokenizer)
+    texts = ["cats run", "dogs s cat", "", "[SEP] dogcat"]
+    (folder / "texts.json").write_text(json.dumps(texts))
+    platform(settings, vocabulary, folder / "texts.json", folder / "output.bin", None)
+    answers = exactness.rows(np.fromfile(folder / "output.bin", "<i4"))
+    assert [list(row) for row in answers] == [list(exactness.encoded(tokenizer, text)) for text in texts]
+
+
+def test_its_own_tests_pass_and_its_decisions_are_those_of_python(platform, folder, make_checkpoint):
+    write_fixtures(folder / "decisions", make_checkpoint)
+    shutil.copy(
+        HERE / "swift_decisions" / "DecisionFixtureTests.swift", folder / "TestedKit" / "Tests" / "TestedKitTests"
+    )
+    done = swift(folder, "swift", "test", "--package-path", "/work/TestedKit", "-Xswiftc", "-warnings-as-errors")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert {"testGoldenTextsGiveTheirIdsExactly", "testEntities"} <= set(
+        re.findall(r"\.(test\w+)' passed", done.stdout)
+    )
+
+
+def test_the_core_ml_half_type_checks_and_a_wrong_call_does_not(platform, folder):
+    shutil.copytree(HERE / "CoreMLStub", folder / "stubs", dirs_exist_ok=True)
+    shutil.copy(HERE / "swift_typecheck.sh", folder)
+    check = ("sh", "swift_typecheck.sh", "TestedKit", "stubs", "TestedKit")
+    done = swift(folder, *check)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    predictor = folder / "TestedKit" / "Sources" / "TestedKit" / "CoreML" / "Predictor.swift"
+    source = predictor.read_text()
+    predictor.write_text(source.replace("configuration.computeUnits = units", 'configuration.computeUnits = "all"'))
+    assert "cannot assign value of type 'String'" in swift(folder, *check).stderr
+    predictor.write_text(source)
+
+
+@pytest.mark.parametrize("task", [path.stem for path in sorted((SOURCES / "Samples").iterdir())])
+def test_the_samples_of_readme_parse(task, folder):
+    blocks = re.findall(r"```swift\n(.*?)```", (SOURCES / "Samples" / f"{task}.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    assert len(blocks[0].strip().splitlines()) <= 5
+    for number, block in enumerate(blocks):
+        (folder / f"sample{number}.swift").write_text(block)
+        done = swift(folder, "swiftc", "-parse", "-swift-version", "6", f"sample{number}.swift")
+        assert done.returncode == 0, done.stderr
+
+
+def write_fixtures(place: Path, make_checkpoint) -> None:
+    """kit.json, vocab.txt and fixtures.json of a small tagger: what its logits decide, as Python says."""
+    checkpoint = make_checkpoint(architecture="BertForTokenClassification", labels=len(LABELS))
+    model = transformers.AutoModelForTokenClassification.from_pretrained(checkpoint)
+    model.config.id2label = dict(enumerate(LABELS))
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(checkpoint)
+    place.mkdir()
+    exactness.write_settings(place, tokenizer.backend_tokenizer)
+    fixtures = {
+        "labels": LABELS,
+        "entities": entity_cases(model, tokenizer),
+        "answers": answer_cases(tokenizer.backend_tokenizer),
+        "scores": score_cases(),
+    }
+    (place / "fixtures.json").write_text(json.dumps(fixtures))
+
+
+def entity_cases(model, tokenizer):
+    pipe = transformers.pipeline(
+        "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple"
+    )
+    cases = []
+    for text in TEXTS:
+        logits = model(**tokenizer(text, return_tensors="pt")).logits[0]
+        expected = [
+            {"label": one["entity_group"], "score": float(one["score"]), "start": one["start"], "end": one["end"]}
+            for one in pipe(text)
+        ]
+        cases.append({"text": text, "logits": logits.flatten().tolist(), "expected": expected})
+    assert sum(len(case["expected"]) for case in cases) > 5
+    return cases
+
+
+def answer_cases(tokenizer):
+    """The decision of transformers 4's question-answering pipeline, which 5 no longer has, over random logits."""
+    rng = np.random.default_rng(0)
+    cases = []
+    for question, context in [(q, c) for q in TEXTS[:2] for c in TEXTS]:
+        encoding = tokenizer.encode(question, context)
+        starts, ends = rng.normal(size=(2, len(encoding.ids))).astype(np.float32) * 3
+        inside = np.array([sequence == 1 for sequence in encoding.sequence_ids])
+        seen = inside.copy()
+        seen[0] = True
+        start, end = (softmax(np.where(seen, one, -np.inf).astype(np.float64)) for one in (starts, ends))
+        none, start[0], end[0] = start[0] * end[0], 0, 0
+        scores = np.triu(np.outer(start, end)) - np.triu(np.outer(start, end), 15)
+        first, last = np.unravel_index(scores.argmax(), scores.shape)
+        span = (
+            encoding.word_to_chars(encoding.token_to_word(first), 1)[0],
+            encoding.word_to_chars(encoding.token_to_word(last), 1)[1],
+        )
+        cases.append(
+            {"question": question, "context": context, "starts": starts.tolist(), "ends": ends.tolist()}
+            | {"start": span[0], "end": span[1], "score": float(scores.max()), "noAnswer": float(none)}
+        )
+    return cases
+
+
+def score_cases():
+    logits = np.array([0.5, -3.0, 2.0, 2.0, 90.0], np.float32)
+    wide = logits.astype(np.float64)
+    kinds = {
+        "single_label_classification": softmax(wide),
+        "multi_label_classification": 1 / (1 + np.exp(-wide)),
+    }
+    ranked = [
+        {
+            "problem": kind,
+            "logits": logits.tolist(),
+            "order": (order := np.argsort(-scores, kind="stable")).tolist(),
+            "scores": scores[order].tolist(),
+        }
+        for kind, scores in kinds.items()
+    ]
+    return [*ranked, {"problem": "regression", "logits": [0.5], "order": [0], "scores": [0.5]}]
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
