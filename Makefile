@@ -4,7 +4,7 @@ BIN := .venv/bin
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench optimum-env swift-toolchain clean
+.PHONY: demo test test-all check bench optimum-env swift-toolchain npm-packages jvm-packages clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -30,6 +30,18 @@ optimum-env: .venv-optimum/made
 swift-toolchain:
 	.ci/swift-toolchain make
 
+# What the tests of the web and Android kits run with: Node's packages in .npm, a JVM's in .jvm.
+npm-packages: .npm/made
+
+jvm-packages: .npm/made
+	PYTHON=$(PYTHON) .ci/jvm-packages
+
+.npm/made: tests/npm/package.json
+	mkdir -p .npm
+	cp tests/npm/package.json .npm/
+	cd .npm && npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
+
 .venv/made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/$(INSTALL) torch
@@ -43,4 +55,4 @@ swift-toolchain:
 	touch $@
 
 clean:
-	rm -rf .venv .venv-optimum dist
+	rm -rf .venv .venv-optimum .npm .jvm dist

@@ -4,7 +4,6 @@ The sources are the files in `android/`, a package called bertkit, which is give
 settings are assets.
 """
 
-import keyword
 import shutil
 from pathlib import Path
 
@@ -17,19 +16,9 @@ from exporter.errors import UsageError
 SOURCES = Path(__file__).parent / "android"
 ONNXRUNTIME_ANDROID = "1.22.0"
 _NAME = "bertkit"
-_HARD_KEYWORDS = (
-    "fun",
-    "val",
-    "var",
-    "when",
-    "object",
-    "package",
-    "interface",
-    "typealias",
-    "do",
-    "super",
-    "this",
-    "throw",
+_KEYWORDS = (
+    "as break class continue do else false for fun if in interface is null object package return super this throw true "
+    "try typealias typeof val var when while"
 )
 _CALLS = {
     "text-classification": 'val (label, score) = model.classify("…").first()',
@@ -61,7 +50,7 @@ def emit(kit: Kit, directory: Path) -> None:
 def package_name(folder: str) -> str:
     """The folder's name as a package's. Raises UsageError where there is none in it."""
     name = "".join(c for c in folder.lower() if c.isascii() and c.isalnum())
-    if not name[:1].isalpha() or name in _HARD_KEYWORDS or keyword.iskeyword(name):
+    if not name[:1].isalpha() or name in _KEYWORDS.split():
         raise UsageError(
             f"{folder}: expected a folder whose name can be a Kotlin package's; -o MyModelKit, for instance"
         )

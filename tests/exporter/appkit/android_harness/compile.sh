@@ -5,7 +5,8 @@ set -euo pipefail
 kit=$1 out=$2 root=$3
 here=$(dirname "$0")
 package=$(basename "$(echo "$kit"/src/main/kotlin/*)")
-sed "s/^package testedkit/package $package/" "$here/Tokenize.kt" > "$out.Tokenize.kt"
+mkdir -p "$out.source"
+sed "s/^package testedkit/package $package/" "$here/Tokenize.kt" > "$out.source/Tokenize.kt"
 JAVA_OPTS="-Xmx1g -XX:TieredStopAtLevel=1" bash "$root/.npm/node_modules/kotlin-compiler/bin/kotlinc" -Werror -jvm-target 17 \
     -classpath "$root/.jvm/onnxruntime.jar:$root/.jvm/json.jar:$root/.jvm/junit.jar:$root/.jvm/hamcrest.jar" \
-    -d "$out" "$kit"/src/*/kotlin "$here"/stubs "$out.Tokenize.kt"
+    -d "$out" "$kit"/src/*/kotlin "$here"/stubs "$out.source/Tokenize.kt"
