@@ -5,7 +5,7 @@ PEERS := optimum openvino litert
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench optimum-env swift-toolchain arm64-runtime clean
+.PHONY: demo test test-all check bench optimum-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -38,6 +38,18 @@ swift-toolchain:
 arm64-runtime: .venv/made
 	$(BIN)/python -m runtimes.arm64_setup
 
+# What the tests of the web and Android kits run with: Node's packages in .npm, a JVM's in .jvm.
+npm-packages: .npm/made
+
+jvm-packages: .npm/made
+	PYTHON=$(PYTHON) .ci/jvm-packages
+
+.npm/made: tests/npm/package.json
+	mkdir -p .npm
+	cp tests/npm/package.json .npm/
+	cd .npm && npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
+
 .venv/made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/$(INSTALL) torch
@@ -51,4 +63,4 @@ arm64-runtime: .venv/made
 	touch $@
 
 clean:
-	rm -rf .venv $(PEERS:%=.venv-%) dist
+	rm -rf .venv $(PEERS:%=.venv-%) .npm .jvm dist

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import tokenizers
+from tokenizer_kits import build_android, build_web
 from tokenizer_texts import mark_texts, mixed_texts, pair_texts, scalar_texts
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
@@ -146,7 +147,7 @@ def build_swift(folder: Path) -> Platform:
     return swift(folder)
 
 
-PLATFORMS: dict[str, Callable[[Path], Platform]] = {"ios": build_swift}
+PLATFORMS: dict[str, Callable[[Path], Platform]] = {"ios": build_swift, "web": build_web, "android": build_android}
 
 
 def reference(mode: Mode, vocabulary: dict[str, int]) -> Tokenizer:

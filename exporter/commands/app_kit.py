@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from exporter.appkit import ios
+from exporter.appkit import android, ios, web
 from exporter.appkit.kit import Platform, Request, make_kit
 from exporter.commands.shared import say
 from exporter.errors import UsageError
@@ -12,6 +12,8 @@ from exporter.errors import UsageError
 HELP = "bundle → a package that takes a String, for one platform"
 PLATFORMS = {
     "ios": Platform("coreml", ios.emit),
+    "web": Platform("onnx", web.emit),
+    "android": Platform("onnx", android.emit),
 }
 
 

@@ -1,0 +1,57 @@
+"""The web and the Android kit of the demo, ready to tokenize for `tokenizer_exactness.py`: in Node and on a JVM."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+HARNESSES = ROOT / "tests" / "exporter" / "appkit"
+Platform = Callable[[Path, Path, Path, Path, int | None], dict[str, float]]
+CLASSPATH = f"{ROOT}/.jvm/*:{ROOT}/.npm/node_modules/kotlin-compiler/lib/kotlin-stdlib.jar"
+
+
+def build_web(folder: Path) -> Platform:
+    """`node tokenize.mjs`, with the kit's own files."""
+    kit = make_kit(folder, "web")
+    return command("node", HARNESSES / "web_harness" / "tokenize.mjs", kit)
+
+
+def build_android(folder: Path) -> Platform:
+    """`java …`, of the kit's own sources compiled for the JVM."""
+    kit, classes = make_kit(folder, "android"), folder / "classes"
+    compile_kotlin(kit, classes)
+    return command("java", "-Xmx3g", "-classpath", f"{classes}:{CLASSPATH}", f"{kit.name.lower()}.TokenizeKt")
+
+
+def make_kit(folder: Path, platform: str) -> Path:
+    """Export the demo, and make its kit for the platform."""
+    bundle, kit = folder / "bundle", folder / "TestedKit"
+    run_bertport("export", "demo", "--quantize", "int8", "-o", bundle)
+    run_bertport("app-kit", bundle, "--platform", platform, "-o", kit)
+    return kit
+
+
+def run_bertport(*arguments: str | Path) -> None:
+    """One command of bertport, of this tree."""
+    code = f"import sys; from exporter.cli import main; sys.exit(main({[str(one) for one in arguments]!r}))"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+def compile_kotlin(kit: Path, classes: Path) -> None:
+    """The kit with its tests, against the stub of Android; warnings are errors. Raises CalledProcessError."""
+    script = HARNESSES / "android_harness" / "compile.sh"
+    subprocess.run([script, kit, classes, ROOT], check=True, capture_output=True, text=True)
+
+
+def command(*start: str | Path) -> Platform:
+    """What is started with settings, vocabulary, texts, output and the most tokens, and says its figures as JSON."""
+
+    def run(settings: Path, vocabulary: Path, texts: Path, output: Path, longest: int | None) -> dict[str, float]:
+        files = [settings, vocabulary, texts, output, *([str(longest)] if longest else [])]
+        done = subprocess.run([*start, *files], check=True, capture_output=True, text=True)
+        found: dict[str, float] = json.loads(done.stdout)
+        return found
+
+    return run

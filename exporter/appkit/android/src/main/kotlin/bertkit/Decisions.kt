@@ -1,0 +1,101 @@
+package bertkit
+
+import kotlin.math.exp
+
+/** A label and how likely it is; in regression the value itself. */
+data class LabelScore(val label: String, val score: Double)
+
+/** A stretch of the text that is something: `text.substring(start, end)`, what it is, and how likely. */
+data class Entity(val label: String, val score: Double, val start: Int, val end: Int, val text: String)
+
+/** `context.substring(start, end)`, whole words; `noAnswer` is how likely it is that there is none here (SQuAD 2). */
+data class Answer(val text: String, val score: Double, val noAnswer: Double, val start: Int, val end: Int)
+
+/** e^x over their sum, largest taken out first. */
+internal fun softmax(logits: List<Float>): List<Double> {
+    val largest = logits.maxOrNull()?.toDouble() ?: 0.0
+    val powers = logits.map { exp(it - largest) }
+    val sum = powers.sum()
+    return powers.map { it / sum }
+}
+
+/** Of one text's logits, the most likely first; for several labels at once each stands by itself. */
+internal fun rankLabels(logits: List<Float>, labels: List<String>, problem: String): List<LabelScore> {
+    if (logits.size != labels.size) throw KitError.UnexpectedOutput("logits")
+    val scores = when (problem) {
+        "regression" -> logits.map { it.toDouble() }
+        "multi_label_classification" -> logits.map { 1 / (1 + exp(-it.toDouble())) }
+        else -> softmax(logits)
+    }
+    val found = labels.zip(scores) { label, score -> LabelScore(label, score) }
+    return if (problem == "regression") found else found.sortedByDescending { it.score }
+}
+
+/**
+ * Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is labelled O is left out.
+ *
+ * The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`. `logits` are
+ * `labels.size` for each token of `encoding`.
+ */
+internal fun findEntities(text: String, encoding: Encoding, logits: List<Float>, labels: List<String>): List<Entity> {
+    if (logits.size != encoding.size * labels.size) throw KitError.UnexpectedOutput("logits")
+    val groups = ArrayList<EntityGroup>()
+    for (token in encoding.ids.indices.filter { encoding.sequences[it] >= 0 }) {
+        val scores = softmax(logits.subList(token * labels.size, (token + 1) * labels.size))
+        val best = scores.indices.maxBy { scores[it] }
+        val tag = labels[best].removePrefix("B-").removePrefix("I-")
+        if (groups.lastOrNull()?.tag != tag || labels[best].startsWith("B-")) groups.add(EntityGroup(tag, encoding.starts[token]))
+        groups.last().add(scores[best], encoding.ends[token])
+    }
+    return groups.filter { it.tag != "O" }.map { it.toEntity(text) }
+}
+
+private class EntityGroup(val tag: String, private val start: Int) {
+    private val scores = ArrayList<Double>()
+    private var end = start
+
+    fun add(score: Double, end: Int) {
+        scores.add(score)
+        this.end = maxOf(end, start)
+    }
+
+    fun toEntity(text: String) = Entity(tag, scores.average(), start, end, text.substring(start, end))
+}
+
+/**
+ * The best start and end in the context, the end no earlier than the start and at most `longest` tokens on; null where no
+ * token of the context is left.
+ *
+ * Both are softmax over the first token and the context's tokens, as transformers' `QuestionAnsweringPipeline` (4.x) has
+ * them; the range is of whole words.
+ */
+internal fun findAnswer(
+    context: String, encoding: Encoding, startLogits: List<Float>, endLogits: List<Float>, longest: Int,
+): Answer? {
+    if (startLogits.size != encoding.size) throw KitError.UnexpectedOutput("start_logits")
+    if (endLogits.size != encoding.size) throw KitError.UnexpectedOutput("end_logits")
+    val tokens = encoding.ids.indices.filter { encoding.sequences[it] == 1 }
+    val starts = softmax((listOf(0) + tokens).map { startLogits[it] })
+    val ends = softmax((listOf(0) + tokens).map { endLogits[it] })
+    val (from, to) = bestSpan(starts.drop(1), ends.drop(1), longest) ?: return null
+    val start = encoding.starts[wordEdge(encoding, tokens[from], -1)]
+    val end = maxOf(start, encoding.ends[wordEdge(encoding, tokens[to], 1)])
+    val score = starts[from + 1] * ends[to + 1]
+    return Answer(context.substring(start, end), score, starts[0] * ends[0], start, end)
+}
+
+/** Positions from 0 of the largest product. */
+private fun bestSpan(starts: List<Double>, ends: List<Double>, longest: Int): Pair<Int, Int>? {
+    val spans = starts.indices.asSequence().flatMap { start ->
+        (start until minOf(ends.size, start + longest)).asSequence().map { start to it }
+    }
+    return spans.maxByOrNull { (start, end) -> starts[start] * ends[end] }
+}
+
+/** The first (step -1) or last (step 1) token of a token's word, as far as it is in the encoding. */
+private fun wordEdge(encoding: Encoding, token: Int, step: Int): Int {
+    fun word(at: Int) = encoding.sequences.getOrNull(at) to encoding.words.getOrNull(at)
+    var at = token
+    while (word(at + step) == word(token)) at += step
+    return at
+}

@@ -1,0 +1,23 @@
+package bertkit
+
+/** All that can go wrong, with what was expected and what was found. */
+sealed class KitError(message: String) : Exception(message) {
+    /** vocab.txt is not what bertport wrote. */
+    class InvalidVocabulary(found: String) : KitError("vocab.txt: expected each piece once, in UTF-8; $found")
+
+    class MissingFile(name: String) : KitError("$name: not among the kit's assets")
+
+    /** The strategy allows to cut one text only, and that does not suffice. */
+    class CannotTruncate(text: String, tokens: Int, by: Int) :
+        KitError("$text has $tokens tokens and $by would have to go; cut the other text")
+
+    /** A length that does not even hold the special tokens. */
+    class LengthTooShort(length: Int, special: Int) :
+        KitError("a length of $length does not hold $special special tokens")
+
+    /** The model's answer lacks an output, or has it in another shape. */
+    class UnexpectedOutput(name: String) : KitError("the model gave no $name of the expected shape")
+
+    /** ONNX Runtime could not load or run the model. */
+    class Runtime(reason: String) : KitError("ONNX Runtime: $reason")
+}

@@ -1,0 +1,73 @@
+package bertkit
+
+import org.json.JSONArray
+import org.json.JSONObject
+
+/** kit.json: what the exporter knew of the model. */
+class KitSettings(json: String) {
+    /** An input of the model, `isLong` where it is int64. */
+    class Input internal constructor(val name: String, val isLong: Boolean)
+
+    private val root = JSONObject(json)
+    val bertport: String = root.getString("bertport")
+    val source: String = root.getString("source")
+    val task: String = root.getString("task")
+    val scheme: String = root.getString("scheme")
+
+    /** SHA-256 of the bundle's manifest: which export this is. */
+    val manifestSha256: String = root.getString("manifestSha256")
+
+    /** Such as single_label_classification. */
+    val problem: String = root.getString("problem")
+    val labels: List<String> = root.getJSONArray("labels").strings()
+    val model: String = root.getString("model")
+    val maxTokens: Int = root.getInt("maxTokens")
+    val inputs: List<Input> =
+        root.getJSONArray("inputs").objects().map { Input(it.getString("name"), it.getString("dtype") == "int64") }
+    val outputs: List<String> = root.getJSONArray("outputs").strings()
+
+    /** What was measured when the model was exported. */
+    val parity: String = root.getJSONObject("parity").getString("text")
+
+    /** The budget of the export, in logits. */
+    val toleranceAbsolute: Double = root.getJSONObject("parity").getDouble("toleranceAbsolute")
+    val tokenizer = TokenizerSettings(root.getJSONObject("tokenizer"))
+}
+
+/** What tokenizer.json says beside the vocabulary: `tokenizer` of kit.json. */
+class TokenizerSettings(json: JSONObject) {
+    /** A token that is found in a text before any word is. */
+    class AddedToken internal constructor(json: JSONObject) {
+        val text: String = json.getString("text")
+        val id: Int = json.getInt("id")
+        val singleWord: Boolean = json.getBoolean("singleWord")
+        val lstrip: Boolean = json.getBoolean("lstrip")
+        val rstrip: Boolean = json.getBoolean("rstrip")
+        val normalized: Boolean = json.getBoolean("normalized")
+    }
+
+    /** A place in what is made of one text or two: a special token's id, or all of text `sequence` (0 or 1). */
+    class Slot internal constructor(json: JSONObject) {
+        val typeId: Int = json.getInt("typeId")
+        val id: Int? = if (json.has("id")) json.getInt("id") else null
+        val sequence: Int? = if (json.has("sequence")) json.getInt("sequence") else null
+    }
+
+    val unknownId: Int = json.getInt("unknownId")
+    val prefix: String = json.getString("prefix")
+    val maxWordScalars: Int = json.getInt("maxWordScalars")
+    val cleanText: Boolean = json.getBoolean("cleanText")
+    val chineseCharacters: Boolean = json.getBoolean("chineseCharacters")
+    val stripAccents: Boolean = json.getBoolean("stripAccents")
+    val lowercase: Boolean = json.getBoolean("lowercase")
+    val added: List<AddedToken> = json.getJSONArray("added").objects().map { AddedToken(it) }
+    val single: List<Slot> = json.getJSONArray("single").objects().map { Slot(it) }
+    val pair: List<Slot> = json.getJSONArray("pair").objects().map { Slot(it) }
+    val truncationStrategy: TruncationStrategy =
+        TruncationStrategy.entries.first { it.name.equals(json.getString("truncationStrategy"), ignoreCase = true) }
+    val truncateLeft: Boolean = json.getBoolean("truncateLeft")
+}
+
+internal fun JSONArray.objects(): List<JSONObject> = (0 until length()).map { getJSONObject(it) }
+
+private fun JSONArray.strings(): List<String> = (0 until length()).map { getString(it) }

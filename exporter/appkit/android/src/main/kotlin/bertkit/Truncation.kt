@@ -1,0 +1,36 @@
+package bertkit
+
+/** Which text gives way when two are too long together; what Hugging Face calls `truncation_strategy`. */
+enum class TruncationStrategy {
+    LONGEST_FIRST,
+    ONLY_FIRST,
+    ONLY_SECOND;
+
+    /** Lengths of two texts (null for one that is missing) cut to `capacity` together, by the rules of `tokenizers`. */
+    internal fun lengths(first: Int, second: Int?, capacity: Int): List<Int> {
+        val other = second ?: 0
+        val excess = first + other - capacity
+        return when {
+            excess <= 0 -> listOf(first, other)
+            capacity == 0 -> listOf(0, 0)
+            this == ONLY_FIRST -> listOf(cut("the first text", first, excess), other)
+            this == ONLY_SECOND -> listOf(first, cut("the second text", other, excess))
+            second == null -> listOf(capacity, 0)
+            else -> balanced(first, second, capacity)
+        }
+    }
+
+    private fun cut(name: String, tokens: Int, excess: Int): Int =
+        if (tokens > excess) tokens - excess else throw KitError.CannotTruncate(name, tokens, excess)
+
+    /** The longer one is cut first; where both are too long they share, the longer one with the odd token. */
+    private fun balanced(first: Int, second: Int, capacity: Int): List<Int> {
+        var shorter = minOf(first, second)
+        var longer = if (shorter > capacity) shorter else maxOf(shorter, capacity - shorter)
+        if (shorter + longer > capacity) {
+            shorter = capacity / 2
+            longer = shorter + capacity % 2
+        }
+        return if (first > second) listOf(longer, shorter) else listOf(shorter, longer)
+    }
+}

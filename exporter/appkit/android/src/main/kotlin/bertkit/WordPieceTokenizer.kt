@@ -1,0 +1,128 @@
+package bertkit
+
+/**
+ * BERT's tokenizer: the ids, type ids, mask and offsets that Hugging Face's `tokenizers` gives. Safe to share.
+ *
+ * `vocabulary` is the content of vocab.txt. Throws [KitError.InvalidVocabulary].
+ */
+class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray) {
+    private val vocabulary = Vocabulary(vocabulary, settings.prefix)
+    private val raw = AddedTokens(settings.added.filterNot { it.normalized })
+    private val normalized = AddedTokens(settings.added.filter { it.normalized })
+
+    /**
+     * One text, or a pair of texts, cut to `maxLength` tokens (special ones included) if that is given.
+     *
+     * A surrogate without its other half is treated as U+FFFD, which is what UTF-8 makes of it. Throws
+     * [KitError.CannotTruncate] and [KitError.LengthTooShort].
+     */
+    fun encode(
+        text: String,
+        pair: String? = null,
+        maxLength: Int = Int.MAX_VALUE,
+        truncation: TruncationStrategy = settings.truncationStrategy,
+    ): Encoding {
+        val texts = listOfNotNull(text, pair).map { tokens(wellFormed(it)) }
+        val template = if (pair == null) settings.single else settings.pair
+        val special = template.count { it.id != null }
+        if (maxLength < special) throw KitError.LengthTooShort(maxLength, special)
+        val sizes = truncation.lengths(texts[0].size, texts.getOrNull(1)?.size, maxLength - special)
+        return assemble(texts.mapIndexed { i, tokens -> cut(tokens, sizes[i]) }, template)
+    }
+
+    private fun cut(tokens: List<Token>, count: Int) = if (settings.truncateLeft) tokens.takeLast(count) else tokens.take(count)
+
+    private fun assemble(texts: List<List<Token>>, template: List<TokenizerSettings.Slot>): Encoding {
+        val placed = template.flatMap { slot ->
+            val tokens = slot.sequence?.let { texts[it] } ?: listOf(Token(slot.id ?: settings.unknownId, 0, 0, -1))
+            tokens.map { it to slot }
+        }
+        return Encoding(
+            ids = placed.map { (token, _) -> token.id },
+            typeIds = placed.map { (_, slot) -> slot.typeId },
+            attentionMask = placed.map { 1 },
+            starts = placed.map { (token, _) -> token.start },
+            ends = placed.map { (token, _) -> token.end },
+            sequences = placed.map { (_, slot) -> slot.sequence ?: -1 },
+            words = placed.map { (token, _) -> token.word },
+        )
+    }
+
+    /** The pieces of a text, without special tokens around it. */
+    private fun tokens(text: String): List<Token> {
+        val found = Tokens()
+        for (part in raw.parts(text)) {
+            if (part.id != null) found.addWhole(part.id, part.start, part.end)
+            else split(NormalizedText(text, part.start, part.end, settings), found)
+        }
+        return found.list
+    }
+
+    private class Tokens {
+        val list = ArrayList<Token>()
+        var words = 0
+
+        fun addWhole(id: Int, start: Int, end: Int) {
+            list.add(Token(id, start, end, words++))
+        }
+    }
+
+    /** Added tokens that are looked for in normalised text, then words. */
+    private fun split(text: NormalizedText, found: Tokens) {
+        for (part in normalized.parts(text.text)) {
+            if (part.id != null) found.addWhole(part.id, text.start(part.start), text.end(part.end))
+            else splitWords(text, part.start, part.end, found)
+        }
+    }
+
+    /** Words end at white space; a punctuation sign is one by itself. */
+    private fun splitWords(text: NormalizedText, from: Int, to: Int, found: Tokens) {
+        var start = from
+        var at = from
+        while (at < to) {
+            val scalar = text.text.codePointAt(at)
+            val next = at + Character.charCount(scalar)
+            if (CharacterRules.has(scalar, CharacterRules.SPLIT_SPACE or CharacterRules.PUNCTUATION)) {
+                addWord(text, start, at, found)
+                if (!CharacterRules.has(scalar, CharacterRules.SPLIT_SPACE)) addWord(text, at, next, found)
+                start = next
+            }
+            at = next
+        }
+        addWord(text, start, to, found)
+    }
+
+    /** The longest piece that starts the word, then the longest that continues it, and so on; or one unknown token. */
+    private fun addWord(text: NormalizedText, from: Int, to: Int, found: Tokens) {
+        if (from == to) return
+        val word = text.text.substring(from, to)
+        val pieces = pieces(word) ?: listOf(Vocabulary.Found(settings.unknownId, 0, word.length))
+        for (piece in pieces) {
+            found.list.add(Token(piece.id, text.start(from + piece.start), text.end(from + piece.end), found.words))
+        }
+        found.words += 1
+    }
+
+    private fun pieces(word: String): List<Vocabulary.Found>? {
+        if (word.codePointCount(0, word.length) > settings.maxWordScalars) return null
+        val found = ArrayList<Vocabulary.Found>()
+        var start = 0
+        while (start < word.length) {
+            val piece = vocabulary.longestPiece(word, start) ?: return null
+            found.add(piece)
+            start = piece.end
+        }
+        return found
+    }
+}
+
+/** The text with U+FFFD for each surrogate without its other half. */
+private fun wellFormed(text: String): String {
+    if (text.none { it.isSurrogate() }) return text
+    val units = text.toCharArray()
+    for ((i, unit) in text.withIndex()) {
+        val paired = if (unit.isHighSurrogate()) text.getOrNull(i + 1)?.isLowSurrogate() else text.getOrNull(i - 1)?.isHighSurrogate()
+        if (unit.isSurrogate() && paired != true) units[i] = '\uFFFD'
+    }
+    return String(units)
+}

@@ -1,0 +1,61 @@
+package bertkit
+
+import kotlin.math.abs
+import org.json.JSONArray
+import org.json.JSONObject
+
+/** What a replay of golden.json found: texts that differ, the largest difference in logits, milliseconds of each run. */
+class Replayed {
+    var vectors = 0
+    var wrongTokens = 0
+    var wrongDecisions = 0
+    var largestDifference = 0.0
+    val runsMs = ArrayList<Double>()
+}
+
+/** Replays golden.json: text → ids, ids → outputs, outputs → what a user sees, each beside what PyTorch gives. */
+fun replay(predictor: Predictor, golden: JSONObject): Replayed {
+    val found = Replayed()
+    for (vector in golden.getJSONArray("vectors").objects()) {
+        val encoding = encode(predictor, vector)
+        val start = System.nanoTime()
+        val outputs = predictor.outputs(encoding)
+        found.runsMs.add((System.nanoTime() - start) / 1e6)
+        found.vectors += 1
+        if (!sameTokens(encoding, vector)) found.wrongTokens += 1
+        for (name in predictor.settings.outputs) {
+            compare(found, outputs.getValue(name), vector.getJSONArray(name), predictor.settings.problem)
+        }
+    }
+    return found
+}
+
+/** A golden text is cut to the positions of the model, which may be more than its tokenizer allows. */
+private fun encode(predictor: Predictor, vector: JSONObject): Encoding {
+    val pair = if (vector.has("text_pair")) vector.getString("text_pair") else null
+    val maxLength = maxOf(predictor.settings.maxTokens, vector.getJSONArray("input_ids").length())
+    return predictor.tokenizer.encode(vector.getString("text"), pair, maxLength)
+}
+
+private fun sameTokens(encoding: Encoding, vector: JSONObject): Boolean {
+    fun same(ours: List<Int>, name: String) = !vector.has(name) || ours.map { it.toDouble() } == flat(vector.getJSONArray(name))
+    return same(encoding.ids, "input_ids") && same(encoding.typeIds, "token_type_ids") &&
+        same(encoding.attentionMask, "attention_mask")
+}
+
+/** NaN differs from all. */
+private fun compare(found: Replayed, ours: List<Float>, expected: JSONArray, problem: String) {
+    val theirs = flat(expected)
+    val differences = theirs.mapIndexed { i, value -> abs(value - (ours.getOrNull(i) ?: Float.NaN)) }
+    for (one in differences) if (!(one <= found.largestDifference)) found.largestDifference = one
+    val width = expected.optJSONArray(0)?.length() ?: theirs.size
+    if (decide(ours.map { it.toDouble() }, width, problem) != decide(theirs, width, problem)) found.wrongDecisions += 1
+}
+
+/** Which label of each row of `width` numbers: the largest, or for several labels at once all that are positive. */
+private fun decide(values: List<Double>, width: Int, problem: String): List<Any> =
+    if (problem == "multi_label_classification") values.map { it > 0 }
+    else values.chunked(width).map { row -> row.indices.maxBy { row[it] } }
+
+private fun flat(array: JSONArray): List<Double> =
+    (0 until array.length()).flatMap { i -> array.optJSONArray(i)?.let { flat(it) } ?: listOf(array.getDouble(i)) }

@@ -1,0 +1,81 @@
+package bertkit
+
+import java.io.File
+import java.io.FileInputStream
+import org.json.JSONArray
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+/** On this machine: `./gradlew test`, with the desktop build of ONNX Runtime. */
+class KitTest {
+    private val files: KitFiles = { name -> FileInputStream(File("src/main/assets/bertkit/$name")) }
+    private val golden get() = JSONObject(File("src/sharedTest/assets/golden.json").readText())
+    private val settings = KitSettings(String(files("kit.json").readBytes(), Charsets.UTF_8))
+    private val tokenizer = WordPieceTokenizer(settings.tokenizer, files("vocab.txt").readBytes())
+
+    @Test
+    fun goldenTextsGiveTheIdsAndWithinTheBudgetTheOutputsOfPyTorch() = Predictor(files).use { predictor ->
+        val found = replay(predictor, golden)
+        assertTrue(found.vectors > 0)
+        assertEquals(0, found.wrongTokens)
+        assertEquals(0, found.wrongDecisions)
+        assertTrue("${found.largestDifference}", found.largestDifference <= settings.toleranceAbsolute)
+    }
+
+    @Test
+    fun aChangedOutputIsSeen() = Predictor(files).use { predictor ->
+        val changed = golden
+        val vector = changed.getJSONArray("vectors").getJSONObject(0)
+        vector.getJSONArray("input_ids").put(1, -1)
+        vector.put(settings.outputs[0], shifted(vector.getJSONArray(settings.outputs[0])))
+        val found = replay(predictor, changed)
+        assertEquals(1, found.wrongTokens)
+        assertTrue(found.largestDifference > settings.toleranceAbsolute)
+    }
+
+    private fun shifted(array: JSONArray): JSONArray =
+        JSONArray((0 until array.length()).map { i -> array.optJSONArray(i)?.let { shifted(it) } ?: (array.getDouble(i) + 10) })
+
+    @Test
+    fun anyTextHasTokens() {
+        val special = tokenizer.encode("").size
+        assertTrue(tokenizer.encode("a few words ".repeat(90_000)).size > 90_000)
+        assertEquals(16, tokenizer.encode("a few words ".repeat(90_000), maxLength = 16).size)
+        assertEquals(tokenizer.encode("a\uFFFD b\uFFFD"), tokenizer.encode("a\uD800 b\uDC00"))
+        assertEquals(special, tokenizer.encode("\uD800", maxLength = special).size)
+    }
+
+    @Test
+    fun errorsSayWhatWasExpected() {
+        assertThrows(KitError.LengthTooShort::class.java) { tokenizer.encode("a", maxLength = 0) }
+        assertThrows(KitError.CannotTruncate::class.java) {
+            tokenizer.encode("a b c d", "e", maxLength = 5, truncation = TruncationStrategy.ONLY_SECOND)
+        }
+        for (wrong in listOf("[UNK]\na\na\n".toByteArray(), byteArrayOf(-1))) {
+            assertThrows(KitError.InvalidVocabulary::class.java) { WordPieceTokenizer(settings.tokenizer, wrong) }
+        }
+        assertThrows(KitError.MissingFile::class.java) { Predictor({ throw java.io.FileNotFoundException(it) }) }
+        val damaged: KitFiles = { name -> if (name.endsWith(".onnx")) byteArrayOf(1, 2, 3).inputStream() else files(name) }
+        assertThrows(KitError.Runtime::class.java) { Predictor(damaged) }
+    }
+
+    @Test
+    fun aTaskAnswersInTheTermsOfItsText() = Predictor(files).use { predictor ->
+        val vector = golden.getJSONArray("vectors").getJSONObject(0)
+        val text = vector.getString("text")
+        when (settings.task) {
+            "text-classification" -> assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text).map { it.label }.toSet())
+            "token-classification" -> for (entity in EntityFinder(predictor).entities(text)) {
+                assertEquals(entity.text, text.substring(entity.start, entity.end))
+            }
+            else -> {
+                val context = vector.getString("text_pair")
+                val answer = AnswerFinder(predictor).answer(text, context)
+                assertEquals(answer?.text, answer?.let { context.substring(it.start, it.end) })
+            }
+        }
+    }
+}

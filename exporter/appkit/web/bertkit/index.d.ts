@@ -1,0 +1,160 @@
+/** `onnxruntime-web` or `onnxruntime-node`, as imported: what of it is used here. */
+export interface OnnxRuntime {
+  InferenceSession: { create(model: Uint8Array, options?: object): Promise<Session> };
+  Tensor: new (type: any, data: any, dims?: readonly number[]) => unknown;
+}
+interface Session {
+  run(feeds: any): Promise<any>;
+  release(): Promise<void>;
+}
+
+export interface Options {
+  /** Where the kit's `model/` is served; default: beside `bertkit/`. A page's own address is its base. */
+  folder?: string | URL;
+  /** Reads a file of that folder; default: the platform's `fetch`. */
+  fetch?: (url: URL) => Promise<Response>;
+  /** Options of `InferenceSession.create`. */
+  session?: object;
+}
+
+export type KitErrorCode =
+  | "notText"
+  | "invalidVocabulary"
+  | "invalidOption"
+  | "missingFile"
+  | "cannotTruncate"
+  | "lengthTooShort"
+  | "unexpectedOutput";
+
+/** All that can go wrong, with what was expected and what was found. */
+export class KitError extends Error {
+  readonly code: KitErrorCode;
+}
+
+export type TruncationStrategy = "longest_first" | "only_first" | "only_second";
+export type Problem =
+  | "single_label_classification"
+  | "multi_label_classification"
+  | "regression"
+  | "token_classification"
+  | "question_answering";
+
+/** kit.json: what the exporter knew of the model. */
+export interface KitSettings {
+  readonly bertport: string;
+  readonly source: string;
+  readonly task: string;
+  readonly scheme: string;
+  /** SHA-256 of the bundle's manifest: which export this is. */
+  readonly manifestSha256: string;
+  readonly problem: Problem;
+  readonly labels: readonly string[];
+  readonly model: string;
+  readonly maxTokens: number;
+  readonly inputs: readonly { name: string; dtype: "int32" | "int64" }[];
+  readonly outputs: readonly string[];
+  /** What was measured at the export; `toleranceAbsolute` is the budget in logits. */
+  readonly parity: { verdict: "pass" | "fail"; text: string; toleranceAbsolute: number };
+  readonly tokenizer: TokenizerSettings;
+}
+
+export interface TokenizerSettings {
+  readonly truncationStrategy: TruncationStrategy;
+  readonly [name: string]: unknown;
+}
+
+/**
+ * Texts as the model reads them. The arrays are of one length; `starts` and `ends` are positions in the string that a
+ * token came from (its `sequence`), as `slice` takes them. A special token has none of its own: 0, 0, sequence and word -1.
+ */
+export interface Encoding {
+  ids: number[];
+  typeIds: number[];
+  attentionMask: number[];
+  starts: number[];
+  ends: number[];
+  /** 0 for tokens of the first text, 1 of the second. */
+  sequences: number[];
+  /** The word of a token, counted from 0 in its text. */
+  words: number[];
+}
+
+/** BERT's tokenizer: the ids, type ids, mask and offsets that Hugging Face's `tokenizers` gives. */
+export class WordPieceTokenizer {
+  /** `settings`: `tokenizer` of kit.json; `vocabulary`: the bytes of vocab.txt. Throws `invalidVocabulary`. */
+  constructor(settings: TokenizerSettings, vocabulary: Uint8Array);
+  readonly settings: TokenizerSettings;
+  /**
+   * One text, or a pair of texts, cut to `maxLength` tokens (special ones included) if that is given.
+   *
+   * A lone surrogate is treated as U+FFFD, which is what UTF-8 makes of it. Throws `notText`, `cannotTruncate`,
+   * `lengthTooShort` and `invalidOption`.
+   */
+  encode(
+    text: string,
+    options?: { pair?: string | null; maxLength?: number; truncation?: TruncationStrategy },
+  ): Encoding;
+}
+
+/** Texts → the model's outputs: for what the classes of the tasks do not do. */
+export class Predictor {
+  static load(ort: OnnxRuntime, options?: Options): Promise<Predictor>;
+  readonly settings: KitSettings;
+  readonly tokenizer: WordPieceTokenizer;
+  /** Cut to the most tokens that the model takes. */
+  encode(text: string, pair?: string | null): Encoding;
+  /** Output name → numbers in the order of its shape. */
+  outputs(encoding: Encoding): Promise<Record<string, Float32Array>>;
+  close(): Promise<void>;
+}
+
+declare class Task {
+  /** Reads the model, and makes it ready. Throws `missingFile`. */
+  static load<T>(this: { prototype: T }, ort: OnnxRuntime, options?: Options): Promise<T>;
+  readonly settings: KitSettings;
+  readonly tokenizer: WordPieceTokenizer;
+  /** Frees the model's memory. */
+  close(): Promise<void>;
+}
+
+/** A label and how likely it is; in regression the value itself. */
+export interface LabelScore {
+  label: string;
+  score: number;
+}
+
+/** Text in, labels out. Make one and keep it; calls may overlap. */
+export class TextClassifier extends Task {
+  /** The labels of a text, or of a pair of texts, the most likely first. */
+  classify(text: string, pair?: string | null): Promise<LabelScore[]>;
+}
+
+/** A stretch of the text that is something: `text.slice(start, end)`, what it is, and how likely. */
+export interface Entity {
+  label: string;
+  score: number;
+  start: number;
+  end: number;
+  text: string;
+}
+
+/** Text in, entities out. Make one and keep it; calls may overlap. */
+export class EntityFinder extends Task {
+  /** The entities of a text in their order; of a text longer than the model takes, those in its beginning. */
+  entities(text: string): Promise<Entity[]>;
+}
+
+/** `context.slice(start, end)`, whole words; `noAnswer` is how likely it is that there is none here (SQuAD 2). */
+export interface Answer {
+  text: string;
+  score: number;
+  noAnswer: number;
+  start: number;
+  end: number;
+}
+
+/** Question and context in, an answer out. Make one and keep it; calls may overlap. */
+export class AnswerFinder extends Task {
+  /** The best answer of at most `longest` tokens (15); null where nothing of the context is left to answer with. */
+  answer(question: string, context: string, options?: { longest?: number }): Promise<Answer | null>;
+}

@@ -1,0 +1,67 @@
+import { KitError } from "./errors.js";
+import { WordPieceTokenizer } from "./tokenizer.js";
+
+const VALUES = { input_ids: "ids", attention_mask: "attentionMask", token_type_ids: "typeIds" };
+
+/** Texts → the model's outputs. ONNX Runtime takes one run at a time of a session; all of them wait in one queue. */
+export class Predictor {
+  #ort;
+  #session;
+  #last = Promise.resolve();
+
+  constructor(ort, settings, tokenizer, session) {
+    this.#ort = ort;
+    this.#session = session;
+    this.settings = settings;
+    this.tokenizer = tokenizer;
+  }
+
+  /** See `Options` in index.d.ts. */
+  static async load(ort, { folder = new URL("../model/", import.meta.url), fetch = globalThis.fetch, session = {} } = {}) {
+    const read = async (name) => new Uint8Array(await (await get(fetch, name, folder)).arrayBuffer());
+    const settings = await (await get(fetch, "kit.json", folder)).json();
+    const [vocabulary, model] = await Promise.all([read("vocab.txt"), read(settings.model)]);
+    const tokenizer = new WordPieceTokenizer(settings.tokenizer, vocabulary);
+    return new Predictor(ort, settings, tokenizer, await ort.InferenceSession.create(model, session));
+  }
+
+  /** Cut to the most tokens that the model takes. */
+  encode(text, pair = null) {
+    return this.tokenizer.encode(text, { pair, maxLength: this.settings.maxTokens });
+  }
+
+  /** Output name → Float32Array, in the order of its shape. */
+  async outputs(encoding) {
+    const run = this.#last.then(() => this.#session.run(this.#feeds(encoding)));
+    this.#last = run.catch(() => undefined);
+    const found = await run;
+    return Object.fromEntries(this.settings.outputs.map((name) => [name, found[name]?.data]));
+  }
+
+  #feeds(encoding) {
+    const shape = [1, encoding.ids.length];
+    const tensor = ({ name, dtype }) => new this.#ort.Tensor(dtype, toData(dtype, encoding[VALUES[name]]), shape);
+    return Object.fromEntries(this.settings.inputs.map((input) => [input.name, tensor(input)]));
+  }
+
+  async close() {
+    await this.#last;
+    await this.#session.release();
+  }
+}
+
+function toData(dtype, values) {
+  return dtype === "int64" ? BigInt64Array.from(values, BigInt) : Int32Array.from(values);
+}
+
+async function get(fetch, name, folder) {
+  const url = new URL(name, new URL(`${folder}`.replace(/\/?$/, "/"), globalThis.location?.href));
+  let found;
+  try {
+    found = await fetch(url);
+  } catch (error) {
+    throw new KitError("missingFile", `${url}: expected a file of the kit; ${error.message}`);
+  }
+  if (!found.ok) throw new KitError("missingFile", `${url}: expected a file of the kit, found status ${found.status}`);
+  return found;
+}

@@ -1,0 +1,40 @@
+import { KitError } from "./errors.js";
+
+/**
+ * The lengths of two texts cut to `capacity` tokens together, by the rules of `tokenizers`; `second` is null for one
+ * text alone.
+ */
+export function cutLengths(strategy, first, second, capacity) {
+  const excess = first + (second ?? 0) - capacity;
+  if (excess <= 0) return [first, second ?? 0];
+  if (capacity === 0) return [0, 0];
+  switch (strategy) {
+    case "longest_first":
+      return second === null ? [capacity, 0] : balance(first, second, capacity);
+    case "only_first":
+      return [cutOne("the first text", first, excess), second ?? 0];
+    case "only_second":
+      return [first, cutOne("the second text", second ?? 0, excess)];
+    default:
+      throw new KitError("invalidOption", `truncation ${strategy}: expected longest_first, only_first or only_second`);
+  }
+}
+
+function cutOne(name, tokens, excess) {
+  if (tokens > excess) return tokens - excess;
+  throw new KitError(
+    "cannotTruncate",
+    `${name} has ${tokens} tokens and ${excess} would have to go; cut the other text`,
+  );
+}
+
+/** The longer one is cut first; where both are too long they share, the longer one with the odd token. */
+function balance(first, second, capacity) {
+  let shorter = Math.min(first, second);
+  let longer = shorter > capacity ? shorter : Math.max(shorter, capacity - shorter);
+  if (shorter + longer > capacity) {
+    shorter = Math.floor(capacity / 2);
+    longer = shorter + (capacity % 2);
+  }
+  return first > second ? [longer, shorter] : [shorter, longer];
+}

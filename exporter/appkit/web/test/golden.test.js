@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import * as ort from "onnxruntime-web";
+import { KitError, TextClassifier, WordPieceTokenizer } from "../bertkit/index.js";
+import { replay } from "./replay.js";
+
+const FOLDER = new URL("../model/", import.meta.url);
+const read = (name) => readFile(new URL(name, FOLDER));
+const json = async (name) => JSON.parse(await read(name));
+const fetch = async (url) => new Response(await readFile(url));
+const kit = await json("kit.json");
+
+test("the texts of golden.json give PyTorch's ids and, within the budget, its outputs", async () => {
+  const found = await replay(ort, await json("golden.json"), { fetch });
+  assert.ok(found.vectors > 0);
+  assert.equal(found.wrongTokens, 0);
+  assert.equal(found.wrongDecisions, 0);
+  assert.ok(found.largestDifference <= found.tolerance, `${found.largestDifference} > ${found.tolerance}`);
+});
+
+test("a changed output is seen", async () => {
+  const golden = await json("golden.json");
+  const [vector] = golden.vectors;
+  const shift = (value) => (Array.isArray(value) ? value.map(shift) : value + 10);
+  vector[kit.outputs[0]] = shift(vector[kit.outputs[0]]);
+  vector.input_ids[1] = -1;
+  const found = await replay(ort, golden, { fetch });
+  assert.equal(found.wrongTokens, 1);
+  assert.ok(found.largestDifference > found.tolerance);
+});
+
+test("any text has tokens: empty, a megabyte, a surrogate without its other half", async () => {
+  const tokenizer = new WordPieceTokenizer(kit.tokenizer, await read("vocab.txt"));
+  const special = tokenizer.encode("").ids.length;
+  assert.ok(tokenizer.encode("a few words ".repeat(90_000)).ids.length > 90_000);
+  assert.equal(tokenizer.encode("a few words ".repeat(90_000), { maxLength: 16 }).ids.length, 16);
+  assert.deepEqual(tokenizer.encode("a\ud800 b\udc00"), tokenizer.encode("a\ufffd b\ufffd"));
+  assert.equal(tokenizer.encode("\ud800", { maxLength: special }).ids.length, special);
+});
+
+test("errors say what was expected", async () => {
+  const tokenizer = new WordPieceTokenizer(kit.tokenizer, await read("vocab.txt"));
+  const code = (expected) => (error) => error instanceof KitError && error.code === expected;
+  assert.throws(() => tokenizer.encode(undefined), code("notText"));
+  assert.throws(() => tokenizer.encode("a", { maxLength: 0 }), code("lengthTooShort"));
+  assert.throws(() => tokenizer.encode("a b c d", { pair: "e", maxLength: 5, truncation: "only_second" }), code("cannotTruncate"));
+  const twice = new TextEncoder().encode("[UNK]\na\na\n");
+  assert.throws(() => new WordPieceTokenizer(kit.tokenizer, twice), code("invalidVocabulary"));
+  assert.throws(() => new WordPieceTokenizer(kit.tokenizer, Uint8Array.of(0xff)), code("invalidVocabulary"));
+  const missing = async () => new Response(null, { status: 404 });
+  await assert.rejects(TextClassifier.load(ort, { fetch: missing }), code("missingFile"));
+});

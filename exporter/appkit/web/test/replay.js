@@ -1,0 +1,61 @@
+import { Predictor } from "../bertkit/index.js";
+
+const GIVEN = ["text", "text_pair", "input_ids", "attention_mask", "token_type_ids"];
+
+/**
+ * Replays golden.json: text → ids, ids → outputs, outputs → what a user sees, each beside what PyTorch gives.
+ *
+ * Runs in Node and in browsers. Gives counts of vectors that differ, the largest difference and the budget, in logits,
+ * and the milliseconds of each run.
+ */
+export async function replay(ort, golden, options) {
+  const predictor = await Predictor.load(ort, options);
+  const found = { vectors: 0, wrongTokens: 0, wrongDecisions: 0, largestDifference: 0, runs_ms: [] };
+  found.tolerance = predictor.settings.parity.toleranceAbsolute;
+  for (const vector of golden.vectors) {
+    const encoding = encode(predictor, vector);
+    const start = performance.now();
+    const outputs = await predictor.outputs(encoding);
+    found.runs_ms.push(performance.now() - start);
+    found.vectors += 1;
+    found.wrongTokens += !sameTokens(encoding, vector);
+    for (const [name, expected] of Object.entries(vector).filter(([key]) => !GIVEN.includes(key))) {
+      compare(found, outputs[name], expected, predictor.settings.problem);
+    }
+  }
+  await predictor.close();
+  return found;
+}
+
+/** A golden text is cut to the positions of the model, which may be more than its tokenizer allows. */
+function encode({ tokenizer, settings }, vector) {
+  const maxLength = Math.max(settings.maxTokens, vector.input_ids.length);
+  return tokenizer.encode(vector.text, { pair: vector.text_pair ?? null, maxLength });
+}
+
+function sameTokens(encoding, vector) {
+  const pairs = [
+    [encoding.ids, vector.input_ids],
+    [encoding.typeIds, vector.token_type_ids ?? encoding.typeIds],
+    [encoding.attentionMask, vector.attention_mask],
+  ];
+  return pairs.every(([ours, theirs]) => String(ours) === String(theirs));
+}
+
+/** NaN differs from all. */
+function compare(found, ours, expected, problem) {
+  const flat = [expected].flat(Infinity);
+  const differences = flat.map((value, i) => Math.abs(value - ours[i]));
+  const largest = differences.reduce((most, one) => (one <= most ? most : one), 0);
+  if (!(largest <= found.largestDifference)) found.largestDifference = largest;
+  const width = Array.isArray(expected[0]) ? expected[0].length : flat.length;
+  const same = ours.length === flat.length && String(decide(ours, width, problem)) === String(decide(flat, width, problem));
+  found.wrongDecisions += !same;
+}
+
+/** Which label of each row of `width` numbers: the largest, or for several labels at once all that are positive. */
+function decide(values, width, problem) {
+  if (problem === "multi_label_classification") return Array.from(values, (value) => value > 0);
+  const rows = Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width));
+  return rows.map((row) => row.indexOf(Math.max(...row)));
+}

@@ -1,0 +1,8 @@
+// A stub of the little of Android that a kit touches, to type-check against where there is no Android SDK. It never runs.
+package android.content
+
+import android.content.res.AssetManager
+
+abstract class Context {
+    abstract val assets: AssetManager
+}

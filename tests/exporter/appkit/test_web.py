@@ -1,0 +1,274 @@
+"""Web kits for real: transformers.js and the kit's own tests in Node, its page in Chromium, its tokenizer in Node."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import tokenizer_exactness as exactness
+import transformers
+from tokenizer_kits import build_web
+
+from exporter.appkit.web import ONNXRUNTIME_WEB, dtype_of
+from exporter.cli import main
+from exporter.lowering import Settings
+from exporter.schemes import SCHEMES
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent.parent
+PACKAGES = ROOT / ".npm" / "node_modules"
+LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+ARCHITECTURES = {
+    "text-classification": "BertForSequenceClassification",
+    "token-classification": "BertForTokenClassification",
+    "question-answering": "BertForQuestionAnswering",
+}
+
+needs_node = pytest.mark.skipif(not (ROOT / ".npm" / "made").is_file(), reason="no packages: make npm-packages")
+needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser: apt-get install chromium")
+
+
+def node(script: Path | str, *arguments: Path | str, cwd: Path | None = None) -> str:
+    done = subprocess.run(["node", script, *arguments], capture_output=True, text=True, check=False, cwd=cwd)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def make_kit(bundle: Path, place: Path, *more: str) -> int:
+    code = main(["app-kit", str(bundle), "--platform", "web", "-o", str(place), *more])
+    if code == 0 and PACKAGES.is_dir():
+        (place / "node_modules").symlink_to(PACKAGES)
+    return code
+
+
+@pytest.fixture
+def make_onnx(make_bundle):
+    def make(checkpoint, **changes):
+        return make_bundle(checkpoint, **{"settings": Settings(), "targets": ("onnx",), **changes})
+
+    return make
+
+
+@pytest.fixture
+def kits(write_checkpoint, make_onnx, tmp_path):
+    """A kit of each task, and the checkpoint it was made of."""
+
+    def make(task: str, **changes: object) -> tuple[Path, Path]:
+        folder = write_checkpoint(
+            tmp_path / task, architecture=ARCHITECTURES[task], labels=5 if task.startswith("token") else 2
+        )
+        if task == "token-classification":
+            config = json.loads((folder / "config.json").read_text())
+            config |= {"id2label": dict(enumerate(LABELS)), "label2id": {name: at for at, name in enumerate(LABELS)}}
+            (folder / "config.json").write_text(json.dumps(config))
+        assert make_kit(make_onnx(folder, name=f"{task}-bundle", **changes), tmp_path / f"{task}-kit") == 0
+        return tmp_path / f"{task}-kit", folder
+
+    return make
+
+
+def vectors(kit: Path) -> list[dict]:
+    return json.loads((kit / "model" / "golden.json").read_bytes())["vectors"]
+
+
+def items(kit: Path) -> list:
+    return [[one["text"], one["text_pair"]] if "text_pair" in one else one["text"] for one in vectors(kit)]
+
+
+@needs_node
+@pytest.mark.parametrize("task", ARCHITECTURES)
+def test_the_kits_own_tests_pass(kits, task):
+    kit, _ = kits(task)
+    assert "fail 0" in node("--test", "test/", cwd=kit)
+
+
+@needs_node
+@pytest.mark.parametrize("task", ARCHITECTURES)
+def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task, tmp_path):
+    kit, checkpoint = kits(task)
+    asked, script = tmp_path / "texts.json", kit / "transformers.mjs"  # beside node_modules
+    asked.write_text(json.dumps(items(kit)))
+    shutil.copy(HERE / "web_harness" / "transformers.mjs", script)
+    found = json.loads(node(script, kit, task, asked))
+    assert found["files"] == ["onnx/model.onnx"]
+    assert found["ids"] == [one["input_ids"] for one in vectors(kit)]
+    assert len(found["answers"]) == len(vectors(kit)) > 3
+    if task != "question-answering":
+        run = transformers.pipeline(
+            task, str(checkpoint), tokenizer=transformers.AutoTokenizer.from_pretrained(checkpoint)
+        )
+        for text, answer in zip(items(kit), found["answers"], strict=True):
+            name = "label" if task == "text-classification" else "entity"
+            assert [one[name] for one in answer] == [one[name] for one in run(text)]
+            scores = [one["score"] for one in run(text)]
+            assert [one["score"] for one in answer] == pytest.approx(scores, abs=1e-4)
+
+
+@needs_node
+def test_entities_are_those_of_transformers(kits, tmp_path):
+    kit, checkpoint = kits("token-classification")
+    texts = [
+        *items(kit),
+        "The cat runs to a red market, un##able!",
+        "Zoe\u0301 \U0001f469\u200d\U0001f467 [SEP] team e",
+    ]
+    script = kit / "ask.mjs"
+    script.write_text(ASK.format(type="EntityFinder", call="model.entities(item)"))
+    (tmp_path / "texts.json").write_text(json.dumps(texts))
+    found = json.loads(node(script, tmp_path / "texts.json", cwd=kit))
+    run = transformers.pipeline(
+        "token-classification",
+        str(checkpoint),
+        tokenizer=transformers.AutoTokenizer.from_pretrained(checkpoint),
+        aggregation_strategy="simple",
+    )
+    for text, answer in zip(texts, found, strict=True):
+        utf16 = text.encode("utf-16-le")
+        expected = run(text)
+        assert [one["label"] for one in answer] == [one["entity_group"] for one in expected]
+        assert [one["score"] for one in answer] == pytest.approx([one["score"] for one in expected], abs=1e-4)
+        for ours, theirs in zip(answer, expected, strict=True):
+            assert ours["text"] == text[theirs["start"] : theirs["end"]]
+            assert utf16[2 * ours["start"] : 2 * ours["end"]].decode("utf-16-le") == ours["text"]
+    assert sum(map(len, found)) > 5
+
+
+@needs_node
+def test_an_answer_is_a_stretch_of_the_context(kits, tmp_path):
+    kit, _ = kits("question-answering")
+    script = kit / "ask.mjs"
+    script.write_text(ASK.format(type="AnswerFinder", call="model.answer(...item, { longest: 3 })"))
+    (tmp_path / "texts.json").write_text(json.dumps([*items(kit), ["the cat", ""]]))
+    *found, nothing = json.loads(node(script, tmp_path / "texts.json", cwd=kit))
+    assert nothing is None
+    for vector, answer in zip(vectors(kit), found, strict=True):
+        assert answer["text"] == vector["text_pair"][answer["start"] : answer["end"]] != ""
+        assert 0 < answer["score"] <= 1
+        assert 0 <= answer["noAnswer"] <= 1
+
+
+ASK = """
+import {{ readFileSync }} from "node:fs";
+import * as ort from "onnxruntime-web";
+import {{ {type} }} from "./bertkit/index.js";
+const model = await {type}.load(ort, {{ fetch: async (url) => new Response(readFileSync(url)) }});
+const items = JSON.parse(readFileSync(process.argv[2], "utf8"));
+console.log(JSON.stringify(await Promise.all(items.map((item) => {call}))));
+"""
+
+
+@needs_node
+@needs_chromium
+def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_path):
+    kit = tmp_path / "Kit"
+    assert make_kit(make_onnx("demo", schemes=("int8",), texts=()), kit) == 0
+    settings = json.loads((kit / "model" / "kit.json").read_bytes())
+    found = json.loads(node(HERE / "web_harness" / "chromium.mjs", kit))
+    replay = found["replay"]
+    assert replay["vectors"] == len(vectors(kit)) > 3
+    assert replay["wrongTokens"] == replay["wrongDecisions"] == 0
+    assert replay["largestDifference"] <= replay["tolerance"]
+    best = [settings["labels"][max(range(len(one["logits"])), key=one["logits"].__getitem__)] for one in vectors(kit)]
+    assert all(shown.startswith(label) for shown, label in zip(found["shown"], best, strict=True))
+    assert found["violations"] == []
+    assert f"/model/{settings['model']}" in found["bytes"]
+    assert "/model/tokenizer.json" not in found["bytes"]
+    ours = {path: size for path, size in found["bytes"].items() if not path.startswith(("/node_modules", "/harness"))}
+    assert sum(ours.values()) < 5_000_000
+
+
+@needs_node
+@needs_chromium
+@pytest.mark.parametrize("task", ["token-classification", "question-answering"])
+def test_the_page_marks_what_it_finds_and_changes_nothing_else(kits, task):
+    kit, _ = kits(task)
+    found = json.loads(node(HERE / "web_harness" / "chromium.mjs", kit))
+    assert found["replay"]["wrongTokens"] == found["replay"]["wrongDecisions"] == 0
+    for vector, shown in zip(vectors(kit), found["shown"], strict=True):
+        whole = vector.get("text_pair", vector["text"])
+        assert [word for word in whole.split() if word not in shown] == []
+
+
+@needs_node
+def test_the_types_fit_the_code_and_an_app_that_uses_them(kits, tmp_path):
+    kit, _ = kits("text-classification")
+    (kit / "app.ts").write_text(
+        'import * as ort from "onnxruntime-web/wasm";\n'
+        'import { AnswerFinder, EntityFinder, KitError, TextClassifier, type LabelScore } from "./bertkit/index.js";\n'
+        'const model = await TextClassifier.load(ort, { folder: "/model/" });\n'
+        'const labels: LabelScore[] = await model.classify("a", "b");\n'
+        'const [first] = await (await EntityFinder.load(ort)).entities("a");\n'
+        "const span: string = `${first?.label} ${first?.start}`;\n"
+        'const answer = await (await AnswerFinder.load(ort)).answer("a", "b", { longest: 3 });\n'
+        "const text: string | undefined = answer?.text;\n"
+        'const code = (error: KitError) => error.code === "notText";\n'
+        "export { code, labels, span, text };\n"
+    )
+    options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--skipLibCheck"]
+    compiler = [PACKAGES / ".bin" / "tsc", *options, "app.ts"]
+    done = subprocess.run(compiler, cwd=kit, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    (kit / "app.ts").write_text((kit / "app.ts").read_text().replace('classify("a", "b")', "classify(1)"))
+    assert subprocess.run(compiler, cwd=kit, capture_output=True, check=False).returncode != 0
+
+
+@needs_node
+def test_the_tokenizer_is_exact_in_node_and_a_difference_is_noticed(tmp_path):
+    """Every scalar in one mode; every 500th text of everything in all modes. The whole: benchmarks/."""
+    platform = build_web(tmp_path)
+    plan = exactness.plan(500)
+    found = [exactness.compare(platform, tmp_path, step) for step in plan]
+    assert sum(one.tokens for one in found) > 3_000_000
+    assert not [one for one in found if one.mismatches]
+    rules = tmp_path / "TestedKit" / "bertkit" / "normalized-text.js"
+    rules.write_text(rules.read_text().replace("if (settings.lowercase)", "if (!settings.lowercase)"))
+    mixed = next(step for step in plan if step.name == "mixed")
+    assert exactness.compare(platform, tmp_path, mixed).mismatches > 0
+
+
+def test_every_scheme_has_the_file_that_transformers_js_looks_for():
+    assert {scheme: dtype_of(scheme) for scheme in ("none", "fp16", "int8", "int4-embeddings")} == {
+        "none": "fp32",
+        "fp16": "fp16",
+        "int8": "q8",
+        "int4-embeddings": "q4",
+    }
+    assert {dtype_of(scheme) for scheme in SCHEMES["onnx"]} <= {"fp32", "fp16", "q8", "q4"}
+
+
+def test_the_runtime_that_a_kit_names_is_the_tested_one():
+    packages = json.loads((ROOT / "tests" / "npm" / "package.json").read_bytes())["dependencies"]
+    assert packages["onnxruntime-web"] == ONNXRUNTIME_WEB
+
+
+def test_int32_inputs_are_refused(checkpoint, make_onnx, tmp_path, capsys):
+    bundle = make_onnx(checkpoint, settings=Settings(int32_inputs=True))
+    assert make_kit(bundle, tmp_path / "Kit") == 2
+    assert "without --int32-inputs" in capsys.readouterr().err
+    assert not (tmp_path / "Kit").exists()
+
+
+def test_another_tokenizer_becomes_a_folder_for_transformers_js_alone(checkpoint, make_onnx, tmp_path, monkeypatch):
+    from exporter.appkit import web
+    from exporter.errors import UnsupportedError
+
+    def refuse(_folder):
+        raise UnsupportedError("tokenizer.json: not BERT's WordPiece tokenizer: its model is BPE")
+
+    monkeypatch.setattr(web, "read_wordpiece", refuse)
+    assert make_kit(make_onnx(checkpoint), tmp_path / "Kit") == 0
+    assert {path.name for path in (tmp_path / "Kit").iterdir()} - {"node_modules"} == {"README.md", "model"}
+    assert "its model is BPE" in (tmp_path / "Kit" / "README.md").read_text()
+    assert (tmp_path / "Kit" / "model" / "onnx" / "model.onnx").is_file()
+
+
+def test_a_failing_model_says_so_on_the_page_in_the_code_and_in_the_readme(checkpoint, make_onnx, tmp_path):
+    from exporter.verification import Limit
+
+    failing = make_onnx(checkpoint, limit=Limit(max_absolute=1e-12), keep_failing=True)
+    assert make_kit(failing, tmp_path / "Kit") == 3
+    assert make_kit(failing, tmp_path / "Kit", "--even-failing") == 0
+    for name in ("README.md", "bertkit/index.js"):
+        assert "WARNING: this model failed its parity check" in (tmp_path / "Kit" / name).read_text()
+    assert json.loads((tmp_path / "Kit" / "model" / "kit.json").read_bytes())["parity"]["verdict"] == "fail"

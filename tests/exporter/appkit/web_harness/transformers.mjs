@@ -1,0 +1,26 @@
+// transformers.mjs MODELS TASK INPUT.json: what transformers.js makes of the model in MODELS/model.
+//
+// INPUT is a list of texts and of pairs ([first, second]). On stdout, as JSON: `file`, the model file that was read;
+// `answers`, of the task's pipeline; `ids`, of its own tokenizer.
+import { readFileSync } from "node:fs";
+import { AutoTokenizer, env, pipeline } from "@huggingface/transformers";
+
+const [models, task, input] = process.argv.slice(2);
+const items = JSON.parse(readFileSync(input, "utf8"));
+env.allowRemoteModels = false;
+env.localModelPath = models;
+
+const read = new Set();
+const progress_callback = ({ file }) => file?.endsWith(".onnx") && read.add(file);
+const tokenizer = await AutoTokenizer.from_pretrained("model");
+const ids = items.map((item) => {
+  const [text, text_pair] = Array.isArray(item) ? item : [item];
+  return tokenizer(text, { text_pair, return_tensor: false }).input_ids;
+});
+
+const answers = [];
+if (task !== "none") {
+  const run = await pipeline(task, "model", { progress_callback });
+  for (const item of items) answers.push(await (Array.isArray(item) ? run(...item) : run(item)));
+}
+console.log(JSON.stringify({ files: [...read], answers, ids }));
