@@ -10,6 +10,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
 from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import TASKS
+from exporter.errors import UnsupportedError
 from exporter.keep import Keep
 from exporter.material import Material, texts_sha256
 from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
@@ -161,5 +162,9 @@ def make_recipe(checkpoint: Checkpoint, target: str, scheme: str, settings: Sett
         recipe = replace(recipe, pieces=checkpoint.geometry.vocabulary)
     if scheme != "pq":
         return recipe
-    check_divisible(checkpoint.geometry.hidden, settings.pq_dims)
+    if checkpoint.model.head.tied:
+        raise UnsupportedError(
+            "--quantize pq: a fill-mask model multiplies with its whole word table, which codes cannot; pass int8"
+        )
+    check_divisible(checkpoint.geometry.embedding, settings.pq_dims)
     return replace(recipe, pq_dims=settings.pq_dims, frequencies_sha256=texts_sha256(settings.frequent_texts))

@@ -29,7 +29,7 @@ from exporter.encoder.ops import Array, Extent
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
 from exporter.reference import Reference
-from exporter.schemes import find_budget
+from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, resolve
 from exporter.targets.onnx import CHOICES
 from exporter.verification import Limit, compare_with_pytorch
@@ -75,7 +75,7 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     is no error but a verdict in the result.
     """
     wanted = [(target, scheme) for target in request.targets for scheme in request.schemes]
-    budgets = [request.limit.applied(find_budget(*pair)) for pair in wanted]
+    stated = [find_budget(*pair) for pair in wanted]
     places = [_place(request, "-".join(pair), len(wanted)) for pair in wanted]
     for place in places:
         check_destination(place)
@@ -83,6 +83,7 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     if checkpoint.model.leftovers:
         left_out = ", ".join(checkpoint.model.leftovers)
         say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
+    budgets = [request.limit.applied(for_depth(one, checkpoint.geometry.layers)) for one in stated]
     settings = request.settings
     exported, kept = _trimmed(checkpoint, settings)
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]

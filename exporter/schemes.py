@@ -7,6 +7,8 @@ run, and the manifest records what was used. The cosines were measured on all-Mi
 1.0, 0.9901 (int8), 0.9990 (int8-weights) and 0.9974 (int4-embeddings); where none was measured yet there is no budget.
 """
 
+from dataclasses import replace
+
 from exporter.bundle import Budget
 from exporter.errors import UsageError
 
@@ -32,6 +34,17 @@ SCHEMES = {
     },
 }
 """Target → scheme → budget."""
+
+
+DEEP_LAYERS, DEEP_RELATIVE = 12, 1e-3
+"""From so many layers on, float32 itself is held to a share of the logit range: sums in another order add up."""
+
+
+def for_depth(budget: Budget, layers: int) -> Budget:
+    """Return the budget of a model of so many layers; only absolute limits depend on that."""
+    if budget.max_absolute is None or layers < DEEP_LAYERS:
+        return budget
+    return replace(budget, max_absolute=None, max_relative=DEEP_RELATIVE)
 
 
 def find_budget(target: str, scheme: str) -> Budget:

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from exporter.checkpoint import load
 from exporter.codebooks import ENTRIES, check_divisible, product_quantise
 from exporter.errors import UnsupportedError
+from exporter.lowering import Settings, make_recipe
+from exporter.source import HubOptions, resolve
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +72,10 @@ def test_a_width_that_does_not_divide_is_refused(hidden, dimensions, advice):
 
 def test_a_width_that_divides_is_not():
     check_divisible(24, 8)
+
+
+@pytest.mark.parametrize("target", ["onnx", "coreml"])
+def test_a_table_that_is_multiplied_with_is_refused(make_checkpoint, target):
+    model = load(resolve(str(make_checkpoint(architecture="BertForMaskedLM")), HubOptions()))
+    with pytest.raises(UnsupportedError, match="fill-mask"):
+        make_recipe(model, target, "pq", Settings(sequence_lengths=(16,)))
