@@ -7,6 +7,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from exporter import __version__
 from exporter.bundle import Bundle
 from exporter.checkpoint import Checkpoint
@@ -70,8 +72,9 @@ class Examiner:
         positions = runner.positions or self.checkpoint.geometry.positions
         encoded, labels, golds = self.encoded(positions), self.checkpoint.labels, self.dataset.golds
         reference = self.answers(self.reference(positions), encoded)
+        own = self._own(bundle, positions)
         start = time.perf_counter()
-        candidate = self.answers(self.outputs(runner, bundle.token_outputs, encoded, name), encoded)
+        candidate = self.answers(self.outputs(runner, bundle.token_outputs, own, name), own)
         took_s = time.perf_counter() - start
         comparison = compare_answers(self.problem, golds, reference, candidate, labels)
         warnings = doubts(self.checkpoint.problem, golds, reference, labels)
@@ -93,6 +96,17 @@ class Examiner:
         encoder = Encoder(self.checkpoint.tokenizer.tokenizer, limits)
         told = lambda done, every: self._say(f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
         return predict(runner, encoder, encoded, per_token, rows_at_once, told)
+
+    def _own(self, bundle: Bundle, positions: int) -> list[Encoded]:
+        """The rows as the bundle's own tokenizer cuts them: not as the checkpoint's where its vocabulary was cut."""
+        encoded = self.encoded(positions)
+        if bundle.manifest.recipe.pieces is None:
+            return encoded
+        tokenizer = Tokenizer.from_file(str(bundle.directory / "tokenizer.json"))
+        own = encode_all(tokenizer, self.dataset.examples, self._limits(positions), self.problem.only_second)
+        changed = sum(a.encoding.tokens != b.encoding.tokens for a, b in zip(encoded, own, strict=True))
+        self._say(f"{changed:,} of {len(own):,} rows fall into other pieces by the bundle's smaller vocabulary")
+        return own
 
     def _encode(self, positions: int) -> list[Encoded]:
         tokenizer, cut_second = self.checkpoint.tokenizer.tokenizer, self.problem.only_second

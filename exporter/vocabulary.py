@@ -92,7 +92,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
     number = {int(old): new for new, old in enumerate(kept)}
     model = checkpoint.model
     rows = _Rows(model.tensors[_TABLE], kept)
-    geometry = replace(model.geometry, vocabulary=len(kept))
+    geometry = replace(model.geometry, vocabulary=len(kept), pad=number[model.geometry.pad])
     return replace(
         checkpoint,
         config=_renumbered_config(checkpoint.config, number),

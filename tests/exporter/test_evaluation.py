@@ -13,8 +13,10 @@ from onnx import numpy_helper
 from exporter.bundle import hash_files, read_bundle, write_manifest
 from exporter.cli import main
 from exporter.evaluation import evaluate
+from exporter.lowering import Settings
 from exporter.pipeline import Request, export
 from exporter.verification import Check
+from exporter.vocabulary import Trim
 from runtimes.evaluation.columns import Choice
 from runtimes.evaluation.dataset import DataFile
 from runtimes.pytorch import TorchRunner
@@ -72,6 +74,18 @@ def test_figures_of_both_sides(bundle, checkpoint, data, rows):
     assert done.comparison.candidate.figures == done.comparison.reference.figures
     assert done.comparison.agreement == 1.0
     assert (done.drop_points, done.status) == (0.0, "measured")
+
+
+def test_a_smaller_vocabulary_is_asked_in_its_own_pieces(checkpoint, data, rows, tmp_path):
+    kept = tuple(text for text, _ in rows if "team" not in text)
+    whole = bundle_of(checkpoint, tmp_path / "whole", settings=Settings(trim=Trim(tuple(text for text, _ in rows))))
+    small = bundle_of(checkpoint, tmp_path / "small", settings=Settings(trim=Trim(kept)))
+    said = []
+    done = [evaluate(Check(one, str(checkpoint)), DataFile(data), said.append) for one in (whole, small)]
+    assert done[0].comparison.agreement == 1.0
+    assert any(text.startswith(f"{len(rows) - len(kept)} of {len(rows)} rows fall into other pieces") for text in said)
+    lost = [number for number, (text, _) in enumerate(rows) if "team" in text]
+    assert set(done[1].comparison.differing) <= set(lost)
 
 
 def test_the_record_holds_what_a_report_computes_it_from(bundle, checkpoint, data, tmp_path, capsys):
