@@ -79,7 +79,7 @@ def _tsv(path: Path) -> list[dict[str, str]]:
 
 
 DATA = {
-    "imdb": Data(imdb, ("negative", "positive"), 256, 4, 3e-4, 0.85),
+    "imdb": Data(imdb, ("negative", "positive"), 256, 2, 4e-4, 0.85),
     "sst2": Data(sst2, ("negative", "positive"), 64, 4, 3e-4, 0.797),
     "rte": Data(rte, ("entailment", "not_entailment"), 256, 6, 2e-4, None),
 }
