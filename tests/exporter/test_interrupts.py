@@ -22,6 +22,14 @@ def fail(_parsed):
     raise ImportError("initialization failed")
 
 
+@pytest.fixture(autouse=True)
+def default_handler():
+    """As a foreground shell starts a command; one in the background has SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def run_as(monkeypatch):
     monkeypatch.setattr(cli, "end_by_interrupt", lambda: 130)

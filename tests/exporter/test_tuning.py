@@ -16,7 +16,7 @@ from exporter.cli import main
 from exporter.schemes import SCHEMES
 from exporter.tuning import Aim, tune
 from runtimes.evaluation.dataset import DataFile
-from runtimes.measure import Measurement
+from runtimes.measure import Latency, Measurement
 from runtimes.parity import Verdict
 
 
@@ -51,7 +51,8 @@ def without_times(monkeypatch):
     """One run each in place of children and rounds: sizes decide."""
 
     def measured(cases, plan, say):
-        return [Measurement(case, 0.0, 0.0, 0.0, {n: [1.0] for n in plan.lengths}, 0, 0) for case in cases]
+        times = tuple(Latency(tokens, 1, (1.0,), 0) for tokens in plan.lengths)
+        return [Measurement(case, 0.0, 0.0, 0.0, 0.0, times, 0, 0) for case in cases]
 
     monkeypatch.setattr(tuning, "measure", measured)
 
