@@ -16,6 +16,7 @@ from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, read_wordpiece
 from exporter.bundle import CARD, GOLDEN, MANIFEST, PARITY, to_json
 from exporter.errors import UnsupportedError, UsageError
+from exporter.targets import onnx_mapped
 
 SOURCES = Path(__file__).parent / "web"
 ONNXRUNTIME_WEB = "1.30.0"
@@ -58,7 +59,8 @@ def _check_inputs(kit: Kit) -> None:
 
 def _write_model(kit: Kit, directory: Path) -> str:
     """What transformers.js reads; returns the model's path in it."""
-    own = {MANIFEST, PARITY, CARD, GOLDEN, "config.json", "vocab.txt", *kit.bundle.manifest.models}
+    models = {*kit.bundle.manifest.models, onnx_mapped.FILE}  # the second's weights lie in the first, by its path
+    own = {MANIFEST, PARITY, CARD, GOLDEN, "config.json", "vocab.txt", *models}
     (directory / "onnx").mkdir(parents=True)
     for name in sorted(set(kit.bundle.manifest.files) - own):
         shutil.copyfile(kit.bundle.directory / name, directory / name)

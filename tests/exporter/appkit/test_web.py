@@ -249,6 +249,15 @@ def test_int32_inputs_are_refused(checkpoint, make_onnx, tmp_path, capsys):
     assert not (tmp_path / "Kit").exists()
 
 
+def test_no_file_of_a_kit_refers_to_one_that_is_not_there(tmp_path):
+    """An int8 bundle's second file has its weights in the first, which a kit has under another name."""
+    assert main(["export", "demo", "--quantize", "int8", "-o", str(tmp_path / "bundle")]) == 0
+    assert (tmp_path / "bundle" / "model.mapped.onnx").is_file()
+    assert make_kit(tmp_path / "bundle", tmp_path / "Kit") == 0
+    models = [path.relative_to(tmp_path / "Kit").as_posix() for path in (tmp_path / "Kit").rglob("*.onnx")]
+    assert models == ["model/onnx/model_quantized.onnx"]
+
+
 def test_another_tokenizer_becomes_a_folder_for_transformers_js_alone(checkpoint, make_onnx, tmp_path, monkeypatch):
     from exporter.appkit import web
     from exporter.errors import UnsupportedError
