@@ -7,22 +7,18 @@ from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry, read_geometry
 from exporter.encoder.heads import (
     choice_entries,
-    classifier_entries,
     classify_pooled,
-    classify_tokens,
-    find_span,
     next_sentence_entries,
     pooled_entries,
-    span_entries,
+    span_head,
+    token_head,
 )
 from exporter.encoder.masked import MaskedNames, masked_head
 from exporter.encoder.ops import Extent
 from exporter.encoder.tasks import (
     MULTIPLE_CHOICE,
     NEXT_SENTENCE_PREDICTION,
-    QUESTION_ANSWERING,
     TEXT_CLASSIFICATION,
-    TOKEN_CLASSIFICATION,
 )
 from exporter.encoder.transformer import encode
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
@@ -91,21 +87,8 @@ BERT = Family(
             labelled="classifier.weight",
             leftovers=_PRETRAINING,
         ),
-        Head(
-            TOKEN_CLASSIFICATION,
-            "BertForTokenClassification",
-            classifier_entries,
-            classify_tokens,
-            labelled="classifier.weight",
-            leftovers=(*_PRETRAINING, "bert.pooler."),
-        ),
-        Head(
-            QUESTION_ANSWERING,
-            "BertForQuestionAnswering",
-            span_entries,
-            find_span,
-            leftovers=(*_PRETRAINING, "bert.pooler."),
-        ),
+        token_head("BertForTokenClassification", leftovers=(*_PRETRAINING, "bert.pooler.")),
+        span_head("BertForQuestionAnswering", leftovers=(*_PRETRAINING, "bert.pooler.")),
         masked_head(
             "BertForMaskedLM",
             MaskedNames(

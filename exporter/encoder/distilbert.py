@@ -8,20 +8,16 @@ from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry, check_heads, read_activation, read_numbers, refuse_variants
 from exporter.encoder.heads import (
     choice_entries,
-    classifier_entries,
     classify_pooled,
-    classify_tokens,
-    find_span,
     pooled_entries,
-    span_entries,
+    span_head,
+    token_head,
 )
 from exporter.encoder.masked import MaskedNames, masked_head
 from exporter.encoder.ops import Extent
 from exporter.encoder.tasks import (
     MULTIPLE_CHOICE,
-    QUESTION_ANSWERING,
     TEXT_CLASSIFICATION,
-    TOKEN_CLASSIFICATION,
 )
 from exporter.encoder.transformer import encode
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
@@ -113,15 +109,8 @@ DISTILBERT = Family(
             labelled="classifier.weight",
             leftovers=_PRETRAINING,
         ),
-        Head(
-            TOKEN_CLASSIFICATION,
-            "DistilBertForTokenClassification",
-            classifier_entries,
-            classify_tokens,
-            labelled="classifier.weight",
-            leftovers=_PRETRAINING,
-        ),
-        Head(QUESTION_ANSWERING, "DistilBertForQuestionAnswering", span_entries, find_span, leftovers=_PRETRAINING),
+        token_head("DistilBertForTokenClassification", leftovers=_PRETRAINING),
+        span_head("DistilBertForQuestionAnswering", leftovers=_PRETRAINING),
         masked_head(
             "DistilBertForMaskedLM",
             MaskedNames(

@@ -9,21 +9,17 @@ from exporter.encoder.family import Encoded, Family, Head, Stored
 from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
 from exporter.encoder.heads import (
     choice_entries,
-    classifier_entries,
     classify_pooled,
-    classify_tokens,
-    find_span,
     linear,
     pooled_entries,
-    span_entries,
+    span_head,
+    token_head,
 )
 from exporter.encoder.masked import MaskedNames, masked_head
 from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T
 from exporter.encoder.tasks import (
     MULTIPLE_CHOICE,
-    QUESTION_ANSWERING,
     TEXT_CLASSIFICATION,
-    TOKEN_CLASSIFICATION,
 )
 from exporter.encoder.transformer import embed, run_layers
 from exporter.encoder.weights import Entry, dense_entries
@@ -98,15 +94,8 @@ ELECTRA = Family(
             labelled="classifier.out_proj.weight",
             leftovers=_PRETRAINING,
         ),
-        Head(
-            TOKEN_CLASSIFICATION,
-            "ElectraForTokenClassification",
-            classifier_entries,
-            classify_tokens,
-            labelled="classifier.weight",
-            leftovers=_PRETRAINING,
-        ),
-        Head(QUESTION_ANSWERING, "ElectraForQuestionAnswering", span_entries, find_span, leftovers=_PRETRAINING),
+        token_head("ElectraForTokenClassification", leftovers=_PRETRAINING),
+        span_head("ElectraForQuestionAnswering", leftovers=_PRETRAINING),
         masked_head(
             "ElectraForMaskedLM",
             MaskedNames(

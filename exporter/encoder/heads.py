@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from exporter.encoder.family import Encoded
+from exporter.encoder.family import Encoded, Head
 from exporter.encoder.geometry import Geometry
 from exporter.encoder.ops import Extent, Role, Weight
+from exporter.encoder.tasks import QUESTION_ANSWERING, TOKEN_CLASSIFICATION
 from exporter.encoder.weights import Entry, dense_entries
 
 Build = Callable[[Encoded[Any]], None]
@@ -83,3 +84,16 @@ def layer_norm(given: Encoded[Any], weights: str, name: str, x: Any) -> Any:
     gain = Weight(f"{weights}.gain", given.read(f"{weights}.gain"), Role.VECTOR)
     bias = Weight(f"{weights}.bias", given.read(f"{weights}.bias"), Role.VECTOR)
     return given.ops.layer_norm(name, x, gain, bias, given.geometry.epsilon)
+
+
+def token_head(architecture: str, leftovers: tuple[str, ...] = ()) -> Head:
+    """The head of token classification, which every family spells and stores alike."""
+    labelled = "classifier.weight"
+    return Head(
+        TOKEN_CLASSIFICATION, architecture, classifier_entries, classify_tokens, labelled=labelled, leftovers=leftovers
+    )
+
+
+def span_head(architecture: str, leftovers: tuple[str, ...] = ()) -> Head:
+    """The head of question answering, which every family spells and stores alike."""
+    return Head(QUESTION_ANSWERING, architecture, span_entries, find_span, leftovers=leftovers)

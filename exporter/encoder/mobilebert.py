@@ -17,15 +17,13 @@ from exporter.encoder.family import Encoded, Family, Head, Stored
 from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
 from exporter.encoder.heads import (
     choice_entries,
-    classifier_entries,
     classify_pooled,
-    classify_tokens,
-    find_span,
     layer_norm,
     linear,
     next_sentence_entries,
     pooled_entries,
-    span_entries,
+    span_head,
+    token_head,
 )
 from exporter.encoder.mobile_layer import MobileGeometry, MobileLayer, embed
 from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T, Weight
@@ -33,9 +31,7 @@ from exporter.encoder.tasks import (
     FILL_MASK,
     MULTIPLE_CHOICE,
     NEXT_SENTENCE_PREDICTION,
-    QUESTION_ANSWERING,
     TEXT_CLASSIFICATION,
-    TOKEN_CLASSIFICATION,
 )
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
 from exporter.errors import UnsupportedError
@@ -190,15 +186,8 @@ MOBILEBERT = Family(
             leftovers=_PRETRAINING,
             suit=_without_pooler,
         ),
-        Head(
-            TOKEN_CLASSIFICATION,
-            "MobileBertForTokenClassification",
-            classifier_entries,
-            classify_tokens,
-            labelled="classifier.weight",
-            leftovers=_UNREAD,
-        ),
-        Head(QUESTION_ANSWERING, "MobileBertForQuestionAnswering", span_entries, find_span, leftovers=_UNREAD),
+        token_head("MobileBertForTokenClassification", leftovers=_UNREAD),
+        span_head("MobileBertForQuestionAnswering", leftovers=_UNREAD),
         Head(
             FILL_MASK,
             "MobileBertForMaskedLM",

@@ -10,20 +10,16 @@ from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
 from exporter.encoder.heads import (
     choice_entries,
-    classifier_entries,
     classify_pooled,
-    classify_tokens,
-    find_span,
     pooled_entries,
-    span_entries,
+    span_head,
+    token_head,
 )
 from exporter.encoder.masked import MaskedNames, masked_head
 from exporter.encoder.ops import Extent, Inputs, Ops, Read, T
 from exporter.encoder.tasks import (
     MULTIPLE_CHOICE,
-    QUESTION_ANSWERING,
     TEXT_CLASSIFICATION,
-    TOKEN_CLASSIFICATION,
 )
 from exporter.encoder.transformer import layer_norm, run_layers, sum_words_and_types
 from exporter.encoder.weights import Entry
@@ -89,15 +85,8 @@ ROBERTA = Family(
             labelled="classifier.out_proj.weight",
             leftovers=_UNREAD,
         ),
-        Head(
-            TOKEN_CLASSIFICATION,
-            "RobertaForTokenClassification",
-            classifier_entries,
-            classify_tokens,
-            labelled="classifier.weight",
-            leftovers=_UNREAD,
-        ),
-        Head(QUESTION_ANSWERING, "RobertaForQuestionAnswering", span_entries, find_span, leftovers=_UNREAD),
+        token_head("RobertaForTokenClassification", leftovers=_UNREAD),
+        span_head("RobertaForQuestionAnswering", leftovers=_UNREAD),
         masked_head(
             "RobertaForMaskedLM",
             MaskedNames(
