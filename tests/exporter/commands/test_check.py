@@ -58,8 +58,8 @@ def test_report_shows_what_check_found(project, tmp_path, capsys):
     (tmp_path / "found" / "check.json").write_text(capsys.readouterr().out)
     assert main(["report", str(tmp_path / "found"), "-o", str(tmp_path / "page")]) == 0
     assert "is beyond 1" in (tmp_path / "page" / "report.html").read_text()
-    junit = ElementTree.parse(tmp_path / "page" / "report.xml").getroot()
-    assert "size" in {case.get("name") for case in junit.iter("testcase") if case.find("failure") is not None}
+    junit = ElementTree.parse(tmp_path / "page" / "junit.xml").getroot()
+    assert [case.get("name") for case in junit.iter("testcase") if case.find("failure") is not None] == ["size"]
 
 
 BEYOND = {
