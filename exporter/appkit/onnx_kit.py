@@ -13,6 +13,7 @@ TASKS = {
     "text-classification": "TextClassifier",
     "token-classification": "EntityFinder",
     "question-answering": "AnswerFinder",
+    "sentence-similarity": "TextEmbedder",
 }
 """Task → the class that an app uses."""
 

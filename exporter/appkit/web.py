@@ -118,4 +118,5 @@ _CALLS = {
     "text-classification": 'const [best] = await model.classify("…"); // { label, score }',
     "token-classification": 'const entities = await model.entities("…"); // [{ label, score, start, end, text }]',
     "question-answering": 'const answer = await model.answer("question", "context"); // { text, score, start, end }',
+    "sentence-similarity": 'const similarity = (await model.embed("…")).similarity(await model.embed("…"));',
 }
