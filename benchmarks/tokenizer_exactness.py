@@ -2,6 +2,7 @@
 
     python benchmarks/tokenizer_exactness.py --platform ios            # all of it, minutes
     python benchmarks/tokenizer_exactness.py --platform ios --share 50 # every 50th
+    python benchmarks/tokenizer_exactness.py --platform ios --texts news # anew what the record has of these: a speed
 
 A platform (see PLATFORMS) reads settings, vocabulary and texts, and writes int32: of each text the number
 of tokens, then ids, type ids, mask, starts and ends. It is compared bit for bit with what `tokenizers` gives here. The
@@ -10,20 +11,21 @@ scalars are asked with a vocabulary that has a piece for each of them, so that n
 
 import argparse
 import json
-import subprocess
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tokenizers
-from tokenizer_kits import build_android, build_web
+from tokenizer_kits import Platform, build_android, build_swift, build_web
 from tokenizer_texts import mark_texts, mixed_texts, pair_texts, scalar_texts
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken, Encoding, Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 
@@ -33,8 +35,6 @@ from runtimes.measure import fingerprint
 
 ROOT = Path(__file__).parent.parent
 Texts = Sequence[str | list[str]]
-Platform = Callable[[Path, Path, Path, Path, int | None], dict[str, float]]
-"""Settings, vocabulary, texts, where to write, most tokens → seconds to load and to encode, and tokens."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ MODES = (
     Mode("uncased, cut on the left", truncation={"direction": "left"}),
     Mode("uncased, only the second cut", truncation={"strategy": "only_second"}),
 )
-PAIR_LENGTHS, NEWS_ROUNDS = (24, 51), 20
+PAIR_LENGTHS, WINDOWS, NEWS_ROUNDS = (24, 51), ((16, 4), (24, 0), (51, 25)), 20
+"""Most tokens; most tokens and how many of them windows share; how often the news come."""
 ADDED = (
     AddedToken("[cap]", single_word=False, normalized=True),
     AddedToken("Word", single_word=True, normalized=True),
@@ -81,18 +82,27 @@ MIXTURES: dict[bool, list[list[str]]] = {False: [], True: [BESIDE_ADDED.split(";
 
 @dataclass(frozen=True)
 class Step:
-    """One set of texts in one mode, cut to `longest` tokens. `pieces_of`: with pieces for each n-th scalar."""
+    """One set of texts in one mode, cut to `longest` tokens, or as windows of these that share `stride`.
+
+    `pieces_of`: with pieces for each n-th scalar.
+    """
 
     mode: Mode
     name: str
     texts: Texts
     longest: int | None = None
+    stride: int | None = None
     pieces_of: int | None = None
+
+    @property
+    def limits(self) -> list[int]:
+        """What a platform is told."""
+        return [limit for limit in (self.longest, self.stride) if limit is not None]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One set of texts in one mode; `first` is the first text that differs."""
+    """One set of texts in one mode; `first` is the first that differs, `host_load` the host's load average before."""
 
     mode: str
     texts: str
@@ -101,50 +111,8 @@ class Compared:
     mismatches: int
     load_s: float
     encode_s: float
+    host_load: float
     first: str = ""
-
-
-def swift(harness: Path) -> Platform:
-    """The harness of the Swift kit, built in release; `harness` is the folder that holds it and the kit."""
-
-    def run(settings: Path, vocabulary: Path, texts: Path, output: Path, longest: int | None) -> dict[str, float]:
-        inside = [f"/work/{path.relative_to(harness)}" for path in (settings, vocabulary, texts, output)]
-        command = [str(ROOT / ".ci" / "swift-toolchain"), "run", str(harness), "/work/harness/.build/release/tokenize"]
-        done = subprocess.run(
-            [*command, *inside, *([str(longest)] if longest else [])], check=True, capture_output=True, text=True
-        )
-        found: dict[str, float] = json.loads(done.stdout)
-        return found
-
-    return run
-
-
-def build_swift(folder: Path) -> Platform:
-    """Make a kit of the demo and build it with the harness. Seconds of build are the compiler's."""
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "exporter",
-            "demo",
-            "--target",
-            "coreml",
-            "--quantize",
-            "int8",
-            "-o",
-            str(folder / "bundle"),
-        ],
-        check=True,
-        cwd=ROOT,
-        capture_output=True,
-    )
-    kit = ["app-kit", str(folder / "bundle"), "--platform", "ios", "-o", str(folder / "TestedKit")]
-    subprocess.run([sys.executable, "-c", f"from exporter.cli import main; main({kit!r})"], check=True, cwd=ROOT)
-    source = ROOT / "tests" / "exporter" / "appkit" / "swift_harness"
-    subprocess.run(["cp", "-r", str(source), str(folder / "harness")], check=True)
-    build = [str(ROOT / ".ci" / "swift-toolchain"), "run", str(folder), "swift", "build", "-c", "release"]
-    subprocess.run([*build, "--package-path", "/work/harness"], check=True)
-    return swift(folder)
 
 
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {"ios": build_swift, "web": build_web, "android": build_android}
@@ -164,7 +132,8 @@ def compare(platform: Platform, folder: Path, step: Step) -> Compared:
     """Run both sides over the texts and compare them bit for bit."""
     tokenizer = reference(step.mode, demo_pieces())
     if step.longest:
-        tokenizer.enable_truncation(step.longest, **step.mode.truncation)
+        windows = {} if step.stride is None else {"strategy": "only_second", "stride": step.stride}
+        tokenizer.enable_truncation(step.longest, **step.mode.truncation | windows)
     settings, vocabulary = write_settings(folder, tokenizer)
     if step.pieces_of:
         pieces = scalar_pieces(step.pieces_of)
@@ -172,13 +141,14 @@ def compare(platform: Platform, folder: Path, step: Step) -> Compared:
         vocabulary.write_bytes("".join(f"{piece}\n" for piece in pieces).encode())
     asked, output = folder / "texts.json", folder / "output.bin"
     asked.write_text(json.dumps(step.texts), encoding="utf-8")
-    found = platform(settings, vocabulary, asked, output, step.longest)
-    expected = [encoded(tokenizer, text) for text in step.texts]
+    load = os.getloadavg()[0]
+    found = platform(settings, vocabulary, asked, output, step.limits)
+    expected = [(text, row) for text in step.texts for row in encoded(tokenizer, text, step.stride is not None)]
     answers = rows(np.fromfile(output, "<i4"))
-    wrong = [at for at, row in enumerate(expected) if at >= len(answers) or not np.array_equal(row, answers[at])]
-    first = ascii(step.texts[wrong[0]])[:200] if wrong else ""
-    times = found["load_s"], found["encode_s"]
-    return Compared(step.mode.name, step.name, len(step.texts), int(found["tokens"]), len(wrong), *times, first)
+    pairs = zip_longest(expected, answers, fillvalue=("", None))
+    wrong = [text for (text, row), answer in pairs if row is None or not np.array_equal(row, answer)]
+    figures = len(step.texts), int(found["tokens"]), len(wrong), found["load_s"], found["encode_s"], load
+    return Compared(step.mode.name, step.name, *figures, ascii(wrong[0])[:200] if wrong else "")
 
 
 def news() -> list[str]:
@@ -212,9 +182,14 @@ def write_settings(folder: Path, tokenizer: Tokenizer) -> tuple[Path, Path]:
     return settings, vocabulary
 
 
-def encoded(tokenizer: Tokenizer, text: str | list[str]) -> "np.ndarray[Any, Any]":
-    """One text's row as `tokenizers` gives it: int32 [5 × tokens]."""
+def encoded(tokenizer: Tokenizer, text: str | list[str], windows: bool = False) -> "list[np.ndarray[Any, Any]]":
+    """A text's row as `tokenizers` gives it, int32 [5 × tokens]; with `windows`, those of its overflow after it."""
     one = tokenizer.encode(text) if isinstance(text, str) else tokenizer.encode(*text)
+    return [encoded_row(window) for window in (one, *(one.overflowing if windows else ()))]
+
+
+def encoded_row(one: Encoding) -> "np.ndarray[Any, Any]":
+    """Ids, type ids, mask, starts and ends."""
     offsets = np.array(one.offsets, "<i4").reshape(-1, 2)
     return np.concatenate(
         [np.array(part, "<i4") for part in (one.ids, one.type_ids, one.attention_mask)] + [*offsets.T]
@@ -247,14 +222,17 @@ def plan(share: int) -> list[Step]:
             work.append(Step(mode, "news", news() * NEWS_ROUNDS))
         if not mode.truncation:
             work += [Step(mode, "marks", marks), Step(mode, "mixed", mixed[mode.added])]
-        work += [Step(mode, f"pairs cut to {n}", cuttable(mode, pairs, n), n) for n in PAIR_LENGTHS]
+        for longest in PAIR_LENGTHS:
+            cut = cuttable(mode, pairs, longest) if "strategy" in mode.truncation else pairs
+            work.append(Step(mode, f"pairs cut to {longest}", cut, longest))
+        for longest, stride in WINDOWS:
+            cut = cuttable(mode, pairs, longest - stride)
+            work.append(Step(mode, f"windows of {longest} that share {stride}", cut, longest, stride))
     return work
 
 
-def cuttable(mode: Mode, pairs: Sequence[list[str]], longest: int) -> list[str | list[str]]:
-    """The pairs that the mode's strategy can cut; `tokenizers` raises for others, and so do the kits."""
-    if "strategy" not in mode.truncation:
-        return list(pairs)
+def cuttable(mode: Mode, pairs: Sequence[list[str]], longest: int) -> list[list[str]]:
+    """The pairs whose second text alone can be cut; `tokenizers` raises for others."""
     tokenizer = reference(mode, demo_pieces())
     sizes = [[len(tokenizer.encode(text, add_special_tokens=False)) for text in pair] for pair in pairs]
     return [pair for pair, (first, _) in zip(pairs, sizes, strict=True) if first + 3 < longest]
@@ -265,21 +243,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", choices=PLATFORMS, required=True)
     parser.add_argument("--share", type=int, default=1, metavar="N", help="every scalar once, of all else every N-th")
+    parser.add_argument(
+        "--texts", default="", metavar="NAME", help="only those whose name starts so; others stay recorded"
+    )
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "artifacts" / "tokenizer_exactness.json")
     parsed = parser.parse_args()
     done: list[Compared] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         platform = PLATFORMS[parsed.platform](folder)
-        for step in plan(parsed.share):
+        for step in (step for step in plan(parsed.share) if step.name.startswith(parsed.texts)):
             done.append(compare(platform, folder, step))
             print(asdict(done[-1]), file=sys.stderr)
     records = json.loads(parsed.output.read_text(encoding="utf-8")) if parsed.output.is_file() else {}
-    records[parsed.platform] = {
-        "share": parsed.share,
-        "tokenizers": tokenizers.__version__,
-        "host": fingerprint(),
-        "compared": [asdict(one) for one in done],
+    kept = records.get(parsed.platform, {"compared": []}) if parsed.texts else {"compared": []}
+    kept["compared"] = [one for one in kept["compared"] if not one["texts"].startswith(parsed.texts)]
+    records[parsed.platform] = {"share": parsed.share, "tokenizers": tokenizers.__version__, "host": fingerprint()} | {
+        "compared": kept["compared"] + [asdict(one) for one in done]
     }
     parsed.output.write_text(json.dumps(records, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return int(any(one.mismatches for one in done))

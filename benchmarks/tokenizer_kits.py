@@ -1,15 +1,31 @@
-"""The web and the Android kit of the demo, ready to tokenize for `tokenizer_exactness.py`: in Node and on a JVM."""
+"""The kits of the demo, ready to tokenize for `tokenizer_exactness.py`: in Swift, in Node and on a JVM."""
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 HARNESSES = ROOT / "tests" / "exporter" / "appkit"
-Platform = Callable[[Path, Path, Path, Path, int | None], dict[str, float]]
+Platform = Callable[[Path, Path, Path, Path, Sequence[int]], dict[str, float]]
+"""Settings, vocabulary, texts, where to write, limits → seconds to load and to encode, and tokens.
+
+Limits: none; or the most tokens; or these and the tokens that windows share.
+"""
+SWIFT = ROOT / ".ci" / "swift-toolchain"
 CLASSPATH = f"{ROOT}/.jvm/*:{ROOT}/.npm/node_modules/kotlin-compiler/lib/kotlin-stdlib.jar"
+
+
+def build_swift(folder: Path) -> Platform:
+    """The kit's harness on Linux, built in release in `folder`, which is /work to it."""
+    make_kit(folder, "ios")
+    shutil.copytree(HARNESSES / "swift_harness", folder / "harness")
+    build = ["swift", "build", "-c", "release", "--package-path", "/work/harness"]
+    subprocess.run([SWIFT, "run", folder, *build], check=True)
+    start = [SWIFT, "run", folder, "/work/harness/.build/release/tokenize"]
+    return command(*start, inside=lambda path: f"/work/{path.relative_to(folder)}")
 
 
 def build_web(folder: Path) -> Platform:
@@ -28,7 +44,8 @@ def build_android(folder: Path) -> Platform:
 def make_kit(folder: Path, platform: str) -> Path:
     """Export the demo, and make its kit for the platform."""
     bundle, kit = folder / "bundle", folder / "TestedKit"
-    run_bertport("export", "demo", "--quantize", "int8", "-o", bundle)
+    target = "coreml" if platform == "ios" else "onnx"
+    run_bertport("export", "demo", "--target", target, "--quantize", "int8", "-o", bundle)
     run_bertport("app-kit", bundle, "--platform", platform, "-o", kit)
     return kit
 
@@ -45,12 +62,15 @@ def compile_kotlin(kit: Path, classes: Path) -> None:
     subprocess.run([script, kit, classes, ROOT], check=True, capture_output=True, text=True)
 
 
-def command(*start: str | Path) -> Platform:
-    """What is started with settings, vocabulary, texts, output and the most tokens, and says its figures as JSON."""
+def command(*start: str | Path, inside: Callable[[Path], str] = str) -> Platform:
+    """What is started with settings, vocabulary, texts, output and limits, and says its figures as JSON.
 
-    def run(settings: Path, vocabulary: Path, texts: Path, output: Path, longest: int | None) -> dict[str, float]:
-        files = [settings, vocabulary, texts, output, *([str(longest)] if longest else [])]
-        done = subprocess.run([*start, *files], check=True, capture_output=True, text=True)
+    `inside`: what it calls a file of this machine.
+    """
+
+    def run(settings: Path, vocabulary: Path, texts: Path, output: Path, limits: Sequence[int]) -> dict[str, float]:
+        files = [inside(path) for path in (settings, vocabulary, texts, output)]
+        done = subprocess.run([*start, *files, *map(str, limits)], check=True, capture_output=True, text=True)
         found: dict[str, float] = json.loads(done.stdout)
         return found
 

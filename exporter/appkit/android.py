@@ -23,6 +23,7 @@ _KEYWORDS = (
 _CALLS = {
     "text-classification": 'val (label, score) = model.classify("…").first()',
     "token-classification": 'for (entity in model.entities("…")) println("${entity.label} ${entity.text}")',
+    "sentence-similarity": 'val similarity = model.embed("…").similarity(model.embed("…"))',
     "question-answering": 'val answer = model.answer("question", "context") // text, score, start, end; or null',
 }
 
@@ -62,7 +63,7 @@ def _filled(kit: Kit, path: Path, values: dict[str, str]) -> str:
     if path.suffix in (".md", ".kts"):
         return onnx_kit.fill(text, values)
     if kit.failed and path.stem == "Tasks":
-        return f"// {onnx_kit.WARNING}\n{text}"
+        return f"// {kit.warning}\n{text}"
     return text
 
 
@@ -77,7 +78,7 @@ def _values(kit: Kit) -> dict[str, str]:
         "title": manifest.source_model,
         "facts": onnx_kit.facts(kit),
         "calling": _CALLS[manifest.recipe.task],
-        "max_tokens": str(onnx_kit.max_tokens(kit.bundle.directory)),
-        "tolerance": f"{onnx_kit.tolerance(kit):.3g}",
+        "max_tokens": str(onnx_kit.max_tokens(kit)),
+        "tolerance": f"{kit.tolerance:.3g}",
         "onnxruntime": ONNXRUNTIME_ANDROID,
     }

@@ -58,13 +58,6 @@ class _Package:
         longest = max(manifest.recipe.sequence_lengths)
         return min(longest, manifest.max_tokens or longest)
 
-    @property
-    def tolerance(self) -> float:
-        """The budget in logits: relative ones are shares of the range that was seen at the export."""
-        budget, span = self.kit.bundle.manifest.budget, self.kit.parity["logit_range"]
-        relative = None if budget.max_relative is None else budget.max_relative * span
-        return min((limit for limit in (budget.max_absolute, relative) if limit is not None), default=0.0)
-
 
 def emit(kit: Kit, directory: Path) -> None:
     """See Platform. Raises UnsupportedError for another tokenizer than WordPiece or a task without a wrapper."""
@@ -118,7 +111,7 @@ def _copy_sources(package: _Package, directory: Path) -> None:
     for path in _sources(package):
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, package.name)
         place.parent.mkdir(parents=True, exist_ok=True)
-        before = _warning(package, "// ", "\n\n") if path.stem == package.type else ""
+        before = f"// {package.kit.warning}\n\n" if package.kit.failed and path.stem == package.type else ""
         place.write_text(before + _filled(path.read_text(encoding="utf-8"), package), encoding="utf-8")
 
 
@@ -144,26 +137,19 @@ def _readme(package: _Package) -> dict[str, str]:
     manifest = package.kit.bundle.manifest
     recipe, wordpiece = manifest.recipe, package.wordpiece
     sample = (SOURCES / _SAMPLES / f"{recipe.task}.md").read_text(encoding="utf-8").strip()
-    paragraph = "\n\n"
+    warning = f"\n\n{package.kit.warning}" if package.kit.failed else ""
     origin = f"`{manifest.source_model}`, {recipe.task}, {recipe.scheme}, by bertport {manifest.versions['bertport']}."
     return {
-        "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{_warning(package, paragraph)}",
+        "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{warning}",
         "sample": sample.replace("{text}", package.text),
         "longest": str(package.max_tokens),
         "truncation": f"{wordpiece.truncation_strategy}, from the {'start' if wordpiece.truncate_left else 'end'}",
         "units": recipe.compute_units or "all",
         "type": package.type,
         "model": manifest.models[0],
-        "tolerance": f"{package.tolerance:.3g}",
+        "tolerance": f"{package.kit.tolerance:.3g}",
         "tokenizers": version(),
     }
-
-
-def _warning(package: _Package, before: str, after: str = "") -> str:
-    """What a kit of a failing bundle says, in README and above the class of its task; nothing for others."""
-    if not package.kit.failed:
-        return ""
-    return f"{before}WARNING: this model failed its parity check and was shipped with --even-failing.{after}"
 
 
 def _write_model_files(package: _Package, directory: Path) -> None:
@@ -192,7 +178,7 @@ def _settings(package: _Package) -> dict[str, Any]:
         "parity": {
             "verdict": kit.parity["verdict"],
             "text": kit.parity_text,
-            "toleranceAbsolute": package.tolerance,
+            "toleranceAbsolute": package.kit.tolerance,
         },
         "tokenizer": package.wordpiece.settings(),
     }

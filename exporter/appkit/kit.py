@@ -33,8 +33,20 @@ class Kit:
 
     @property
     def failed(self) -> bool:
-        """Whether the bundle failed parity: README and code of the kit must say so."""
+        """Whether the bundle failed parity."""
         return bool(self.parity["verdict"] == "fail")
+
+    @property
+    def warning(self) -> str:
+        """What README and code of the kit say where the bundle failed parity; nothing for others."""
+        return "WARNING: this model failed its parity check and was shipped with --even-failing." if self.failed else ""
+
+    @property
+    def tolerance(self) -> float:
+        """The budget in logits: relative ones are shares of the range that was seen at the export."""
+        budget, span = self.bundle.manifest.budget, self.parity["logit_range"]
+        relative = None if budget.max_relative is None else budget.max_relative * span
+        return min((limit for limit in (budget.max_absolute, relative) if limit is not None), default=0.0)
 
     @property
     def parity_text(self) -> str:

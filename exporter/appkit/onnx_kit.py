@@ -1,7 +1,6 @@
 """What the kits of ONNX Runtime have in common, in a browser and on Android: kit.json and its figures."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from exporter.appkit.character_tables import ask_tokenizers, version
@@ -14,9 +13,9 @@ TASKS = {
     "text-classification": "TextClassifier",
     "token-classification": "EntityFinder",
     "question-answering": "AnswerFinder",
+    "sentence-similarity": "TextEmbedder",
 }
 """Task → the class that an app uses."""
-WARNING = "WARNING: this model failed its parity check and was made into a kit with --even-failing."
 
 
 def settings(kit: Kit, wordpiece: WordPiece, model: str) -> dict[str, Any]:
@@ -31,10 +30,10 @@ def settings(kit: Kit, wordpiece: WordPiece, model: str) -> dict[str, Any]:
         "problem": manifest.problem,
         "labels": list(manifest.labels),
         "model": model,
-        "maxTokens": max_tokens(kit.bundle.directory),
+        "maxTokens": max_tokens(kit),
         "inputs": [{"name": spec.name, "dtype": spec.dtype} for spec in manifest.inputs],
         "outputs": [spec.name for spec in manifest.outputs],
-        "parity": {"verdict": kit.parity["verdict"], "text": kit.parity_text, "toleranceAbsolute": tolerance(kit)},
+        "parity": {"verdict": kit.parity["verdict"], "text": kit.parity_text, "toleranceAbsolute": kit.tolerance},
         "tokenizer": wordpiece.settings(),
     }
 
@@ -48,25 +47,19 @@ def find_type(kit: Kit, language: str) -> str:
     return TASKS[task]
 
 
-def tolerance(kit: Kit) -> float:
-    """The budget in logits: relative ones are shares of the range that was seen at the export."""
-    budget, span = kit.bundle.manifest.budget, kit.parity["logit_range"]
-    relative = None if budget.max_relative is None else budget.max_relative * span
-    return min((limit for limit in (budget.max_absolute, relative) if limit is not None), default=0.0)
-
-
-def max_tokens(directory: Path) -> int:
-    """Most tokens of a text: the model's positions, or what the tokenizer was told if that is less."""
-    positions = int(json.loads((directory / "config.json").read_bytes())["max_position_embeddings"])
+def max_tokens(kit: Kit) -> int:
+    """Most tokens of a text: what the model takes, or what the tokenizer was told if that is less."""
+    directory = kit.bundle.directory
+    positions = json.loads((directory / "config.json").read_bytes())["max_position_embeddings"]
     told = json.loads((directory / "tokenizer_config.json").read_bytes()).get("model_max_length")
-    return min(positions, int(told)) if told else positions
+    return min(int(limit) for limit in (positions, told, kit.bundle.manifest.max_tokens) if limit)
 
 
 def facts(kit: Kit) -> str:
     """Where the model comes from and how it compares, in two lines for a README."""
     manifest = kit.bundle.manifest
     what = f"`{manifest.source_model}`, {manifest.recipe.task}, {manifest.recipe.scheme}"
-    warning = f"\n\n{WARNING}" if kit.failed else ""
+    warning = f"\n\n{kit.warning}" if kit.failed else ""
     return f"{what}, by bertport {manifest.versions['bertport']}. Parity with PyTorch: {kit.parity_text}.{warning}"
 
 

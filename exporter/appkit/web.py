@@ -91,7 +91,7 @@ def _write(kit: Kit, source: str, place: Path, more: dict[str, str]) -> None:
             values = {name: html.escape(value) for name, value in values.items()}
         text = onnx_kit.fill(text, values)
     if kit.failed and place.name == "index.js":
-        text = f"// {onnx_kit.WARNING}\n{text}"
+        text = f"// {kit.warning}\n{text}"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text, encoding="utf-8")
 
@@ -107,9 +107,9 @@ def _values(kit: Kit) -> dict[str, str]:
         "facts": onnx_kit.facts(kit),
         "file": _FILES[dtype],
         "model_bytes": f"{kit.bundle.size_bytes:,}",
-        "tolerance": f"{onnx_kit.tolerance(kit):.3g}",
+        "tolerance": f"{kit.tolerance:.3g}",
         "onnxruntime": ONNXRUNTIME_WEB,
-        "max_tokens": str(onnx_kit.max_tokens(kit.bundle.directory)),
+        "max_tokens": str(onnx_kit.max_tokens(kit)),
         "calling": _CALLS.get(manifest.recipe.task, ""),
     }
 
@@ -118,4 +118,5 @@ _CALLS = {
     "text-classification": 'const [best] = await model.classify("…"); // { label, score }',
     "token-classification": 'const entities = await model.entities("…"); // [{ label, score, start, end, text }]',
     "question-answering": 'const answer = await model.answer("question", "context"); // { text, score, start, end }',
+    "sentence-similarity": 'const similarity = (await model.embed("…")).similarity(await model.embed("…"));',
 }

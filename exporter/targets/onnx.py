@@ -29,7 +29,9 @@ OPSETS = range(20, 27)
 DEFAULT_OPSET = 20
 """The oldest that has every operator used here: what an app's older ONNX Runtime can load too."""
 
-_IR_VERSION = 10
+IR_VERSION = 9
+"""The form of the file: that of opset 20, the newest that ONNX Runtime 1.17 reads, which apps still have. No scheme
+needs a newer one, since IR 10 brought int4 tensors and ours are bytes of two nibbles; nor does a newer opset."""
 _AXES = ["batch_size", "sequence_length"]
 _SHAPES: dict[Extent, list[str | int | None]] = {
     Extent.TEXT: [_AXES[0], None],
@@ -74,7 +76,7 @@ def write(
     axes = [_AXES[0], CHOICES, _AXES[1]] if model.task.choices else _AXES
     inputs = [helper.make_tensor_value_info(name, integer, axes) for name in model.inputs]
     graph = helper.make_graph(ops.nodes, model.family.model_type, inputs, ops.outputs)
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR_VERSION)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION)
     proto.producer_name = "bertport"
     onnx_file.write(file, proto, ops.weights.tensors)
 

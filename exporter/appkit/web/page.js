@@ -1,5 +1,5 @@
 import * as ort from "./node_modules/onnxruntime-web/dist/ort.wasm.min.mjs";
-import { AnswerFinder, EntityFinder, TextClassifier } from "./bertkit/index.js";
+import { AnswerFinder, EntityFinder, TextClassifier, TextEmbedder } from "./bertkit/index.js";
 
 const element = (id) => document.getElementById(id);
 const [text, pair, result, status] = ["text", "pair", "result", "status"].map(element);
@@ -11,7 +11,7 @@ const TASKS = {
   "text-classification": {
     type: TextClassifier,
     names: ["Text", "Second text"],
-    ask: (model) => model.classify(text.value, usesPair ? pair.value : null),
+    ask: (model) => model.classify(text.value, isPair ? pair.value : null),
     show: (labels) => labels.map(showLabel),
   },
   "token-classification": {
@@ -26,9 +26,16 @@ const TASKS = {
     ask: (model) => model.answer(text.value, pair.value),
     show: (answer) => [marked(pair.value, answer ? [{ ...answer, label: percent(answer.score) }] : [])],
   },
+  "sentence-similarity": {
+    type: TextEmbedder,
+    names: ["Text", "Another text"],
+    ask: async (model) => (await model.embed(text.value)).similarity(await model.embed(pair.value)),
+    show: (similarity) => [showLabel({ label: "Similarity", score: similarity })],
+  },
 };
 const task = TASKS[settings.task];
-const usesPair = golden.vectors.some((vector) => vector.text_pair !== undefined);
+const isPair = golden.vectors.some((vector) => vector.text_pair !== undefined);
+const hasSecond = isPair || settings.task === "sentence-similarity";
 
 function create(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -76,7 +83,7 @@ async function update(model) {
     const start = performance.now();
     const found = text.value ? await task.ask(model) : [];
     const spent = performance.now() - start;
-    const { ids } = model.predictor.encode(text.value, usesPair ? pair.value : null);
+    const { ids } = model.predictor.encode(text.value, isPair ? pair.value : null);
     result.replaceChildren(...(text.value ? task.show(found) : []));
     status.value = `${ids.length} of at most ${settings.maxTokens} tokens, ${spent.toFixed(1)} ms`;
   } catch (error) {
@@ -85,10 +92,15 @@ async function update(model) {
   result.setAttribute("aria-busy", "false");
 }
 
+/** A golden text into the fields; beside a text that is compared stands the first of them. */
+function fill(vector) {
+  [text.value, pair.value] = [vector.text, vector.text_pair ?? (hasSecond ? golden.vectors[0].text : "")];
+}
+
 function offerExamples(answer) {
   for (const vector of golden.vectors.slice(0, 4)) {
     const use = () => {
-      [text.value, pair.value] = [vector.text, vector.text_pair ?? ""];
+      fill(vector);
       answer();
     };
     element("examples").append(create("button", { type: "button", onclick: use }, vector.text));
@@ -97,7 +109,7 @@ function offerExamples(answer) {
 
 function describe() {
   [element("text-label").textContent, element("pair-label").textContent] = task.names;
-  element("second").hidden = !usesPair;
+  element("second").hidden = !hasSecond;
   if (settings.parity.verdict !== "fail") return;
   element("warning").textContent = `This model does not agree with PyTorch: ${settings.parity.text}`;
   element("warning").hidden = false;
@@ -110,7 +122,7 @@ try {
   const answer = answering(model);
   for (const field of [text, pair]) field.addEventListener("input", answer);
   offerExamples(answer);
-  if (!text.value) [text.value, pair.value] = [golden.vectors[0].text, golden.vectors[0].text_pair ?? ""];
+  if (!text.value) fill(golden.vectors[0]);
   await answer();
   status.value = `${status.value}; model ready in ${(performance.now() - start).toFixed(0)} ms`;
 } catch (error) {

@@ -1,12 +1,37 @@
-"""Bundles to make kits of."""
+"""Bundles to make kits of, and what transformers answers to the texts that a kit is asked."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+import transformers
+from tokenizers import Encoding
 
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
+
+ENTITY_LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+KINDS: dict[str, dict[str, Any]] = {
+    "labels": {"labels": 5},
+    "several labels": {"labels": 5, "problem_type": "multi_label_classification"},
+    "values": {"labels": 2, "problem_type": "regression"},
+    "entities": {"architecture": "BertForTokenClassification", "labels": 5},
+    "answers": {"architecture": "BertForQuestionAnswering", "labels": 2},
+    "embeddings": {"architecture": "BertModel"},
+}
+"""What a kit answers with → a checkpoint of which one is made."""
+TEXTS = [
+    "The cat runs in a red market, un##able!",
+    "dogs and CATS   sleep fast\u0301 in\tthe blue \U0001f469\u200d\U0001f467 team",
+    "zürich wins [SEP] the fast cat falls; a slow dog",
+    "é",
+    "the market " * 60,
+]
+LONG = "\U0001f469 the cat sleeps fast\u0301 and a dog wins the red market; " * 12
 
 
 def quiet(text: str) -> None:
@@ -29,3 +54,162 @@ def make_bundle(tmp_path: Path, texts: tuple[str, ...]) -> Callable[..., Path]:
         return place
 
     return make
+
+
+@pytest.fixture
+def make_kind(tmp_path, write_checkpoint, write_sentence_files) -> Callable[[str], Path]:
+    """The checkpoint of one of KINDS."""
+
+    def make(kind: str) -> Path:
+        folder = write_checkpoint(tmp_path / kind, **KINDS[kind])
+        config = json.loads((folder / "config.json").read_text())
+        if kind == "entities":
+            config |= {
+                "id2label": dict(enumerate(ENTITY_LABELS)),
+                "label2id": {n: i for i, n in enumerate(ENTITY_LABELS)},
+            }
+            (folder / "config.json").write_text(json.dumps(config))
+        if kind == "embeddings":
+            write_sentence_files(folder, settings={"max_seq_length": 40})
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ask_transformers() -> Callable[[str, Path], list[tuple[list[Any], Any]]]:
+    """What a kit of a kind is to be asked, as arguments, each with transformers' answer; positions are of UTF-16."""
+
+    def ask(kind: str, checkpoint: Path) -> list[tuple[list[Any], Any]]:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint, model_max_length=48)
+        with torch.no_grad():
+            return _ASKED[kind](checkpoint, tokenizer)
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def answers_agree() -> Callable[[list[Any], list[Any]], None]:
+    """Compare a kit's answers with those expected: words and positions exactly, numbers nearly."""
+
+    def compare(found: list[Any], expected: list[Any]) -> None:
+        assert len(found) == len(expected) > 3
+        assert found == [_near(one) for one in expected]
+        assert [one for one in found if one]
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def find_answer() -> Callable[..., dict[str, Any]]:
+    return best_span
+
+
+def best_span(windows: list[Encoding], starts: Any, ends: Any, longest: int = 15) -> dict[str, Any]:
+    """transformers 4's question-answering pipeline, which 5 no longer has: the likeliest span of any window.
+
+    `starts` and `ends` are logits, a row for each window. Positions count scalars.
+    """
+    spans = [_span(*one, longest) for one in zip(windows, starts, ends, strict=True)]
+    return max(spans, key=lambda span: span["score"]) | {"noAnswer": min(span["noAnswer"] for span in spans)}
+
+
+def _span(window: Encoding, starts: Any, ends: Any, longest: int) -> dict[str, Any]:
+    seen = np.array([number == 0 or sequence == 1 for number, sequence in enumerate(window.sequence_ids)])
+    start, end = (_softmax(np.where(seen, np.asarray(one, np.float64), -np.inf)) for one in (starts, ends))
+    none, start[0], end[0] = start[0] * end[0], 0, 0
+    scores = np.triu(np.outer(start, end)) - np.triu(np.outer(start, end), longest)
+    first, last = np.unravel_index(scores.argmax(), scores.shape)
+    return {
+        "start": window.word_to_chars(window.token_to_word(first), 1)[0],
+        "end": window.word_to_chars(window.token_to_word(last), 1)[1],
+        "score": float(scores.max()),
+        "noAnswer": float(none),
+    }
+
+
+def _softmax(logits: Any) -> Any:
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
+
+
+def _labels(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(checkpoint)
+    problem = model.config.problem_type or "single_label_classification"
+    decide = {"single_label_classification": lambda x: x.softmax(-1), "multi_label_classification": torch.sigmoid}
+    found = []
+    for arguments in [*([text] for text in TEXTS), TEXTS[:2]]:
+        read = tokenizer(*arguments, truncation=True, return_tensors="pt")
+        scores = decide.get(problem, lambda x: x)(model(**read).logits[0]).tolist()
+        ranked = [{"label": model.config.id2label[at], "score": score} for at, score in enumerate(scores)]
+        if problem != "regression":
+            ranked.sort(key=lambda one: -one["score"])
+        found.append((arguments, ranked))
+    return found
+
+
+def _entities(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
+    pipe = transformers.pipeline(
+        "token-classification", str(checkpoint), tokenizer=tokenizer, aggregation_strategy="simple"
+    )
+    return [
+        (
+            [text],
+            [
+                {"label": one["entity_group"], "score": float(one["score"])} | _units(text, one["start"], one["end"])
+                for one in pipe(text)
+            ],
+        )
+        for text in TEXTS
+    ]
+
+
+def _answers(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
+    """Arguments are question, context, most tokens of an answer, and the stride: null for that of the pipeline."""
+    model = transformers.AutoModelForQuestionAnswering.from_pretrained(checkpoint)
+    asked = [(text, 15, None) for text in (*TEXTS, LONG)] + [(LONG, 3, 5), (LONG, 15, 0), (LONG, 15, 37)]
+    found: list[tuple[list[Any], Any]] = [([TEXTS[3], "", 15, None], None)]
+    for context, longest, stride in asked:
+        shared = {"max_length": 48, "stride": 24 if stride is None else stride, "truncation": "only_second"}
+        read = tokenizer(TEXTS[3], context, return_overflowing_tokens=True, **shared)
+        outputs = [
+            model(*map(torch.tensor, ([one.ids], [one.attention_mask], [one.type_ids]))) for one in read.encodings
+        ]
+        logits = [(one.start_logits[0].tolist(), one.end_logits[0].tolist()) for one in outputs]
+        span = best_span(read.encodings, *zip(*logits, strict=True), longest)
+        found.append(([TEXTS[3], context, longest, stride], span | _units(context, span["start"], span["end"])))
+    return found
+
+
+def _embeddings(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
+    model = transformers.AutoModel.from_pretrained(checkpoint)
+    found = []
+    for text in TEXTS:
+        read = tokenizer(text, truncation=True, max_length=40, return_tensors="pt")
+        mean = model(**read).last_hidden_state[0].mean(0)
+        found.append(([text], (mean / mean.norm()).tolist()))
+    return found
+
+
+def _near(answer: Any) -> Any:
+    """The same with every fraction as a range of 1e-4."""
+    if isinstance(answer, dict):
+        return {name: _near(value) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [_near(value) for value in answer]
+    return pytest.approx(answer, abs=1e-4) if isinstance(answer, float) else answer
+
+
+def _units(text: str, start: int, end: int) -> dict[str, Any]:
+    first, last = (len(text[:at].encode("utf-16-le")) // 2 for at in (start, end))
+    return {"start": first, "end": last, "text": text[start:end]}
+
+
+_ASKED = {
+    "labels": _labels,
+    "several labels": _labels,
+    "values": _labels,
+    "entities": _entities,
+    "answers": _answers,
+    "embeddings": _embeddings,
+}

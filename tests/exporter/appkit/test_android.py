@@ -6,33 +6,32 @@ Android itself is a stub of ours, against which the part that touches it is only
 import json
 import os
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
-import onnx
+import numpy as np
 import pytest
 import tokenizer_exactness as exactness
-from tokenizer_kits import CLASSPATH, build_android, compile_kotlin
+from tokenizer_kits import CLASSPATH, build_android
+from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from exporter.cli import main
 from exporter.lowering import Settings
+from exporter.schemes import SCHEMES
+from runtimes.onnxruntime import OnnxRunner
+from runtimes.runner import Batch
 
 ROOT = Path(__file__).parent.parent.parent.parent
-JVM_IR_VERSION = 9
-"""The newest that ONNX Runtime 1.17.0, the one with Java that a registry has, reads; that of opset 20 itself."""
-ARCHITECTURES = {
-    "text-classification": "BertForSequenceClassification",
-    "token-classification": "BertForTokenClassification",
-    "question-answering": "BertForQuestionAnswering",
-}
-
+ASSETS = Path("src/main/assets/testedkit")
+JUNIT = ("org.junit.runner.JUnitCore", "testedkit.KitTest")
 needs_jvm = pytest.mark.skipif(
     not ((ROOT / ".jvm" / "made").is_file() and (ROOT / ".npm" / "made").is_file()) and not os.environ.get("CI"),
     reason="no Kotlin or ONNX Runtime for a JVM: make jvm-packages",
 )
 
 
-def make_kit(bundle: Path, place: Path) -> int:
-    return main(["app-kit", str(bundle), "--platform", "android", "-o", str(place)])
+def make_kit(bundle: Path, place: Path, *more: str) -> int:
+    return main(["app-kit", str(bundle), "--platform", "android", "-o", str(place), *more])
 
 
 @pytest.fixture
@@ -43,39 +42,107 @@ def make_onnx(make_bundle):
     return make
 
 
-def run_tests(kit: Path, classes: Path) -> "subprocess.CompletedProcess[str]":
-    command = ["java", "-cp", f"{classes}{os.pathsep}{CLASSPATH}", "org.junit.runner.JUnitCore", f"{kit.name}.KitTest"]
-    return subprocess.run(command, cwd=kit, capture_output=True, text=True, check=False)
+@pytest.fixture
+def kits(make_kind, make_onnx, tmp_path):
+    """A kit of a kind, all of one name, and the checkpoint it was made of."""
+
+    def make(kind: str, **settings: object) -> tuple[Path, Path]:
+        folder, kit = make_kind(kind), tmp_path / f"{kind}-kit" / "TestedKit"
+        assert make_kit(make_onnx(folder, name=f"{kind}-bundle", settings=Settings(**settings)), kit) == 0
+        return kit, folder
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("android")
+
+
+@pytest.fixture(scope="module")
+def platform(folder):
+    """The demo's kit compiled; in folder / classes, for every kit of that name has the same sources."""
+    return build_android(folder)
+
+
+@pytest.fixture
+def java(platform, folder):
+    def run(cwd: Path, *command: "str | Path") -> str:
+        classpath = f"{folder / 'classes'}{os.pathsep}{CLASSPATH}"
+        done = subprocess.run(
+            ["java", "-cp", classpath, *command], cwd=cwd, capture_output=True, text=True, check=False
+        )
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def ask(java, tmp_path):
+    """What each kit answers to what it is asked, in one JVM."""
+
+    def run(asked: "dict[Path, list[list[object]]]") -> "list[list[object]]":
+        files = []
+        for number, (kit, texts) in enumerate(asked.items()):
+            files += [kit / ASSETS, tmp_path / f"asked{number}.json", tmp_path / f"answers{number}.json"]
+            files[-2].write_text(json.dumps(texts))
+        said = java(tmp_path, "testedkit.AskKt", *files)
+        assert files[-1].is_file(), said
+        return [json.loads(path.read_bytes()) for path in files[2::3]]
+
+    return run
 
 
 @needs_jvm
-def test_every_tasks_kit_compiles_and_its_tests_pass(write_checkpoint, make_onnx, tmp_path):
-    classes = tmp_path / "classes"
-    for number, (task, architecture) in enumerate(ARCHITECTURES.items()):
-        checkpoint = write_checkpoint(tmp_path / task, architecture=architecture, labels=2)
-        kit = tmp_path / str(number) / "kit"
-        integers = Settings(int32_inputs=number == 1)
-        assert make_kit(make_onnx(checkpoint, name=f"{task}-bundle", settings=integers), kit) == 0
-        model = kit / "src" / "main" / "assets" / "kit" / "model.onnx"
-        content = onnx.load(model)
-        content.ir_version = JVM_IR_VERSION
-        onnx.save(content, model)
-        if number == 0:
-            compile_kotlin(kit, classes)
-        done = run_tests(kit, classes)
-        assert "OK (5 tests)" in done.stdout, done.stdout[-3000:] + done.stderr[-2000:]
+def test_every_tasks_own_tests_pass(kits, java):
+    for number, kind in enumerate(("labels", "entities", "embeddings", "answers")):
+        kit, _ = kits(kind, int32_inputs=number == 1)
+        said = java(kit, *JUNIT)
+        assert "OK (6 tests)" in said, said[-5000:]
     golden = kit / "src" / "sharedTest" / "assets" / "golden.json"
     changed = json.loads(golden.read_bytes())
     changed["vectors"][0]["start_logits"][0] += 1
     golden.write_text(json.dumps(changed))
-    assert "Failures: 1" in run_tests(kit, classes).stdout
+    assert "Failures: 1" in java(kit, *JUNIT)
 
 
 @needs_jvm
-def test_the_tokenizer_is_exact_on_a_jvm(tmp_path):
+def test_the_wrappers_answer_as_transformers_does(kits, ask, ask_transformers, answers_agree):
+    expected, asked = [], {}
+    for kind in ("labels", "several labels", "values", "entities", "answers", "embeddings"):
+        kit, checkpoint = kits(kind)
+        cases = ask_transformers(kind, checkpoint)
+        asked[kit] = [arguments for arguments, _ in cases]
+        expected.append([answer for _, answer in cases])
+    for found, answers in zip(ask(asked), expected, strict=True):
+        answers_agree(found, answers)
+
+
+@needs_jvm
+def test_the_oldest_runtime_reads_every_scheme(checkpoint, make_onnx, ask, texts, tmp_path):
+    """ONNX Runtime 1.17, which reads nothing newer than IR 9 and opset 20."""
+    asked = {}
+    for scheme in SCHEMES["onnx"]:
+        kit = tmp_path / scheme / "TestedKit"
+        bundle = make_onnx(checkpoint, name=f"{scheme}-bundle", schemes=(scheme,), keep_failing=True)
+        assert make_kit(bundle, kit, "--even-failing") == 0
+        asked[kit] = [[text] for text in texts[:4]]
+    for kit, found in zip(asked, ask(asked), strict=True):
+        with closing(OnnxRunner(kit / ASSETS / "model.onnx")) as runner:
+            logits = [runner.run(batch_of(kit, text))["logits"][0] for [text] in asked[kit]]
+        assert [one[0]["label"] for one in found] == [f"LABEL_{row.argmax()}" for row in logits]
+
+
+def batch_of(kit: Path, text: str) -> Batch:
+    tokenizer = BertWordPieceTokenizer(str(kit / ASSETS / "vocab.txt"))
+    read = tokenizer.encode(text)
+    return Batch(*(np.array([row]) for row in (read.ids, read.attention_mask, read.type_ids)))
+
+
+@needs_jvm
+def test_the_tokenizer_is_exact_on_a_jvm(platform, folder):
     """Every scalar in one mode; every 500th text of everything in all modes. The whole: benchmarks/."""
-    platform = build_android(tmp_path)
-    found = [exactness.compare(platform, tmp_path, step) for step in exactness.plan(500)]
+    found = [exactness.compare(platform, folder, step) for step in exactness.plan(500)]
     assert sum(one.tokens for one in found) > 3_000_000
     assert not [one for one in found if one.mismatches]
 

@@ -99,13 +99,13 @@ def test_a_vocabulary_with_duplicates_and_blank_lines(platform, folder, tmp_path
     settings, vocabulary = exactness.write_settings(folder, tokenizer)
     texts = ["cats run", "dogs s cat", "", "[SEP] dogcat"]
     (folder / "texts.json").write_text(json.dumps(texts))
-    platform(settings, vocabulary, folder / "texts.json", folder / "output.bin", None)
+    platform(settings, vocabulary, folder / "texts.json", folder / "output.bin", ())
     answers = exactness.rows(np.fromfile(folder / "output.bin", "<i4"))
-    assert [list(row) for row in answers] == [list(exactness.encoded(tokenizer, text)) for text in texts]
+    assert [list(row) for row in answers] == [list(exactness.encoded(tokenizer, text)[0]) for text in texts]
 
 
-def test_its_own_tests_pass_and_its_decisions_are_those_of_python(platform, folder, make_checkpoint):
-    write_fixtures(folder / "decisions", make_checkpoint)
+def test_its_own_tests_pass_and_its_decisions_are_those_of_python(platform, folder, make_checkpoint, find_answer):
+    write_fixtures(folder / "decisions", make_checkpoint, find_answer)
     shutil.copy(
         HERE / "swift_decisions" / "DecisionFixtureTests.swift", folder / "TestedKit" / "Tests" / "TestedKitTests"
     )
@@ -141,7 +141,7 @@ def test_the_samples_of_readme_parse(task, folder):
         assert done.returncode == 0, done.stderr
 
 
-def write_fixtures(place: Path, make_checkpoint) -> None:
+def write_fixtures(place: Path, make_checkpoint, find_answer) -> None:
     """kit.json, vocab.txt and fixtures.json of a small tagger: what its logits decide, as Python says."""
     checkpoint = make_checkpoint(architecture="BertForTokenClassification", labels=len(LABELS))
     model = transformers.AutoModelForTokenClassification.from_pretrained(checkpoint)
@@ -152,7 +152,7 @@ def write_fixtures(place: Path, make_checkpoint) -> None:
     fixtures = {
         "labels": LABELS,
         "entities": entity_cases(model, tokenizer),
-        "answers": answer_cases(tokenizer.backend_tokenizer),
+        "answers": answer_cases(tokenizer.backend_tokenizer, find_answer),
         "scores": score_cases(),
     }
     (place / "fixtures.json").write_text(json.dumps(fixtures))
@@ -174,28 +174,24 @@ def entity_cases(model, tokenizer):
     return cases
 
 
-def answer_cases(tokenizer):
-    """The decision of transformers 4's question-answering pipeline, which 5 no longer has, over random logits."""
+def answer_cases(tokenizer, find_answer):
+    """Random logits of the windows that `tokenizers` makes, and the span that is likeliest."""
     rng = np.random.default_rng(0)
     cases = []
-    for question, context in [(q, c) for q in TEXTS[:2] for c in TEXTS]:
-        encoding = tokenizer.encode(question, context)
-        starts, ends = rng.normal(size=(2, len(encoding.ids))).astype(np.float32) * 3
-        inside = np.array([sequence == 1 for sequence in encoding.sequence_ids])
-        seen = inside.copy()
-        seen[0] = True
-        start, end = (softmax(np.where(seen, one, -np.inf).astype(np.float64)) for one in (starts, ends))
-        none, start[0], end[0] = start[0] * end[0], 0, 0
-        scores = np.triu(np.outer(start, end)) - np.triu(np.outer(start, end), 15)
-        first, last = np.unravel_index(scores.argmax(), scores.shape)
-        span = (
-            encoding.word_to_chars(encoding.token_to_word(first), 1)[0],
-            encoding.word_to_chars(encoding.token_to_word(last), 1)[1],
-        )
+    asked = [(q, c, 99, 0) for q in TEXTS[:2] for c in TEXTS] + [(TEXTS[0], " ".join(TEXTS) * 4, 40, n) for n in (0, 7)]
+    for question, context, longest, stride in asked:
+        tokenizer.enable_truncation(longest, stride=stride, strategy="only_second")
+        first = tokenizer.encode(question, context)
+        windows = [first, *first.overflowing]
+        logits = [
+            [(3 * rng.normal(size=len(one.ids))).astype(np.float32).tolist() for one in windows] for _ in range(2)
+        ]
         cases.append(
-            {"question": question, "context": context, "starts": starts.tolist(), "ends": ends.tolist()}
-            | {"start": span[0], "end": span[1], "score": float(scores.max()), "noAnswer": float(none)}
+            {"question": question, "context": context, "maxLength": longest, "stride": stride}
+            | {"ids": [one.ids for one in windows], "starts": logits[0], "ends": logits[1]}
+            | find_answer(windows, *logits)
         )
+    assert len(cases[-1]["ids"]) > 4
     return cases
 
 

@@ -19,12 +19,13 @@ from exporter.schemes import SCHEMES
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent
 PACKAGES = ROOT / ".npm" / "node_modules"
-LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
-ARCHITECTURES = {
-    "text-classification": "BertForSequenceClassification",
-    "token-classification": "BertForTokenClassification",
-    "question-answering": "BertForQuestionAnswering",
+TASKS = {
+    "text-classification": "labels",
+    "token-classification": "entities",
+    "question-answering": "answers",
+    "sentence-similarity": "embeddings",
 }
+KINDS = [*TASKS.values(), "several labels", "values"]
 
 CI = bool(os.environ.get("CI"))
 """CI has what these tests need: there its absence is a failure."""
@@ -57,19 +58,13 @@ def make_onnx(make_bundle):
 
 
 @pytest.fixture
-def kits(write_checkpoint, make_onnx, tmp_path):
-    """A kit of each task, and the checkpoint it was made of."""
+def kits(make_kind, make_onnx, tmp_path):
+    """A kit of a kind, and the checkpoint it was made of."""
 
-    def make(task: str, **changes: object) -> tuple[Path, Path]:
-        folder = write_checkpoint(
-            tmp_path / task, architecture=ARCHITECTURES[task], labels=5 if task.startswith("token") else 2
-        )
-        if task == "token-classification":
-            config = json.loads((folder / "config.json").read_text())
-            config |= {"id2label": dict(enumerate(LABELS)), "label2id": {name: at for at, name in enumerate(LABELS)}}
-            (folder / "config.json").write_text(json.dumps(config))
-        assert make_kit(make_onnx(folder, name=f"{task}-bundle", **changes), tmp_path / f"{task}-kit") == 0
-        return tmp_path / f"{task}-kit", folder
+    def make(kind: str, **changes: object) -> tuple[Path, Path]:
+        folder = make_kind(kind)
+        assert make_kit(make_onnx(folder, name=f"{kind}-bundle", **changes), tmp_path / f"{kind}-kit") == 0
+        return tmp_path / f"{kind}-kit", folder
 
     return make
 
@@ -83,16 +78,16 @@ def items(kit: Path) -> list:
 
 
 @needs_node
-@pytest.mark.parametrize("task", ARCHITECTURES)
+@pytest.mark.parametrize("task", TASKS)
 def test_the_kits_own_tests_pass(kits, task):
-    kit, _ = kits(task)
+    kit, _ = kits(TASKS[task])
     assert "fail 0" in node("--test", "test/", cwd=kit)
 
 
 @needs_node
-@pytest.mark.parametrize("task", ARCHITECTURES)
+@pytest.mark.parametrize("task", TASKS)
 def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task, tmp_path):
-    kit, checkpoint = kits(task)
+    kit, checkpoint = kits(TASKS[task])
     asked, script = tmp_path / "texts.json", kit / "transformers.mjs"  # beside node_modules
     asked.write_text(json.dumps(items(kit)))
     shutil.copy(HERE / "web_harness" / "transformers.mjs", script)
@@ -100,7 +95,10 @@ def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task
     assert found["files"] == ["onnx/model.onnx"]
     assert found["ids"] == [one["input_ids"] for one in vectors(kit)]
     assert len(found["answers"]) == len(vectors(kit)) > 3
-    if task != "question-answering":
+    if task == "sentence-similarity":
+        expected = [one["sentence_embedding"] for one in vectors(kit)]
+        assert found["answers"] == [pytest.approx(one, abs=1e-4) for one in expected]
+    elif task != "question-answering":
         run = transformers.pipeline(
             task, str(checkpoint), tokenizer=transformers.AutoTokenizer.from_pretrained(checkpoint)
         )
@@ -112,56 +110,13 @@ def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task
 
 
 @needs_node
-def test_entities_are_those_of_transformers(kits, tmp_path):
-    kit, checkpoint = kits("token-classification")
-    texts = [
-        *items(kit),
-        "The cat runs to a red market, un##able!",
-        "Zoe\u0301 \U0001f469\u200d\U0001f467 [SEP] team e",
-    ]
-    script = kit / "ask.mjs"
-    script.write_text(ASK.format(type="EntityFinder", call="model.entities(item)"))
-    (tmp_path / "texts.json").write_text(json.dumps(texts))
-    found = json.loads(node(script, tmp_path / "texts.json", cwd=kit))
-    run = transformers.pipeline(
-        "token-classification",
-        str(checkpoint),
-        tokenizer=transformers.AutoTokenizer.from_pretrained(checkpoint),
-        aggregation_strategy="simple",
-    )
-    for text, answer in zip(texts, found, strict=True):
-        utf16 = text.encode("utf-16-le")
-        expected = run(text)
-        assert [one["label"] for one in answer] == [one["entity_group"] for one in expected]
-        assert [one["score"] for one in answer] == pytest.approx([one["score"] for one in expected], abs=1e-4)
-        for ours, theirs in zip(answer, expected, strict=True):
-            assert ours["text"] == text[theirs["start"] : theirs["end"]]
-            assert utf16[2 * ours["start"] : 2 * ours["end"]].decode("utf-16-le") == ours["text"]
-    assert sum(map(len, found)) > 5
-
-
-@needs_node
-def test_an_answer_is_a_stretch_of_the_context(kits, tmp_path):
-    kit, _ = kits("question-answering")
-    script = kit / "ask.mjs"
-    script.write_text(ASK.format(type="AnswerFinder", call="model.answer(...item, { longest: 3 })"))
-    (tmp_path / "texts.json").write_text(json.dumps([*items(kit), ["the cat", ""]]))
-    *found, nothing = json.loads(node(script, tmp_path / "texts.json", cwd=kit))
-    assert nothing is None
-    for vector, answer in zip(vectors(kit), found, strict=True):
-        assert answer["text"] == vector["text_pair"][answer["start"] : answer["end"]] != ""
-        assert 0 < answer["score"] <= 1
-        assert 0 <= answer["noAnswer"] <= 1
-
-
-ASK = """
-import {{ readFileSync }} from "node:fs";
-import * as ort from "onnxruntime-web";
-import {{ {type} }} from "./bertkit/index.js";
-const model = await {type}.load(ort, {{ fetch: async (url) => new Response(readFileSync(url)) }});
-const items = JSON.parse(readFileSync(process.argv[2], "utf8"));
-console.log(JSON.stringify(await Promise.all(items.map((item) => {call}))));
-"""
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_wrappers_answer_as_transformers_does(kind, kits, ask_transformers, answers_agree, tmp_path):
+    kit, checkpoint = kits(kind)
+    asked = ask_transformers(kind, checkpoint)
+    shutil.copy(HERE / "web_harness" / "ask.mjs", kit)
+    (tmp_path / "asked.json").write_text(json.dumps([arguments for arguments, _ in asked]))
+    answers_agree(json.loads(node(kit / "ask.mjs", tmp_path / "asked.json")), [answer for _, answer in asked])
 
 
 @needs_node
@@ -186,9 +141,9 @@ def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_
 
 @needs_node
 @needs_chromium
-@pytest.mark.parametrize("task", ["token-classification", "question-answering"])
-def test_the_page_marks_what_it_finds_and_changes_nothing_else(kits, task):
-    kit, _ = kits(task)
+@pytest.mark.parametrize("kind", ["entities", "answers"])
+def test_the_page_marks_what_it_finds_and_changes_nothing_else(kits, kind):
+    kit, _ = kits(kind)
     found = json.loads(node(HERE / "web_harness" / "chromium.mjs", kit, BROWSER or "chromium"))
     assert found["replay"]["wrongTokens"] == found["replay"]["wrongDecisions"] == 0
     for vector, shown in zip(vectors(kit), found["shown"], strict=True):
@@ -198,18 +153,21 @@ def test_the_page_marks_what_it_finds_and_changes_nothing_else(kits, task):
 
 @needs_node
 def test_the_types_fit_the_code_and_an_app_that_uses_them(kits, tmp_path):
-    kit, _ = kits("text-classification")
+    kit, _ = kits("labels")
     (kit / "app.ts").write_text(
         'import * as ort from "onnxruntime-web/wasm";\n'
-        'import { AnswerFinder, EntityFinder, KitError, TextClassifier, type LabelScore } from "./bertkit/index.js";\n'
+        "import { AnswerFinder, EntityFinder, KitError, TextClassifier, TextEmbedder, type LabelScore } "
+        'from "./bertkit/index.js";\n'
         'const model = await TextClassifier.load(ort, { folder: "/model/" });\n'
         'const labels: LabelScore[] = await model.classify("a", "b");\n'
         'const [first] = await (await EntityFinder.load(ort)).entities("a");\n'
         "const span: string = `${first?.label} ${first?.start}`;\n"
-        'const answer = await (await AnswerFinder.load(ort)).answer("a", "b", { longest: 3 });\n'
+        'const answer = await (await AnswerFinder.load(ort)).answer("a", "b", { longest: 3, stride: 9 });\n'
+        "const embedder = await TextEmbedder.load(ort);\n"
+        'const near: number = (await embedder.embed("a")).similarity(await embedder.embed("b"));\n'
         "const text: string | undefined = answer?.text;\n"
         'const code = (error: KitError) => error.code === "notText";\n'
-        "export { code, labels, span, text };\n"
+        "export { code, labels, near, span, text };\n"
     )
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--skipLibCheck"]
     compiler = [PACKAGES / ".bin" / "tsc", *options, "app.ts"]

@@ -128,6 +128,19 @@ def test_the_file_is_standard_onnx(checkpoint, scheme):
 
 
 @pytest.mark.parametrize("scheme", ONNX)
+@pytest.mark.parametrize("opset", target.OPSETS[:: len(target.OPSETS) - 1])
+def test_the_form_is_the_oldest_that_has_what_is_in_it(checkpoint, scheme, opset):
+    """What IR 10 to 13 brought: tensors of int4, float4 and less, functions that overload, notes on nodes."""
+    proto = onnx.load_from_string(target.lower(model_of(checkpoint), scheme, opset))
+    assert proto.ir_version == onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", 20)]) == 9
+    onnx.checker.check_model(proto)
+    newest = max(tensor.data_type for tensor in proto.graph.initializer)
+    assert newest <= onnx.TensorProto.FLOAT8E5M2FNUZ < onnx.TensorProto.INT4
+    assert not proto.functions
+    assert not [node.name for node in proto.graph.node if node.metadata_props]
+
+
+@pytest.mark.parametrize("scheme", ONNX)
 def test_the_same_bytes_each_time(checkpoint, scheme):
     first, second = (target.lower(model_of(checkpoint), scheme) for _ in range(2))
     assert first == second

@@ -69,6 +69,17 @@ export function findAnswer(context, encoding, startLogits, endLogits, longest) {
   return { text: context.slice(start, end), score: best.score, noAnswer: starts[0] * ends[0], start, end };
 }
 
+/**
+ * Of the answers of a context's windows (null for one without) the most likely; that there is none is as likely as its
+ * least likely window says. Both are what the pipeline does.
+ */
+export function bestAnswer(answers) {
+  const found = answers.filter((answer) => answer !== null);
+  if (found.length === 0) return null;
+  const best = found.reduce((most, one) => (one.score > most.score ? one : most));
+  return { ...best, noAnswer: Math.min(...found.map((answer) => answer.noAnswer)) };
+}
+
 /** Positions from 0 of the largest product. */
 function bestSpan(starts, ends, longest) {
   let best;
@@ -86,6 +97,11 @@ function wordEdge({ sequences, words }, token, step) {
   let at = token;
   while (sequences[at + step] === sequences[token] && words[at + step] === words[token]) at += step;
   return at;
+}
+
+export function expectOutput(name, values) {
+  if (values) return values;
+  throw new KitError("unexpectedOutput", `the model gave no ${name}`);
 }
 
 function expectCount(name, values, count) {

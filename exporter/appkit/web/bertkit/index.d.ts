@@ -37,7 +37,8 @@ export type Problem =
   | "multi_label_classification"
   | "regression"
   | "token_classification"
-  | "question_answering";
+  | "question_answering"
+  | "embedding";
 
 /** kit.json: what the exporter knew of the model. */
 export interface KitSettings {
@@ -94,6 +95,16 @@ export class WordPieceTokenizer {
     text: string,
     options?: { pair?: string | null; maxLength?: number; truncation?: TruncationStrategy },
   ): Encoding;
+  /**
+   * A pair as one encoding or, where it has more than `maxLength` tokens, as several: the first text in each, of the
+   * second a window. `stride` tokens of a window stand in the next one too; by default 128, or half of `maxLength` if
+   * that is less.
+   *
+   * They are Hugging Face's with `truncation="only_second"`, `stride` and `return_overflowing_tokens`. Where the first
+   * text leaves no more room than the stride, which they refuse, windows share half of the room. Throws `notText`,
+   * `cannotTruncate` where it leaves none, `lengthTooShort` and `invalidOption`.
+   */
+  windows(text: string, pair: string, options: { maxLength: number; stride?: number }): Encoding[];
 }
 
 /** Texts → the model's outputs: for what the classes of the tasks do not do. */
@@ -155,6 +166,25 @@ export interface Answer {
 
 /** Question and context in, an answer out. Make one and keep it; calls may overlap. */
 export class AnswerFinder extends Task {
-  /** The best answer of at most `longest` tokens (15); null where nothing of the context is left to answer with. */
-  answer(question: string, context: string, options?: { longest?: number }): Promise<Answer | null>;
+  /**
+   * The best answer of at most `longest` tokens (15); null where there is nothing in the context to answer with.
+   *
+   * A long context is read to its end: in windows, of which neighbours share `stride` tokens (`windows` says by default
+   * how many), and each is one prediction. Throws `cannotTruncate` for a question that leaves the context no room.
+   */
+  answer(question: string, context: string, options?: { longest?: number; stride?: number }): Promise<Answer | null>;
+}
+
+/** One vector of a text; texts that mean the same point the same way. */
+export class Embedding {
+  constructor(values: Float32Array);
+  readonly values: Float32Array;
+  /** Cosine of the angle to another: 1 for the same direction; 0 where one has no length. */
+  similarity(other: Embedding): number;
+}
+
+/** Text in, vector out, pooled as the checkpoint's sentence-transformers files say. Make one and keep it. */
+export class TextEmbedder extends Task {
+  /** The vector of a text; of one longer than the model takes, that of its beginning. */
+  embed(text: string): Promise<Embedding>;
 }

@@ -1,4 +1,4 @@
 export { KitError } from "./errors.js";
 export { Predictor } from "./predictor.js";
-export { AnswerFinder, EntityFinder, TextClassifier } from "./tasks.js";
+export { AnswerFinder, Embedding, EntityFinder, TextClassifier, TextEmbedder } from "./tasks.js";
 export { WordPieceTokenizer } from "./tokenizer.js";

@@ -1,5 +1,8 @@
-import { findAnswer, findEntities, rankLabels } from "./decisions.js";
+import { bestAnswer, expectOutput, findAnswer, findEntities, rankLabels } from "./decisions.js";
 import { Predictor } from "./predictor.js";
+
+/** Most tokens of a window of a context: what transformers' pipeline takes, whatever the model could. */
+const WINDOW_TOKENS = 384;
 
 /** What every task's class has. */
 class Task {
@@ -47,8 +50,37 @@ export class EntityFinder extends Task {
 
 /** Question and context in, an answer out. */
 export class AnswerFinder extends Task {
-  async answer(question, context, { longest = 15 } = {}) {
-    const { encoding, outputs } = await this._run(question, context);
-    return findAnswer(context, encoding, outputs.start_logits, outputs.end_logits, longest);
+  async answer(question, context, { longest = 15, stride } = {}) {
+    const maxLength = Math.min(this.settings.maxTokens, WINDOW_TOKENS);
+    const answers = [];
+    for (const window of this.tokenizer.windows(question, context, { maxLength, stride })) {
+      const { start_logits: starts, end_logits: ends } = await this.predictor.outputs(window);
+      answers.push(findAnswer(context, window, starts, ends, longest));
+    }
+    return bestAnswer(answers);
+  }
+}
+
+/** One vector of a text. */
+export class Embedding {
+  constructor(values) {
+    this.values = values;
+  }
+
+  similarity(other) {
+    const norms = Math.sqrt(product(this.values, this.values) * product(other.values, other.values));
+    return norms > 0 ? product(this.values, other.values) / norms : 0;
+  }
+}
+
+function product(left, right) {
+  return left.reduce((sum, value, i) => sum + value * right[i], 0);
+}
+
+/** Text in, vector out. */
+export class TextEmbedder extends Task {
+  async embed(text) {
+    const { outputs } = await this._run(text);
+    return new Embedding(expectOutput("sentence_embedding", outputs.sentence_embedding));
   }
 }

@@ -2,7 +2,7 @@ import { AddedTokens } from "./added-tokens.js";
 import { PUNCTUATION, SPLIT_SPACE, rules } from "./character-rules.js";
 import { KitError } from "./errors.js";
 import { NormalizedText, unitsOf } from "./normalized-text.js";
-import { cutLengths } from "./truncation.js";
+import { cutLengths, placeWindows } from "./truncation.js";
 import { Vocabulary } from "./vocabulary.js";
 
 /** BERT's tokenizer: the ids, type ids, mask and offsets that Hugging Face's `tokenizers` gives. See index.d.ts. */
@@ -23,12 +23,19 @@ export class WordPieceTokenizer {
     const texts = pair === null ? [wellFormed(text)] : [wellFormed(text), wellFormed(pair)];
     const tokens = texts.map((one) => this.#tokens(one));
     const template = pair === null ? this.settings.single : this.settings.pair;
-    const special = template.filter((slot) => slot.id !== undefined).length;
-    if (!(maxLength >= special)) {
-      throw new KitError("lengthTooShort", `a length of ${maxLength} does not hold ${special} special tokens`);
-    }
-    const sizes = cutLengths(truncation, tokens[0].length, tokens[1]?.length ?? null, maxLength - special);
+    const sizes = cutLengths(truncation, tokens[0].length, tokens[1]?.length ?? null, capacity(maxLength, template));
     return assemble(tokens.map((one, i) => this.#cut(one, sizes[i])), template);
+  }
+
+  windows(text, pair, { maxLength, stride = Math.min(Math.floor(maxLength / 2), 128) }) {
+    if (!(Number.isInteger(stride) && stride >= 0)) {
+      throw new KitError("invalidOption", `a stride of ${stride}; expected 0 or more tokens`);
+    }
+    const [first, second] = [text, pair].map((one) => this.#tokens(wellFormed(one)));
+    const most = capacity(maxLength, this.settings.pair);
+    const [kept, room] = cutLengths("only_second", first.length, second.length, most);
+    const spans = placeWindows(second.length, room, stride, this.settings.truncateLeft);
+    return spans.map(([start, end]) => assemble([this.#cut(first, kept), second.slice(start, end)], this.settings.pair));
   }
 
   #cut(tokens, count) {
@@ -89,6 +96,12 @@ export class WordPieceTokenizer {
     }
     return pieces;
   }
+}
+
+function capacity(maxLength, template) {
+  const special = template.filter((slot) => slot.id !== undefined).length;
+  if (maxLength >= special) return maxLength - special;
+  throw new KitError("lengthTooShort", `a length of ${maxLength} does not hold ${special} special tokens`);
 }
 
 function assemble(texts, template) {

@@ -20,6 +20,17 @@ export function cutLengths(strategy, first, second, capacity) {
   }
 }
 
+/** [start, end] of windows of `size` tokens in `count`; `fromEnd`: counted from there. */
+export function placeWindows(count, size, stride, fromEnd) {
+  const step = size - (stride < size ? stride : Math.floor(size / 2));
+  const spans = [[0, size]];
+  while (size > 0 && spans.at(-1)[1] < count) {
+    const start = spans.length * step;
+    spans.push([start, Math.min(start + size, count)]);
+  }
+  return fromEnd ? spans.map(([start, end]) => [count - end, count - start]) : spans;
+}
+
 function cutOne(name, tokens, excess) {
   if (tokens > excess) return tokens - excess;
   throw new KitError(

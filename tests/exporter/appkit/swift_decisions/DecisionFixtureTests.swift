@@ -18,7 +18,9 @@ final class DecisionFixtureTests: XCTestCase {
         let label: String, score: Double, start: Int32, end: Int32
     }
     private struct AnswerCase: Decodable {
-        let question: String, context: String, starts: [Float], ends: [Float]
+        let question: String, context: String, maxLength: Int, stride: Int
+        /// Of each window.
+        let ids: [[Int32]], starts: [[Float]], ends: [[Float]]
         let start: Int32, end: Int32, score: Double, noAnswer: Double
     }
     private struct ScoreCase: Decodable {
@@ -56,9 +58,13 @@ final class DecisionFixtureTests: XCTestCase {
     func testAnswers() throws {
         let tokenizer = try readTokenizer()
         for one in try fixtures().answers {
-            let encoding = try tokenizer.encode(one.question, pair: one.context)
-            let found = try XCTUnwrap(
-                Answer.found(in: one.context, encoding, starts: one.starts, ends: one.ends, longest: 15))
+            let windows = try tokenizer.windows(
+                one.question, pair: one.context, maxLength: one.maxLength, stride: one.stride)
+            XCTAssertEqual(windows.map(\.ids), one.ids)
+            let answers = try zip(windows, zip(one.starts, one.ends)).map { window, logits in
+                try Answer.found(in: one.context, window, starts: logits.0, ends: logits.1, longest: 15)
+            }
+            let found = try XCTUnwrap(Answer.best(of: answers.compactMap { $0 }))
             XCTAssertEqual(scalars(found.range, one.context), one.start..<one.end, one.context)
             XCTAssertEqual(found.score, one.score, accuracy: 1e-9)
             XCTAssertEqual(found.noAnswer, one.noAnswer, accuracy: 1e-9)

@@ -3,7 +3,7 @@
 // INPUT is a list of texts and of pairs ([first, second]). On stdout, as JSON: `file`, the model file that was read;
 // `answers`, of the task's pipeline; `ids`, of its own tokenizer.
 import { readFileSync } from "node:fs";
-import { AutoTokenizer, env, pipeline } from "@huggingface/transformers";
+import { AutoModel, AutoTokenizer, env, pipeline } from "@huggingface/transformers";
 
 const [models, task, input] = process.argv.slice(2);
 const items = JSON.parse(readFileSync(input, "utf8"));
@@ -19,7 +19,10 @@ const ids = items.map((item) => {
 });
 
 const answers = [];
-if (task !== "none") {
+if (task === "sentence-similarity") {
+  const model = await AutoModel.from_pretrained("model", { progress_callback });
+  for (const text of items) answers.push((await model(await tokenizer(text))).sentence_embedding.tolist()[0]);
+} else if (task !== "none") {
   const run = await pipeline(task, "model", { progress_callback });
   for (const item of items) answers.push(await (Array.isArray(item) ? run(...item) : run(item)));
 }

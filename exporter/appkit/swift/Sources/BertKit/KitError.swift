@@ -9,6 +9,8 @@ public enum KitError: Error, Equatable, Sendable {
     case cannotTruncate(String, tokens: Int, by: Int)
     /// A length that does not even hold the special tokens.
     case lengthTooShort(Int, specialTokens: Int)
+    /// Windows cannot share fewer tokens than none.
+    case invalidStride(Int)
     /// More tokens than the longest length of the model.
     case tooManyTokens(Int, longest: Int)
     /// The model's answer lacks an output, or has it in another shape.
@@ -25,6 +27,7 @@ extension KitError: LocalizedError {
         case .cannotTruncate(let text, let tokens, let excess):
             "\(text) has \(tokens) tokens and \(excess) would have to go; cut the other text"
         case .lengthTooShort(let length, let special): "a length of \(length) does not hold \(special) special tokens"
+        case .invalidStride(let stride): "a stride of \(stride); expected 0 or more tokens"
         case .tooManyTokens(let count, let longest): "\(count) tokens, and the model takes \(longest) at most"
         case .unexpectedOutput(let name): "the model gave no \(name) of the expected shape"
         case .systemTooOld(let needed): "the model needs \(needed)"

@@ -24,13 +24,27 @@ public struct WordPieceTokenizer: Sendable {
     ) throws -> Encoding {
         let tokens = [tokens(of: text), pair.map(tokens(of:)) ?? []]
         let template = pair == nil ? settings.single : settings.pair
-        let special = template.filter { $0.id != nil }.count
-        let capacity = (maxLength ?? Int.max) - special
-        guard capacity >= 0 else { throw KitError.lengthTooShort(maxLength ?? 0, specialTokens: special) }
+        let capacity = try capacity(maxLength ?? Int.max, template)
         let strategy = truncation ?? settings.truncationStrategy
         let (first, second) = try strategy.lengths(
             tokens[0].count, tokens[1].count, hasPair: pair != nil, capacity: capacity)
         return assemble([cut(tokens[0], first), cut(tokens[1], second)], template)
+    }
+
+    /// A pair as one encoding or, where it has more than `maxLength` tokens, as several: the first text in each, of the
+    /// second a window. `stride` tokens of a window stand in the next one too; by default 128, or half of `maxLength` if
+    /// that is less.
+    ///
+    /// They are Hugging Face's with `truncation="only_second"`, `stride` and `return_overflowing_tokens`. Where the first
+    /// text leaves no more room than the stride, which they refuse, windows share half of the room. Throws
+    /// `KitError.cannotTruncate` where it leaves none, `.lengthTooShort` and `.invalidStride`.
+    public func windows(_ text: String, pair: String, maxLength: Int, stride: Int? = nil) throws -> [Encoding] {
+        let stride = stride ?? min(maxLength / 2, 128)
+        guard stride >= 0 else { throw KitError.invalidStride(stride) }
+        let (first, second) = (tokens(of: text), tokens(of: pair))
+        let (kept, room) = try TruncationStrategy.onlySecond.lengths(
+            first.count, second.count, hasPair: true, capacity: capacity(maxLength, settings.pair))
+        return spans(of: second.count, size: room, stride).map { assemble([cut(first, kept), second[$0]], settings.pair) }
     }
 
     /// `encoding` with padding on the right up to `length` tokens; as it is where it has as many.
@@ -38,6 +52,23 @@ public struct WordPieceTokenizer: Sendable {
         var wide = encoding
         while wide.count < length { wide.append(settings.padId, type: settings.padTypeId, mask: 0) }
         return wide
+    }
+
+    private func capacity(_ length: Int, _ template: [TokenizerSettings.Slot]) throws -> Int {
+        let special = template.filter { $0.id != nil }.count
+        guard length >= special else { throw KitError.lengthTooShort(length, specialTokens: special) }
+        return length - special
+    }
+
+    /// Where windows of `size` tokens lie in `count`; where texts are cut on the left, they are counted from the end.
+    private func spans(of count: Int, size: Int, _ stride: Int) -> [Range<Int>] {
+        guard count > size, size > 0 else { return [0..<size] }
+        let step = size - (stride < size ? stride : size / 2)
+        var spans = [0..<size]
+        while let last = spans.last, last.upperBound < count {
+            spans.append((last.lowerBound + step)..<min(last.lowerBound + step + size, count))
+        }
+        return settings.truncateLeft ? spans.map { (count - $0.upperBound)..<(count - $0.lowerBound) } : spans
     }
 
     private func cut(_ tokens: [Token], _ count: Int) -> ArraySlice<Token> {

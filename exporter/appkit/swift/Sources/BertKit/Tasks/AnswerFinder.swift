@@ -22,6 +22,13 @@ public struct Answer: Sendable, Equatable {
             score: best.score, noAnswer: start[0] * end[0], range: context.range(ofScalars: first..<max(first, last)))
     }
 
+    /// Of the answers of a context's windows the most likely; that there is none is as likely as its least likely window
+    /// says. Both are what the pipeline does.
+    static func best(of found: [Answer]) -> Answer? {
+        guard let best = found.max(by: { $0.score < $1.score }) else { return nil }
+        return Answer(score: best.score, noAnswer: found.map(\.noAnswer).min() ?? 0, range: best.range)
+    }
+
     /// Positions from 0 of the largest product.
     private static func best(
         _ starts: ArraySlice<Double>, _ ends: ArraySlice<Double>, _ longest: Int
@@ -55,6 +62,8 @@ extension Encoding {
 
     /// Question and context in, an answer out. Safe to share; make one and keep it.
     public final class AnswerFinder: Sendable {
+        /// Most tokens of a window: what transformers' pipeline takes, whatever the model could.
+        private static let windowTokens = 384
         private let predictor: Predictor
 
         /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
@@ -65,16 +74,32 @@ extension Encoding {
         /// Loads the model now instead of at the first question.
         public func prepare() async throws { try await predictor.prepare() }
 
-        /// The best answer of at most `longest` tokens; nil where nothing of the context is left to answer with.
-        public func answer(_ question: String, in context: String, longest: Int = 15) async throws -> Answer? {
-            let encoding = try predictor.encode(question, pair: context)
-            return try found(in: context, encoding, await predictor.outputs(for: encoding), longest)
+        /// The best answer of at most `longest` tokens; nil where there is nothing in the context to answer with.
+        ///
+        /// A long context is read to its end: in windows, of which neighbours share `stride` tokens
+        /// (`WordPieceTokenizer.windows` says by default how many), and each is one prediction. A question that leaves no
+        /// room for the context is `KitError.cannotTruncate`.
+        public func answer(
+            _ question: String, in context: String, longest: Int = 15, stride: Int? = nil
+        ) async throws -> Answer? {
+            var answers: [Answer?] = []
+            for window in try windows(question, context, stride) {
+                answers.append(try found(in: context, window, await predictor.outputs(for: window), longest))
+            }
+            return Answer.best(of: answers.compactMap { $0 })
         }
 
         /// The same, in the calling thread's time.
-        public func answer(_ question: String, in context: String, longest: Int = 15) throws -> Answer? {
-            let encoding = try predictor.encode(question, pair: context)
-            return try found(in: context, encoding, predictor.outputs(for: encoding), longest)
+        public func answer(_ question: String, in context: String, longest: Int = 15, stride: Int? = nil) throws -> Answer? {
+            let answers = try windows(question, context, stride).map { window in
+                try found(in: context, window, predictor.outputs(for: window), longest)
+            }
+            return Answer.best(of: answers.compactMap { $0 })
+        }
+
+        private func windows(_ question: String, _ context: String, _ stride: Int?) throws -> [Encoding] {
+            let most = min(predictor.settings.maxTokens, Self.windowTokens)
+            return try predictor.tokenizer.windows(question, pair: context, maxLength: most, stride: stride)
         }
 
         private func found(in context: String, _ encoding: Encoding, _ outputs: Outputs, _ longest: Int) throws -> Answer? {

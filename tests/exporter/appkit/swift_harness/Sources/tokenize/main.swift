@@ -1,7 +1,8 @@
-// tokenize SETTINGS.json VOCAB.txt INPUT.json OUTPUT [MAX_LENGTH]
+// tokenize SETTINGS.json VOCAB.txt INPUT.json OUTPUT [MAX_LENGTH [STRIDE]]
 //
 // INPUT is a list of texts and of pairs ([first, second]). OUTPUT is int32, little-endian: of each the number of tokens,
-// then its ids, type ids, mask, starts and ends. On stdout, as JSON: seconds to load and to tokenize, and tokens.
+// then its ids, type ids, mask, starts and ends; with a stride, of each window of each pair. On stdout, as JSON: seconds to
+// load and to tokenize, and tokens.
 import Foundation
 import TestedKit
 
@@ -24,6 +25,7 @@ let settings = try JSONDecoder().decode(Kit.self, from: content(1)).tokenizer
 let vocabulary = try content(2)
 let items = try JSONDecoder().decode([Item].self, from: content(3))
 let maxLength = arguments.count > 5 ? Int(arguments[5]) : nil
+let stride = arguments.count > 6 ? Int(arguments[6]) : nil
 
 let clock = ContinuousClock()
 var loaded: WordPieceTokenizer?
@@ -32,10 +34,15 @@ let tokenizer = loaded!
 
 var encodings: [Encoding] = []
 let encoding = try clock.measure {
-    encodings = try items.map { item in
+    encodings = try items.flatMap { item in
         switch item {
-        case .one(let text): try tokenizer.encode(text, maxLength: maxLength)
-        case .two(let texts): try tokenizer.encode(texts[0], pair: texts[1], maxLength: maxLength)
+        case .one(let text): [try tokenizer.encode(text, maxLength: maxLength)]
+        case .two(let texts):
+            if let maxLength, let stride {
+                try tokenizer.windows(texts[0], pair: texts[1], maxLength: maxLength, stride: stride)
+            } else {
+                [try tokenizer.encode(texts[0], pair: texts[1], maxLength: maxLength)]
+            }
         }
     }
 }

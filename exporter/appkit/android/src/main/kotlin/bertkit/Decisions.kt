@@ -1,6 +1,7 @@
 package bertkit
 
 import kotlin.math.exp
+import kotlin.math.sqrt
 
 /** A label and how likely it is; in regression the value itself. */
 data class LabelScore(val label: String, val score: Double)
@@ -10,6 +11,17 @@ data class Entity(val label: String, val score: Double, val start: Int, val end:
 
 /** `context.substring(start, end)`, whole words; `noAnswer` is how likely it is that there is none here (SQuAD 2). */
 data class Answer(val text: String, val score: Double, val noAnswer: Double, val start: Int, val end: Int)
+
+/** One vector of a text; texts that mean the same point the same way. */
+data class Embedding(val values: List<Float>) {
+    /** Cosine of the angle to another: 1 for the same direction; 0 where one has no length. */
+    fun similarity(other: Embedding): Double {
+        val norms = sqrt(product(values, values) * product(other.values, other.values))
+        return if (norms > 0) product(values, other.values) / norms else 0.0
+    }
+
+    private fun product(left: List<Float>, right: List<Float>) = left.indices.sumOf { left[it].toDouble() * right[it] }
+}
 
 /** e^x over their sum, largest taken out first. */
 internal fun softmax(logits: List<Float>): List<Double> {
@@ -82,6 +94,15 @@ internal fun findAnswer(
     val end = maxOf(start, encoding.ends[wordEdge(encoding, tokens[to], 1)])
     val score = starts[from + 1] * ends[to + 1]
     return Answer(context.substring(start, end), score, starts[0] * ends[0], start, end)
+}
+
+/**
+ * Of the answers of a context's windows the most likely; that there is none is as likely as its least likely window says.
+ * Both are what the pipeline does.
+ */
+internal fun bestAnswer(answers: List<Answer>): Answer? {
+    val best = answers.maxByOrNull { it.score } ?: return null
+    return best.copy(noAnswer = answers.minOf { it.noAnswer })
 }
 
 /** Positions from 0 of the largest product. */

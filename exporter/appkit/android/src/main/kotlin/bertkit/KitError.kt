@@ -15,6 +15,9 @@ sealed class KitError(message: String) : Exception(message) {
     class LengthTooShort(length: Int, special: Int) :
         KitError("a length of $length does not hold $special special tokens")
 
+    /** Windows cannot share fewer tokens than none. */
+    class InvalidStride(stride: Int) : KitError("a stride of $stride; expected 0 or more tokens")
+
     /** The model's answer lacks an output, or has it in another shape. */
     class UnexpectedOutput(name: String) : KitError("the model gave no $name of the expected shape")
 

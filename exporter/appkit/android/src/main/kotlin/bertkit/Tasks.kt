@@ -31,11 +31,34 @@ class EntityFinder(predictor: Predictor) : Task(predictor) {
 
 /** Question and context in, an answer out. */
 class AnswerFinder(predictor: Predictor) : Task(predictor) {
-    /** The best answer of at most `longest` tokens; null where nothing of the context is left to answer with. */
-    fun answer(question: String, context: String, longest: Int = 15): Answer? {
-        val encoding = predictor.encode(question, context)
-        val outputs = predictor.outputs(encoding)
-        return findAnswer(
-            context, encoding, outputs.getValue("start_logits"), outputs.getValue("end_logits"), longest)
+    /**
+     * The best answer of at most `longest` tokens; null where there is nothing in the context to answer with.
+     *
+     * A long context is read to its end: in windows, of which neighbours share `stride` tokens ([WordPieceTokenizer.windows]
+     * says by default how many), and each is one prediction. Throws [KitError.CannotTruncate] for a question that leaves the
+     * context no room.
+     */
+    fun answer(question: String, context: String, longest: Int = 15, stride: Int? = null): Answer? {
+        val most = minOf(settings.maxTokens, WINDOW_TOKENS)
+        val windows =
+            if (stride == null) tokenizer.windows(question, context, most)
+            else tokenizer.windows(question, context, most, stride)
+        return bestAnswer(windows.mapNotNull { answerIn(context, it, longest) })
     }
+
+    private fun answerIn(context: String, window: Encoding, longest: Int): Answer? {
+        val outputs = predictor.outputs(window)
+        return findAnswer(context, window, outputs.getValue("start_logits"), outputs.getValue("end_logits"), longest)
+    }
+
+    private companion object {
+        /** Most tokens of a window: what transformers' pipeline takes, whatever the model could. */
+        const val WINDOW_TOKENS = 384
+    }
+}
+
+/** Text in, vector out, pooled as the checkpoint's sentence-transformers files say. */
+class TextEmbedder(predictor: Predictor) : Task(predictor) {
+    /** The vector of a text; of one longer than the model takes, that of its beginning. */
+    fun embed(text: String): Embedding = Embedding(predictor.outputs(predictor.encode(text)).getValue("sentence_embedding"))
 }

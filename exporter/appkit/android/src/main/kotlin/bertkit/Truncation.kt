@@ -34,3 +34,14 @@ enum class TruncationStrategy {
         return if (first > second) listOf(longer, shorter) else listOf(shorter, longer)
     }
 }
+
+/** Start and end of windows of `size` tokens in `count`; `fromEnd`: counted from there. */
+internal fun placeWindows(count: Int, size: Int, stride: Int, fromEnd: Boolean): List<Pair<Int, Int>> {
+    val step = size - if (stride < size) stride else size / 2
+    val spans = arrayListOf(0 to size)
+    while (size > 0 && spans.last().second < count) {
+        val start = spans.size * step
+        spans.add(start to minOf(start + size, count))
+    }
+    return if (fromEnd) spans.map { (start, end) -> count - end to count - start } else spans
+}

@@ -24,10 +24,33 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
     ): Encoding {
         val texts = listOfNotNull(text, pair).map { tokens(wellFormed(it)) }
         val template = if (pair == null) settings.single else settings.pair
-        val special = template.count { it.id != null }
-        if (maxLength < special) throw KitError.LengthTooShort(maxLength, special)
-        val sizes = truncation.lengths(texts[0].size, texts.getOrNull(1)?.size, maxLength - special)
+        val sizes = truncation.lengths(texts[0].size, texts.getOrNull(1)?.size, capacity(maxLength, template))
         return assemble(texts.mapIndexed { i, tokens -> cut(tokens, sizes[i]) }, template)
+    }
+
+    /**
+     * A pair as one encoding or, where it has more than `maxLength` tokens, as several: the first text in each, of the
+     * second a window. `stride` tokens of a window stand in the next one too; by default 128, or half of `maxLength` if
+     * that is less.
+     *
+     * They are Hugging Face's with `truncation="only_second"`, `stride` and `return_overflowing_tokens`. Where the first
+     * text leaves no more room than the stride, which they refuse, windows share half of the room. Throws
+     * [KitError.CannotTruncate] where it leaves none, [KitError.LengthTooShort] and [KitError.InvalidStride].
+     */
+    fun windows(text: String, pair: String, maxLength: Int, stride: Int = minOf(maxLength / 2, 128)): List<Encoding> {
+        if (stride < 0) throw KitError.InvalidStride(stride)
+        val (first, second) = listOf(text, pair).map { tokens(wellFormed(it)) }
+        val most = capacity(maxLength, settings.pair)
+        val (kept, room) = TruncationStrategy.ONLY_SECOND.lengths(first.size, second.size, most)
+        return placeWindows(second.size, room, stride, settings.truncateLeft).map { (start, end) ->
+            assemble(listOf(cut(first, kept), second.subList(start, end)), settings.pair)
+        }
+    }
+
+    private fun capacity(length: Int, template: List<TokenizerSettings.Slot>): Int {
+        val special = template.count { it.id != null }
+        if (length < special) throw KitError.LengthTooShort(length, special)
+        return length - special
     }
 
     private fun cut(tokens: List<Token>, count: Int) = if (settings.truncateLeft) tokens.takeLast(count) else tokens.take(count)

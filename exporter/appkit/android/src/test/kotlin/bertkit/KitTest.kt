@@ -49,11 +49,23 @@ class KitTest {
     }
 
     @Test
+    fun aLongContextIsReadToItsEndInWindows() {
+        val context = "a long text ".repeat(100)
+        val whole = tokenizer.encode("a", context)
+        val windows = tokenizer.windows("a", context, 24)
+        assertTrue(windows.size > 20)
+        assertEquals(whole.ends.max(), windows.last().ends.max())
+        assertEquals(listOf(whole), tokenizer.windows("a", context, whole.size))
+    }
+
+    @Test
     fun errorsSayWhatWasExpected() {
         assertThrows(KitError.LengthTooShort::class.java) { tokenizer.encode("a", maxLength = 0) }
         assertThrows(KitError.CannotTruncate::class.java) {
             tokenizer.encode("a b c d", "e", maxLength = 5, truncation = TruncationStrategy.ONLY_SECOND)
         }
+        assertThrows(KitError.CannotTruncate::class.java) { tokenizer.windows("a b c d", "e f", 5) }
+        assertThrows(KitError.InvalidStride::class.java) { tokenizer.windows("a", "b", 9, -1) }
         for (wrong in listOf("[UNK]\na\na\n".toByteArray(), byteArrayOf(-1))) {
             assertThrows(KitError.InvalidVocabulary::class.java) { WordPieceTokenizer(settings.tokenizer, wrong) }
         }
@@ -68,6 +80,7 @@ class KitTest {
         val text = vector.getString("text")
         when (settings.task) {
             "text-classification" -> assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text).map { it.label }.toSet())
+            "sentence-similarity" -> TextEmbedder(predictor).embed(text).let { assertEquals(1.0, it.similarity(it), 1e-6) }
             "token-classification" -> for (entity in EntityFinder(predictor).entities(text)) {
                 assertEquals(entity.text, text.substring(entity.start, entity.end))
             }

@@ -1,0 +1,39 @@
+// Ask ASSETS INPUT.json OUTPUT.json […]: what each kit, given by its folder of assets, answers with the class of its task.
+//
+// INPUT is a list of argument lists; those of an answer are question, context, most tokens and stride, null for the kit's
+// own. OUTPUT, as JSON: the answers, of an embedding its numbers.
+package testedkit
+
+import java.io.File
+import java.io.FileInputStream
+import org.json.JSONArray
+import org.json.JSONObject
+
+fun main(arguments: Array<String>) {
+    for ((assets, input, output) in arguments.toList().chunked(3)) {
+        Predictor({ FileInputStream(File(assets, it)) }).use { predictor ->
+            val asked = JSONArray(File(input).readText())
+            val answers = (0 until asked.length()).map { answer(predictor, asked.getJSONArray(it)) ?: JSONObject.NULL }
+            File(output).writeText(JSONArray(answers).toString())
+        }
+    }
+}
+
+private fun answer(predictor: Predictor, asked: JSONArray): Any? = when (predictor.settings.task) {
+    "text-classification" -> {
+        val pair = if (asked.length() > 1) asked.getString(1) else null
+        JSONArray(TextClassifier(predictor).classify(asked.getString(0), pair).map { JSONObject().put("label", it.label).put("score", it.score) })
+    }
+    "token-classification" -> JSONArray(EntityFinder(predictor).entities(asked.getString(0)).map {
+        span(it.start, it.end, it.text, it.score).put("label", it.label)
+    })
+    "question-answering" -> {
+        val stride = if (asked.isNull(3)) null else asked.getInt(3)
+        AnswerFinder(predictor).answer(asked.getString(0), asked.getString(1), asked.getInt(2), stride)
+            ?.let { span(it.start, it.end, it.text, it.score).put("noAnswer", it.noAnswer) }
+    }
+    else -> JSONArray(TextEmbedder(predictor).embed(asked.getString(0)).values.map { it.toDouble() })
+}
+
+private fun span(start: Int, end: Int, text: String, score: Double): JSONObject =
+    JSONObject().put("start", start).put("end", end).put("text", text).put("score", score)
