@@ -1,17 +1,14 @@
-"""The folder that ships: its records, its manifest, and how it comes to be: whole, or not at all."""
+"""The folder that ships: its records and its manifest."""
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import BundleError, ExportError, UsageError
+from exporter.errors import BundleError, UsageError
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
 MAPPED = "model.mapped.onnx"
@@ -209,56 +206,3 @@ def check_destination(destination: Path) -> None:
     parent = next(path for path in destination.absolute().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")
-
-
-@dataclass(frozen=True)
-class Staging:
-    """A bundle in the making: `directory` takes the destination's place when it is published, or vanishes."""
-
-    directory: Path
-    destination: Path
-
-    def publish(self) -> None:
-        """Move the finished folder to its destination; the bundle that was there goes only now."""
-        _take_place(self.directory, self.destination, self.directory.parent / "old")
-
-
-@contextlib.contextmanager
-def staged(destination: Path) -> Iterator[Staging]:
-    """Yield a folder beside `destination`, on the same disk.
-
-    Whatever ends the block, Ctrl-C and a full disk included, what was not published leaves no trace and the old
-    bundle is as it was.
-    """
-    check_destination(destination)
-    parent = destination.absolute().parent
-    missing = [path for path in (parent, *parent.parents) if not path.exists()]
-    hidden: Path | None = None
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=parent))
-        directory = hidden / "bundle"  # made with the user's umask, which mkdtemp ignores
-        directory.mkdir()
-        yield Staging(directory, destination)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ExportError(f"{destination}: could not be written ({reason}); nothing was left there") from error
-    finally:
-        if hidden is not None:
-            shutil.rmtree(hidden, ignore_errors=True)
-        for path in missing:  # innermost first; one that holds a bundle by now stays
-            with contextlib.suppress(OSError):
-                path.rmdir()
-
-
-def _take_place(content: Path, destination: Path, old: Path) -> None:
-    """Move the new bundle in; if that fails, the old one goes back."""
-    if not destination.exists():
-        content.rename(destination)
-        return
-    destination.rename(old)
-    try:
-        content.rename(destination)
-    except BaseException:
-        old.rename(destination)
-        raise

@@ -19,7 +19,6 @@ from exporter.bundle import (
     TensorSpec,
     check_destination,
     hash_files,
-    staged,
     to_json,
     write_manifest,
 )
@@ -31,6 +30,7 @@ from exporter.material import Material
 from exporter.reference import Reference
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, resolve
+from exporter.staging import staged
 from exporter.targets.onnx import CHOICES
 from exporter.verification import Limit, compare_with_pytorch
 from exporter.vocabulary import choose_pieces, trim_checkpoint

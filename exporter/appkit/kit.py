@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle, staged
+from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle
 from exporter.errors import BundleError, ExportError, UsageError
+from exporter.staging import staged
 
 
 @dataclass(frozen=True)

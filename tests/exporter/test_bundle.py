@@ -6,9 +6,10 @@ import os
 import pytest
 
 from exporter import bundle
-from exporter.bundle import check_destination, check_files, read_bundle, staged
+from exporter.bundle import check_destination, check_files, read_bundle
 from exporter.errors import BundleError, ExportError, UsageError
 from exporter.pipeline import Request, export
+from exporter.staging import staged
 
 
 @pytest.fixture
