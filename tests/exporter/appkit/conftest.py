@@ -1,6 +1,7 @@
 """Bundles to make kits of, and what transformers answers to the texts that a kit is asked."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import torch
 import transformers
 from tokenizers import Encoding
 
+from exporter.cli import main
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
+from runtimes.record_types import DeviceRecord
+from runtimes.records import read_record
 
 ENTITY_LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 KINDS: dict[str, dict[str, Any]] = {
@@ -98,6 +102,26 @@ def answers_agree() -> Callable[[list[Any], list[Any]], None]:
         assert [one for one in found if one]
 
     return compare
+
+
+@pytest.fixture
+def report_tells(tmp_path) -> Callable[[Path, str], str]:
+    """Put a record that a kit wrote before `bertport report`; give what its JUnit file says of the verdict."""
+
+    def report(record: Path, name: str) -> str:
+        found = read_record(record)
+        assert isinstance(found, DeviceRecord)
+        assert found.vectors > 0
+        assert all(run.latency_s and run.load_s > 0 for run in found.runs)
+        (folder := tmp_path / "records").mkdir(exist_ok=True)
+        shutil.copy(record, folder / "device.json")
+        assert main(["report", str(folder), "-o", str(tmp_path / "report")]) == 0
+        assert "On the device" in (tmp_path / "report" / "report.md").read_text()
+        told = (tmp_path / "report" / "junit.xml").read_text()
+        assert name in told
+        return told
+
+    return report
 
 
 @pytest.fixture(scope="session")

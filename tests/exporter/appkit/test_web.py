@@ -85,6 +85,21 @@ def test_the_kits_own_tests_pass(kits, task):
 
 
 @needs_node
+def test_a_report_tells_of_the_record_of_its_tests(kits, report_tells, tmp_path, monkeypatch):
+    kit, _ = kits("labels")
+    monkeypatch.setenv("BERTPORT_RECORD", str(tmp_path / "record.json"))
+    assert "fail 0" in node("--test", "test/", cwd=kit)
+    told = report_tells(tmp_path / "record.json", "onnx-none")
+    assert 'tests="1"' in told
+    assert 'failures="0"' in told
+    golden = json.loads((kit / "model" / "golden.json").read_bytes())
+    golden["vectors"][0]["logits"][0] += 1
+    (kit / "model" / "golden.json").write_text(json.dumps(golden))
+    subprocess.run(["node", "--test", "test/"], cwd=kit, capture_output=True, check=False)
+    assert 'failures="1"' in report_tells(tmp_path / "record.json", "onnx-none")
+
+
+@needs_node
 @pytest.mark.parametrize("task", TASKS)
 def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task, tmp_path):
     kit, checkpoint = kits(TASKS[task])
