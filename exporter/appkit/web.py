@@ -1,6 +1,6 @@
 """A folder for the web: `model/`, which transformers.js loads, and beside it a tokenizer, typed wrappers and a page.
 
-transformers.js has a tokenizer of its own, which differs from Hugging Face's on rare texts (artifacts/web_kit.json);
+transformers.js has a tokenizer of its own, which differs from Hugging Face's on rare texts (artifacts/kits.json);
 `bertkit/` has the exact one and wants ONNX Runtime alone. The sources are the files in `web/`. A model whose
 tokenizer or task they do not know becomes a kit of `model/` alone.
 """

@@ -149,6 +149,12 @@ def test_the_tokenizer_is_exact_on_a_jvm(platform, folder):
     assert not [one for one in found if one.mismatches]
 
 
+@needs_jvm
+def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, check_odd_vocabulary):
+    assert exactness.compare(platform, folder, hostile_texts).mismatches == 0
+    check_odd_vocabulary(platform, folder)
+
+
 def test_the_package_bears_the_kits_name(checkpoint, make_onnx, tmp_path, capsys):
     bundle = make_onnx(checkpoint)
     assert make_kit(bundle, tmp_path / "My-Model Kit") == 0

@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 import tokenizer_exactness as exactness
 import transformers
-from tokenizers import Tokenizer
-from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from exporter.appkit.ios import SOURCES
 
@@ -79,30 +77,9 @@ def test_a_tokenizer_that_differs_is_noticed(platform, folder):
     assert exactness.compare(platform, folder, cut).mismatches == 0
 
 
-def test_a_megabyte_and_what_is_no_text(platform, folder):
-    texts = [
-        (" ".join(exactness.news()) * 9)[:1_000_000],
-        "",
-        " \u200b\ufffd\0",
-        "x" * 100_000,
-        "\u0301\u0323" * 50_000,
-    ]
-    found = exactness.compare(platform, folder, exactness.Step(exactness.MODES[0], "long", texts))
-    assert found.mismatches == 0
-    assert found.tokens > 100_000
-
-
-def test_a_vocabulary_with_duplicates_and_blank_lines(platform, folder, tmp_path):
-    """`tokenizers` takes the last of equal pieces; an empty line is an id that nothing has."""
-    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "", "cat", "##s", "dog", "cat", "", "run", "##s", "s\r", ""]
-    (tmp_path / "vocab.txt").write_bytes("\n".join(lines).encode())
-    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(str(tmp_path / "vocab.txt")).to_str())
-    settings, vocabulary = exactness.write_settings(folder, tokenizer)
-    texts = ["cats run", "dogs s cat", "", "[SEP] dogcat"]
-    (folder / "texts.json").write_text(json.dumps(texts))
-    platform(settings, vocabulary, folder / "texts.json", folder / "output.bin", ())
-    answers = exactness.rows(np.fromfile(folder / "output.bin", "<i4"))
-    assert [list(row) for row in answers] == [list(exactness.encoded(tokenizer, text)[0]) for text in texts]
+def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, check_odd_vocabulary):
+    assert exactness.compare(platform, folder, hostile_texts).mismatches == 0
+    check_odd_vocabulary(platform, folder)
 
 
 def test_its_own_tests_pass_and_its_decisions_are_those_of_python(
@@ -152,9 +129,10 @@ def samples(task: str) -> list[str]:
 
 
 def written_samples(folder: Path) -> list[str]:
-    """The first sample of each task, what an app needs at least, as a file beside the kit."""
+    """The first sample of each task, what an app needs at least, in an asynchronous function, beside the kit."""
     for task in TASKS:
-        (folder / f"{task}.swift").write_text(samples(task)[0].replace("BertKit", "TestedKit"))
+        first, body = samples(task)[0].replace("BertKit", "TestedKit").split("\n", 1)
+        (folder / f"{task}.swift").write_text(f"{first}\nfunc use() async throws {{{body}}}\n")
     return [f"{task}.swift" for task in TASKS]
 
 
