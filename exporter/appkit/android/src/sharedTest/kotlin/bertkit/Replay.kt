@@ -33,11 +33,11 @@ fun replay(predictor: Predictor, golden: JSONObject): Replayed {
     return found
 }
 
-/** A golden text is cut to the positions of the model, which may be more than its tokenizer allows. */
+/** A golden text is cut as it was at the export: the longest first, to the model's positions, whatever its tokenizer says. */
 internal fun encode(predictor: Predictor, vector: JSONObject): Encoding {
     val pair = if (vector.has("text_pair")) vector.getString("text_pair") else null
     val maxLength = maxOf(predictor.settings.maxTokens, vector.getJSONArray("input_ids").length())
-    return predictor.tokenizer.encode(vector.getString("text"), pair, maxLength)
+    return predictor.tokenizer.encode(vector.getString("text"), pair, maxLength, TruncationStrategy.LONGEST_FIRST)
 }
 
 private fun sameTokens(encoding: Encoding, vector: JSONObject): Boolean {
