@@ -24,7 +24,6 @@ from exporter.pipeline import Exported, Request, export
 from exporter.reference import TEST_ROWS
 from exporter.schemes import SCHEMES
 from exporter.source import DEMO, HubOptions, resolve
-from exporter.targets import onnx_mapped
 from runtimes.battery import Encoder, Limits
 from runtimes.bench import compressed_bytes
 from runtimes.measure import Case, Measurement, Plan, fingerprint, measure
@@ -79,14 +78,8 @@ def cases(checkpoint: Checkpoint, done: list[Exported]) -> list[Case]:
     """What can be measured here: PyTorch and the ONNX bundles."""
     vocabulary, directory = checkpoint.geometry.vocabulary, str(checkpoint.source.directory)
     onnx = [item for item in done if item.recipe.target == "onnx" and item.directory is not None]
-    models = [Case(item.recipe.name, "onnx", str(opened(item.directory)), vocabulary) for item in onnx]
+    models = [Case(item.recipe.name, "onnx", str(read_bundle(item.directory).door), vocabulary) for item in onnx]
     return [Case(REFERENCE, "pytorch", directory, vocabulary, checkpoint.model.head.architecture), *models]
-
-
-def opened(directory: Path) -> Path:
-    """The file that an app opens by its path."""
-    door = directory / onnx_mapped.FILE
-    return door if door.exists() else directory / "model.onnx"
 
 
 def rows(

@@ -14,6 +14,7 @@ from typing import Any
 from exporter.errors import BundleError, ExportError, UsageError
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
+MAPPED = "model.mapped.onnx"
 FORMAT_VERSION = 1
 SEQUENCE = "sequence_length"
 """The symbolic size of an axis with one entry for each token."""
@@ -130,6 +131,11 @@ class Bundle:
         roots = [self.directory / name for name in self.manifest.models]
         paths = [path for root in roots for path in (root, *sorted(root.rglob("*")))]
         return [path for path in paths if path.is_file()]
+
+    @property
+    def door(self) -> Path:
+        """What an app opens by its path: the file whose weights are mapped where there is one, else the model."""
+        return self.directory / (MAPPED if MAPPED in self.manifest.files else self.manifest.models[0])
 
     @property
     def size_bytes(self) -> int:

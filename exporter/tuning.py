@@ -167,9 +167,8 @@ class _Trials:
             self.candidates[at] = replace(self.candidates[at], latency_s=tuple(runs))
 
     def _case(self, at: int, vocabulary: int) -> Case:
-        bundle = self._bundles[at]
-        model = bundle.directory / bundle.manifest.models[0]
-        return Case(self.candidates[at].name, "onnx", str(model), vocabulary, threads=self._aim.threads)
+        door = str(self._bundles[at].door)
+        return Case(self.candidates[at].name, "onnx", door, vocabulary, threads=self._aim.threads)
 
     def _of(self, target: str) -> list[Candidate]:
         return [one for one in self.candidates if one.recipe.target == target]

@@ -277,12 +277,24 @@ class CheckedBundle:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """One judgement of a `bertport check`: see runtimes.junit.Finding."""
+
+    suite: Text
+    name: Text
+    verdict: Literal["pass", "fail", "not run"]
+    message: Text
+    detail: Text
+
+
+@dataclass(frozen=True)
 class CheckRecord:
     """What `bertport check --json` prints, as far as a report shows it."""
 
     kind: Literal["check"]
     schema_version: Literal[1]
     bundles: dict[str, CheckedBundle]
+    findings: tuple[Judged, ...]
 
 
 Record = ParityRecord | BenchRecord | EvaluateRecord | TuneRecord | DeviceRecord | CheckRecord

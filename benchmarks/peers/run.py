@@ -112,7 +112,8 @@ def convert(rows: list[Row]) -> None:
 
 def measure(rows: list[Row], text: Text, rounds: int) -> dict[str, list[float]]:
     """Rounds over all that still run; return the GEMM seconds of all rounds."""
-    request = {"shapes": text.shapes, "runs": RUNS, "limit_s": LIMIT_S}
+    shapes = {name: " ".join(str(number) for row in batch for number in row) for name, batch in text.shapes.items()}
+    request = {"shapes": shapes, "runs": RUNS, "limit_s": LIMIT_S}
     peaks: dict[str, list[float]] = {}
     for number in range(rounds):
         for name, values in json.loads(call([sys.executable, str(GEMM)])).items():

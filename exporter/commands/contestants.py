@@ -102,8 +102,7 @@ def _case(name: str, bundle: Bundle, threads: int) -> Case:
     if recipe.target == "coreml":
         longest = max(recipe.sequence_lengths)
         return Case(name, "coreml", str(bundle.directory), vocabulary, threads=threads, positions=longest, max_rows=1)
-    path = str(bundle.directory / bundle.manifest.models[0])
-    return Case(name, recipe.target, path, vocabulary, threads=threads, positions=positions)
+    return Case(name, recipe.target, str(bundle.door), vocabulary, threads=threads, positions=positions)
 
 
 def _geometry(bundle: Bundle) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from exporter.codebooks import DIMENSIONS
-from exporter.commands.shared import add_checks, exit_code, limit, parity_record, say, tell, texts
+from exporter.commands.shared import add_checks, corpus, exit_code, limit, parity_record, say, tell, texts
 from exporter.errors import UsageError
 from exporter.lowering import Settings
 from exporter.pipeline import Exported, Request, export
@@ -50,13 +50,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--int32-inputs", action="store_true", help="onnx: int32 ids, mask and types instead of int64")
     parser.add_argument("--pq-dims", type=int, choices=DIMENSIONS, default=DIMENSIONS[0], help="pq: numbers in a byte")
     parser.add_argument(
-        "--frequency-from", type=Path, metavar="FILE", help="pq: texts, one a line, that say which pieces matter"
+        "--frequency-from", type=Path, metavar="FILE", help="pq: texts, or labelled rows, that say which pieces matter"
     )
     parser.add_argument(
         "--trim-vocabulary",
         type=Path,
         metavar="FILE",
-        help="keep only the pieces that its texts use, one a line",
+        help="keep only the pieces that its texts, or labelled rows, use",
     )
     parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a piece must occur in them")
     parser.add_argument("--keep-pieces", type=int, metavar="N", help="the commonest of them, N pieces in all")
@@ -108,7 +108,7 @@ def settings(parsed: argparse.Namespace) -> Settings:
         parsed.deployment_target,
         tuple(dict.fromkeys(parsed.keep or ())),
         parsed.pq_dims,
-        texts(parsed.frequency_from, "--frequency-from"),
+        corpus(parsed.frequency_from, "--frequency-from"),
         _trim(parsed),
     )
 
@@ -118,7 +118,7 @@ def _trim(parsed: argparse.Namespace) -> Trim | None:
         if parsed.min_count != 1 or parsed.keep_pieces is not None:
             raise UsageError("--min-count and --keep-pieces say what --trim-vocabulary FILE keeps; pass that too")
         return None
-    return Trim(texts(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_pieces)
+    return Trim(corpus(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_pieces)
 
 
 def _request(parsed: argparse.Namespace) -> Request:

@@ -55,6 +55,18 @@ def texts(path: Path | None, option: str = "--texts") -> tuple[str, ...]:
     return found
 
 
+def corpus(path: Path | None, option: str) -> tuple[str, ...]:
+    """The texts of a file given by `option`, plain or a table of labelled rows; none without it."""
+    if path is None:
+        return ()
+    from runtimes.evaluation.corpus import read_texts
+
+    try:
+        return read_texts(path)
+    except UsageError as error:
+        raise UsageError(f"{option} {error}") from error
+
+
 def exit_code(parities: list[Parity]) -> int:
     """1 when any is beyond its budget, else 0."""
     return int(any(parity.verdict is Verdict.FAIL for parity in parities))

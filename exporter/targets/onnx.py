@@ -104,9 +104,8 @@ class OnnxOps(Graph):
 
     def positions(self, name: str, table: Weight, tokens: str) -> str:
         """See Ops; [B, S, H]."""
-        stored = self.weights.float32(table)
         zero, length = self._integers("zero", [0]), self._once("sequence_length", "Shape", [self._ids], start=1, end=2)
-        rows = self._node("Slice", [stored, zero, length, zero], f"{name}.positions")  # [S, H]
+        rows = self.weights.first_rows(f"{name}.positions", table, [zero, length, zero])  # [S, H]
         return self._unflat(self._node("Add", [tokens, rows], name))
 
     def counted_positions(self, name: str, table: Weight, tokens: str, ids: str, pad: int) -> str:

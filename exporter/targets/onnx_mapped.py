@@ -8,7 +8,9 @@ int4), and tables that are gathered from, row by row by memcpy.
 import onnx
 from onnx import TensorProto
 
-FILE = "model.mapped.onnx"
+from exporter.bundle import MAPPED
+
+FILE = MAPPED
 _LEAST_BYTES = 1 << 12
 _LARGEST_SHARE = 0.05
 _BYTES = (TensorProto.INT8, TensorProto.UINT8)

@@ -79,6 +79,25 @@ class WeightStore:
             case _:
                 return self._int8_rows(name, table, ids)
 
+    def first_rows(self, name: str, table: Weight, bounds: list[str]) -> str:
+        """Store a table [rows, H]; return its first float32 rows, [S, H]. `bounds`: Slice's start, end and axis.
+
+        Cut out before they become floats: a table that is folded when loaded is float32 in memory, and twice meanwhile.
+        """
+
+        def first(stored: str, rows: str) -> str:
+            return self._node("Slice", [stored, *bounds], rows)
+
+        match self.storage(table):
+            case Storage.FLOAT32:
+                return first(self.add(table.name, table.values), name)
+            case Storage.FLOAT16:
+                half = self.add(f"{table.name}.float16", _float16(table.name, table.values))
+                return self._cast(first(half, f"{name}.float16"), name)
+            case _:
+                stored, scale = self.int8_table(table)
+                return self._scaled(name, first(stored, f"{name}.int8"), first(scale, f"{name}.scale"))
+
     def integer_products(self, table: Weight) -> bool:
         """Whether products with the rows of a table are computed in integers."""
         return self.storage(table) is Storage.INT8 and self._storage[Role.LINEAR] is Storage.INT8_DYNAMIC

@@ -53,7 +53,7 @@ def read_table(path: Path, known: Collection[str], given: Collection[str] = (), 
     Raises UsageError for what is missing, no text, or not of that form.
     """
     form = form or _form(path)
-    text = _decoded(path, _unpacked(path))
+    text = decoded(path, unpacked(path))
     if form == "jsonl":
         table = _json_lines(path, text)
     else:
@@ -72,7 +72,8 @@ def _form(path: Path) -> str:
     return form
 
 
-def _unpacked(path: Path) -> bytes:
+def unpacked(path: Path) -> bytes:
+    """A file's bytes, out of gzip where they are in it. Raises UsageError for what cannot be read."""
     try:
         content = path.read_bytes()
         if content[:2] == _GZIP:
@@ -88,7 +89,8 @@ def _unpacked(path: Path) -> bytes:
     return content
 
 
-def _decoded(path: Path, content: bytes) -> str:
+def decoded(path: Path, content: bytes) -> str:
+    """UTF-8 as text. Raises UsageError with the line that is none."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

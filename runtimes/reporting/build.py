@@ -8,6 +8,7 @@ from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import MEGABYTE, Document, Fact, megabytes, milliseconds
 from runtimes.reporting.names import Names
 from runtimes.reporting.sections_cost import accuracy_sections, bench_sections
+from runtimes.reporting.sections_gate import gate_facts, gate_findings, gate_sections
 from runtimes.reporting.sections_other import device_findings, device_sections, tune_sections
 from runtimes.reporting.sections_parity import Checked, all_checks, check_findings, layer_sections, parity_section
 from runtimes.summary import summarise
@@ -20,6 +21,7 @@ def build(findings: Findings) -> tuple[Document, list[Finding]]:
     names = Names(findings)
     checks = all_checks(findings, names)
     sections = chain(
+        gate_sections(findings),
         accuracy_sections(findings, names),
         bench_sections(findings, names),
         parity_section(checks),
@@ -27,9 +29,9 @@ def build(findings: Findings) -> tuple[Document, list[Finding]]:
         device_sections(findings, names),
         tune_sections(findings, names),
     )
-    facts = (*_verdicts(checks), *_smallest(findings, names), *_fastest(findings))
+    facts = (*gate_facts(findings), *_verdicts(checks), *_smallest(findings, names), *_fastest(findings))
     document = Document(_title(findings), _lead(findings), facts, tuple(sections))
-    return document, [*check_findings(checks), *device_findings(findings, names)]
+    return document, [*check_findings(checks), *device_findings(findings, names), *gate_findings(findings)]
 
 
 def _title(findings: Findings) -> str:

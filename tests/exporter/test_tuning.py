@@ -1,6 +1,7 @@
 """`bertport tune`: the smallest bundle that holds the budget, with its reasons; or none, and the best there was."""
 
 import csv
+import html
 import json
 import os
 import signal
@@ -150,6 +151,9 @@ def test_the_record_explains_the_search(checkpoint, data, tmp_path, monkeypatch,
     assert all(len(one["latency_s"]) == 90 and one["tried_s"] > 0 for one in record["candidates"])
     assert record["chosen"][0]["parity"]["verdict"] in ("pass", "fail")
     assert record["chosen"][0]["why"]
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "page")]) == 0
+    assert record["chosen"][0]["why"] in html.unescape((tmp_path / "page" / "report.html").read_text())
+    capsys.readouterr()
     assert main([*arguments, "--limit", "20"]) == 0
     out, err = capsys.readouterr()
     assert "no row has the label" in err

@@ -52,6 +52,16 @@ def test_a_budget_one_byte_too_small_fails(project, capsys):
     assert findings(capsys)["size"]["message"] == f"{size:,} bytes is beyond {size - 1:,}"
 
 
+def test_report_shows_what_check_found(project, tmp_path, capsys):
+    assert project("[export.budget]\nmax_size_bytes = 1", "--json") == 1
+    (tmp_path / "found" / "check.json").parent.mkdir()
+    (tmp_path / "found" / "check.json").write_text(capsys.readouterr().out)
+    assert main(["report", str(tmp_path / "found"), "-o", str(tmp_path / "page")]) == 0
+    assert "is beyond 1" in (tmp_path / "page" / "report.html").read_text()
+    junit = ElementTree.parse(tmp_path / "page" / "junit.xml").getroot()
+    assert [case.get("name") for case in junit.iter("testcase") if case.find("failure") is not None] == ["size"]
+
+
 BEYOND = {
     "parity": ("[export.budget]\nmax_absolute = 1e-9", "parity native"),
     "memory": ("[export.budget]\nmax_peak_rss_bytes = 1", "memory"),

@@ -1,0 +1,72 @@
+"""A file of texts, labelled or not, as texts alone: for what learns from text and asks for no answer.
+
+Plain text holds one a line; of a table the columns are taken that evaluation would take, without its labels.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import UsageError
+from runtimes.evaluation.columns import Names
+from runtimes.evaluation.problems import PROBLEMS
+from runtimes.evaluation.table import FORMATS, Table, decoded, read_table, unpacked
+
+_TEXT_SHARE = 0.5
+"""A column without a name is of texts where so many of its cells hold a blank: labels and numbers do not."""
+
+
+def read_texts(path: Path) -> tuple[str, ...]:
+    """The texts of a file: a tab parts the two of a pair, and only those.
+
+    Raises UsageError for a file that is missing, damaged or without text, and for a table none of whose columns are
+    known to hold any.
+    """
+    plain = Path(path.name.lower().removesuffix(".gz")).suffix not in FORMATS
+    found = decoded(path, unpacked(path)).splitlines() if plain else _texts_of(_table(path))
+    texts = tuple(text for text in found if text.strip())
+    if not texts:
+        raise UsageError(f"{path}: holds no text; give one a line, or a table with a column of texts")
+    return texts
+
+
+def _table(path: Path) -> Table:
+    return read_table(path, frozenset(name for problem in PROBLEMS.values() for name in problem.names.all))
+
+
+def _texts_of(table: Table) -> list[str]:
+    """Each row's text: columns without names are joined by a blank, the two texts of a pair by a tab."""
+    pair = _pair(table)
+    columns = pair or _columns(table)
+    rows = zip(*(table.column(name) for name in columns), strict=True)
+    return [("\t" if pair else " ").join(map(_text, row)) for row in rows]
+
+
+def _pair(table: Table) -> tuple[str, ...]:
+    own = {name.casefold(): name for name in table.columns}
+    pairs = [pair for names in _known() for pair in names.pairs if all(name in own for name in pair)]
+    return (own[pairs[0][0]], own[pairs[0][1]]) if pairs else ()
+
+
+def _columns(table: Table) -> tuple[str, ...]:
+    own = {name.casefold(): name for name in table.columns}
+    named = [own[name] for names in _known() for name in names.texts if name in own]
+    found = tuple(named[:1]) or tuple(name for name in table.columns if _holds_texts(table.column(name)))
+    if not found:
+        listed = ", ".join(map(repr, table.columns))
+        raise UsageError(f"{table.path}: which column is the text? Call it 'text', out of {listed}; or give plain text")
+    return found
+
+
+def _known() -> Sequence[Names]:
+    return [problem.names for problem in PROBLEMS.values()]
+
+
+def _holds_texts(cells: Sequence[Any]) -> bool:
+    return sum(" " in _text(cell).strip() for cell in cells) >= _TEXT_SHARE * len(cells)
+
+
+def _text(cell: Any) -> str:
+    """A cell on one line; a list of words as text, anything else as it is written."""
+    words = map(str, cell) if isinstance(cell, list) else [] if cell is None else [str(cell)]
+    return " ".join(" ".join(words).split())
