@@ -230,7 +230,7 @@ class TuneRecord:
 
 @dataclass(frozen=True)
 class DeviceHost:
-    """The machine, such as iPhone15,2; a simulator computes on the Mac around it."""
+    """The machine, such as iPhone15,2; a simulator computes on the machine around it."""
 
     device: Text
     system: Text
@@ -253,7 +253,7 @@ class DeviceRun:
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """What an app kit's own tests write."""
+    """What an app kit's own tests write; of the kits for ONNX Runtime, of one compute unit called cpu."""
 
     kind: Literal["device"]
     source: Text
@@ -265,6 +265,7 @@ class DeviceRecord:
     runs: tuple[DeviceRun, ...]
     peak_rss_bytes: Bytes
     status: Status = "measured"
+    target: Text = "coreml"
 
 
 @dataclass(frozen=True)
