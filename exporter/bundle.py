@@ -34,7 +34,7 @@ class Budget:
 class Recipe:
     """What was asked of the export; what only another target or scheme knows stays at None or empty.
 
-    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut.
+    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; hashes are of texts.
     """
 
     target: str
@@ -49,6 +49,8 @@ class Recipe:
     pq_dims: int | None = None
     frequencies_sha256: str | None = None
     pieces: int | None = None
+    finetuned_sha256: str | None = None
+    finetune_epochs: int | None = None
 
     @property
     def name(self) -> str:
@@ -68,6 +70,26 @@ class TensorSpec:
     def per_token(self) -> bool:
         """Whether it has an entry for each token."""
         return SEQUENCE in self.shape
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """What was trained after a table was coded, on what, and what it gave.
+
+    `before` and `after` are figures beside the float model over texts that were held out: `loss` is the mean squared
+    difference of the outputs over their variance, the rest what a user sees. The bundle is as after `best_epoch`; 0:
+    nothing was gained, and nothing changed.
+    """
+
+    texts_sha256: str
+    learnt_texts: int
+    held_out_texts: int
+    epochs: int
+    best_epoch: int
+    seed: int
+    trained: tuple[str, ...]
+    before: Mapping[str, float]
+    after: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -96,6 +118,7 @@ class Manifest:
     pad_id: int = 0
     format_version: int = FORMAT_VERSION
     max_tokens: int | None = None
+    finetuning: Finetuning | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +202,8 @@ def read_bundle(directory: Path) -> Bundle:
             raw[key] = tuple(raw[key])
         raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
         raw["recipe"]["keep"] = tuple(raw["recipe"].get("keep", ()))
+        if tuned := raw.get("finetuning"):
+            raw["finetuning"] = Finetuning(**{**tuned, "trained": tuple(tuned["trained"])})
         raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
         return Bundle(directory, Manifest(**raw))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

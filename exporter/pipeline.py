@@ -14,6 +14,7 @@ from exporter.bundle import (
     SEQUENCE,
     Budget,
     Bundle,
+    Finetuning,
     Manifest,
     Recipe,
     TensorSpec,
@@ -25,10 +26,12 @@ from exporter.bundle import (
 from exporter.card import write_card
 from exporter.checkpoint import Checkpoint, load
 from exporter.encoder.ops import Array, Extent
+from exporter.errors import UsageError
+from exporter.finetuning import Finetuned, beside_own, finetune
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
 from exporter.reference import Reference
-from exporter.schemes import find_budget, for_depth
+from exporter.schemes import FINETUNED, find_budget, for_depth
 from exporter.source import HubOptions, resolve
 from exporter.staging import staged
 from exporter.targets.onnx import CHOICES
@@ -74,6 +77,8 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     Destinations, schemes and settings are checked before anything is written. Raises BertportError; a parity failure
     is no error but a verdict in the result.
     """
+    if request.settings.finetune and "pq" not in request.schemes:
+        raise UsageError("--finetune-codes: only pq has codes; pass --quantize pq")
     wanted = [(target, scheme) for target in request.targets for scheme in request.schemes]
     stated = [find_budget(*pair) for pair in wanted]
     places = [_place(request, "-".join(pair), len(wanted)) for pair in wanted]
@@ -89,7 +94,10 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
     reference = Reference(checkpoint, request.texts, request.pairs, kept)
     material = Material(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
+    tuned = finetune(reference, material, settings.finetune, say) if settings.finetune else None
     plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
+    if tuned:
+        plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
     return [_export_one(reference, plan, request, say) for plan in plans]
 
 
@@ -109,6 +117,17 @@ class _Plan:
     budget: Budget
     place: Path
     material: Material
+    finetuning: Finetuning | None = None
+    own: Reference | None = None
+    """Of a bundle whose weights were trained: PyTorch with those."""
+
+
+def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings: Settings) -> _Plan:
+    """The plan with what was trained, where its scheme has codes."""
+    if plan.recipe.finetuned_sha256 is None:
+        return plan
+    material = Material(tuned.checkpoint, reference.samples, settings.pq_dims, ())
+    return replace(plan, material=material, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
 
 
 def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -> Exported:
@@ -119,10 +138,11 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
         _copy_companions(checkpoint, staging.directory)
         if advice := TARGETS[recipe.target].advice(recipe):
             say(f"{recipe.name}: {advice}")
-        bundle = Bundle(staging.directory, _manifest(checkpoint, recipe, plan.budget, models))
+        manifest = replace(_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
+        bundle = Bundle(staging.directory, manifest)
         if request.verify:
             say(f"{recipe.name}: comparing with PyTorch")
-        parity = _check(bundle, reference, request.verify)
+        parity = _check(bundle, reference, plan.own, request.verify)
         size_bytes = bundle.size_bytes
         kept = parity.verdict is not Verdict.FAIL or request.keep_failing
         if kept:
@@ -140,10 +160,14 @@ def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
         (directory / name).write_bytes(content)
 
 
-def _check(bundle: Bundle, reference: Reference, wanted: bool) -> Parity:
+def _check(bundle: Bundle, reference: Reference, own: Reference | None, wanted: bool) -> Parity:
     if not wanted:
         return not_run("exported with --no-verify; bertport verify does it later")
-    return compare_with_pytorch(reference, open_runner(bundle), bundle.manifest, bundle.manifest.budget)
+    runner, manifest = open_runner(bundle), bundle.manifest
+    parity = compare_with_pytorch(reference, runner, manifest, manifest.budget)
+    if own is None:
+        return parity
+    return beside_own(parity, compare_with_pytorch(own, runner, manifest, FINETUNED[manifest.recipe.target]))
 
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:

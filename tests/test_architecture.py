@@ -17,6 +17,7 @@ SEES_BOTH = {
         "card",
         "inspection",
         "evaluation",
+        "finetuning",
         "tuning",
         "sensitivity",
     )
