@@ -10,7 +10,7 @@ as soon as it is done, and the others stay as they were.
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -114,8 +114,8 @@ def figures(row: Row, done: Exported, bundle: Bundle, found: Evaluation) -> dict
     }
 
 
-def evaluated(target: str, data: Path, texts: Texts) -> dict[str, Any]:
-    """Every row of a target."""
+def evaluated(target: str, data: Path, texts: Texts) -> Iterator[dict[str, Any]]:
+    """Every row of a target; what there is, after each."""
     limit = COREML_ROWS if target == "coreml" else None
     examiner = Examiner(load(resolve(DEMO, HubOptions())), DataFile(data / "ag_news" / "test.csv", limit=limit), print)
     rows = []
@@ -126,7 +126,7 @@ def evaluated(target: str, data: Path, texts: Texts) -> dict[str, Any]:
             rows.append(figures(row, done, bundle, examiner.examine(bundle, row.name)))
         told = {key: rows[-1][key] for key in ("name", "size_bytes", "accuracy", "drop_points", "agreement")}
         print(json.dumps(told | {"parity": rows[-1]["parity"]["verdict"]}), flush=True)
-    return {"expected": "".join(map(str, examiner.dataset.golds)), "bundles": rows}
+        yield {"expected": "".join(map(str, examiner.dataset.golds)), "bundles": rows}
 
 
 def cost(texts: Texts) -> list[dict[str, Any]]:
@@ -185,17 +185,18 @@ def _embeddings(runner: Runner, checkpoint: Any, texts: list[str]) -> "list[np.n
 
 
 def parts(names: list[str], data: Path) -> Iterator[tuple[str, Any]]:
-    """Each part that is asked for, as it is done."""
+    """Each part that is asked for, as far as it is done."""
     texts = read_texts(data / "ag_news" / "train_subset.csv")
-    make = {
+    make: dict[str, Callable[[], Iterable[Any]]] = {
         "onnx": lambda: evaluated("onnx", data, texts),
         "coreml": lambda: evaluated("coreml", data, texts),
-        "cost": lambda: cost(texts),
-        "stores": stores,
-        "sentences": lambda: sentences(data, texts),
+        "cost": lambda: [cost(texts)],
+        "stores": lambda: [stores()],
+        "sentences": lambda: [sentences(data, texts)],
     }
     for name in names or make:
-        yield name, make[name]()
+        for found in make[name]():
+            yield name, found
 
 
 def main() -> None:
