@@ -82,12 +82,12 @@ def test_a_file_that_is_not_what_was_trained_fails(checkpoint, tmp_path, many, c
     def other(*arguments):
         found = real(*arguments)
         name = "bert.encoder.layer.0.output.LayerNorm.weight"
-        return replace(found, weights={**found.weights, name: found.weights[name] * 1.5})
+        return replace(found, weights={**found.weights, name: found.weights[name] * 4})
 
     monkeypatch.setattr(pipeline, "finetune", other)
     (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=1), quiet)
     assert done.parity.verdict is Verdict.FAIL
-    assert any(text.startswith("beside its own weights in PyTorch: max_relative") for text in done.parity.failures)
+    assert any(text.startswith("beside its own weights in PyTorch: ") for text in done.parity.failures)
 
 
 def test_a_trimmed_vocabulary_learns_on_both_targets(checkpoint, tmp_path, many, coarse):
