@@ -36,7 +36,7 @@ SCHEMES = {
 """Target → scheme → budget."""
 
 
-FINETUNED = {"onnx": SCHEMES["onnx"]["int8-weights"], "coreml": SCHEMES["coreml"]["int8"]}
+FINETUNED = {"onnx": SCHEMES["onnx"]["int8"], "coreml": SCHEMES["coreml"]["int8"]}
 """Target → how far a fine-tuned bundle may be from its own weights in PyTorch: the table is exact, the rest int8."""
 
 

@@ -164,7 +164,7 @@ class WeightStore:
         return self._node("Reshape", [product, self.add(f"{name}.by_row", np.array([*kept, -1]))], name)
 
     def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
-        """The codes of a piece are gathered, and by them the stretches that make its row."""
+        """The codes of a piece are gathered, and by them the stretches that make its row, which become floats last."""
         coded = self._encode(table.values)
         places, entries, _ = coded.book.shape
         starts = self.add(f"{name}.starts", np.arange(places, dtype=np.int32) * entries)
@@ -172,8 +172,9 @@ class WeightStore:
         codes = self._node("Gather", [self.add(f"{table.name}.codes", coded.codes), ids], f"{name}.codes")
         wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
         entry = self._node("Add", [wide, starts], f"{name}.entries")
-        stretches = self._node("Gather", [self._cast(book, f"{table.name}.book"), entry], f"{name}.stretches")
-        return self._node("Reshape", [stretches, self.add(f"{name}.by_row", np.array([0, 0, -1]))], name)
+        stretches = self._node("Gather", [book, entry], f"{name}.stretches")  # [B, S, H / d, d]
+        rows = self._node("Reshape", [stretches, self.add(f"{name}.by_row", np.array([0, 0, -1]))], f"{name}.float16")
+        return self._cast(rows, name)
 
     def _scaled(self, name: str, integers: str, scale: str) -> str:
         return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)
