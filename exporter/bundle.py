@@ -37,7 +37,8 @@ class Budget:
 class Recipe:
     """What was asked of the export; what only another target or scheme knows stays at None or empty.
 
-    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut.
+    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; `float_channels` is how many channels of
+    what a linear layer reads are computed in floats at most (`exporter.outliers`).
     """
 
     target: str
@@ -52,6 +53,7 @@ class Recipe:
     pq_dims: int | None = None
     frequencies_sha256: str | None = None
     pieces: int | None = None
+    float_channels: int | None = None
 
     @property
     def name(self) -> str:
