@@ -15,18 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from peers_tables import tables
+from peers_tables import markdown, tables
 
 from exporter.schemes import SCHEMES
 
 ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "artifacts"
-
-
-def markdown(columns: list[str], rows: list[list[str]]) -> str:
-    """A table; the first column to the left, the others to the right."""
-    rule = ["---"] + ["---:"] * (len(columns) - 1)
-    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, rule, *rows])
 
 
 def record(name: str) -> dict[str, Any]:
