@@ -11,7 +11,7 @@ from typing import Any
 from exporter.errors import BundleError, UsageError
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
-MAPPED = "model.mapped.onnx"
+MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"
 FORMAT_VERSION = 1
 SEQUENCE = "sequence_length"
 """The symbolic size of an axis with one entry for each token."""
