@@ -7,7 +7,6 @@ import numpy as np
 
 from runtimes.mil.datatypes import Array
 
-
 MOST_ELEMENTS = 1 << 28
 """Of a tensor that an operation makes larger than what it is given: 1 GB in float32, where a small BERT needs 1 MB."""
 
