@@ -20,6 +20,11 @@ class BertportError(Exception):
 
     exit_code = 3
 
+    def __str__(self) -> str:
+        """One line that a terminal can show: names in a file may hold line breaks, and sequences that it would obey."""
+        text = super().__str__()
+        return text if text.isprintable() else " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
 
 class UsageError(BertportError):
     """The call cannot be carried out as written."""

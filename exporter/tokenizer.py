@@ -15,7 +15,9 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 from tokenizers.processors import RobertaProcessing
 
+from exporter.documents import MAX_TOKENIZER_BYTES, parse_json, refuse_code
 from exporter.errors import CheckpointError
+from exporter.integrity import read_bounded
 
 FILES = (
     "tokenizer.json",
@@ -71,7 +73,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
 
     Raises CheckpointError when it is missing, damaged, or speaks of more or far fewer pieces than the table has.
     """
-    found = {name: (directory / name).read_bytes() for name in FILES if (directory / name).is_file()}
+    found = {name: _content(directory / name) for name in FILES if (directory / name).is_file()}
     settings = _settings(directory, found)
     if "tokenizer.json" in found:
         tokenizer = _load(directory, found["tokenizer.json"])
@@ -95,13 +97,16 @@ def _kind(tokenizer: Tokenizer) -> str:
 
 
 def _settings(directory: Path, found: Mapping[str, bytes]) -> dict[str, Any]:
-    try:
-        settings = json.loads(found.get("tokenizer_config.json", b"{}"))
-    except ValueError as error:
-        raise CheckpointError(f"{directory / 'tokenizer_config.json'}: not JSON: {error}") from error
+    path = directory / "tokenizer_config.json"
+    settings = parse_json(path, found.get(path.name, b"{}"))
     if not isinstance(settings, dict):
-        raise CheckpointError(f"{directory / 'tokenizer_config.json'}: expected an object")
+        raise CheckpointError(f"{path}: expected an object")
+    refuse_code(path, settings)
     return settings
+
+
+def _content(path: Path) -> bytes:
+    return read_bounded(path, MAX_TOKENIZER_BYTES, CheckpointError)
 
 
 def _load(directory: Path, content: bytes) -> Tokenizer:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from exporter.errors import UsageError
 
@@ -23,6 +23,8 @@ FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", 
 """What a file's name says of its format, with or without .gz after it."""
 _GZIP = b"\x1f\x8b"
 _LONGEST_NAME = 64
+MAX_TABLE_BYTES = 500_000_000
+"""Of a file of rows, unpacked."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,11 @@ def _form(path: Path) -> str:
 def unpacked(path: Path) -> bytes:
     """A file's bytes, out of gzip where they are in it. Raises UsageError for what cannot be read."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # which may be a pipe
+            content = _bounded(path, file)
         if content[:2] == _GZIP:
-            return gzip.decompress(content)
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+                return _bounded(path, packed)
     except EOFError as error:
         raise UsageError(f"{path}: a gzip file that ends early; fetch it again") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -86,6 +90,14 @@ def unpacked(path: Path) -> bytes:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error}); pass a file of labelled rows") from error
     if path.suffix.lower() == ".gz" and content:
         raise UsageError(f"{path}: called .gz, but not gzip; unpack or rename it")
+    return content
+
+
+def _bounded(path: Path, file: IO[bytes] | gzip.GzipFile) -> bytes:
+    """What can be read, bounded: a megabyte of gzip may hold a gigabyte of zeros."""
+    content = file.read(MAX_TABLE_BYTES + 1)
+    if len(content) > MAX_TABLE_BYTES:
+        raise UsageError(f"{path}: more than {MAX_TABLE_BYTES:,} bytes of rows; split it, or take a part of it")
     return content
 
 
