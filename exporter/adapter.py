@@ -29,8 +29,8 @@ _CLASSES = {
     "FEATURE_EXTRACTION": "AutoModel",
 }
 """peft's `task_type` → the class of transformers that the adapter was put on."""
-_BY_NAME = ("auto_mapping", "megatron_config")
-"""Keys of adapter_config.json by which peft imports what the file names."""
+_BY_NAME = ("auto_mapping", "megatron_config", "corda_config", "lora_ga_config")
+"""Keys of adapter_config.json by which peft imports a module, or reads a pickle, that the file names."""
 _STEM = "base_model.model."
 
 
@@ -73,7 +73,9 @@ def read_adapter(directory: Path) -> Adapter:
     refuse_code(path, config)
     by_name = sorted(key for key in _BY_NAME if config.get(key))
     if by_name:
-        raise UnsupportedError(f"{path}: {', '.join(by_name)} would import modules by name, which is never done")
+        raise UnsupportedError(
+            f"{path}: {', '.join(by_name)} would import or unpickle what they name, which is never done"
+        )
     if config.get("peft_type") != "LORA":
         raise UnsupportedError(f"{path}: peft_type {config.get('peft_type')!r} is not supported; only LORA merges here")
     base = config.get("base_model_name_or_path")

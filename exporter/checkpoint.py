@@ -23,6 +23,7 @@ from exporter.tokenizer import Reader, TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
+_MOST_LABELS = 100_000
 PROBLEMS = ("single_label_classification", "multi_label_classification", "regression")
 
 
@@ -128,7 +129,16 @@ def _read_config(directory: Path) -> dict[str, Any]:
     path = directory / "config.json"
     config = read_object(path, f"{directory}: no config.json; pass a Hugging Face checkpoint folder")
     refuse_code(path, config)
+    _check_number_of_labels(config)
     return config
+
+
+def _check_number_of_labels(config: Mapping[str, Any]) -> None:
+    """transformers makes a name for each of `num_labels`, however many rows the classifier has."""
+    count = config.get("num_labels")
+    if count is not None and (type(count) is not int or not 0 <= count <= _MOST_LABELS):
+        found = str(count)[:40]
+        raise CheckpointError(f"config.json: num_labels {found}, expected a number up to {_MOST_LABELS:,}; correct it")
 
 
 def _architectures(config: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from tokenizers.processors import RobertaProcessing
 from exporter.documents import MAX_TOKENIZER_BYTES, parse_json, refuse_code
 from exporter.errors import CheckpointError
 from exporter.integrity import read_bounded
+from exporter.tokenizer_bounds import check_growth, no_panic, probe
 
 FILES = (
     "tokenizer.json",
@@ -87,6 +88,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
             "config.json"
         )
     _check_size(directory, tokenizer, reader.vocabulary)
+    probe(directory, tokenizer)
     mask = _special_tokens(settings, _kind(tokenizer))["mask_token"]
     return TokenizerFiles(tokenizer, {**_completed(tokenizer, settings, reader), **found}, mask)
 
@@ -110,10 +112,16 @@ def _content(path: Path) -> bytes:
 
 
 def _load(directory: Path, content: bytes) -> Tokenizer:
+    path = directory / "tokenizer.json"
+    check_growth(path, content)
     try:
-        return Tokenizer.from_str(content.decode("utf-8"))
+        with no_panic():
+            tokenizer = Tokenizer.from_str(content.decode("utf-8"))
     except Exception as error:  # `tokenizers` raises nothing narrower than Exception
-        raise CheckpointError(f"{directory / 'tokenizer.json'}: cannot be read: {error}") from error
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    tokenizer.no_padding()  # each reader pads and cuts as it needs; a file's own padding may be of any size
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 def _from_vocabulary(directory: Path, settings: Mapping[str, Any]) -> Tokenizer:
