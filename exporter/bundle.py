@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -214,27 +215,26 @@ def check_files(bundle: Bundle) -> None:
 
 def _check_manifest(bundle: Bundle) -> None:
     """Refuse a manifest that is not, byte for byte, what `write_manifest` wrote, or that names files elsewhere."""
-    from pydantic import TypeAdapter, ValidationError  # here: a process that is measured opens bundles too
-
     path, manifest = bundle.directory / MANIFEST, bundle.manifest
-    changed = f"{path}: changed since it was written (its seal does not fit); export again, or restore it"
     try:
-        content = to_json(asdict(manifest))
-        if read_bounded(path, MAX_MANIFEST_BYTES, BundleError) != to_json(sealed(asdict(manifest))):
-            raise BundleError(changed)
-        TypeAdapter(Manifest).validate_json(content, strict=True)
-    except RecursionError as error:
-        raise BundleError(changed) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BundleError(f"{path}: {where}: {first['msg']}; export again") from error
-    except ValueError as error:  # NaN, and texts that are no Unicode
-        raise BundleError(changed) from error
+        content, whole = to_json(asdict(manifest)), to_json(sealed(asdict(manifest)))
+        if read_bounded(path, MAX_MANIFEST_BYTES, BundleError) != whole:
+            raise BundleError(f"{path}: changed since it was written (its seal does not fit); export again")
+        _adapter().validate_json(content, strict=True)
+    except (ValueError, RecursionError) as error:  # pydantic's, NaN, and texts that are no Unicode
+        reason = " ".join(str(error).split())[:200]
+        raise BundleError(f"{path}: not what an export writes ({reason}); export again") from error
     outside = [name for name in (*manifest.models, *manifest.files) if not is_plain_path(name)]
     if outside or not manifest.models:
         found = ", ".join(map(repr, outside[:5])) or "none"
         raise BundleError(f"{path}: expected files and models inside the bundle, found {found}; export again")
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter  # here: a process that is measured opens bundles too
+
+    return TypeAdapter(Manifest)
 
 
 def check_destination(destination: Path) -> None:
