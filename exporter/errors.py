@@ -14,7 +14,6 @@ BertportError                 3  anything below, and nothing else, reaches the c
 A message names the subject, what was expected, what was found, and the next step.
 """
 
-
 LONGEST = 4_000
 """Characters of a message: files may hold a million names."""
 

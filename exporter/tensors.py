@@ -17,6 +17,8 @@ SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "py
 _SAFE_TORCH = (2, 6)
 MAX_WEIGHT_BYTES = 4 << 30
 """No small BERT is larger, and a file may be: of holes that cost nothing until they are read."""
+_MAX_HEADER_BYTES = 16_000_000
+"""Some 100,000 tensors; safetensors itself would parse six times as much, for seconds."""
 _FLOATS = ("F16", "BF16", "F32", "F64")
 
 
@@ -83,6 +85,7 @@ def _shards(index: Path) -> list[Path]:
 
 
 def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
+    _check_header(path)
     try:
         with _open(path) as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
@@ -96,6 +99,18 @@ def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
     if strange:
         raise CheckpointError(f"{path}: expected floating-point weights, found {', '.join(strange)}")
     return {name: TensorOnDisk(shape, _loader(path, name)) for name, (_, shape) in kinds.items()}
+
+
+def _check_header(path: Path) -> None:
+    """The header's stated length, held against the file and against reason before anything of it is parsed."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    stated, size_bytes = int.from_bytes(start, "little"), path.stat().st_size
+    if not 0 < stated <= min(size_bytes - 8, _MAX_HEADER_BYTES):
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({size_bytes:,} bytes, a header of {stated:,}, of at most "
+            f"{_MAX_HEADER_BYTES:,}); fetch or save it again"
+        )
 
 
 def _open(path: Path) -> Any:
