@@ -80,7 +80,7 @@ def read_adapter(directory: Path) -> Adapter:
     if not isinstance(base, str) or not base:
         raise CheckpointError(f"{path}: no base_model_name_or_path; write the base's folder or hub id there")
     kind = config.get("task_type")
-    if kind not in _CLASSES:
+    if not isinstance(kind, str) or kind not in _CLASSES:
         raise UnsupportedError(f"{path}: task_type {kind!r} is not supported; known: {', '.join(_CLASSES)}")
     return Adapter(directory, base, config.get("revision"), _CLASSES[kind], _labels(directory))
 
