@@ -111,7 +111,7 @@ def _geometry(bundle: Bundle) -> tuple[int, int]:
     try:
         config = json.loads(path.read_bytes())
         found = (int(config["vocab_size"]), int(config["max_position_embeddings"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise BundleError(f"{path}: no vocab_size and max_position_embeddings ({error!r}); export again") from error
     return found
 
