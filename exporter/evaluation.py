@@ -7,13 +7,12 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from exporter import __version__
 from exporter.bundle import Bundle
 from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Extent
 from exporter.reference import Reference
+from exporter.tokenizer import open_tokenizer
 from exporter.verification import Check, find_checkpoint
 from runtimes.battery import Encoder, Limits
 from runtimes.evaluation.comparison import Comparison, compare_answers, doubts
@@ -102,7 +101,7 @@ class Examiner:
         encoded = self.encoded(positions)
         if bundle.manifest.recipe.pieces is None:
             return encoded
-        tokenizer = Tokenizer.from_file(str(bundle.directory / "tokenizer.json"))
+        tokenizer = open_tokenizer(bundle.directory / "tokenizer.json")
         own = encode_all(tokenizer, self.dataset.examples, self._limits(positions), self.problem.only_second)
         changed = sum(a.encoding.tokens != b.encoding.tokens for a, b in zip(encoded, own, strict=True))
         self._say(f"{changed:,} of {len(own):,} rows fall into other pieces by the bundle's smaller vocabulary")

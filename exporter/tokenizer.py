@@ -77,7 +77,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
     found = {name: _content(directory / name) for name in FILES if (directory / name).is_file()}
     settings = _settings(directory, found)
     if "tokenizer.json" in found:
-        tokenizer = _load(directory, found["tokenizer.json"])
+        tokenizer = _load(directory / "tokenizer.json", found["tokenizer.json"])
     elif "vocab.txt" in found:
         tokenizer = _from_vocabulary(directory, settings)
     elif {"vocab.json", "merges.txt"} <= found.keys():
@@ -111,8 +111,17 @@ def _content(path: Path) -> bytes:
     return read_bounded(path, MAX_TOKENIZER_BYTES, CheckpointError)
 
 
-def _load(directory: Path, content: bytes) -> Tokenizer:
-    path = directory / "tokenizer.json"
+def open_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json by itself, such as a bundle's own. Raises CheckpointError."""
+    try:
+        tokenizer = _load(path, _content(path))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); export again") from error
+    probe(path.parent, tokenizer)
+    return tokenizer
+
+
+def _load(path: Path, content: bytes) -> Tokenizer:
     check_growth(path, content)
     try:
         with no_panic():

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from tokenizers import Tokenizer
-
 from exporter.bundle import MAPPED, Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
 from exporter.encoder.ops import Array
@@ -14,6 +12,7 @@ from exporter.lowering import TARGETS
 from exporter.reference import Reference
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
+from exporter.tokenizer import open_tokenizer
 from exporter.vocabulary import kept_ids
 from runtimes.bisect import Departure, depart
 from runtimes.onnx_places import check_onnx
@@ -164,7 +163,7 @@ def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity
 
 def kept_pieces(bundle: Bundle, checkpoint: Checkpoint) -> Array:
     """The checkpoint's id of every piece of a bundle whose vocabulary was cut."""
-    own = Tokenizer.from_file(str(bundle.directory / "tokenizer.json"))
+    own = open_tokenizer(bundle.directory / "tokenizer.json")
     return kept_ids(checkpoint.tokenizer.tokenizer, own)
 
 
