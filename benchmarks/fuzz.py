@@ -15,10 +15,13 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from hostile.readers import READERS, Reader
+from hostile.flips import flip_all
+from hostile.readers import READERS
 from hostile.run import Tally, read_one, run
+from hostile.seeds import write_bundles, write_checkpoint
 
 from exporter.bundle import to_json
 from runtimes.measure import fingerprint
@@ -44,8 +47,25 @@ def main() -> int:
         for finding in tally.findings[:20]:
             print(f"  {finding}", file=sys.stderr)
         if parsed.output:
-            _record(parsed.output, reader, tally, parsed.seed)
+            _record(parsed.output, reader.name, tally, parsed.seed)
+    if parsed.flips:
+        tallies.append(_flips(parsed.output))
     return int(any(tally.findings for tally in tallies))
+
+
+def _flips(path: Path) -> Tally:
+    """One bit of every byte of an ONNX and a Core ML bundle."""
+    tally = Tally(0)
+    with TemporaryDirectory() as place:
+        checkpoint = write_checkpoint(Path(place) / "checkpoint")
+        for folder in write_bundles(Path(place), checkpoint):
+            flips, passed = flip_all(folder, seed=0)
+            tally.inputs += flips
+            tally.counts["refused"] = tally.counts.get("refused", 0) + flips - len(passed)
+            tally.findings += [f"false pass: {folder.name}/{one}" for one in passed]
+    print(f"one bit of every byte: {tally.counts} of {tally.inputs}", file=sys.stderr)
+    _record(path, "one bit of every byte of a bundle", tally, 0)
+    return tally
 
 
 def _arguments() -> argparse.Namespace:
@@ -53,16 +73,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(_BY_NAME))
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--flips", action="store_true", help="also one bit of every byte of four bundles")
     parser.add_argument("--only", type=int, metavar="N")
     parser.add_argument("-o", "--output", type=Path, default=ARTIFACT)
     return parser.parse_args()
 
 
-def _record(path: Path, reader: Reader, tally: Tally, seed: int) -> None:
+def _record(path: Path, reader: str, tally: Tally, seed: int) -> None:
     """Put a reader's counts into the record, in the place of its older ones."""
     found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {"readers": {}}
     found["host"] = fingerprint()
-    found["readers"][reader.name] = {"seed": seed, **asdict(tally)}
+    found["readers"][reader] = {"seed": seed, **asdict(tally)}
     path.write_bytes(to_json(found))
 
 

@@ -6,9 +6,10 @@ import random
 import resource
 import shutil
 import signal
+import sys
 import tempfile
 import traceback
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -75,6 +76,8 @@ def _follow(pipe: Connection, worker: multiprocessing.process.BaseProcess, tally
             return done + 1
         tally.add(outcome, done, detail)
         done += 1
+        if done % 1000 == 0:
+            print(f"  {done} of {end}: {tally.counts}", file=sys.stderr)
     worker.join()
     return done
 
@@ -87,7 +90,7 @@ def _work(reader: Reader, honest: list[Path], place: Path, seed: int, first: int
     copies = [shutil.copytree(one, place / f"{os.getpid()}" / str(at) / one.name) for at, one in enumerate(honest)]
     expected = [reader.read(one) for one in copies]
     for number in range(first, end):
-        pipe.send(_outcome(reader, copies, expected, seed, number))
+        pipe.send(outcome_of(reader, copies, expected, seed, number))
     shutil.rmtree(place / f"{os.getpid()}", ignore_errors=True)
 
 
@@ -104,14 +107,21 @@ def _bound() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (now_bytes + MEMORY_BYTES, resource.RLIM_INFINITY))
 
 
-def _outcome(reader: Reader, copies: list[Path], expected: list[Hashable], seed: int, number: int) -> tuple[str, str]:
+def outcome_of(
+    reader: Reader,
+    copies: list[Path],
+    expected: list[Hashable],
+    seed: int,
+    number: int,
+    change: Callable[[bytes, int], bytes] = mutate,
+) -> tuple[str, str]:
     """Change one file, read, and put the folder back."""
     choice = random.Random(seed << 32 | number)
     at = choice.randrange(len(copies))
     folder = copies[at]
     kept = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     path = choice.choice(sorted(kept))
-    path.write_bytes(mutate(kept[path], choice.getrandbits(48)))
+    path.write_bytes(change(kept[path], choice.getrandbits(48)))
     reader.finish(folder, choice)
     name = path.relative_to(folder).as_posix()
     try:
@@ -135,5 +145,5 @@ def read_one(reader: Reader, seed: int, number: int) -> int:
     with tempfile.TemporaryDirectory(dir=_memory()) as place:
         honest = reader.seeds(Path(place) / "honest")
         expected = [reader.read(one) for one in honest]
-        print(_outcome(reader, honest, expected, seed, number))
+        print(outcome_of(reader, honest, expected, seed, number))
     return 0
