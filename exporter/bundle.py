@@ -5,14 +5,17 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from exporter.errors import BundleError, UsageError
+from exporter.integrity import SEAL, is_plain_path, read_bounded, seal_of, strange_entries
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
 MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"
 FORMAT_VERSION = 1
+MAX_MANIFEST_BYTES = 64_000_000
 SEQUENCE = "sequence_length"
 """The symbolic size of an axis with one entry for each token."""
 
@@ -185,7 +188,13 @@ def hash_files(directory: Path) -> dict[str, str]:
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write bertport.json, the last file of a bundle."""
-    (directory / MANIFEST).write_bytes(to_json(asdict(manifest)))
+    (directory / MANIFEST).write_bytes(to_json(sealed(asdict(manifest))))
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with the hash of the rest of it, so that a damaged one is seen."""
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    return {**rest, SEAL: seal_of(to_json(rest))}
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -194,7 +203,8 @@ def read_bundle(directory: Path) -> Bundle:
     if not path.is_file():
         raise UsageError(f"{directory}: not a bundle (no {MANIFEST}); pass a folder that bertport export made")
     try:
-        raw = json.loads(path.read_bytes())
+        raw = json.loads(read_bounded(path, MAX_MANIFEST_BYTES, BundleError))
+        raw.pop(SEAL, None)
         version = raw.pop("format_version")
         if version != FORMAT_VERSION:
             raise BundleError(f"{path}: format version {version}, this bertport reads {FORMAT_VERSION}; export again")
@@ -208,18 +218,47 @@ def read_bundle(directory: Path) -> Bundle:
             raw["finetuning"] = Finetuning(**{**tuned, "trained": tuple(tuned["trained"])})
         raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
         return Bundle(directory, Manifest(**raw))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"{path}: not a manifest of format {FORMAT_VERSION} ({error!r}); export again") from error
 
 
 def check_files(bundle: Bundle) -> None:
-    """Compare every file with the manifest. Raises BundleError that lists what is changed, missing or added."""
-    found, stated = hash_files(bundle.directory), bundle.manifest.files
+    """Compare everything in the folder with the manifest, and the manifest with its seal.
+
+    Raises BundleError that lists what is changed, missing, added, or no plain file.
+    """
+    _check_manifest(bundle)
+    strange = [f"neither a plain file nor a folder: {name}" for name in strange_entries(bundle.directory)]
+    found, stated = {} if strange else hash_files(bundle.directory), bundle.manifest.files
     problems = [f"changed {name}" for name in stated if name in found and found[name] != stated[name]]
     problems += [f"missing {name}" for name in stated if name not in found]
     problems += [f"not in the manifest: {name}" for name in found if name not in stated]
-    if problems:
-        raise BundleError(f"{bundle.directory}: {'; '.join(problems)}. Export again, or restore the files")
+    if strange or problems:
+        raise BundleError(f"{bundle.directory}: {'; '.join(strange or problems)}. Export again, or restore the files")
+
+
+def _check_manifest(bundle: Bundle) -> None:
+    """Refuse a manifest that is not, byte for byte, what `write_manifest` wrote, or that names files elsewhere."""
+    path, manifest = bundle.directory / MANIFEST, bundle.manifest
+    try:
+        content, whole = to_json(asdict(manifest)), to_json(sealed(asdict(manifest)))
+        if read_bounded(path, MAX_MANIFEST_BYTES, BundleError) != whole:
+            raise BundleError(f"{path}: changed since it was written (its seal does not fit); export again")
+        _adapter().validate_json(content, strict=True)
+    except (ValueError, RecursionError) as error:  # pydantic's, NaN, and texts that are no Unicode
+        reason = " ".join(str(error).split())[:200]
+        raise BundleError(f"{path}: not what an export writes ({reason}); export again") from error
+    outside = [name for name in (*manifest.models, *manifest.files) if not is_plain_path(name)]
+    if outside or not manifest.models:
+        found = ", ".join(map(repr, outside[:5])) or "none"
+        raise BundleError(f"{path}: expected files and models inside the bundle, found {found}; export again")
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter  # here: a process that is measured opens bundles too
+
+    return TypeAdapter(Manifest)
 
 
 def check_destination(destination: Path) -> None:

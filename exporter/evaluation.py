@@ -7,13 +7,12 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from exporter import __version__
 from exporter.bundle import Bundle
 from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Extent
 from exporter.reference import Reference
+from exporter.tokenizer import open_tokenizer
 from exporter.verification import Check, find_checkpoint
 from runtimes.battery import Encoder, Limits
 from runtimes.evaluation.comparison import Comparison, compare_answers, doubts
@@ -106,7 +105,7 @@ class Examiner:
         """The rows as the bundle's own tokenizer cuts them: not as the checkpoint's where its vocabulary was cut."""
         if bundle.manifest.recipe.pieces is None:
             return self.encoded(positions)
-        tokenizer = Tokenizer.from_file(str(bundle.directory / "tokenizer.json"))
+        tokenizer = open_tokenizer(bundle.directory / "tokenizer.json")
         return encode_all(tokenizer, self.dataset.examples, self._limits(positions), self.problem.only_second)
 
     def _encode(self, positions: int) -> list[Encoded]:

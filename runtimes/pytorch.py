@@ -42,7 +42,12 @@ class TorchRunner:
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = getattr(transformers, architecture).from_pretrained(
-            checkpoint, dtype=torch.float32, attn_implementation="eager", local_files_only=True
+            checkpoint,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+            trust_remote_code=False,
+            weights_only=True,
         )
         self._replace(weights)
         self._model.to(device).eval()

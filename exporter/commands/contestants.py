@@ -112,7 +112,7 @@ def _geometry(bundle: Bundle) -> tuple[int, int]:
         config = json.loads(path.read_bytes())
         longest = bundle.manifest.max_tokens or int(config["max_position_embeddings"])
         found = (int(config["vocab_size"]), longest)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise BundleError(f"{path}: no vocab_size and max_position_embeddings ({error!r}); export again") from error
     return found
 
