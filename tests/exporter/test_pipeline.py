@@ -38,6 +38,7 @@ def test_every_combination_is_a_bundle_in_its_own_folder(bundles):
         assert names == {
             "model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
             "vocab.txt", "bertport.json", "golden.json", "parity.json", "README.md",
+            "sbom.cdx.json",
         }  # fmt: skip
 
 
