@@ -77,10 +77,9 @@ def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ..
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
     opset, keep = recipe.opset or onnx.DEFAULT_OPSET, Keep(recipe.keep)
-    path = directory / onnx.FILE
-    with path.open("wb") as file:
-        onnx.write(file, checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep, material.encode)
-    if door := onnx_mapped.mapped(path.read_bytes(), onnx.FILE):
+    with (directory / onnx.FILE).open("wb") as file:
+        saved = onnx.write(file, checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep, material.encode)
+    if door := onnx_mapped.mapped(saved, onnx.FILE):
         (directory / onnx_mapped.FILE).write_bytes(door)
     return (onnx.FILE,)
 

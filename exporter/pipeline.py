@@ -28,6 +28,7 @@ from exporter.checkpoint import Checkpoint, load
 from exporter.encoder.ops import Array, Extent
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
+from exporter.memory import release
 from exporter.reference import Reference
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, resolve
@@ -116,6 +117,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
     with staged(plan.place) as staging:
         say(f"{recipe.name}: writing")
         models = TARGETS[recipe.target].write(checkpoint, recipe, staging.directory, plan.material)
+        release()
         _copy_companions(checkpoint, staging.directory)
         if advice := TARGETS[recipe.target].advice(recipe):
             say(f"{recipe.name}: {advice}")
@@ -143,6 +145,8 @@ def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
 def _check(bundle: Bundle, reference: Reference, wanted: bool) -> Parity:
     if not wanted:
         return not_run("exported with --no-verify; bertport verify does it later")
+    reference.prepare(bundle.manifest.recipe.sequence_lengths)
+    release()
     return compare_with_pytorch(reference, open_runner(bundle), bundle.manifest, bundle.manifest.budget)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from exporter.source import DEMO_DIRECTORY
 from runtimes.battery import Case, Limits, build_battery, examples, fitted
 from runtimes.heavy_imports import without_collections
 from runtimes.renumbered import RenumberedRunner, survivors
-from runtimes.runner import Outputs, Runner
+from runtimes.runner import Batch, Outputs, Runner
 
 if TYPE_CHECKING:
     from runtimes.sentences import Pooling
@@ -26,6 +26,7 @@ TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
 _TEXTS = 96
 _GOLDEN = 8
 _BEST = 5
+_TOKENS_AT_ONCE = 512
 _PAIR_TASKS = {"mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sts-b", "stsb", "wnli", "snli", "anli"}
 _PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "not_equivalent", "duplicate"}
 
@@ -65,17 +66,16 @@ class Reference:
         self._cases = cache(self._make_cases)
         self._battery = cache(self._make_battery)
 
-    @cached_property
-    def runner(self) -> Runner:
+    def open(self) -> Runner:
         """transformers' own model, from the original checkpoint."""
         with without_collections():
             from runtimes.pytorch import TorchRunner
-
-            checkpoint, model = self.checkpoint, self.checkpoint.model
-            outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
-            return TorchRunner(
-                checkpoint.source.directory, model.head.architecture, outputs, model.modules, pooling, model.inputs
-            )
+        # outside: what is made within stays for good, and a model's modules refer to each other
+        checkpoint, model = self.checkpoint, self.checkpoint.model
+        outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
+        return TorchRunner(
+            checkpoint.source.directory, model.head.architecture, outputs, model.modules, pooling, model.inputs
+        )
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
@@ -84,6 +84,10 @@ class Reference:
         """
         shows = self.checkpoint.model.family.padding_shows
         return self._battery(self._longest(positions), lengths if shows else ())
+
+    def prepare(self, lengths: tuple[int, ...]) -> None:
+        """Let PyTorch answer for a bundle before that is opened: one model in memory, not two."""
+        self.battery(max(lengths, default=None), lengths)
 
     def samples(self, positions: int) -> list[Inputs[Array]]:
         """The real texts as the task reads them, each alone and without padding; no torch is needed."""
@@ -140,8 +144,18 @@ class Reference:
         if lengths:
             cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
         tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
-        found = [case.keep(self.runner.run(case.batch), tokens) for case in cases]
+        runner = self.open()  # and no longer than for this
+        found = [case.keep(_run(runner, case.batch), tokens) for case in cases]
         return Battery(cases, found, self._limits(positions))
+
+
+def _run(runner: Runner, batch: Batch) -> Outputs:
+    """The outputs of a batch, row by row where it is large: several rows of all positions take 100 MB more."""
+    if batch.ids.size <= _TOKENS_AT_ONCE:
+        return runner.run(batch)
+    parts = (batch.ids, batch.mask, batch.types)
+    rows = [runner.run(Batch(*(part[at : at + 1] for part in parts))) for at in range(len(batch.ids))]
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def _vector(case: Case, outputs: Outputs, model: Model, kept: Array | None) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity
     case = next((case for case in cases if case.name == parity.worst_case), cases[0])
     batch = runner.fit(case.batch)
     ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types)
-    graph = depart(reference.runner.trace(batch), ours, _FLOAT32_SHARE)
+    graph = depart(reference.open().trace(batch), ours, _FLOAT32_SHARE)
     exposed = TARGETS[recipe.target].canonical(runner.trace(batch))
     return Explanation(case.name, graph, depart(ours, exposed, budget.max_relative or _FLOAT32_SHARE))
 
