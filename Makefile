@@ -5,7 +5,7 @@ PEERS := optimum openvino litert
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench optimum-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
+.PHONY: demo test test-all check bench fuzz optimum-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -27,6 +27,14 @@ bench: .venv/made
 	-$(MAKE) --keep-going $(PEERS:%=.venv-%/made)
 	$(BIN)/python -m benchmarks.peers.run $(if $(DATA),--data $(DATA))
 	$(BIN)/python benchmarks/readme_tables.py
+
+# Ten thousand hostile files for every reader, one bit of every byte of four bundles, then SECONDS of atheris each.
+SECONDS ?= 60
+READERS := checkpoint package bundle rows records settings
+fuzz: .venv/made
+	$(BIN)/$(INSTALL) --editable '.[fuzz]'
+	$(BIN)/python benchmarks/fuzz.py --flips
+	for reader in $(READERS); do $(BIN)/python benchmarks/fuzz_guided.py $$reader --seconds $(SECONDS) || exit 1; done
 
 optimum-env: .venv-optimum/made
 

@@ -4,7 +4,6 @@ peft is an extra, imported here alone and only when an adapter is met. The merge
 too: what was trained is base and adapter together.
 """
 
-import json
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
@@ -15,8 +14,10 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from exporter.documents import read_object, refuse_code
 from exporter.errors import CheckpointError, UnsupportedError
-from exporter.tensors import INDEX, PICKLE, SINGLE
+from exporter.places import refuse_links
+from exporter.tensors import INDEX, PICKLE, SINGLE, weight_files
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PICKLED = "adapter_model.bin"
@@ -28,6 +29,8 @@ _CLASSES = {
     "FEATURE_EXTRACTION": "AutoModel",
 }
 """peft's `task_type` → the class of transformers that the adapter was put on."""
+_BY_NAME = ("auto_mapping", "megatron_config", "corda_config", "lora_ga_config")
+"""Keys of adapter_config.json by which peft imports a module, or reads a pickle, that the file names."""
 _STEM = "base_model.model."
 
 
@@ -65,19 +68,26 @@ def read_adapter(directory: Path) -> Adapter:
     (path,) = found
     if path.parent != directory:
         raise CheckpointError(f"{directory}: the adapter lies in {path.parent.name}; pass {path.parent}")
+    refuse_links(directory)
     config = _read(path)
+    refuse_code(path, config)
+    by_name = sorted(key for key in _BY_NAME if config.get(key))
+    if by_name:
+        raise UnsupportedError(
+            f"{path}: {', '.join(by_name)} would import or unpickle what they name, which is never done"
+        )
     if config.get("peft_type") != "LORA":
         raise UnsupportedError(f"{path}: peft_type {config.get('peft_type')!r} is not supported; only LORA merges here")
     base = config.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise CheckpointError(f"{path}: no base_model_name_or_path; write the base's folder or hub id there")
     kind = config.get("task_type")
-    if kind not in _CLASSES:
+    if not isinstance(kind, str) or kind not in _CLASSES:
         raise UnsupportedError(f"{path}: task_type {kind!r} is not supported; known: {', '.join(_CLASSES)}")
     return Adapter(directory, base, config.get("revision"), _CLASSES[kind], _labels(directory))
 
 
-def merge(adapter: Adapter, base: Path, folder: Path) -> None:
+def merge(adapter: Adapter, base: Path, folder: Path, allow_pickle: bool = False) -> None:
     """Write the merged checkpoint into `folder`; `base` is where the base lies.
 
     Raises UnsupportedError where peft is missing, with the command to get it, or the base is stored in 4 bits;
@@ -88,11 +98,15 @@ def merge(adapter: Adapter, base: Path, folder: Path) -> None:
             f"{adapter.directory}: a LoRA adapter of {adapter.base}; peft, which merges it, is not installed: "
             "pip install 'bertport[peft]', then run this again"
         )
-    if _read(base / "config.json").get("quantization_config"):
+    stored = _read(base / "config.json")
+    if stored.get("quantization_config"):
         raise UnsupportedError(
             f"{base}: the adapter's base is stored quantised; write the original's folder or hub id into "
             f"{adapter.directory / CONFIG} as base_model_name_or_path"
         )
+    refuse_code(base / "config.json", stored)
+    refuse_links(base)
+    weight_files(base, allow_pickle)
     _merge(adapter, base, folder)
     for source in (base, adapter.directory):  # the adapter's own tokenizer takes the place of the base's
         for name in _COMPANIONS:
@@ -136,7 +150,14 @@ def _merge(adapter: Adapter, base: Path, folder: Path) -> None:
     labels = {"num_labels": adapter.labels} if adapter.labels else {}
     try:
         model, info = getattr(transformers, adapter.auto_class).from_pretrained(
-            base, dtype=torch.float32, local_files_only=True, output_loading_info=True, **_config(adapter), **labels
+            base,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **_config(adapter),
+            **labels,
         )
         with warnings.catch_warnings():
             # peft 0.21.2 reads what transformers 5.23 renames; to be removed with the next peft
@@ -171,12 +192,4 @@ def _check_fit(adapter: Adapter, loaded: Mapping[str, Any], missing: Iterable[st
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: missing; expected a checkpoint with its config.json there") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: expected an object, found {type(content).__name__}")
-    return content
+    return read_object(path, f"{path}: missing; expected a checkpoint with its config.json there")

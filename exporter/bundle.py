@@ -1,21 +1,21 @@
-"""The folder that ships: its records, its manifest, and how it comes to be: whole, or not at all."""
+"""The folder that ships: its records and its manifest."""
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import BundleError, ExportError, UsageError
+from exporter.errors import BundleError, UsageError
+from exporter.integrity import SEAL, is_plain_path, read_bounded, seal_of, strange_entries
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
-MAPPED = "model.mapped.onnx"
+MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"
 FORMAT_VERSION = 1
+MAX_MANIFEST_BYTES = 64_000_000
 SEQUENCE = "sequence_length"
 """The symbolic size of an axis with one entry for each token."""
 
@@ -37,7 +37,8 @@ class Budget:
 class Recipe:
     """What was asked of the export; what only another target or scheme knows stays at None or empty.
 
-    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut.
+    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; hashes are of texts; `float_channels` is
+    how many channels of what a linear layer reads are computed in floats at most (`exporter.outliers`).
     """
 
     target: str
@@ -52,6 +53,9 @@ class Recipe:
     pq_dims: int | None = None
     frequencies_sha256: str | None = None
     pieces: int | None = None
+    finetuned_sha256: str | None = None
+    finetune_epochs: int | None = None
+    float_channels: int | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +75,26 @@ class TensorSpec:
     def per_token(self) -> bool:
         """Whether it has an entry for each token."""
         return SEQUENCE in self.shape
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """What was trained after a table was coded, on what, and what it gave.
+
+    `before` and `after` are figures beside the float model over texts that were held out: `loss` is the mean squared
+    difference of the outputs over their variance, the rest what a user sees. The bundle is as after `best_epoch`; 0:
+    nothing was gained, and nothing changed.
+    """
+
+    texts_sha256: str
+    learnt_texts: int
+    held_out_texts: int
+    epochs: int
+    best_epoch: int
+    seed: int
+    trained: tuple[str, ...]
+    before: Mapping[str, float]
+    after: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -99,6 +123,7 @@ class Manifest:
     pad_id: int = 0
     format_version: int = FORMAT_VERSION
     max_tokens: int | None = None
+    finetuning: Finetuning | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +188,13 @@ def hash_files(directory: Path) -> dict[str, str]:
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write bertport.json, the last file of a bundle."""
-    (directory / MANIFEST).write_bytes(to_json(asdict(manifest)))
+    (directory / MANIFEST).write_bytes(to_json(sealed(asdict(manifest))))
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with the hash of the rest of it, so that a damaged one is seen."""
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    return {**rest, SEAL: seal_of(to_json(rest))}
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -172,7 +203,8 @@ def read_bundle(directory: Path) -> Bundle:
     if not path.is_file():
         raise UsageError(f"{directory}: not a bundle (no {MANIFEST}); pass a folder that bertport export made")
     try:
-        raw = json.loads(path.read_bytes())
+        raw = json.loads(read_bounded(path, MAX_MANIFEST_BYTES, BundleError))
+        raw.pop(SEAL, None)
         version = raw.pop("format_version")
         if version != FORMAT_VERSION:
             raise BundleError(f"{path}: format version {version}, this bertport reads {FORMAT_VERSION}; export again")
@@ -182,20 +214,51 @@ def read_bundle(directory: Path) -> Bundle:
             raw[key] = tuple(raw[key])
         raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
         raw["recipe"]["keep"] = tuple(raw["recipe"].get("keep", ()))
+        if tuned := raw.get("finetuning"):
+            raw["finetuning"] = Finetuning(**{**tuned, "trained": tuple(tuned["trained"])})
         raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
         return Bundle(directory, Manifest(**raw))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"{path}: not a manifest of format {FORMAT_VERSION} ({error!r}); export again") from error
 
 
 def check_files(bundle: Bundle) -> None:
-    """Compare every file with the manifest. Raises BundleError that lists what is changed, missing or added."""
-    found, stated = hash_files(bundle.directory), bundle.manifest.files
+    """Compare everything in the folder with the manifest, and the manifest with its seal.
+
+    Raises BundleError that lists what is changed, missing, added, or no plain file.
+    """
+    _check_manifest(bundle)
+    strange = [f"neither a plain file nor a folder: {name}" for name in strange_entries(bundle.directory)]
+    found, stated = {} if strange else hash_files(bundle.directory), bundle.manifest.files
     problems = [f"changed {name}" for name in stated if name in found and found[name] != stated[name]]
     problems += [f"missing {name}" for name in stated if name not in found]
     problems += [f"not in the manifest: {name}" for name in found if name not in stated]
-    if problems:
-        raise BundleError(f"{bundle.directory}: {'; '.join(problems)}. Export again, or restore the files")
+    if strange or problems:
+        raise BundleError(f"{bundle.directory}: {'; '.join(strange or problems)}. Export again, or restore the files")
+
+
+def _check_manifest(bundle: Bundle) -> None:
+    """Refuse a manifest that is not, byte for byte, what `write_manifest` wrote, or that names files elsewhere."""
+    path, manifest = bundle.directory / MANIFEST, bundle.manifest
+    try:
+        content, whole = to_json(asdict(manifest)), to_json(sealed(asdict(manifest)))
+        if read_bounded(path, MAX_MANIFEST_BYTES, BundleError) != whole:
+            raise BundleError(f"{path}: changed since it was written (its seal does not fit); export again")
+        _adapter().validate_json(content, strict=True)
+    except (ValueError, RecursionError) as error:  # pydantic's, NaN, and texts that are no Unicode
+        reason = " ".join(str(error).split())[:200]
+        raise BundleError(f"{path}: not what an export writes ({reason}); export again") from error
+    outside = [name for name in (*manifest.models, *manifest.files) if not is_plain_path(name)]
+    if outside or not manifest.models:
+        found = ", ".join(map(repr, outside[:5])) or "none"
+        raise BundleError(f"{path}: expected files and models inside the bundle, found {found}; export again")
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter  # here: a process that is measured opens bundles too
+
+    return TypeAdapter(Manifest)
 
 
 def check_destination(destination: Path) -> None:
@@ -209,56 +272,3 @@ def check_destination(destination: Path) -> None:
     parent = next(path for path in destination.absolute().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")
-
-
-@dataclass(frozen=True)
-class Staging:
-    """A bundle in the making: `directory` takes the destination's place when it is published, or vanishes."""
-
-    directory: Path
-    destination: Path
-
-    def publish(self) -> None:
-        """Move the finished folder to its destination; the bundle that was there goes only now."""
-        _take_place(self.directory, self.destination, self.directory.parent / "old")
-
-
-@contextlib.contextmanager
-def staged(destination: Path) -> Iterator[Staging]:
-    """Yield a folder beside `destination`, on the same disk.
-
-    Whatever ends the block, Ctrl-C and a full disk included, what was not published leaves no trace and the old
-    bundle is as it was.
-    """
-    check_destination(destination)
-    parent = destination.absolute().parent
-    missing = [path for path in (parent, *parent.parents) if not path.exists()]
-    hidden: Path | None = None
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=parent))
-        directory = hidden / "bundle"  # made with the user's umask, which mkdtemp ignores
-        directory.mkdir()
-        yield Staging(directory, destination)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ExportError(f"{destination}: could not be written ({reason}); nothing was left there") from error
-    finally:
-        if hidden is not None:
-            shutil.rmtree(hidden, ignore_errors=True)
-        for path in missing:  # innermost first; one that holds a bundle by now stays
-            with contextlib.suppress(OSError):
-                path.rmdir()
-
-
-def _take_place(content: Path, destination: Path, old: Path) -> None:
-    """Move the new bundle in; if that fails, the old one goes back."""
-    if not destination.exists():
-        content.rename(destination)
-        return
-    destination.rename(old)
-    try:
-        content.rename(destination)
-    except BaseException:
-        old.rename(destination)
-        raise

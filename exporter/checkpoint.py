@@ -1,6 +1,5 @@
 """A Hugging Face checkpoint, read and checked: config, weights, tokenizer, labels, and the hash of every file read."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.bundle import sha256
+from exporter.documents import read_object, refuse_code
 from exporter.encoder.embeddings import SentenceRecipe, specialised
 from exporter.encoder.families import find_family
 from exporter.encoder.family import Family, Head
@@ -15,6 +15,7 @@ from exporter.encoder.geometry import Geometry
 from exporter.encoder.model import Model, match
 from exporter.encoder.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, Task
 from exporter.errors import CheckpointError, UnsupportedError
+from exporter.places import refuse_links
 from exporter.sentence import has_sentences, lowers_case, read_sentences
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
@@ -22,6 +23,7 @@ from exporter.tokenizer import Reader, TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
+_MOST_LABELS = 100_000
 PROBLEMS = ("single_label_classification", "multi_label_classification", "regression")
 
 
@@ -63,6 +65,7 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
 
     Raises CheckpointError for what is missing, damaged or contradictory, UnsupportedError for what we do not export.
     """
+    refuse_links(source.directory)
     config, directory = _read_config(source.directory), source.directory
     family, architectures = find_family(config), _architectures(config)
     geometry = family.read_geometry(config)
@@ -124,17 +127,18 @@ def _check_case(directory: Path, tokenizer: TokenizerFiles) -> None:
 
 def _read_config(directory: Path) -> dict[str, Any]:
     path = directory / "config.json"
-    try:
-        config = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{directory}: no config.json; pass a Hugging Face checkpoint folder") from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{path}: expected an object, found {type(config).__name__}")
-    if config.get("auto_map"):
-        raise UnsupportedError(f"{path}: auto_map asks for code from the checkpoint to be run, which is never done")
+    config = read_object(path, f"{directory}: no config.json; pass a Hugging Face checkpoint folder")
+    refuse_code(path, config)
+    _check_number_of_labels(config)
     return config
+
+
+def _check_number_of_labels(config: Mapping[str, Any]) -> None:
+    """transformers makes a name for each of `num_labels`, however many rows the classifier has."""
+    count = config.get("num_labels")
+    if count is not None and (type(count) is not int or not 0 <= count <= _MOST_LABELS):
+        found = str(count)[:40]
+        raise CheckpointError(f"config.json: num_labels {found}, expected a number up to {_MOST_LABELS:,}; correct it")
 
 
 def _architectures(config: Mapping[str, Any]) -> list[str]:

@@ -14,11 +14,20 @@ BertportError                 3  anything below, and nothing else, reaches the c
 A message names the subject, what was expected, what was found, and the next step.
 """
 
+LONGEST = 4_000
+"""Characters of a message: files may hold a million names."""
+
 
 class BertportError(Exception):
     """Base of every error that is told to the user in one line."""
 
     exit_code = 3
+
+    def __str__(self) -> str:
+        """One line that a terminal can show: names in a file may hold line breaks, and sequences that it would obey."""
+        text = super().__str__()
+        text = text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text):,} characters)"
+        return text if text.isprintable() else " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 class UsageError(BertportError):

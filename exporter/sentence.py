@@ -1,11 +1,11 @@
 """What sentence-transformers' files beside a checkpoint say: how tokens become one vector, how long a text may be."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.documents import read_json, read_object
 from exporter.encoder.embeddings import POOLINGS, Dense, SentenceRecipe
 from exporter.errors import CheckpointError, UnsupportedError
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
@@ -69,8 +69,8 @@ def lowers_case(directory: Path) -> bool:
 def _modules(directory: Path) -> list[tuple[str, Path]]:
     """(class, folder) of each module, the encoder first."""
     path = directory / MODULES
+    listed = read_json(path, f"{path}: missing; fetch the checkpoint again")
     try:
-        listed = json.loads(path.read_bytes())
         found = [(str(one["type"]).rpartition(".")[2], str(one["path"])) for one in listed]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: expected a list of modules with type and path ({error!r})") from error
@@ -120,12 +120,4 @@ def _max_tokens(path: Path) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: missing, and {MODULES} asks for it; fetch the checkpoint again") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: expected an object, found {type(content).__name__}")
-    return content
+    return read_object(path, f"{path}: missing, and {MODULES} asks for it; fetch the checkpoint again")

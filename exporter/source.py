@@ -89,7 +89,7 @@ def _whole(source: Source, options: HubOptions) -> Source:
     base = _find_base(adapter, options)
     folder = Path(tempfile.mkdtemp(prefix="bertport-merged-"))
     try:
-        merge(adapter, base, folder)
+        merge(adapter, base, folder, options.allow_pickle)
         merged = replace(source, directory=folder, made_from=sources(adapter, base))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

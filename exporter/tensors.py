@@ -1,6 +1,5 @@
 """Weights on disk: safetensors, mapped and possibly sharded; pickles only on request. No torch but for pickles."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,16 @@ import ml_dtypes  # noqa: F401 - teaches numpy bfloat16, by which safetensors gi
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from exporter.documents import read_object
 from exporter.encoder.ops import Array
 from exporter.errors import CheckpointError
 
 SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
+_SAFE_TORCH = (2, 6)
+MAX_WEIGHT_BYTES = 4 << 30
+"""No small BERT is larger, and a file may be: of holes that cost nothing until they are read."""
+_MAX_HEADER_BYTES = 16_000_000
+"""Some 100,000 tensors; safetensors itself would parse six times as much, for seconds."""
 _FLOATS = ("F16", "BF16", "F32", "F64")
 
 
@@ -51,6 +56,9 @@ def weight_files(directory: Path, allow_pickle: bool) -> list[Path]:
 
 def open_tensors(files: list[Path]) -> Mapping[str, TensorOnDisk]:
     """Open the files of `weight_files`: tensor name → tensor. Raises CheckpointError for a damaged file."""
+    size_bytes = sum(path.stat().st_size for path in files)
+    if size_bytes > MAX_WEIGHT_BYTES:
+        raise CheckpointError(f"{files[0]}: {size_bytes:,} bytes of weights, at most {MAX_WEIGHT_BYTES:,} are read")
     tensors: dict[str, TensorOnDisk] = {}
     for path in files:
         if path.name != INDEX:
@@ -62,9 +70,10 @@ def open_tensors(files: list[Path]) -> Mapping[str, TensorOnDisk]:
 
 
 def _shards(index: Path) -> list[Path]:
+    found = read_object(index, f"{index}: missing; fetch the checkpoint again")
     try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        names = set(found["weight_map"].values())
+    except (KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{index}: not an index of shards; it needs a weight_map") from error
     unsafe = sorted(str(name) for name in names if not isinstance(name, str) or Path(name).name != name)
     if unsafe:
@@ -76,6 +85,7 @@ def _shards(index: Path) -> list[Path]:
 
 
 def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
+    _check_header(path)
     try:
         with _open(path) as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
@@ -89,6 +99,18 @@ def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
     if strange:
         raise CheckpointError(f"{path}: expected floating-point weights, found {', '.join(strange)}")
     return {name: TensorOnDisk(shape, _loader(path, name)) for name, (_, shape) in kinds.items()}
+
+
+def _check_header(path: Path) -> None:
+    """The header's stated length, held against the file and against reason before anything of it is parsed."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    stated, size_bytes = int.from_bytes(start, "little"), path.stat().st_size
+    if not 0 < stated <= min(size_bytes - 8, _MAX_HEADER_BYTES):
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({size_bytes:,} bytes, a header of {stated:,}, of at most "
+            f"{_MAX_HEADER_BYTES:,}); fetch or save it again"
+        )
 
 
 def _open(path: Path) -> Any:
@@ -111,15 +133,32 @@ def _loader(path: Path, name: str) -> Callable[[], Array]:
 
 
 def _open_pickle(path: Path) -> dict[str, TensorOnDisk]:
-    import pickle  # for its error; torch does the reading, with weights_only
-
     import torch
 
+    if _release(torch.__version__) < _SAFE_TORCH:
+        raise CheckpointError(
+            f"{path}: torch {torch.__version__} runs code from pickles even with weights_only (CVE-2025-32434); "
+            "install torch 2.6 or later, or convert the file to safetensors elsewhere"
+        )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # whatever the unpickler stumbles over in a damaged file, and it has no end of words
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path}: not a plain file of tensors ({reason}); save it as safetensors") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(one, str) and _is_plain(state[one]) for one in state):
         raise CheckpointError(f"{path}: expected a dictionary of tensors; save the model's state_dict as safetensors")
     return {name: TensorOnDisk(tuple(value.shape), value.float().numpy) for name, value in state.items()}
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """2.13.0+cpu → (2, 13)."""
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is numbers in memory, each stored once: a view may claim a shape of any size."""
+    import torch
+
+    if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or value.is_quantized:
+        return False
+    return value.device.type == "cpu" and value.numel() * value.element_size() <= value.untyped_storage().nbytes()

@@ -15,7 +15,10 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 from tokenizers.processors import RobertaProcessing
 
+from exporter.documents import MAX_TOKENIZER_BYTES, parse_json, refuse_code
 from exporter.errors import CheckpointError
+from exporter.integrity import read_bounded
+from exporter.tokenizer_bounds import check_growth, no_panic, probe
 
 FILES = (
     "tokenizer.json",
@@ -71,10 +74,10 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
 
     Raises CheckpointError when it is missing, damaged, or speaks of more or far fewer pieces than the table has.
     """
-    found = {name: (directory / name).read_bytes() for name in FILES if (directory / name).is_file()}
+    found = {name: _content(directory / name) for name in FILES if (directory / name).is_file()}
     settings = _settings(directory, found)
     if "tokenizer.json" in found:
-        tokenizer = _load(directory, found["tokenizer.json"])
+        tokenizer = _load(directory / "tokenizer.json", found["tokenizer.json"])
     elif "vocab.txt" in found:
         tokenizer = _from_vocabulary(directory, settings)
     elif {"vocab.json", "merges.txt"} <= found.keys():
@@ -85,6 +88,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
             "config.json"
         )
     _check_size(directory, tokenizer, reader.vocabulary)
+    probe(directory, tokenizer)
     mask = _special_tokens(settings, _kind(tokenizer))["mask_token"]
     return TokenizerFiles(tokenizer, {**_completed(tokenizer, settings, reader), **found}, mask)
 
@@ -95,20 +99,38 @@ def _kind(tokenizer: Tokenizer) -> str:
 
 
 def _settings(directory: Path, found: Mapping[str, bytes]) -> dict[str, Any]:
-    try:
-        settings = json.loads(found.get("tokenizer_config.json", b"{}"))
-    except ValueError as error:
-        raise CheckpointError(f"{directory / 'tokenizer_config.json'}: not JSON: {error}") from error
+    path = directory / "tokenizer_config.json"
+    settings = parse_json(path, found.get(path.name, b"{}"))
     if not isinstance(settings, dict):
-        raise CheckpointError(f"{directory / 'tokenizer_config.json'}: expected an object")
+        raise CheckpointError(f"{path}: expected an object")
+    refuse_code(path, settings)
     return settings
 
 
-def _load(directory: Path, content: bytes) -> Tokenizer:
+def _content(path: Path) -> bytes:
+    return read_bounded(path, MAX_TOKENIZER_BYTES, CheckpointError)
+
+
+def open_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json by itself, such as a bundle's own. Raises CheckpointError."""
     try:
-        return Tokenizer.from_str(content.decode("utf-8"))
+        tokenizer = _load(path, _content(path))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); export again") from error
+    probe(path.parent, tokenizer)
+    return tokenizer
+
+
+def _load(path: Path, content: bytes) -> Tokenizer:
+    check_growth(path, content)
+    try:
+        with no_panic():
+            tokenizer = Tokenizer.from_str(content.decode("utf-8"))
     except Exception as error:  # `tokenizers` raises nothing narrower than Exception
-        raise CheckpointError(f"{directory / 'tokenizer.json'}: cannot be read: {error}") from error
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    tokenizer.no_padding()  # each reader pads and cuts as it needs; a file's own padding may be of any size
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 def _from_vocabulary(directory: Path, settings: Mapping[str, Any]) -> Tokenizer:

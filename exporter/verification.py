@@ -1,19 +1,21 @@
 """Saved model against PyTorch: at export, again later, and where they part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from tokenizers import Tokenizer
-
-from exporter.bundle import Budget, Bundle, Manifest, Recipe, check_files
+from exporter.bundle import MAPPED, Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
 from exporter.encoder.ops import Array
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
+from exporter.integrity import differences
 from exporter.lowering import TARGETS
 from exporter.reference import Reference
+from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
+from exporter.tokenizer import open_tokenizer
 from exporter.vocabulary import kept_ids
 from runtimes.bisect import Departure, depart
+from runtimes.onnx_places import check_onnx
 from runtimes.parity import Parity, Subject, compare
 from runtimes.processors import NATIVE, describe, open_on
 from runtimes.runner import Runner
@@ -71,13 +73,57 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     Raises BundleError when files changed, or when the checkpoint is not the one that the bundle was made from, and
     RuntimeUnavailable when that checkpoint or the runtime asked for cannot be had.
     """
-    manifest = check.bundle.manifest
     checkpoint = find_checkpoint(check)
-    kept = kept_pieces(check.bundle, checkpoint) if manifest.recipe.pieces else None
-    reference = Reference(checkpoint, check.texts, check.pairs, kept)
-    runner, budget = open_on(check.bundle, check.arch), check.limit.applied(manifest.budget)
+    kept = kept_pieces(check.bundle, checkpoint) if check.bundle.manifest.recipe.pieces else None
+    return check_bundle(check, Reference(checkpoint, check.texts, check.pairs, kept))
+
+
+def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[], Explanation]]:
+    """The second half of `verify`: a bundle whose files are what its manifest says, against its checkpoint's reference.
+
+    A manifest may state a tighter budget than its scheme's, and none that is wider: only the caller widens one.
+    """
+    manifest = check.bundle.manifest
+    _check_door(check.bundle)
+    own = for_depth(find_budget(manifest.recipe.target, manifest.recipe.scheme), reference.checkpoint.geometry.layers)
+    runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
     parity = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
     return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
+
+
+def _check_door(bundle: Bundle) -> None:
+    """The second file of an ONNX model must be the first one's graph: what is compared is the first."""
+    if MAPPED not in bundle.manifest.files:
+        return
+    import onnx  # here: Core ML's bundles need none of it
+
+    from exporter.targets import onnx_file
+    from exporter.targets.onnx_mapped import mapped
+
+    model = bundle.directory / bundle.manifest.models[0]
+    check_onnx(model)
+    found = (bundle.directory / MAPPED).read_bytes()
+    try:
+        expected = mapped(onnx_file.read(model.read_bytes()), model.name)
+        same = expected is not None and onnx.load_from_string(found) == onnx.load_from_string(expected)
+    except Exception as error:  # protobuf's DecodeError is not part of its public names
+        raise BundleError(f"{bundle.directory / MAPPED}: no ONNX model ({error}); export again") from error
+    if not same:
+        raise BundleError(f"{bundle.directory / MAPPED}: not the graph of {model.name}; export again")
+
+
+def tighter(one: Budget, other: Budget) -> Budget:
+    """Of every limit that either has, the one that allows less."""
+    return Budget(
+        min(_stated(one, other, "max_absolute"), default=None),
+        min(_stated(one, other, "max_relative"), default=None),
+        max(one.min_agreement, other.min_agreement),
+        max(_stated(one, other, "min_cosine"), default=None),
+    )
+
+
+def _stated(one: Budget, other: Budget, name: str) -> list[float]:
+    return [value for value in (getattr(one, name), getattr(other, name)) if value is not None]
 
 
 def find_checkpoint(check: Check) -> Checkpoint:
@@ -112,14 +158,14 @@ def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity
     case = next((case for case in cases if case.name == parity.worst_case), cases[0])
     batch = runner.fit(case.batch)
     ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types)
-    graph = depart(reference.open().trace(batch), ours, _FLOAT32_SHARE)
+    graph = depart(reference.loaded().trace(batch), ours, _FLOAT32_SHARE)
     exposed = TARGETS[recipe.target].canonical(runner.trace(batch))
     return Explanation(case.name, graph, depart(ours, exposed, budget.max_relative or _FLOAT32_SHARE))
 
 
 def kept_pieces(bundle: Bundle, checkpoint: Checkpoint) -> Array:
     """The checkpoint's id of every piece of a bundle whose vocabulary was cut."""
-    own = Tokenizer.from_file(str(bundle.directory / "tokenizer.json"))
+    own = open_tokenizer(bundle.directory / "tokenizer.json")
     return kept_ids(checkpoint.tokenizer.tokenizer, own)
 
 
@@ -138,10 +184,33 @@ def _find_source(check: Check) -> Source:
 
 
 def _check_source(manifest: Manifest, checkpoint: Checkpoint) -> None:
+    """Hold what the manifest says of its source against the checkpoint: its files, and what is read off them."""
     stated = manifest.source_sha256
-    different = sorted(name for name in stated if checkpoint.sha256.get(name) != stated[name])
+    different = differences(stated, checkpoint.sha256) + sorted(_unstated(stated, checkpoint))
     if different:
         raise BundleError(
             f"{checkpoint.source.model}: not the checkpoint that this bundle was made from "
             f"({', '.join(different)} differ); name the right one with --checkpoint"
         )
+    wrong = differences(_facts(checkpoint), {name: getattr(manifest, name) for name in _facts(checkpoint)})
+    if {spec.name for spec in manifest.outputs} != checkpoint.model.outputs.keys():
+        wrong.append("outputs")
+    if wrong:
+        raise BundleError(
+            f"bertport.json: {', '.join(wrong)} are not the checkpoint's, though the files are; export again"
+        )
+
+
+def _unstated(stated: Mapping[str, str], checkpoint: Checkpoint) -> set[str]:
+    """Files of the checkpoint that the manifest leaves out; beside an adapter anything may have come to lie since."""
+    return set() if checkpoint.source.made_from else set(checkpoint.sha256) - set(stated)
+
+
+def _facts(checkpoint: Checkpoint) -> dict[str, object]:
+    """What a manifest copies from its checkpoint, whatever target, scheme and settings are."""
+    return {
+        "architecture": checkpoint.model.head.architecture,
+        "problem": checkpoint.problem,
+        "labels": checkpoint.labels,
+        "max_tokens": checkpoint.max_tokens,
+    }

@@ -14,6 +14,7 @@ from pathlib import Path
 from exporter.bundle import Bundle
 from exporter.errors import RuntimeUnavailable, UsageError
 from runtimes.emulated import EmulatedRunner, Emulator
+from runtimes.onnx_places import check_onnx
 from runtimes.runner import Runner, open_runner
 
 NATIVE, ARM64, AVX2 = "native", "arm64", "x86-64-avx2"
@@ -38,7 +39,9 @@ def open_on(bundle: Bundle, arch: str) -> Runner:
         raise UsageError(f"--arch {arch}: for ONNX bundles; the kernels of a {target} bundle are its own runtime's")
     if arch == ARM64 and platform.machine() in _ARM_MACHINES:
         return open_runner(bundle)
-    return EmulatedRunner(bundle.directory / bundle.manifest.models[0], find_emulator(arch))
+    emulator, path = find_emulator(arch), bundle.directory / bundle.manifest.models[0]
+    check_onnx(path)
+    return EmulatedRunner(path, emulator)
 
 
 def find_emulator(arch: str) -> Emulator:

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-Count = Annotated[int, Field(ge=0)]
-Bytes = Annotated[int, Field(ge=0)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_MOST = 1e30
+"""Of any figure: sums and axes of figures stay finite."""
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]
+Finite = Annotated[float, Field(ge=-_MOST, le=_MOST, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
 Seconds = Amount
 Text = Annotated[str, Field(max_length=4000)]
 Status = Literal["measured", "emulated", "simulated", "not run"]
@@ -230,7 +232,7 @@ class TuneRecord:
 
 @dataclass(frozen=True)
 class DeviceHost:
-    """The machine, such as iPhone15,2; a simulator computes on the Mac around it."""
+    """The machine, such as iPhone15,2; a simulator computes on the machine around it."""
 
     device: Text
     system: Text
@@ -253,7 +255,7 @@ class DeviceRun:
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """What an app kit's own tests write."""
+    """What an app kit's own tests write; of the kits for ONNX Runtime, of one compute unit called cpu."""
 
     kind: Literal["device"]
     source: Text
@@ -265,6 +267,7 @@ class DeviceRecord:
     runs: tuple[DeviceRun, ...]
     peak_rss_bytes: Bytes
     status: Status = "measured"
+    target: Text = "coreml"
 
 
 @dataclass(frozen=True)

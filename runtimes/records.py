@@ -69,6 +69,8 @@ def read_bounded(path: Path) -> bytes:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_RECORD_BYTES:
             raise RecordError(f"{path}: {size_bytes:,} bytes; a record has at most {MAX_RECORD_BYTES:,}")
+        if not path.is_file():
+            raise RecordError(f"{path}: expected a file, found a pipe, a device or a folder; remove it")
         return path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from error

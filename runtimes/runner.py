@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.errors import BundleError
+
 if TYPE_CHECKING:  # a measured process must not pay for what bundles need: their hashes are 4 MB of OpenSSL
     from exporter.bundle import Bundle
 
@@ -86,13 +88,18 @@ class Runner(Protocol):
 
 
 def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
-    """Open the saved model of a bundle with the runtime of its target."""
+    """Open the saved model of a bundle with the runtime of its target. Raises BundleError for what no target wrote."""
+    if bundle.manifest.recipe.target not in _RUNTIMES:
+        found, known = bundle.manifest.recipe.target, ", ".join(_RUNTIMES)
+        raise BundleError(f"{bundle.directory}: made for {found!r}, and the runtimes are of {known}; export again")
     return _RUNTIMES[bundle.manifest.recipe.target](bundle, threads)
 
 
 def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
+    from runtimes.onnx_places import check_onnx
     from runtimes.onnxruntime import OnnxRunner
 
+    check_onnx(bundle.directory / bundle.manifest.models[0])
     return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
 
 

@@ -1,13 +1,16 @@
 """What every platform's kit has in common: a bundle, checked, and a folder that appears whole or not at all."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle, staged
+from exporter.appkit.wordpiece import WordPiece
+from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle
 from exporter.errors import BundleError, ExportError, UsageError
+from exporter.staging import staged
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,19 @@ class Kit:
         failures = "".join(f"; {failure}" for failure in self.parity["failures"])
         return f"{verdict} ({status}), {self.parity['rows']} rows{failures}"
 
+    def long_texts(self, max_tokens: int, wordpiece: WordPiece) -> str:
+        """What becomes of them, as a README says it."""
+        if self.bundle.manifest.recipe.task == "question-answering":
+            return (
+                f"A context that has more than {min(max_tokens, 384)} tokens with its question is read in windows that "
+                "overlap, as transformers' pipeline reads it; each is one prediction."
+            )
+        side = "start" if wordpiece.truncate_left else "end"
+        return (
+            f"Texts longer than {max_tokens} tokens are cut as the checkpoint's tokenizer cuts them "
+            f"({wordpiece.truncation_strategy}, from the {side})."
+        )
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -81,12 +97,21 @@ def make_kit(name: str, platform: Platform, request: Request) -> Made:
     """
     check_place(request.destination)
     kit = _read(name, platform, request)
-    with staged(request.destination) as staging:
+    with staged(request.destination) as staging, _as_written(request.bundle):
         platform.emit(kit, staging.directory)
         total = sum(path.stat().st_size for path in staging.directory.rglob("*") if path.is_file())
         staging.publish()
     model = kit.bundle.size_bytes
     return Made(request.destination, model, total - model)
+
+
+@contextmanager
+def _as_written(bundle: Path) -> Iterator[None]:
+    """A bundle whose hashes fit may still not hold what `bertport export` writes: somebody else can make hashes too."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise BundleError(f"{bundle}: not as bertport export writes it ({error!r}); export again") from error
 
 
 def check_place(destination: Path) -> None:
@@ -105,7 +130,8 @@ def _read(name: str, platform: Platform, request: Request) -> Kit:
         )
     check_files(bundle)
     parity = _json(request.bundle / PARITY)
-    _check_parity(request, parity)
+    with _as_written(request.bundle):
+        _check_parity(request, parity)
     return Kit(request.destination.absolute().name, bundle, parity, _json(request.bundle / GOLDEN))
 
 
@@ -126,7 +152,7 @@ def _check_parity(request: Request, parity: Mapping[str, Any]) -> None:
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read ({error}); export again") from error
     if not isinstance(found, dict):
         raise BundleError(f"{path}: expected an object; export again")

@@ -12,8 +12,10 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from exporter.errors import BundleError, UnsupportedError
+from exporter.tokenizer_bounds import no_panic
 
 _STEP = "export the checkpoint for a platform that runs tokenizer.json itself: --platform web"
+_MOST_HOLES = 1_000_000
 _STRATEGIES = {"LongestFirst": "longest_first", "OnlyFirst": "only_first", "OnlySecond": "only_second"}
 
 
@@ -85,7 +87,8 @@ def read_wordpiece(directory: Path) -> WordPiece:
     path = directory / "tokenizer.json"
     try:
         content = path.read_text(encoding="utf-8")
-        tokenizer, raw = Tokenizer.from_str(content), json.loads(content)
+        with no_panic():
+            tokenizer, raw = Tokenizer.from_str(content), json.loads(content)
     except Exception as error:  # `tokenizers` raises nothing narrower than Exception
         raise BundleError(f"{path}: cannot be read ({error}); export again") from error
     _check_parts(path, raw)
@@ -163,7 +166,10 @@ def _flags(normalizer: Mapping[str, Any] | None) -> dict[str, bool]:
 
 def _pieces(vocabulary: Mapping[str, int]) -> tuple[str, ...]:
     """By id; a piece with a line feed can stand in no word, since words end there, and has no line of its own."""
-    pieces = [""] * (max(vocabulary.values(), default=-1) + 1)
+    rows = max(vocabulary.values(), default=-1) + 1
+    if rows > len(vocabulary) + _MOST_HOLES:
+        raise ValueError(f"an id of {rows - 1:,} in a vocabulary of {len(vocabulary):,} pieces")
+    pieces = [""] * rows
     for piece, number in vocabulary.items():
         if "\n" not in piece:
             pieces[number] = piece

@@ -31,6 +31,11 @@ BERT_DEFAULTS: dict[str, Any] = {
 """What transformers' BertConfig takes where config.json is silent."""
 
 
+MOST, MOST_LAYERS = 1 << 24, 1 << 10
+"""No encoder has more pieces, positions or units, or more layers: a table of tensors is made for each layer."""
+_LAYERS = ("num_hidden_layers", "n_layers", "num_feedforward_networks")
+
+
 @dataclass(frozen=True)
 class Geometry:
     """The shape of an encoder. `H = hidden`, `D = hidden // heads` in the shape comments.
@@ -81,14 +86,15 @@ def read_geometry(
 def read_numbers(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of `defaults`, each from the config or else from there; texts are not looked at.
 
-    Raises CheckpointError that lists every count below 1, ε outside (0, 1), id below 0, and what is not true or false.
+    Raises CheckpointError that lists every count below 1 or beyond MOST, ε outside (0, 1), id below 0, and what is
+    not true or false.
     """
     values = {key: config.get(key, default) for key, default in defaults.items()}
     if values["pad_token_id"] is None:  # as newer transformers write what is not set
         values["pad_token_id"] = defaults["pad_token_id"]
     wrong = [f"{key} = {value!r}" for key, value in values.items() if not _is_possible(key, value, defaults[key])]
     if wrong:
-        expected = "expected positive numbers (true or false for a switch)"
+        expected = f"expected positive numbers to {MOST:,}, layers to {MOST_LAYERS:,} (true or false for a switch)"
         raise CheckpointError(f"config.json: {expected}, found {', '.join(wrong)}; correct the file")
     return values
 
@@ -100,7 +106,8 @@ def _is_possible(key: str, value: object, default: object) -> bool:
         return isinstance(value, bool)
     if isinstance(default, float):
         return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
-    return type(value) is int and value >= (0 if key == "pad_token_id" else 1)
+    most = MOST_LAYERS if key in _LAYERS else MOST
+    return type(value) is int and (0 if key == "pad_token_id" else 1) <= value <= most
 
 
 def check_heads(values: Mapping[str, Any], width: str, heads: str) -> None:

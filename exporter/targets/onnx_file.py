@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from exporter.encoder.ops import Array
 
@@ -47,6 +47,18 @@ def write(file: IO[bytes], model: onnx.ModelProto, tensors: Sequence[Tensor]) ->
         starts.append(size)
         size += file.write(little_endian(values).data)
     return Saved(model, tensors, starts, size)
+
+
+def read(content: bytes) -> Saved:
+    """What `write` gave for a file of this content. Raises ValueError where the tensors lie otherwise."""
+    model = onnx.load_from_string(content)
+    tensors, starts, end = [], [], 0
+    for tensor in model.graph.initializer:
+        starts.append(content.index(tensor.raw_data, end))
+        end = starts[-1] + len(tensor.raw_data)
+        tensors.append((tensor.name, numpy_helper.to_array(tensor)))
+    model.graph.ClearField("initializer")
+    return Saved(model, tensors, starts, len(content))
 
 
 def described(name: str, values: Array) -> TensorProto:

@@ -13,13 +13,13 @@ from exporter.targets.onnx_file import Saved, Tensor, described, little_endian
 
 FILE = MAPPED
 _LEAST_BYTES = 1 << 12
-_LARGEST_SHARE = 0.05
+_LARGEST_SHARE = 1 / 12
 
 
 def mapped(saved: Saved, location: str) -> bytes | None:
     """The graph of a model that was saved in the file `location`, its weights as external data there.
 
-    None where more than a twentieth of the model would be repeated: float32 and float16 linear layers.
+    None where more than a twelfth of the model would be repeated: float32 and float16 linear layers.
     """
     gathered = {node.input[0] for node in saved.model.graph.node if node.op_type == "Gather"}
     referred = [_anywhere(tensor, gathered) for tensor in saved.tensors]

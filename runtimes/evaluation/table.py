@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from exporter.errors import UsageError
 
@@ -23,6 +23,11 @@ FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", 
 """What a file's name says of its format, with or without .gz after it."""
 _GZIP = b"\x1f\x8b"
 _LONGEST_NAME = 64
+_PART_BYTES = 1 << 20
+MAX_TABLE_BYTES = 500_000_000
+"""Of a file of rows, unpacked."""
+_UNPACKED_BYTES, _UNPACKED_RATIO = 64_000_000, 30
+"""What gzip may unpack to: so many bytes, or so many times the file. Text becomes three to ten times smaller by it."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,11 @@ def _form(path: Path) -> str:
 def unpacked(path: Path) -> bytes:
     """A file's bytes, out of gzip where they are in it. Raises UsageError for what cannot be read."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # which may be a pipe
+            content = _bounded(path, file)
         if content[:2] == _GZIP:
-            return gzip.decompress(content)
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+                return _bounded(path, packed, max(_UNPACKED_BYTES, _UNPACKED_RATIO * len(content)))
     except EOFError as error:
         raise UsageError(f"{path}: a gzip file that ends early; fetch it again") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -87,6 +94,17 @@ def unpacked(path: Path) -> bytes:
     if path.suffix.lower() == ".gz" and content:
         raise UsageError(f"{path}: called .gz, but not gzip; unpack or rename it")
     return content
+
+
+def _bounded(path: Path, file: IO[bytes] | gzip.GzipFile, most_bytes: int = MAX_TABLE_BYTES) -> bytes:
+    """What can be read, bounded: a megabyte of gzip may hold a gigabyte of zeros."""
+    parts, left_bytes = [], min(most_bytes, MAX_TABLE_BYTES)
+    while part := file.read(_PART_BYTES):
+        left_bytes -= len(part)
+        if left_bytes < 0:
+            raise UsageError(f"{path}: more than {most_bytes:,} bytes of rows; split it, or take a part of it")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def decoded(path: Path, content: bytes) -> str:

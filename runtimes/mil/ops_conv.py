@@ -8,7 +8,7 @@ import numpy as np
 from runtimes.mil.datatypes import Array
 from runtimes.mil.numerics import Rounding
 from runtimes.mil.ops_linear import product
-from runtimes.mil.ops_shape import integers
+from runtimes.mil.ops_shape import bounded, integers
 
 
 def conv(
@@ -32,7 +32,9 @@ def conv(
     steps = [1] * rank if strides is None else integers(strides)
     spread = [1] * rank if dilations is None else integers(dilations)
     reach = [(k - 1) * d + 1 for k, d in zip(weight.shape[2:], spread, strict=True)]
-    padded = np.pad(x, [(0, 0), (0, 0), *_padding(str(pad_type), pad, x.shape[2:], reach, steps)])
+    widths = [(0, 0), (0, 0), *_padding(str(pad_type), pad, x.shape[2:], reach, steps)]
+    bounded([size + before + after for size, (before, after) in zip(x.shape, widths, strict=True)])
+    padded = np.pad(x, widths)
     windows = _windows(padded, reach, steps, spread)
     result = _apply(rounded, windows, weight, int(groups))
     return result if bias is None else result + bias.reshape(-1, *[1] * rank)

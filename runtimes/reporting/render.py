@@ -1,8 +1,9 @@
 """A document as Markdown, and as one HTML page that asks for nothing from outside."""
 
 import re
+from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from runtimes.reporting.document import Document, Section, Table
 
@@ -11,10 +12,16 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 def html(document: Document) -> str:
     """Render the page; every text in it is escaped, for records come from anywhere."""
+    return _page().render(document=document)
+
+
+@cache
+def _page() -> Template:
+    """The template, compiled once: our own, never one from a file that is read."""
     environment = Environment(
         loader=PackageLoader("runtimes.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template("page.html").render(document=document)
+    return environment.get_template("page.html")
 
 
 def markdown(document: Document) -> str:

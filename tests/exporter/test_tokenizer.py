@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
 from exporter.errors import CheckpointError
-from exporter.tokenizer import Reader, read_tokenizer
+from exporter.tokenizer import Reader, open_tokenizer, read_tokenizer
 
 TEXTS = ("the cat runs in the market", " a dog", "☃ Ünïcödé\n\t北京 <s> </s>", "", "zzz" * 9, "a<mask> b  <pad>")
 
@@ -96,3 +96,12 @@ def test_wordpiece_is_called_after_its_family(write_family, tmp_path):
     config = json.loads(found.files["tokenizer_config.json"])
     assert (config["tokenizer_class"], config["model_input_names"]) == ("DistilBertTokenizer", list(inputs))
     assert {"vocab.txt"} == set(found.files) - {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
+
+
+def test_a_tokenizer_that_cannot_be_opened_is_refused_by_its_name(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        open_tokenizer(path)
+    path.write_text('{"model": {"type": "WordPiece"}}')
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        open_tokenizer(path)

@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.errors import UsageError
+from exporter.integrity import read_bounded
 from exporter.lowering import Settings
 from exporter.schemes import find_budget
 from exporter.source import DEMO
 
+_MAX_BYTES = 1_000_000
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -120,13 +122,15 @@ class Config:
 def read_config(path: Path) -> Config:
     """Read the file; paths in it start at its folder. Raises UsageError in one line that names file and key."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_bounded(path, _MAX_BYTES, UsageError)
+        raw = json.dumps(tomllib.loads(content.decode("utf-8")), default=str)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); name the file: bertport check FILE") from error
-    except ValueError as error:  # TOML's and Unicode's
-        raise UsageError(f"{path}: not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # TOML's and Unicode's
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise UsageError(f"{path}: not TOML: {reason}") from error
     try:
-        config: Config = _ADAPTER.validate_json(json.dumps(raw, default=str))
+        config: Config = _ADAPTER.validate_json(raw)
     except ValidationError as error:
         raise UsageError(f"{path}: {_first(error)}") from None
     _check_names(path, config)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from exporter.bundle import MANIFEST, PARITY, read_bundle, sha256, to_json
+from exporter.bundle import MANIFEST, PARITY, read_bundle, sealed, sha256, to_json
 from exporter.pipeline import Request, export
 
 HOST = {"processor": "a processor", "cores": "2", "system": "Linux x86_64", "python": "3.11"}
@@ -152,7 +152,7 @@ def edit_parity(folder, **changes):
     (folder / PARITY).write_bytes(to_json(PARITY_FIGURES | changes))
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["files"][PARITY] = sha256(folder / PARITY)
-    (folder / MANIFEST).write_bytes(to_json(manifest))
+    (folder / MANIFEST).write_bytes(to_json(sealed(manifest)))
 
 
 @pytest.fixture(scope="session")

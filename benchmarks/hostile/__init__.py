@@ -1,0 +1,1 @@
+"""Hostile files for every reader: made from honest ones by seeded mutation, each read in a process that may die."""

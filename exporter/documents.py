@@ -1,0 +1,59 @@
+"""JSON that somebody else wrote: bounded before it is read, and refused in one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import CheckpointError, UnsupportedError
+from exporter.integrity import read_bounded
+
+MAX_CONFIG_BYTES = 4_000_000
+"""Of config.json and what is like it: 20,000 labels with long names are half of that."""
+MAX_TOKENIZER_BYTES = 64_000_000
+"""Of tokenizer.json and vocab.txt: those of 250,000 pieces have 17 MB."""
+
+
+def read_object(path: Path, missing: str, most_bytes: int = MAX_CONFIG_BYTES) -> dict[str, Any]:
+    """The object in a JSON file. Raises CheckpointError, in the words of `missing` where there is no file."""
+    content = read_json(path, missing, most_bytes)
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: expected an object, found {type(content).__name__}")
+    return content
+
+
+def read_json(path: Path, missing: str, most_bytes: int = MAX_CONFIG_BYTES) -> Any:
+    """Whatever a JSON file holds. Raises CheckpointError."""
+    try:
+        return parse_json(path, read_bounded(path, most_bytes, CheckpointError))
+    except FileNotFoundError as error:
+        raise CheckpointError(missing) from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); fetch it again") from error
+
+
+def parse_json(path: Path, content: bytes) -> Any:
+    """Parse a file's bytes; text must be Unicode, for it is written again. Raises CheckpointError that names `path`."""
+    try:
+        found = json.loads(content)
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise CheckpointError(f"{path}: not JSON: {reason}") from error
+    return found
+
+
+def refuse_code(path: Path, content: dict[str, Any]) -> None:
+    """Raise UnsupportedError where a file asks for code of its own, or for weights that lie elsewhere."""
+    for key, what in FORBIDDEN.items():
+        if content.get(key):
+            raise UnsupportedError(f"{path}: {key} {what}, which is never done; save the model without it")
+
+
+FORBIDDEN = {
+    "auto_map": "asks for code from the checkpoint to be run",
+    "custom_pipelines": "asks for code from the checkpoint to be run",
+    "trust_remote_code": "asks for code from the checkpoint to be run",
+    "transformers_weights": "asks for weights from another file than the usual",
+    "quantization_config": "asks for a library that takes the weights for something else",
+}
+"""Keys of config.json, tokenizer_config.json and adapter_config.json by which libraries would run or read more."""

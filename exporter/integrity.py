@@ -1,0 +1,60 @@
+"""What makes a change of a bundle visible: the manifest's seal, and what may lie in a folder at all.
+
+A seal is no signature: who changes a bundle on purpose can seal it again. What such a bundle says of itself is held
+against the checkpoint by `bertport verify`.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from exporter.errors import BertportError
+
+SEAL = "seal"
+
+
+def seal_of(content: bytes) -> str:
+    """The hash of a manifest's bytes without its seal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def is_plain_path(name: str) -> bool:
+    """Whether `name` stays below the folder that it is looked for in: relative, with forward slashes, without `..`."""
+    path = PurePosixPath(name)
+    odd = not name or "\\" in name or any(not character.isprintable() for character in name)
+    return not odd and not path.is_absolute() and ".." not in path.parts and path.as_posix() == name
+
+
+def strange_entries(directory: Path) -> list[str]:
+    """Whatever is neither a folder nor a plain file: links lead elsewhere, pipes and devices have no end."""
+    return sorted(path.relative_to(directory).as_posix() for path in _entries(directory) if not _is_plain(path))
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    for folder, below, files in os.walk(directory):  # which follows no link
+        yield from (Path(folder) / name for name in (*below, *files))
+
+
+def _is_plain(path: Path) -> bool:
+    return not path.is_symlink() and (path.is_file() or path.is_dir())
+
+
+def read_bounded(path: Path, most_bytes: int, refuse: type[BertportError]) -> bytes:
+    """The bytes of a plain file of at most `most_bytes`. Raises `refuse` for another, FileNotFoundError for none.
+
+    A pipe or a device has no size to be held to anything, and would be read for ever.
+    """
+    size_bytes = path.stat().st_size
+    if not path.is_file():
+        raise refuse(f"{path}: expected a plain file, found a folder, a pipe or a device; put the file itself there")
+    if size_bytes > most_bytes:
+        raise refuse(f"{path}: {size_bytes:,} bytes, and at most {most_bytes:,} are read; this is no such file")
+    with path.open("rb") as file:
+        return file.read(most_bytes)
+
+
+def differences(stated: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """The keys of `stated` whose value in `found` is another."""
+    return sorted(key for key, value in stated.items() if found.get(key) != value)
