@@ -68,7 +68,7 @@ def main() -> None:
     checkpoint = load(resolve(str(get_model_path()), HubOptions()))
     reference = Reference(checkpoint, sentences(given.sentences))
     batches = [Batch(one.ids, one.mask, one.types) for one in reference.samples(TOKENS)]
-    theirs = embed(reference.runner, batches)
+    theirs = embed(reference.loaded(), batches)
     record: dict[str, Any] = {"model": "all-MiniLM-L6-v2", "host": fingerprint(), "tokens": TOKENS, "rows": {}}
     with TemporaryDirectory() as folder:
         models: dict[str, Path] = {}

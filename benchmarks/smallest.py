@@ -163,7 +163,7 @@ def sentences(data: Path, texts: Texts) -> dict[str, Any]:
     lines = read_texts(data / "ag_news" / "test.csv")
     taken = [lines[len(lines) * at // SENTENCES] for at in range(SENTENCES)]
     checkpoint = load(resolve(model, HubOptions()))
-    expected = _embeddings(Reference(checkpoint).runner, checkpoint, taken)
+    expected = _embeddings(Reference(checkpoint).loaded(), checkpoint, taken)
     found = {}
     for name, row in {row.name: row for row in (Row("int8-weights"), *CODED)}.items():
         for weighed in dict.fromkeys((row.scheme == "pq", False)):

@@ -119,7 +119,7 @@ class Examiner:
         return encoded
 
     def _reference(self, positions: int) -> list[Outputs]:
-        runner = Reference(self.checkpoint).runner
+        runner = Reference(self.checkpoint).loaded()
         import torch  # the runner brought it
 
         torch.set_num_threads(self._threads)

@@ -79,7 +79,7 @@ def finetune(reference: Reference, material: Material, asked: Finetune, say: Say
     before = _seen(reference, student, judge)
     pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (learn, judge)]
     lesson = Lesson(pairs[0], pairs[1], _by_token(exported), asked.epochs, _SEED)
-    losses = distil(reference.runner, student, lesson, say)
+    losses = distil(reference.loaded(), student, lesson, say)
     record = Finetuning(
         texts_sha256(asked.texts) or "",
         _rows(learn),
@@ -144,7 +144,8 @@ def _seen(reference: Reference, student: "Student", judge: list[_Lesson]) -> dic
     checkpoint = reference.checkpoint
     outputs = {name: name in _by_token(checkpoint) for name in checkpoint.model.outputs}
     subject = Subject(outputs, checkpoint.problem, FINETUNED["onnx"], Status.MEASURED, checkpoint.labels)
-    wanted = [reference.runner.run(case.batch) for case, _ in judge]
+    teacher = reference.loaded()
+    wanted = [teacher.run(case.batch) for case, _ in judge]
     found = [student.run(case.batch) for _, case in judge]
     parity = compare([case for case, _ in judge], wanted, found, subject)
     return {"largest difference, of the range": parity.max_relative, **parity.seen}

@@ -96,11 +96,11 @@ def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ..
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
     opset, keep = recipe.opset or onnx.DEFAULT_OPSET, Keep(recipe.keep)
-    path, model = directory / onnx.FILE, checkpoint.model
+    model = checkpoint.model
     outliers = find_outliers(model, material.samples(checkpoint.max_tokens)) if recipe.float_channels else NO_CHANNELS
-    with path.open("wb") as file:
-        onnx.write(file, model, recipe.scheme, opset, recipe.int32_inputs, keep, material.encode, outliers)
-    if door := onnx_mapped.mapped(path.read_bytes(), onnx.FILE):
+    with (directory / onnx.FILE).open("wb") as file:
+        saved = onnx.write(file, model, recipe.scheme, opset, recipe.int32_inputs, keep, material.encode, outliers)
+    if door := onnx_mapped.mapped(saved, onnx.FILE):
         (directory / onnx_mapped.FILE).write_bytes(door)
     return (onnx.FILE,)
 

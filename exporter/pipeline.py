@@ -24,6 +24,7 @@ from exporter.errors import UsageError
 from exporter.finetuning import Finetuned, beside_own, finetune
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
+from exporter.memory import release
 from exporter.reference import Reference
 from exporter.sbom import write_bill
 from exporter.schemes import FINETUNED, find_budget, for_depth
@@ -130,6 +131,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
     with staged(plan.place) as staging:
         say(f"{recipe.name}: writing")
         models = write_files(checkpoint, recipe, staging.directory, plan.material)
+        release()
         if advice := TARGETS[recipe.target].advice(recipe):
             say(f"{recipe.name}: {advice}")
         manifest = replace(make_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
@@ -148,6 +150,10 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
 def _check(bundle: Bundle, reference: Reference, own: Reference | None, wanted: bool) -> Parity:
     if not wanted:
         return not_run("exported with --no-verify; bertport verify does it later")
+    lengths = bundle.manifest.recipe.sequence_lengths
+    for one in filter(None, (reference, own)):
+        one.prepare(lengths)
+    release()
     runner, manifest = open_runner(bundle), bundle.manifest
     parity = compare_with_pytorch(reference, runner, manifest, manifest.budget)
     if own is None:

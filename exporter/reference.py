@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from exporter.source import DEMO_DIRECTORY
 from runtimes.battery import Case, Limits, build_battery, examples, fitted
 from runtimes.heavy_imports import without_collections
 from runtimes.renumbered import RenumberedRunner, survivors
-from runtimes.runner import Outputs, Runner
+from runtimes.runner import Batch, Outputs, Runner
 
 if TYPE_CHECKING:
     from runtimes.pytorch import TorchRunner
@@ -28,6 +28,7 @@ TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
 _TEXTS = 96
 _GOLDEN = 8
 _BEST = 5
+_TOKENS_AT_ONCE = 512
 _PAIR_TASKS = {"mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sts-b", "stsb", "wnli", "snli", "anli"}
 _PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "not_equivalent", "duplicate"}
 
@@ -68,27 +69,23 @@ class Reference:
         self._cases = cache(self._make_cases)
         self._battery = cache(self._make_battery)
 
-    @cached_property
-    def runner(self) -> "TorchRunner":
-        """transformers' own model, from the original checkpoint."""
-        return self.loaded()
-
     def loaded(self) -> "TorchRunner":
-        """`runner`, loaded once more."""
+        """transformers' own model, from the original checkpoint, loaded anew by each call."""
         with without_collections():
             from runtimes.pytorch import TorchRunner
 
-            checkpoint, model = self.checkpoint, self.checkpoint.model
-            outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
-            return TorchRunner(
-                checkpoint.source.directory,
-                model.head.architecture,
-                outputs,
-                model.modules,
-                pooling,
-                model.inputs,
-                weights=self._weights,
-            )
+        # outside the block: a model is not to stay for good
+        checkpoint, model = self.checkpoint, self.checkpoint.model
+        outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
+        return TorchRunner(
+            checkpoint.source.directory,
+            model.head.architecture,
+            outputs,
+            model.modules,
+            pooling,
+            model.inputs,
+            weights=self._weights,
+        )
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
@@ -97,6 +94,10 @@ class Reference:
         """
         shows = self.checkpoint.model.family.padding_shows
         return self._battery(self._longest(positions), lengths if shows else ())
+
+    def prepare(self, lengths: tuple[int, ...]) -> None:
+        """Let PyTorch answer for a bundle before that is opened: one model in memory, not two."""
+        self.battery(max(lengths, default=None), lengths)
 
     def samples(self, positions: int) -> list[Inputs[Array]]:
         """The real texts as the task reads them, each alone and without padding; no torch is needed."""
@@ -158,8 +159,18 @@ class Reference:
         if lengths:
             cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
         tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
-        found = [case.keep(self.runner.run(case.batch), tokens) for case in cases]
+        runner = self.loaded()  # and no longer than for this
+        found = [case.keep(_run(runner, case.batch), tokens) for case in cases]
         return Battery(cases, found, self.limits(positions))
+
+
+def _run(runner: Runner, batch: Batch) -> Outputs:
+    """The outputs of a batch, row by row where it is large: several rows of all positions take 100 MB more."""
+    if batch.ids.size <= _TOKENS_AT_ONCE:
+        return runner.run(batch)
+    parts = (batch.ids, batch.mask, batch.types)
+    rows = [runner.run(Batch(*(part[at : at + 1] for part in parts))) for at in range(len(batch.ids))]
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def _vector(case: Case, outputs: Outputs, model: Model, kept: Array | None) -> dict[str, Any]:

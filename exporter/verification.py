@@ -97,12 +97,14 @@ def _check_door(bundle: Bundle) -> None:
         return
     import onnx  # here: Core ML's bundles need none of it
 
+    from exporter.targets import onnx_file
     from exporter.targets.onnx_mapped import mapped
 
     model = bundle.directory / bundle.manifest.models[0]
     check_onnx(model)
-    expected, found = mapped(model.read_bytes(), model.name), (bundle.directory / MAPPED).read_bytes()
+    found = (bundle.directory / MAPPED).read_bytes()
     try:
+        expected = mapped(onnx_file.read(model.read_bytes()), model.name)
         same = expected is not None and onnx.load_from_string(found) == onnx.load_from_string(expected)
     except Exception as error:  # protobuf's DecodeError is not part of its public names
         raise BundleError(f"{bundle.directory / MAPPED}: no ONNX model ({error}); export again") from error
@@ -156,7 +158,7 @@ def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity
     case = next((case for case in cases if case.name == parity.worst_case), cases[0])
     batch = runner.fit(case.batch)
     ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types)
-    graph = depart(reference.runner.trace(batch), ours, _FLOAT32_SHARE)
+    graph = depart(reference.loaded().trace(batch), ours, _FLOAT32_SHARE)
     exposed = TARGETS[recipe.target].canonical(runner.trace(batch))
     return Explanation(case.name, graph, depart(ours, exposed, budget.max_relative or _FLOAT32_SHARE))
 

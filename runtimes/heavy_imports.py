@@ -22,6 +22,7 @@ def without_collections() -> Iterator[None]:
     try:
         yield
         if not gc.get_freeze_count():
+            gc.collect(0)  # an import that failed within holds its callers' frames, and what they will load
             gc.freeze()
     finally:
         gc.enable()

@@ -67,7 +67,7 @@ def write(
     keep: Keep = NOTHING,
     encode: Encode = product_quantise,
     outliers: Channels = NO_CHANNELS,
-) -> None:
+) -> onnx_file.Saved:
     """Write `model` as an ONNX model, with dynamic batch and sequence. Raises as `check_opset` does.
 
     `encode` makes the codes of the word table, where the scheme stores codes; `outliers` are computed in
@@ -82,7 +82,7 @@ def write(
     graph = helper.make_graph(ops.nodes, model.family.model_type, inputs, ops.outputs)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION)
     proto.producer_name = "bertport"
-    onnx_file.write(file, proto, ops.weights.tensors)
+    return onnx_file.write(file, proto, ops.weights.tensors)
 
 
 def check_opset(opset: int) -> None:

@@ -9,32 +9,47 @@ import onnx
 from onnx import TensorProto
 
 from exporter.bundle import MAPPED
+from exporter.targets.onnx_file import Saved, Tensor, described, little_endian
 
 FILE = MAPPED
 _LEAST_BYTES = 1 << 12
 _LARGEST_SHARE = 1 / 12
-_BYTES = (TensorProto.INT8, TensorProto.UINT8)
 
 
-def mapped(content: bytes, location: str) -> bytes | None:
-    """The graph of a serialised model, its weights as external data in `location`, the file that holds `content`.
+def mapped(saved: Saved, location: str) -> bytes | None:
+    """The graph of a model that was saved in the file `location`, its weights as external data there.
 
     None where more than a twelfth of the model would be repeated: float32 and float16 linear layers.
     """
-    proto = onnx.load_from_string(content)
-    gathered = {node.input[0] for node in proto.graph.node if node.op_type == "Gather"}
-    for tensor in proto.graph.initializer:
-        anywhere = tensor.data_type in _BYTES or tensor.name in gathered
-        if anywhere and len(tensor.raw_data) >= _LEAST_BYTES:
-            _refer(tensor, location, content.index(tensor.raw_data))
+    gathered = {node.input[0] for node in saved.model.graph.node if node.op_type == "Gather"}
+    referred = [_anywhere(tensor, gathered) for tensor in saved.tensors]
+    repeated = [values.nbytes for (_, values), refer in zip(saved.tensors, referred, strict=True) if not refer]
+    if sum(repeated) > _LARGEST_SHARE * saved.size_bytes:
+        return None
+    proto = onnx.ModelProto()
+    proto.CopyFrom(saved.model)
+    for tensor, start, refer in zip(saved.tensors, saved.starts, referred, strict=True):
+        proto.graph.initializer.append(_reference(tensor, location, start) if refer else _whole(tensor))
     door = bytes(proto.SerializeToString(deterministic=True))
-    return door if len(door) <= _LARGEST_SHARE * len(content) else None
+    return door if len(door) <= _LARGEST_SHARE * saved.size_bytes else None
 
 
-def _refer(tensor: TensorProto, location: str, offset: int) -> None:
-    """Replace a tensor's bytes by where they are."""
-    length = len(tensor.raw_data)
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", offset), ("length", length)):
-        tensor.external_data.add(key=key, value=str(value))
+def _anywhere(tensor: Tensor, gathered: set[str]) -> bool:
+    """Whether a tensor is large, and may lie at any address."""
+    name, values = tensor
+    return values.nbytes >= _LEAST_BYTES and (values.itemsize == 1 or name in gathered)
+
+
+def _whole(tensor: Tensor) -> TensorProto:
+    proto = described(*tensor)
+    proto.raw_data = little_endian(tensor[1]).tobytes()
+    return proto
+
+
+def _reference(tensor: Tensor, location: str, start: int) -> TensorProto:
+    """A tensor with where its bytes are in place of them."""
+    proto = described(*tensor)
+    proto.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", start), ("length", tensor[1].nbytes)):
+        proto.external_data.add(key=key, value=str(value))
+    return proto

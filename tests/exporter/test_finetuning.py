@@ -115,11 +115,11 @@ def test_all_that_was_trained_reaches_our_graph(write_family, tmp_path, many, co
     assert tuned.record.after["loss"] < tuned.record.before["loss"]
     case = next(case for case in reference.battery(None).cases if case.real_text)
     batch = case.batch
-    own = reference.with_weights(tuned.weights).runner.run(batch)
+    own = reference.with_weights(tuned.weights).loaded().run(batch)
     ours = trace(tuned.checkpoint.model, batch.ids, batch.mask, batch.types)
     for name, values in own.items():
         np.testing.assert_allclose(ours[name], values, atol=2e-4 * np.abs(values).max())
-        assert np.abs(values - reference.runner.run(batch)[name]).max() > 1e-3
+        assert np.abs(values - reference.loaded().run(batch)[name]).max() > 1e-3
 
 
 def test_coding_what_was_trained_again_changes_nothing(checkpoint, many, coarse):

@@ -64,7 +64,7 @@ def test_the_embedding_is_sentence_transformers_own(folder, write_sentence_files
     assert checkpoint.model.width == 20
     for ours in (
         trace(checkpoint.model, batch.ids, batch.mask, batch.types)["sentence_embedding"],
-        Reference(checkpoint).runner.run(batch)["sentence_embedding"],
+        Reference(checkpoint).loaded().run(batch)["sentence_embedding"],
     ):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -84,7 +84,7 @@ def test_a_row_of_padding_alone_is_zeros(folder, write_sentence_files):
     nothing = np.zeros((1, 5), np.int64)
     found = trace(read(folder).model, nothing, nothing, nothing)["sentence_embedding"]
     assert not found.any()
-    reference = Reference(read(folder)).runner.run(Batch(nothing, nothing, nothing))["sentence_embedding"]
+    reference = Reference(read(folder)).loaded().run(Batch(nothing, nothing, nothing))["sentence_embedding"]
     np.testing.assert_array_equal(found, reference)
 
 

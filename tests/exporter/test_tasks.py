@@ -1,6 +1,5 @@
 """Every task on every target: exported, compared with PyTorch by what its user sees, explained, replayed."""
 
-import gc
 import json
 
 import numpy as np
@@ -25,22 +24,11 @@ UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
 KINDS = [(task, target, units) for task in TASKS for target in TARGETS for units in UNITS[target]]
 
 
+pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
+
+
 def quiet(text):
     pass
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _imported_modules_are_not_searched_for_garbage():
-    """`ct.convert` ends with a full collection: a quarter of a second over torch's modules."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(scope="module")
-def few(texts):
-    """Enough to fill every kind of case."""
-    return texts[::3]
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,22 @@ def test_protobuf_reads_what_it_would_have_written(count):
     assert onnx.load_from_string(written(TENSORS[:count])) == expected
 
 
+def test_reading_back_tells_where_each_tensor_lies():
+    """Equal tensors too, each at its own place."""
+    tensors = [one for one in TENSORS if one[1].size]
+    tensors.append(("again", np.arange(300, dtype=np.float16)))
+    file = io.BytesIO()
+    saved, content = onnx_file.write(file, model(), tensors), file.getvalue()
+    found = onnx_file.read(content)
+    assert (found.model, found.size_bytes) == (saved.model, len(content))
+    assert list(found.starts) == list(saved.starts)
+    for (name, values), (again, read), start in zip(tensors, found.tensors, found.starts, strict=True):
+        assert name == again
+        np.testing.assert_array_equal(values, read)
+        stored = onnx_file.little_endian(values).tobytes()
+        assert content[start : start + len(stored)] == stored
+
+
 def test_the_tensors_are_not_held_twice(tmp_path):
     tensors = [(f"t{number}", np.ones((256, 1024), np.float32).T) for number in range(16)]  # 1 MiB each
     with (tmp_path / "model.onnx").open("wb") as file:
