@@ -179,3 +179,13 @@ def test_without_peft_the_command_to_get_it_is_told(folders, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(UnsupportedError, match=r"pip install 'bertport\[peft\]'"):
         resolve(str(folders[1]), HubOptions())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"base_model_name_or_path": "é" * 300}, "its base"), ({"revision": 3}, "revision")]
+)
+def test_a_base_that_no_system_can_have_is_refused(folders, change, words):
+    _, adapter = folders
+    edit(adapter, **change)
+    with pytest.raises(CheckpointError, match=words):
+        resolve(str(adapter), HubOptions(local_files_only=True))
