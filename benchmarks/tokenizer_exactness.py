@@ -225,7 +225,7 @@ def plan(share: int) -> list[Step]:
         for longest in PAIR_LENGTHS:
             cut = cuttable(mode, pairs, longest) if "strategy" in mode.truncation else pairs
             work.append(Step(mode, f"pairs cut to {longest}", cut, longest))
-        for longest, stride in WINDOWS:
+        for longest, stride in WINDOWS if number == 0 or mode.truncation else ():
             cut = cuttable(mode, pairs, longest - stride)
             work.append(Step(mode, f"windows of {longest} that share {stride}", cut, longest, stride))
     return work

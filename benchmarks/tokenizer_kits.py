@@ -45,15 +45,15 @@ def make_kit(folder: Path, platform: str) -> Path:
     """Export the demo, and make its kit for the platform."""
     bundle, kit = folder / "bundle", folder / "TestedKit"
     target = "coreml" if platform == "ios" else "onnx"
-    run_bertport("export", "demo", "--target", target, "--quantize", "int8", "-o", bundle)
-    run_bertport("app-kit", bundle, "--platform", platform, "-o", kit)
+    bertport_says("export", "demo", "--target", target, "--quantize", "int8", "-o", bundle)
+    bertport_says("app-kit", bundle, "--platform", platform, "-o", kit)
     return kit
 
 
-def run_bertport(*arguments: str | Path) -> None:
-    """One command of bertport, of this tree."""
+def bertport_says(*arguments: str | Path) -> str:
+    """What one command of bertport, of this tree, prints."""
     code = f"import sys; from exporter.cli import main; sys.exit(main({[str(one) for one in arguments]!r}))"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+    return subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True).stdout
 
 
 def compile_kotlin(kit: Path, classes: Path) -> None:

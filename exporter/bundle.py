@@ -1,22 +1,19 @@
-"""The folder that ships: its records, its manifest, and how it comes to be: whole, or not at all."""
+"""The folder that ships: its records and its manifest."""
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import BundleError, ExportError, UsageError
+from exporter.errors import BundleError, UsageError
 from exporter.integrity import SEAL, is_plain_path, read_bounded, seal_of, strange_entries
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
-MAPPED = "model.mapped.onnx"
+MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"
 FORMAT_VERSION = 1
 MAX_MANIFEST_BYTES = 64_000_000
 SEQUENCE = "sequence_length"
@@ -40,7 +37,7 @@ class Budget:
 class Recipe:
     """What was asked of the export; what only another target or scheme knows stays at None or empty.
 
-    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut.
+    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; hashes are of texts.
     """
 
     target: str
@@ -55,6 +52,8 @@ class Recipe:
     pq_dims: int | None = None
     frequencies_sha256: str | None = None
     pieces: int | None = None
+    finetuned_sha256: str | None = None
+    finetune_epochs: int | None = None
 
     @property
     def name(self) -> str:
@@ -74,6 +73,26 @@ class TensorSpec:
     def per_token(self) -> bool:
         """Whether it has an entry for each token."""
         return SEQUENCE in self.shape
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """What was trained after a table was coded, on what, and what it gave.
+
+    `before` and `after` are figures beside the float model over texts that were held out: `loss` is the mean squared
+    difference of the outputs over their variance, the rest what a user sees. The bundle is as after `best_epoch`; 0:
+    nothing was gained, and nothing changed.
+    """
+
+    texts_sha256: str
+    learnt_texts: int
+    held_out_texts: int
+    epochs: int
+    best_epoch: int
+    seed: int
+    trained: tuple[str, ...]
+    before: Mapping[str, float]
+    after: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -102,6 +121,7 @@ class Manifest:
     pad_id: int = 0
     format_version: int = FORMAT_VERSION
     max_tokens: int | None = None
+    finetuning: Finetuning | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +212,8 @@ def read_bundle(directory: Path) -> Bundle:
             raw[key] = tuple(raw[key])
         raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
         raw["recipe"]["keep"] = tuple(raw["recipe"].get("keep", ()))
+        if tuned := raw.get("finetuning"):
+            raw["finetuning"] = Finetuning(**{**tuned, "trained": tuple(tuned["trained"])})
         raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
         return Bundle(directory, Manifest(**raw))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -248,56 +270,3 @@ def check_destination(destination: Path) -> None:
     parent = next(path for path in destination.absolute().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")
-
-
-@dataclass(frozen=True)
-class Staging:
-    """A bundle in the making: `directory` takes the destination's place when it is published, or vanishes."""
-
-    directory: Path
-    destination: Path
-
-    def publish(self) -> None:
-        """Move the finished folder to its destination; the bundle that was there goes only now."""
-        _take_place(self.directory, self.destination, self.directory.parent / "old")
-
-
-@contextlib.contextmanager
-def staged(destination: Path) -> Iterator[Staging]:
-    """Yield a folder beside `destination`, on the same disk.
-
-    Whatever ends the block, Ctrl-C and a full disk included, what was not published leaves no trace and the old
-    bundle is as it was.
-    """
-    check_destination(destination)
-    parent = destination.absolute().parent
-    missing = [path for path in (parent, *parent.parents) if not path.exists()]
-    hidden: Path | None = None
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=parent))
-        directory = hidden / "bundle"  # made with the user's umask, which mkdtemp ignores
-        directory.mkdir()
-        yield Staging(directory, destination)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ExportError(f"{destination}: could not be written ({reason}); nothing was left there") from error
-    finally:
-        if hidden is not None:
-            shutil.rmtree(hidden, ignore_errors=True)
-        for path in missing:  # innermost first; one that holds a bundle by now stays
-            with contextlib.suppress(OSError):
-                path.rmdir()
-
-
-def _take_place(content: Path, destination: Path, old: Path) -> None:
-    """Move the new bundle in; if that fails, the old one goes back."""
-    if not destination.exists():
-        content.rename(destination)
-        return
-    destination.rename(old)
-    try:
-        content.rename(destination)
-    except BaseException:
-        old.rename(destination)
-        raise

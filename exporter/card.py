@@ -1,6 +1,6 @@
 """The README.md of a bundle: what it is, how to load it, and of its figures what parity.json says, no more."""
 
-from exporter.bundle import Manifest
+from exporter.bundle import Finetuning, Manifest
 from runtimes.parity import Parity
 
 _SWIFT_UNITS = {
@@ -81,6 +81,8 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
         f"| model | {size_bytes:,} bytes |",
         f"| longest text | {manifest.max_tokens} tokens |",
         *([f"| kept wider | {', '.join(recipe.keep)} |"] if recipe.keep else []),
+        *([f"| vocabulary | cut to {recipe.pieces:,} pieces |"] if recipe.pieces else []),
+        *([f"| fine-tuned | {_finetuned(manifest.finetuning)} |"] if manifest.finetuning else []),
         *([f"| labels | {', '.join(manifest.labels)} |"] if manifest.labels else []),
         f"| inputs | {', '.join(f'{s.name} {s.dtype} {list(s.shape)}' for s in manifest.inputs)} |",
         f"| outputs | {', '.join(f'{s.name} {s.dtype} {list(s.shape)}' for s in manifest.outputs)} |",
@@ -97,6 +99,13 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _finetuned(done: Finetuning) -> str:
+    """What was trained, and what it gave on the texts that were held out."""
+    pairs = [f"{name} {value:.4g} → {done.after[name]:.4g}" for name, value in done.before.items()]
+    trained = f"{', '.join(done.trained)}, to answer {done.learnt_texts:,} texts as the float model does"
+    return f"{trained}; on {done.held_out_texts:,} others: {', '.join(pairs)}"
 
 
 def _python(manifest: Manifest) -> str:

@@ -12,7 +12,7 @@ from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import TASKS
 from exporter.errors import UnsupportedError
 from exporter.keep import Keep
-from exporter.material import Material, texts_sha256
+from exporter.material import Finetune, Material, texts_sha256
 from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
 from exporter.targets.coreml_names import canonical_tensors
 from exporter.vocabulary import Trim
@@ -32,6 +32,7 @@ class Settings:
     pq_dims: int = DIMENSIONS[0]
     frequent_texts: tuple[str, ...] = ()
     trim: Trim | None = None
+    finetune: Finetune | None = None
 
 
 @dataclass(frozen=True)
@@ -167,4 +168,8 @@ def make_recipe(checkpoint: Checkpoint, target: str, scheme: str, settings: Sett
             "--quantize pq: a fill-mask model multiplies with its whole word table, which codes cannot; pass int8"
         )
     check_divisible(checkpoint.geometry.embedding, settings.pq_dims)
-    return replace(recipe, pq_dims=settings.pq_dims, frequencies_sha256=texts_sha256(settings.frequent_texts))
+    recipe = replace(recipe, pq_dims=settings.pq_dims, frequencies_sha256=texts_sha256(settings.frequent_texts))
+    if settings.finetune is None:
+        return recipe
+    hashed = texts_sha256(settings.finetune.texts)
+    return replace(recipe, finetuned_sha256=hashed, finetune_epochs=settings.finetune.epochs)

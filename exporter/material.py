@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -13,8 +14,18 @@ from exporter.encoder.ops import Array, Inputs
 Samples = Callable[[int], list[Inputs[Array]]]
 """Most tokens → real texts of the task, each alone and without padding."""
 
+EPOCHS = 3
+"""Of `--finetune-codes`."""
 _UNSEEN = 0.1
 """How often a piece is taken to occur that no text has: forgotten, it would come out as anything."""
+
+
+@dataclass(frozen=True)
+class Finetune:
+    """What `--finetune-codes` asks: texts of the task, a tab between two of a pair, and how often all are read."""
+
+    texts: tuple[str, ...]
+    epochs: int = EPOCHS
 
 
 class Material:

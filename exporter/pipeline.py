@@ -1,39 +1,37 @@
 """The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 
-from exporter import __version__
 from exporter.bundle import (
     CARD,
     GOLDEN,
     PARITY,
-    SEQUENCE,
     Budget,
     Bundle,
-    Manifest,
+    Finetuning,
     Recipe,
-    TensorSpec,
     check_destination,
     hash_files,
-    staged,
     to_json,
     write_manifest,
 )
 from exporter.card import write_card
 from exporter.checkpoint import Checkpoint, load
-from exporter.encoder.ops import Array, Extent
+from exporter.encoder.ops import Array
+from exporter.errors import UsageError
+from exporter.finetuning import Finetuned, beside_own, finetune
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
 from exporter.reference import Reference
-from exporter.schemes import find_budget, for_depth
+from exporter.sbom import write_bill
+from exporter.schemes import FINETUNED, find_budget, for_depth
 from exporter.source import HubOptions, resolve
-from exporter.targets.onnx import CHOICES
+from exporter.staging import staged
 from exporter.verification import Limit, compare_with_pytorch
 from exporter.vocabulary import choose_pieces, trim_checkpoint
+from exporter.writing import make_manifest, write_files
 from runtimes.parity import Parity, Verdict, not_run
 from runtimes.runner import open_runner
 
@@ -74,6 +72,8 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     Destinations, schemes and settings are checked before anything is written. Raises BertportError; a parity failure
     is no error but a verdict in the result.
     """
+    if request.settings.finetune and "pq" not in request.schemes:
+        raise UsageError("--finetune-codes: only pq has codes; pass --quantize pq")
     wanted = [(target, scheme) for target in request.targets for scheme in request.schemes]
     stated = [find_budget(*pair) for pair in wanted]
     places = [_place(request, "-".join(pair), len(wanted)) for pair in wanted]
@@ -89,7 +89,10 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
     reference = Reference(checkpoint, request.texts, request.pairs, kept)
     material = Material(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
+    tuned = finetune(reference, material, settings.finetune, say) if settings.finetune else None
     plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
+    if tuned:
+        plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
     return [_export_one(reference, plan, request, say) for plan in plans]
 
 
@@ -109,20 +112,31 @@ class _Plan:
     budget: Budget
     place: Path
     material: Material
+    finetuning: Finetuning | None = None
+    own: Reference | None = None
+    """Of a bundle whose weights were trained: PyTorch with those."""
+
+
+def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings: Settings) -> _Plan:
+    """The plan with what was trained, where its scheme has codes."""
+    if plan.recipe.finetuned_sha256 is None:
+        return plan
+    material = Material(tuned.checkpoint, reference.samples, settings.pq_dims, ())
+    return replace(plan, material=material, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
 
 
 def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -> Exported:
     checkpoint, recipe = plan.material.checkpoint, plan.recipe
     with staged(plan.place) as staging:
         say(f"{recipe.name}: writing")
-        models = TARGETS[recipe.target].write(checkpoint, recipe, staging.directory, plan.material)
-        _copy_companions(checkpoint, staging.directory)
+        models = write_files(checkpoint, recipe, staging.directory, plan.material)
         if advice := TARGETS[recipe.target].advice(recipe):
             say(f"{recipe.name}: {advice}")
-        bundle = Bundle(staging.directory, _manifest(checkpoint, recipe, plan.budget, models))
+        manifest = replace(make_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
+        bundle = Bundle(staging.directory, manifest)
         if request.verify:
             say(f"{recipe.name}: comparing with PyTorch")
-        parity = _check(bundle, reference, request.verify)
+        parity = _check(bundle, reference, plan.own, request.verify)
         size_bytes = bundle.size_bytes
         kept = parity.verdict is not Verdict.FAIL or request.keep_failing
         if kept:
@@ -131,19 +145,14 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
         return Exported(recipe, plan.place if kept else None, size_bytes, parity)
 
 
-def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
-    """Config and tokenizer go with the model."""
-    content = (checkpoint.source.directory / "config.json").read_bytes()
-    unchanged = json.loads(content) == checkpoint.config
-    (directory / "config.json").write_bytes(content if unchanged else to_json(checkpoint.config))
-    for name, content in checkpoint.tokenizer.files.items():
-        (directory / name).write_bytes(content)
-
-
-def _check(bundle: Bundle, reference: Reference, wanted: bool) -> Parity:
+def _check(bundle: Bundle, reference: Reference, own: Reference | None, wanted: bool) -> Parity:
     if not wanted:
         return not_run("exported with --no-verify; bertport verify does it later")
-    return compare_with_pytorch(reference, open_runner(bundle), bundle.manifest, bundle.manifest.budget)
+    runner, manifest = open_runner(bundle), bundle.manifest
+    parity = compare_with_pytorch(reference, runner, manifest, manifest.budget)
+    if own is None:
+        return parity
+    return beside_own(parity, compare_with_pytorch(own, runner, manifest, FINETUNED[manifest.recipe.target]))
 
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:
@@ -152,40 +161,8 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
     if parity.verdict is not Verdict.NOT_RUN:
         (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
     (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
+    write_bill(directory, bundle.manifest, hash_files(directory))
     write_manifest(directory, replace(bundle.manifest, files=hash_files(directory)))
-
-
-def _manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tuple[str, ...]) -> Manifest:
-    source, target = checkpoint.source, TARGETS[recipe.target]
-    return Manifest(
-        source_kind=source.kind,
-        source_model=source.model,
-        source_revision=source.revision,
-        source_sha256=checkpoint.sha256,
-        architecture=checkpoint.model.head.architecture,
-        problem=checkpoint.problem,
-        labels=checkpoint.labels,
-        max_tokens=checkpoint.max_tokens,
-        recipe=recipe,
-        models=models,
-        budget=budget,
-        inputs=target.inputs(checkpoint, recipe),
-        pad_id=checkpoint.geometry.pad,
-        outputs=_outputs(checkpoint, 1 if recipe.sequence_lengths else "batch_size"),
-        versions={"bertport": __version__, **{name: version(name) for name in ("numpy", *target.libraries)}},
-        files={},
-    )
-
-
-def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:
-    model = checkpoint.model
-    shapes: dict[Extent, tuple[str | int, ...]] = {
-        Extent.TEXT: (batch, model.width),
-        Extent.CHOICE: (batch, CHOICES if batch == "batch_size" else 1),
-        Extent.TOKEN: (batch, SEQUENCE, model.width),
-        Extent.POSITION: (batch, SEQUENCE),
-    }
-    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in model.outputs.items())
 
 
 def _place(request: Request, name: str, combinations: int) -> Path:

@@ -2,11 +2,11 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import ExportError, UsageError
+from exporter.disk import write_whole
+from exporter.errors import UsageError
 
 
 def check_record(path: Path | None) -> None:
@@ -19,25 +19,5 @@ def check_record(path: Path | None) -> None:
 
 
 def write_record(path: Path, record: Any) -> None:
-    """Write JSON beside its place, then move it there; on one line, for it may hold the answers to every row.
-
-    Raises ExportError where the disk refuses.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        beside = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-            beside.chmod(0o666 & ~_umask())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise ExportError(f"{path}: could not be written ({error.strerror or error})") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    """Write JSON; on one line, for it may hold the answers to every row. Raises as `write_whole`."""
+    write_whole(path, json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n")

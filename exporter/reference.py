@@ -1,9 +1,10 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from runtimes.renumbered import RenumberedRunner, survivors
 from runtimes.runner import Outputs, Runner
 
 if TYPE_CHECKING:
+    from runtimes.pytorch import TorchRunner
     from runtimes.sentences import Pooling
 
 TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
@@ -49,7 +51,7 @@ class Reference:
     """Batteries of a checkpoint; torch is imported when the first of them is asked for.
 
     With `kept`, the ids that a smaller vocabulary kept, batteries hold no other pieces: the texts that the smaller one
-    cuts as the whole one does.
+    cuts as the whole one does. `weights` take the place of the checkpoint's, by transformers' names.
     """
 
     def __init__(
@@ -58,23 +60,34 @@ class Reference:
         texts: Sequence[str] | None = None,
         pairs: bool = False,
         kept: Array | None = None,
+        weights: Mapping[str, Array] = MappingProxyType({}),
     ) -> None:
         self.checkpoint, self.pairs = checkpoint, pairs or reads_pairs(checkpoint)
-        self.kept = kept
+        self.kept, self._weights = kept, weights
         self.texts = self._unchanged(list(texts or default_texts()))
         self._cases = cache(self._make_cases)
         self._battery = cache(self._make_battery)
 
     @cached_property
-    def runner(self) -> Runner:
+    def runner(self) -> "TorchRunner":
         """transformers' own model, from the original checkpoint."""
+        return self.loaded()
+
+    def loaded(self) -> "TorchRunner":
+        """`runner`, loaded once more."""
         with without_collections():
             from runtimes.pytorch import TorchRunner
 
             checkpoint, model = self.checkpoint, self.checkpoint.model
             outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
             return TorchRunner(
-                checkpoint.source.directory, model.head.architecture, outputs, model.modules, pooling, model.inputs
+                checkpoint.source.directory,
+                model.head.architecture,
+                outputs,
+                model.modules,
+                pooling,
+                model.inputs,
+                weights=self._weights,
             )
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
@@ -99,6 +112,10 @@ class Reference:
         vectors = [text | _vector(*pair, self.checkpoint.model, self.kept) for text, pair in rows]
         return {"reference": "PyTorch float32", "vectors": vectors}
 
+    def with_weights(self, weights: Mapping[str, Array]) -> "Reference":
+        """The same over a model with other weights."""
+        return Reference(self.checkpoint, self.texts, self.pairs, self.kept, weights)
+
     def as_asked(self, runner: Runner) -> Runner:
         """`runner`, to be asked in this checkpoint's ids."""
         return runner if self.kept is None else RenumberedRunner(runner, self.kept)
@@ -117,7 +134,8 @@ class Reference:
     def _longest(self, positions: int | None) -> int:
         return min(positions or self.checkpoint.max_tokens, self.checkpoint.max_tokens)
 
-    def _limits(self, positions: int) -> Limits:
+    def limits(self, positions: int) -> Limits:
+        """What an input of the model may be."""
         checkpoint, task = self.checkpoint, self.checkpoint.task
         recipe, geometry = checkpoint.recipe, checkpoint.geometry
         return Limits(
@@ -132,7 +150,7 @@ class Reference:
         )
 
     def _make_cases(self, positions: int) -> list[Case]:
-        cases = build_battery(self.checkpoint.tokenizer.tokenizer, self.texts, self._limits(positions))
+        cases = build_battery(self.checkpoint.tokenizer.tokenizer, self.texts, self.limits(positions))
         return cases if self.kept is None else survivors(cases, self.kept)
 
     def _make_battery(self, positions: int, lengths: tuple[int, ...]) -> Battery:
@@ -141,7 +159,7 @@ class Reference:
             cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
         tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
         found = [case.keep(self.runner.run(case.batch), tokens) for case in cases]
-        return Battery(cases, found, self._limits(positions))
+        return Battery(cases, found, self.limits(positions))
 
 
 def _vector(case: Case, outputs: Outputs, model: Model, kept: Array | None) -> dict[str, Any]:

@@ -36,6 +36,10 @@ SCHEMES = {
 """Target → scheme → budget."""
 
 
+FINETUNED = {"onnx": SCHEMES["onnx"]["int8-weights"], "coreml": SCHEMES["coreml"]["int8"]}
+"""Target → how far a fine-tuned bundle may be from its own weights in PyTorch: the table is exact, the rest int8."""
+
+
 DEEP_LAYERS, DEEP_RELATIVE = 12, 1e-3
 """From so many layers on, float32 itself is held to a share of the logit range: sums in another order add up."""
 

@@ -1,1 +1,36 @@
-"""Bundle in, numbers out: runtimes, parity and measurement."""
+"""Bundle in, numbers out: runtimes, parity and measurement.
+
+model = runtimes.open("out")
+logits = model.run(runtimes.Batch(ids, mask, types))["logits"]
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtimes.runner import Batch, Runner, Status
+
+__all__ = ["Batch", "Runner", "Status", "open"]
+
+
+def open(bundle: str | Path, threads: int = 1) -> "Runner":  # noqa: A001 - as gzip.open and others
+    """Open a bundle's model, every file of it compared with the manifest first.
+
+    `run` takes a Batch of int64 [B, S] each (Core ML takes one row, padded to a length that `fit` gives) and returns
+    float32 arrays by output name. One runner may be used by many threads at once. Raises UsageError where there is no
+    bundle, BundleError where it is damaged.
+    """
+    from exporter.bundle import check_files, read_bundle
+    from runtimes.runner import open_runner
+
+    found = read_bundle(Path(bundle))
+    check_files(found)
+    return open_runner(found, threads)
+
+
+def __getattr__(name: str) -> Any:
+    """Find the types that `open` gives (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("runtimes.runner"), name)

@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from exporter.disk import write_whole
 from exporter.errors import UsageError
-from runtimes.journal import Entry, Journal, write_whole
+from runtimes.journal import Entry, Journal
 from runtimes.measure import Case, Plan, fingerprint, measure_once
 from runtimes.record_types import BenchRecord
 from runtimes.records import SCHEMA_VERSION, parse_record, valid_entry

@@ -1,6 +1,5 @@
 """Records on disk: a finished one appears whole, an unfinished one grows by whole lines and can be gone on with."""
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -8,28 +7,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from exporter.bundle import to_json
-from exporter.errors import UsageError
+from exporter.disk import refusal, write_whole
 
 Entry = Mapping[str, Any]
 
 
 def write_record(path: Path, record: Entry) -> None:
-    """Write JSON beside `path` and move it there. Raises UsageError where that cannot be."""
+    """Write JSON for people. Raises as `write_whole`."""
     write_whole(path, to_json(record))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside `path` and move it there. Raises UsageError where that cannot be."""
-    hidden = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hidden.write_bytes(content)
-        hidden.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)
 
 
 class Journal:
@@ -42,8 +27,7 @@ class Journal:
     def open(cls, path: Path, header: Entry, valid: Callable[[Entry], bool], say: Callable[[str], None]) -> Self:
         """Go on with the journal at `path` if its header is this one and its entries are valid; else start over.
 
-        Which of them, is said. A line that a killed process left torn is dropped. Raises UsageError where nothing
-        can be written.
+        Which of them, is said. A line that a killed process left torn is dropped. Raises as `write_whole`.
         """
         lines = _whole_lines(path)
         reason = _unusable(lines, header, valid) if lines else ""
@@ -56,14 +40,14 @@ class Journal:
         return cls(path, [json.loads(line) for line in kept[1:]])
 
     def append(self, entry: Entry) -> None:
-        """Add an entry. Raises UsageError where it cannot be written."""
+        """Add an entry. Raises as `write_whole`."""
         try:
             with self.path.open("ab") as file:
                 file.write(_line(entry))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise refusal(self.path, error) from error
         self.entries.append(entry)
 
     def remove(self) -> None:
@@ -77,7 +61,7 @@ def _whole_lines(path: Path) -> list[bytes]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise refusal(path, error) from error
     return [line for line in lines if line.endswith(b"\n")]
 
 
@@ -98,7 +82,3 @@ def _unusable(lines: list[bytes], header: Entry, valid: Callable[[Entry], bool])
 
 def _line(entry: Entry) -> bytes:
     return json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"{path}: cannot be written ({error.strerror or error}); name another place with -o")

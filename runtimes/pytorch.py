@@ -3,14 +3,15 @@
 On the CPU; a measurement may ask for another device.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 import transformers
 
-from runtimes.runner import INPUTS, Batch, Outputs, Status
+from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
 from runtimes.sentences import Pooling, embed
 
 
@@ -19,7 +20,7 @@ class TorchRunner:
 
     `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
-    the embedding of each text.
+    the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names.
     """
 
     status = Status.MEASURED
@@ -34,6 +35,7 @@ class TorchRunner:
         pooling: Pooling | None = None,
         inputs: tuple[str, ...] = INPUTS,
         device: str = "cpu",
+        weights: Mapping[str, Array] = MappingProxyType({}),
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
         self._inputs, self._device = inputs, device
@@ -47,17 +49,32 @@ class TorchRunner:
             trust_remote_code=False,
             weights_only=True,
         )
+        self._replace(weights)
         self._model.to(device).eval()
+
+    @property
+    def model(self) -> Any:
+        """transformers' own, without dropout."""
+        return self._model
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds(self._inputs).items()}
         with torch.inference_mode():
-            found = self._model(**feeds)
-            if self._pooling is not None:
-                embedding = embed(found.last_hidden_state, feeds["attention_mask"], self._pooling)
-                return dict.fromkeys(self._outputs, embedding.cpu().numpy())
-        return {name: getattr(found, name).cpu().numpy() for name in self._outputs}
+            return {name: values.cpu().numpy() for name, values in self.outputs(batch).items()}
+
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """As `run`, tensors on the device."""
+        feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds(self._inputs).items()}
+        found = self._model(**feeds)
+        if self._pooling is not None:
+            return dict.fromkeys(self._outputs, embed(found.last_hidden_state, feeds["attention_mask"], self._pooling))
+        return {name: getattr(found, name) for name in self._outputs}
+
+    def _replace(self, weights: Mapping[str, Array]) -> None:
+        given = {name: torch.from_numpy(values) for name, values in weights.items()}
+        unknown = self._model.load_state_dict(given, strict=False).unexpected_keys
+        if unknown:
+            raise ValueError(f"{type(self._model).__name__} has no {', '.join(unknown)}")
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner; any length will do."""

@@ -232,7 +232,7 @@ class TuneRecord:
 
 @dataclass(frozen=True)
 class DeviceHost:
-    """The machine, such as iPhone15,2; a simulator computes on the Mac around it."""
+    """The machine, such as iPhone15,2; a simulator computes on the machine around it."""
 
     device: Text
     system: Text
@@ -255,7 +255,7 @@ class DeviceRun:
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """What an app kit's own tests write."""
+    """What an app kit's own tests write; of the kits for ONNX Runtime, of one compute unit called cpu."""
 
     kind: Literal["device"]
     source: Text
@@ -267,6 +267,7 @@ class DeviceRecord:
     runs: tuple[DeviceRun, ...]
     peak_rss_bytes: Bytes
     status: Status = "measured"
+    target: Text = "coreml"
 
 
 @dataclass(frozen=True)

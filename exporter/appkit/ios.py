@@ -142,11 +142,14 @@ def _readme(package: _Package) -> dict[str, str]:
     return {
         "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{warning}",
         "sample": sample.replace("{text}", package.text),
-        "longest": str(package.max_tokens),
-        "truncation": f"{wordpiece.truncation_strategy}, from the {'start' if wordpiece.truncate_left else 'end'}",
+        "long": package.kit.long_texts(package.max_tokens, wordpiece),
         "units": recipe.compute_units or "all",
         "type": package.type,
-        "model": manifest.models[0],
+        "lengths": ", ".join(map(str, sorted(recipe.sequence_lengths))),
+        "compile": "\n".join(
+            f"    xcrun coremlcompiler compile Sources/BertKit/ModelFiles/{model} Sources/BertKit/ModelFiles"
+            for model in manifest.models
+        ),
         "tolerance": f"{package.kit.tolerance:.3g}",
         "tokenizers": version(),
     }

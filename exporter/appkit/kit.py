@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle, staged
+from exporter.appkit.wordpiece import WordPiece
+from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle
 from exporter.errors import BundleError, ExportError, UsageError
+from exporter.staging import staged
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,19 @@ class Kit:
         verdict, status = self.parity["verdict"], self.parity["status"]
         failures = "".join(f"; {failure}" for failure in self.parity["failures"])
         return f"{verdict} ({status}), {self.parity['rows']} rows{failures}"
+
+    def long_texts(self, max_tokens: int, wordpiece: WordPiece) -> str:
+        """What becomes of them, as a README says it."""
+        if self.bundle.manifest.recipe.task == "question-answering":
+            return (
+                f"A context that has more than {min(max_tokens, 384)} tokens with its question is read in windows that "
+                "overlap, as transformers' pipeline reads it; each is one prediction."
+            )
+        side = "start" if wordpiece.truncate_left else "end"
+        return (
+            f"Texts longer than {max_tokens} tokens are cut as the checkpoint's tokenizer cuts them "
+            f"({wordpiece.truncation_strategy}, from the {side})."
+        )
 
 
 @dataclass(frozen=True)

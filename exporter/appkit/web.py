@@ -1,6 +1,6 @@
 """A folder for the web: `model/`, which transformers.js loads, and beside it a tokenizer, typed wrappers and a page.
 
-transformers.js has a tokenizer of its own, which differs from Hugging Face's on rare texts (artifacts/web_kit.json);
+transformers.js has a tokenizer of its own, which differs from Hugging Face's on rare texts (artifacts/kits.json);
 `bertkit/` has the exact one and wants ONNX Runtime alone. The sources are the files in `web/`. A model whose
 tokenizer or task they do not know becomes a kit of `model/` alone.
 """
@@ -39,8 +39,14 @@ def emit(kit: Kit, directory: Path) -> None:
         _write(kit, _MODEL_ONLY, directory / CARD, {"reason": f"{error}".replace(f"{kit.bundle.directory}/", "")})
         return
     _write_data(kit, wordpiece, model, directory)
+    long = kit.long_texts(onnx_kit.max_tokens(kit), wordpiece)
     for path in sorted(path for path in SOURCES.rglob("*") if path.is_file() and path.name != _MODEL_ONLY):
-        _write(kit, path.relative_to(SOURCES).as_posix(), directory / path.relative_to(SOURCES), {"type": kind})
+        _write(
+            kit,
+            path.relative_to(SOURCES).as_posix(),
+            directory / path.relative_to(SOURCES),
+            {"type": kind, "long": long},
+        )
 
 
 def dtype_of(scheme: str) -> str:
@@ -109,11 +115,25 @@ def _values(kit: Kit) -> dict[str, str]:
         "model_bytes": f"{kit.bundle.size_bytes:,}",
         "tolerance": f"{kit.tolerance:.3g}",
         "onnxruntime": ONNXRUNTIME_WEB,
-        "max_tokens": str(onnx_kit.max_tokens(kit)),
         "calling": _CALLS.get(manifest.recipe.task, ""),
+        "transformers_js": _transformers_js(manifest.recipe.task),
     }
 
 
+def _transformers_js(task: str) -> str:
+    """The lines that load `model/` there: a pipeline where that knows the task, else the model alone."""
+    names, run = ("pipeline", f'const run = await pipeline("{task}", "model");') if task in _PIPELINES else _MODEL_ALONE
+    host = 'env.allowRemoteModels = false;\nenv.localModelPath = "/"; // where your server has model/'
+    return f'import {{ env, {names} }} from "@huggingface/transformers";\n\n{host}\n{run}'
+
+
+_PIPELINES = ("text-classification", "token-classification", "question-answering", "fill-mask", "feature-extraction")
+_MODEL_ALONE = (
+    "AutoModel, AutoTokenizer",
+    'const tokenizer = await AutoTokenizer.from_pretrained("model");\n'
+    'const model = await AutoModel.from_pretrained("model");\n'
+    'const outputs = await model(await tokenizer("…"));',
+)
 _CALLS = {
     "text-classification": 'const [best] = await model.classify("…"); // { label, score }',
     "token-classification": 'const entities = await model.entities("…"); // [{ label, score, start, end, text }]',

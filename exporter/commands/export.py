@@ -9,6 +9,7 @@ from exporter.codebooks import DIMENSIONS
 from exporter.commands.shared import add_checks, corpus, exit_code, limit, parity_record, say, tell, texts
 from exporter.errors import UsageError
 from exporter.lowering import Settings
+from exporter.material import EPOCHS, Finetune
 from exporter.pipeline import Exported, Request, export
 from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, choose_model
@@ -60,6 +61,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a piece must occur in them")
     parser.add_argument("--keep-pieces", type=int, metavar="N", help="the commonest of them, N pieces in all")
+    parser.add_argument(
+        "--finetune-codes", type=Path, metavar="FILE", help="pq: texts, or labelled rows, to learn from the float model"
+    )
+    parser.add_argument("--finetune-epochs", type=int, metavar="N", help=f"how often all are read (default {EPOCHS})")
     parser.add_argument("--sequence-length", action="append", metavar="N", help="coreml; may repeat")
     parser.add_argument(
         "--keep", action="append", metavar="PATTERN", help="weights kept as float16, or with =int8 so; may repeat"
@@ -110,6 +115,7 @@ def settings(parsed: argparse.Namespace) -> Settings:
         parsed.pq_dims,
         corpus(parsed.frequency_from, "--frequency-from"),
         _trim(parsed),
+        _finetune(parsed),
     )
 
 
@@ -119,6 +125,17 @@ def _trim(parsed: argparse.Namespace) -> Trim | None:
             raise UsageError("--min-count and --keep-pieces say what --trim-vocabulary FILE keeps; pass that too")
         return None
     return Trim(corpus(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_pieces)
+
+
+def _finetune(parsed: argparse.Namespace) -> Finetune | None:
+    epochs = parsed.finetune_epochs
+    if parsed.finetune_codes is None:
+        if epochs is not None:
+            raise UsageError("--finetune-epochs says how often --finetune-codes FILE is read; pass that too")
+        return None
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--finetune-epochs {epochs}: expected 1 or more")
+    return Finetune(corpus(parsed.finetune_codes, "--finetune-codes"), epochs or EPOCHS)
 
 
 def _request(parsed: argparse.Namespace) -> Request:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from exporter.commands.shared import say
-from runtimes.journal import write_whole
+from exporter.disk import write_whole
 
 HELP = "the records below some folders as one page, Markdown and JUnit XML"
 

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from exporter.bundle import read_bundle
-from exporter.commands.shared import add_checks, exit_code, limit, parity_record, say, tell, texts
+from exporter.commands.shared import add_checks, corpus, exit_code, limit, parity_record, say, tell, texts
 from exporter.errors import RuntimeUnavailable
 from exporter.pipeline import Exported
+from exporter.provenance import check_provenance
 from exporter.verification import Check, Explanation, verify
 from runtimes.journal import write_record
 from runtimes.parity import Parity, Verdict, not_run
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
     parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
     processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
+    parser.add_argument("--strict", action="store_true", help="make every file again from the checkpoint, and compare")
+    parser.add_argument("--frequency-from", type=Path, metavar="FILE", help="--strict: what pq was weighed by")
     parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"onnx, whose kernels run; {processors}")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
     add_checks(parser)
@@ -40,6 +43,9 @@ def run(parsed: argparse.Namespace) -> int:
     )
     if parsed.arch != NATIVE:
         say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")
+    if parsed.strict:
+        made = check_provenance(check, corpus(parsed.frequency_from, "--frequency-from"))
+        say(f"{bundle.directory}: {len(made)} files are, byte for byte, what its checkpoint gives: {', '.join(made)}")
     parity, explanation = _verified(check, parsed.explain)
     record = parity_record(parity) | {"bundle": bundle.identity}
     if explanation:

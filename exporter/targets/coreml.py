@@ -11,6 +11,7 @@ that (iOS 18), the longest being the default; one package each where it has not.
 """
 
 import json
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ DEPLOYMENT_TARGETS = ("iOS16", "iOS17", "iOS18", "iOS26")
 DEFAULT_COMPUTE_UNITS = "all"
 DEFAULT_DEPLOYMENT_TARGET = "iOS17"
 DEFAULT_LENGTH = 128
+_ONE_PROGRAM = threading.Lock()
+"""coremltools 9.0 builds every program on one stack of blocks of the whole process; two at once spoil each other."""
 _PREVIEWS = {"question-answering": {"com.apple.coreml.model.preview.type": "bertQA"}}
 """Task → what makes Xcode show a preview (coremltools' guide, "Xcode Model Preview Types")."""
 
@@ -147,7 +150,8 @@ def _packages(built: "dict[int, Content]", options: Options) -> "list[tuple[str,
     names = file_names(options)
     if options.shares_weights:
         functions = {function_name(options, length): content for length, content in built.items()}
-        merged = merge(functions, function_name(options, max(built)))
+        with _ONE_PROGRAM:
+            merged = merge(functions, function_name(options, max(built)))
         return [(names[0], merged, options.sequence_lengths)]
     return [(name, content, (length,)) for name, (length, content) in zip(names, built.items(), strict=True)]
 
@@ -183,7 +187,8 @@ def _build(model: Model, plan: _Plan, length: int) -> "Content":
 
     # coremltools reads the inputs' names off the function's parameters
     main = with_types if "token_type_ids" in model.inputs else without_types
-    return convert(mb.program(input_specs=specs, opset_version=target)(main), target)
+    with _ONE_PROGRAM:
+        return convert(mb.program(input_specs=specs, opset_version=target)(main), target)
 
 
 def _spelling(plan: _Plan) -> "Spelling":

@@ -40,7 +40,7 @@ def _all(findings: Findings) -> Iterable[tuple[str, str, str]]:
     bundles += [found.record.bundle for found in findings.checks if found.record.bundle]
     bundles += [subject.bundle for found in findings.benches for subject in found.record.subjects if subject.bundle]
     yield from ((bundle.model, bundle.target, bundle.scheme) for bundle in bundles)
-    yield from ((found.record.source, "coreml", found.record.scheme) for found in findings.devices)
+    yield from ((found.record.source, found.record.target, found.record.scheme) for found in findings.devices)
     for tune in findings.tunes:
         recipes = [candidate.recipe for candidate in tune.record.candidates]
         yield from ((tune.record.source.model, recipe.target, recipe.scheme) for recipe in recipes)

@@ -73,9 +73,7 @@ def device_sections(findings: Findings, names: Names) -> Iterator[Section]:
             f"by the app kit's own tests; {difference(record.tolerance_absolute)} allowed."
         )
         if host.simulator:
-            lead += (
-                " In a simulator, which computes on the Mac around it: its times are not a device's and are left out."
-            )
+            lead += " In a simulator, which computes on its host: its times are not a device's and are left out."
         yield Section(f"On the device: {device}", lead, tables=(_runs(record),))
 
 
@@ -83,7 +81,7 @@ def device_findings(findings: Findings, names: Names) -> Iterator[Finding]:
     """The runs on devices as tests."""
     for found in findings.devices:
         record = found.record
-        name = names.parts(record.source, "coreml", record.scheme)
+        name = names.parts(record.source, record.target, record.scheme)
         for run in record.runs:
             words = f"max {run.max_absolute:g}, allowed {record.tolerance_absolute:g}"
             yield Finding(

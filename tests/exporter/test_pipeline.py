@@ -40,7 +40,7 @@ def test_every_combination_is_a_bundle_in_its_own_folder(bundles):
         names = {path.name for path in item.directory.iterdir()}
         assert names == {
             "model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-            "vocab.txt", "bertport.json", "golden.json", "parity.json", "README.md",
+            "vocab.txt", "bertport.json", "golden.json", "parity.json", "README.md", "sbom.cdx.json",
         }  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from exporter import __version__
 from exporter.commands.checking.bundles import Checked
 from exporter.commands.checking.verdicts import COLUMNS, figures_rows
 from exporter.commands.shared import say
+from exporter.disk import write_whole
 from runtimes.github import annotates, annotation, append_summary, markdown_table
-from runtimes.journal import write_whole
 from runtimes.junit import Finding, junit_xml
 from runtimes.measure import fingerprint
 from runtimes.parity import Verdict

@@ -1,18 +1,24 @@
 """Bundles to make kits of, and what transformers answers to the texts that a kit is asked."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tokenizer_exactness as exactness
 import torch
 import transformers
-from tokenizers import Encoding
+from tokenizers import Encoding, Tokenizer
+from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
+from exporter.cli import main
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
+from runtimes.record_types import DeviceRecord
+from runtimes.records import read_record
 
 ENTITY_LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 KINDS: dict[str, dict[str, Any]] = {
@@ -98,6 +104,53 @@ def answers_agree() -> Callable[[list[Any], list[Any]], None]:
         assert [one for one in found if one]
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def hostile_texts() -> exactness.Step:
+    """A megabyte of news, nothing, what is removed, a word without end, marks without end."""
+    megabyte = (" ".join(exactness.news()) * 9)[:1_000_000]
+    texts = [megabyte, "", " \u200b\ufffd\0", "x" * 100_000, "\u0301\u0323" * 50_000]
+    return exactness.Step(exactness.MODES[0], "long", texts)
+
+
+@pytest.fixture
+def check_odd_vocabulary(tmp_path) -> Callable[[Any, Path], None]:
+    """`tokenizers` takes the last of equal pieces; an empty line is an id that nothing has."""
+    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "", "cat", "##s", "dog", "cat", "", "run", "##s", "s\r", ""]
+    (tmp_path / "vocab.txt").write_bytes("\n".join(lines).encode())
+    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(str(tmp_path / "vocab.txt")).to_str())
+
+    def check(platform: Any, folder: Path) -> None:
+        settings, vocabulary = exactness.write_settings(folder, tokenizer)
+        texts = ["cats run", "dogs s cat", "", "[SEP] dogcat"]
+        (folder / "texts.json").write_text(json.dumps(texts))
+        platform(settings, vocabulary, folder / "texts.json", folder / "output.bin", ())
+        answers = exactness.rows(np.fromfile(folder / "output.bin", "<i4"))
+        expected = [exactness.encoded(tokenizer, text)[0] for text in texts]
+        assert [list(row) for row in answers] == [list(row) for row in expected]
+
+    return check
+
+
+@pytest.fixture
+def report_tells(tmp_path) -> Callable[[Path, str], str]:
+    """Put a record that a kit wrote before `bertport report`; give what its JUnit file says of the verdict."""
+
+    def report(record: Path, name: str) -> str:
+        found = read_record(record)
+        assert isinstance(found, DeviceRecord)
+        assert found.vectors > 0
+        assert all(run.latency_s and run.load_s > 0 for run in found.runs)
+        (folder := tmp_path / "records").mkdir(exist_ok=True)
+        shutil.copy(record, folder / "device.json")
+        assert main(["report", str(folder), "-o", str(tmp_path / "report")]) == 0
+        assert "On the device" in (tmp_path / "report" / "report.md").read_text()
+        told = (tmp_path / "report" / "junit.xml").read_text()
+        assert name in told
+        return told
+
+    return report
 
 
 @pytest.fixture(scope="session")

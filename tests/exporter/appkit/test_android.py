@@ -6,7 +6,6 @@ Android itself is a stub of ours, against which the part that touches it is only
 import json
 import os
 import subprocess
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -94,16 +93,19 @@ def ask(java, tmp_path):
 
 
 @needs_jvm
-def test_every_tasks_own_tests_pass(kits, java):
+def test_every_tasks_own_tests_pass_and_a_report_tells_of_their_record(kits, java, report_tells, tmp_path, monkeypatch):
+    monkeypatch.setenv("BERTPORT_RECORD", str(tmp_path / "record.json"))
     for number, kind in enumerate(("labels", "entities", "embeddings", "answers")):
         kit, _ = kits(kind, int32_inputs=number == 1)
         said = java(kit, *JUNIT)
-        assert "OK (6 tests)" in said, said[-5000:]
+        assert "OK (7 tests)" in said, said[-5000:]
+    assert 'failures="0"' in report_tells(tmp_path / "record.json", "onnx-none")
     golden = kit / "src" / "sharedTest" / "assets" / "golden.json"
     changed = json.loads(golden.read_bytes())
     changed["vectors"][0]["start_logits"][0] += 1
     golden.write_text(json.dumps(changed))
-    assert "Failures: 1" in java(kit, *JUNIT)
+    assert "Failures: 2" in java(kit, *JUNIT)
+    assert 'failures="1"' in report_tells(tmp_path / "record.json", "onnx-none")
 
 
 @needs_jvm
@@ -128,8 +130,8 @@ def test_the_oldest_runtime_reads_every_scheme(checkpoint, make_onnx, ask, texts
         assert make_kit(bundle, kit, "--even-failing") == 0
         asked[kit] = [[text] for text in texts[:4]]
     for kit, found in zip(asked, ask(asked), strict=True):
-        with closing(OnnxRunner(kit / ASSETS / "model.onnx")) as runner:
-            logits = [runner.run(batch_of(kit, text))["logits"][0] for [text] in asked[kit]]
+        runner = OnnxRunner(kit / ASSETS / "model.onnx")
+        logits = [runner.run(batch_of(kit, text))["logits"][0] for [text] in asked[kit]]
         assert [one[0]["label"] for one in found] == [f"LABEL_{row.argmax()}" for row in logits]
 
 
@@ -145,6 +147,12 @@ def test_the_tokenizer_is_exact_on_a_jvm(platform, folder):
     found = [exactness.compare(platform, folder, step) for step in exactness.plan(500)]
     assert sum(one.tokens for one in found) > 3_000_000
     assert not [one for one in found if one.mismatches]
+
+
+@needs_jvm
+def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, check_odd_vocabulary):
+    assert exactness.compare(platform, folder, hostile_texts).mismatches == 0
+    check_odd_vocabulary(platform, folder)
 
 
 def test_the_package_bears_the_kits_name(checkpoint, make_onnx, tmp_path, capsys):

@@ -6,20 +6,34 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from exporter.cli import main
+from exporter.lowering import Settings
 from exporter.verification import Limit
 
+PLATFORMS = ("ios", "web", "android")
 
-def kit(bundle, place, *more):
-    return main(["app-kit", str(bundle), "--platform", "ios", "-o", str(place), *more])
+
+def kit(bundle, place, *more, platform="ios"):
+    return main(["app-kit", str(bundle), "--platform", platform, "-o", str(place), *more])
+
+
+@pytest.fixture
+def make_for(make_bundle):
+    """A bundle of a checkpoint for a platform."""
+
+    def make(platform, checkpoint, **changes):
+        onnx = {} if platform == "ios" else {"targets": ("onnx",), "settings": Settings()}
+        return make_bundle(checkpoint, **onnx, **changes)
+
+    return make
 
 
 @pytest.fixture
 def refused(tmp_path, capsys):
     """Run, expect a code and words in one line, and nothing at the place."""
 
-    def check(bundle, code, words, *more, place="Kit"):
+    def check(bundle, code, words, *more, place="Kit", platform="ios"):
         capsys.readouterr()
-        assert kit(bundle, tmp_path / place, *more) == code
+        assert kit(bundle, tmp_path / place, *more, platform=platform) == code
         lines = [line for line in capsys.readouterr().err.splitlines() if ": reading " not in line]
         assert len(lines) == 1
         assert words in lines[0]
@@ -41,23 +55,33 @@ def test_a_kit_is_made_and_measured(bundle, tmp_path, capsys):
     assert record["other_bytes"] > 40_000
 
 
-def test_what_failed_parity_is_refused_and_said_where_it_is_wanted(checkpoint, make_bundle, refused, tmp_path):
-    failing = make_bundle(checkpoint, limit=Limit(max_absolute=1e-12), keep_failing=True)
-    refused(failing, 3, "max_absolute")
-    assert kit(failing, tmp_path / "Kit", "--even-failing") == 0
-    readme = (tmp_path / "Kit" / "README.md").read_text()
+CODE = {
+    "ios": "Sources/Kit/Tasks/TextClassifier.swift",
+    "web": "bertkit/index.js",
+    "android": "src/main/kotlin/kit/Tasks.kt",
+}
+SETTINGS = {"ios": "Sources/Kit/ModelFiles", "web": "model", "android": "src/main/assets/kit"}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_what_failed_parity_is_refused_and_said_where_it_is_wanted(platform, checkpoint, make_for, refused, tmp_path):
+    failing = make_for(platform, checkpoint, limit=Limit(max_absolute=1e-12), keep_failing=True)
+    refused(failing, 3, "max_absolute", platform=platform)
+    place = tmp_path / "Kit"
+    assert kit(failing, place, "--even-failing", platform=platform) == 0
+    readme = (place / "README.md").read_text()
     assert "WARNING: this model failed its parity check" in readme
     assert "max_absolute" in readme
-    sources = tmp_path / "Kit" / "Sources" / "Kit"
-    assert "// WARNING: this model failed its parity check" in (sources / "Tasks" / "TextClassifier.swift").read_text()
-    assert json.loads((sources / "ModelFiles" / "kit.json").read_bytes())["parity"]["verdict"] == "fail"
+    assert (place / CODE[platform]).read_text().startswith("// WARNING: this model failed its parity check")
+    assert json.loads((place / SETTINGS[platform] / "kit.json").read_bytes())["parity"]["verdict"] == "fail"
 
 
-def test_what_passed_carries_no_warning(bundle, tmp_path):
-    assert kit(bundle, tmp_path / "Kit", "--even-failing") == 0
-    assert not [
-        path for path in (tmp_path / "Kit").rglob("*.[sm][wd]*") if path.is_file() and "WARNING" in path.read_text()
-    ]
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_what_passed_carries_no_warning(platform, checkpoint, make_for, tmp_path):
+    assert kit(make_for(platform, checkpoint), tmp_path / "Kit", "--even-failing", platform=platform) == 0
+    texts = [path for path in (tmp_path / "Kit").rglob("*") if path.suffix in (".md", ".swift", ".js", ".kt")]
+    assert len(texts) > 10
+    assert not [path for path in texts if "WARNING" in path.read_text()]
 
 
 def test_what_was_never_compared_is_refused(checkpoint, make_bundle, refused):
@@ -80,26 +104,52 @@ def test_no_bundle_no_platform_no_name(bundle, refused, tmp_path):
     refused(bundle, 2, "Swift module", place="123")
 
 
-def test_a_folder_in_use_is_refused_and_left_alone(bundle, tmp_path, capsys):
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_folder_in_use_is_refused_and_left_alone(platform, checkpoint, make_for, tmp_path, capsys):
+    bundle = make_for(platform, checkpoint)
     (tmp_path / "Kit").mkdir()
-    (tmp_path / "Kit" / "mine.swift").write_text("mine")
-    assert kit(bundle, tmp_path / "Kit") == 2
-    assert "found it in use" in capsys.readouterr().err
-    assert kit(bundle, bundle) == 2
-    assert [path.name for path in (tmp_path / "Kit").iterdir()] == ["mine.swift"]
+    (tmp_path / "Kit" / "mine").write_text("mine")
+    for place in (tmp_path / "Kit", bundle):
+        assert kit(bundle, place, platform=platform) == 2
+        assert "found it in use" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "Kit").iterdir()] == ["mine"]
 
 
-def test_another_tokenizer_than_wordpiece_is_refused_by_name(make_checkpoint, make_bundle, refused):
-    folder = make_checkpoint()
+def write_byte_pairs(folder):
     words = [line for line in (folder / "vocab.txt").read_text().splitlines() if line]
     byte_pairs = Tokenizer(models.BPE({word: number for number, word in enumerate(words)}, [], unk_token="[UNK]"))
     byte_pairs.pre_tokenizer = pre_tokenizers.Whitespace()
     byte_pairs.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     byte_pairs.save(str(folder / "tokenizer.json"))
-    refused(make_bundle(folder), 3, "its model is BPE, expected WordPiece")
 
 
-def test_padding_on_the_left_is_refused(make_checkpoint, make_bundle, refused):
-    folder = make_checkpoint()
+def write_left_padding(folder):
     (folder / "tokenizer_config.json").write_text('{"padding_side": "left"}')
-    refused(make_bundle(folder), 3, "padding_side left")
+
+
+OTHER_TOKENIZERS = [
+    (write_byte_pairs, "its model is BPE, expected WordPiece"),
+    (write_left_padding, "padding_side left"),
+]
+
+
+@pytest.mark.parametrize("platform", ["ios", "android"])
+@pytest.mark.parametrize(("write", "words"), OTHER_TOKENIZERS)
+def test_another_tokenizer_is_refused_by_name_with_what_to_do(
+    platform, write, words, make_checkpoint, make_for, refused
+):
+    folder = make_checkpoint()
+    write(folder)
+    refused(make_for(platform, folder), 3, words, platform=platform)
+
+
+@pytest.mark.parametrize(("write", "words"), OTHER_TOKENIZERS)
+def test_for_the_web_another_tokenizer_becomes_a_folder_for_transformers_js_alone(
+    write, words, make_checkpoint, make_for, tmp_path
+):
+    folder = make_checkpoint()
+    write(folder)
+    assert kit(make_for("web", folder), tmp_path / "Kit", platform="web") == 0
+    assert {path.name for path in (tmp_path / "Kit").iterdir()} == {"README.md", "model"}
+    assert words in (tmp_path / "Kit" / "README.md").read_text()
+    assert (tmp_path / "Kit" / "model" / "onnx" / "model.onnx").is_file()

@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 import tokenizer_exactness as exactness
 import transformers
-from tokenizers import Tokenizer
-from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from exporter.appkit.ios import SOURCES
 
@@ -24,6 +22,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent
 TOOLCHAIN = ROOT / ".ci" / "swift-toolchain"
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-X"]
+TASKS = [path.stem for path in sorted((SOURCES / "Samples").iterdir())]
 TEXTS = (
     "The cat runs in a red market, un##able!",
     "dogs and CATS   sleep fast\u0301 in\tthe blue \U0001f469\u200d\U0001f467 team",
@@ -78,39 +77,23 @@ def test_a_tokenizer_that_differs_is_noticed(platform, folder):
     assert exactness.compare(platform, folder, cut).mismatches == 0
 
 
-def test_a_megabyte_and_what_is_no_text(platform, folder):
-    texts = [
-        (" ".join(exactness.news()) * 9)[:1_000_000],
-        "",
-        " \u200b\ufffd\0",
-        "x" * 100_000,
-        "\u0301\u0323" * 50_000,
-    ]
-    found = exactness.compare(platform, folder, exactness.Step(exactness.MODES[0], "long", texts))
-    assert found.mismatches == 0
-    assert found.tokens > 100_000
+def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, check_odd_vocabulary):
+    assert exactness.compare(platform, folder, hostile_texts).mismatches == 0
+    check_odd_vocabulary(platform, folder)
 
 
-def test_a_vocabulary_with_duplicates_and_blank_lines(platform, folder, tmp_path):
-    """`tokenizers` takes the last of equal pieces; an empty line is an id that nothing has."""
-    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "", "cat", "##s", "dog", "cat", "", "run", "##s", "s\r", ""]
-    (tmp_path / "vocab.txt").write_bytes("\n".join(lines).encode())
-    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(str(tmp_path / "vocab.txt")).to_str())
-    settings, vocabulary = exactness.write_settings(folder, tokenizer)
-    texts = ["cats run", "dogs s cat", "", "[SEP] dogcat"]
-    (folder / "texts.json").write_text(json.dumps(texts))
-    platform(settings, vocabulary, folder / "texts.json", folder / "output.bin", ())
-    answers = exactness.rows(np.fromfile(folder / "output.bin", "<i4"))
-    assert [list(row) for row in answers] == [list(exactness.encoded(tokenizer, text)[0]) for text in texts]
-
-
-def test_its_own_tests_pass_and_its_decisions_are_those_of_python(platform, folder, make_checkpoint, find_answer):
+def test_its_own_tests_pass_and_its_decisions_are_those_of_python(
+    platform, folder, make_checkpoint, find_answer, report_tells
+):
     write_fixtures(folder / "decisions", make_checkpoint, find_answer)
     shutil.copy(
         HERE / "swift_decisions" / "DecisionFixtureTests.swift", folder / "TestedKit" / "Tests" / "TestedKitTests"
     )
     done = swift(folder, "swift", "test", "--package-path", "/work/TestedKit", "-Xswiftc", "-warnings-as-errors")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    told = report_tells(folder / "decisions" / "device.json", "coreml-int8")
+    assert 'tests="4"' in told
+    assert 'failures="1"' in told
     assert {"testGoldenTextsGiveTheirIdsExactly", "testEntities"} <= set(
         re.findall(r"\.(test\w+)' passed", done.stdout)
     )
@@ -119,7 +102,7 @@ def test_its_own_tests_pass_and_its_decisions_are_those_of_python(platform, fold
 def test_the_core_ml_half_type_checks_and_a_wrong_call_does_not(platform, folder):
     shutil.copytree(HERE / "CoreMLStub", folder / "stubs", dirs_exist_ok=True)
     shutil.copy(HERE / "swift_typecheck.sh", folder)
-    check = ("sh", "swift_typecheck.sh", "TestedKit", "stubs", "TestedKit")
+    check = ("sh", "swift_typecheck.sh", "TestedKit", "stubs", "TestedKit", *written_samples(folder))
     done = swift(folder, *check)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
@@ -130,15 +113,27 @@ def test_the_core_ml_half_type_checks_and_a_wrong_call_does_not(platform, folder
     predictor.write_text(source)
 
 
-@pytest.mark.parametrize("task", [path.stem for path in sorted((SOURCES / "Samples").iterdir())])
+@pytest.mark.parametrize("task", TASKS)
 def test_the_samples_of_readme_parse(task, folder):
-    blocks = re.findall(r"```swift\n(.*?)```", (SOURCES / "Samples" / f"{task}.md").read_text(), re.DOTALL)
+    blocks = samples(task)
     assert len(blocks) == 2
     assert len(blocks[0].strip().splitlines()) <= 5
     for number, block in enumerate(blocks):
         (folder / f"sample{number}.swift").write_text(block)
         done = swift(folder, "swiftc", "-parse", "-swift-version", "6", f"sample{number}.swift")
         assert done.returncode == 0, done.stderr
+
+
+def samples(task: str) -> list[str]:
+    return re.findall(r"```swift\n(.*?)```", (SOURCES / "Samples" / f"{task}.md").read_text(), re.DOTALL)
+
+
+def written_samples(folder: Path) -> list[str]:
+    """The first sample of each task, what an app needs at least, in an asynchronous function, beside the kit."""
+    for task in TASKS:
+        first, body = samples(task)[0].replace("BertKit", "TestedKit").split("\n", 1)
+        (folder / f"{task}.swift").write_text(f"{first}\nfunc use() async throws {{{body}}}\n")
+    return [f"{task}.swift" for task in TASKS]
 
 
 def write_fixtures(place: Path, make_checkpoint, find_answer) -> None:

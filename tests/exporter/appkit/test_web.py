@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import kit_figures
 import pytest
 import tokenizer_exactness as exactness
 import transformers
@@ -49,6 +50,16 @@ def make_kit(bundle: Path, place: Path, *more: str) -> int:
     return code
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("web")
+
+
+@pytest.fixture(scope="module")
+def platform(folder):
+    return build_web(folder)
+
+
 @pytest.fixture
 def make_onnx(make_bundle):
     def make(checkpoint, **changes):
@@ -82,6 +93,21 @@ def items(kit: Path) -> list:
 def test_the_kits_own_tests_pass(kits, task):
     kit, _ = kits(TASKS[task])
     assert "fail 0" in node("--test", "test/", cwd=kit)
+
+
+@needs_node
+def test_a_report_tells_of_the_record_of_its_tests(kits, report_tells, tmp_path, monkeypatch):
+    kit, _ = kits("labels")
+    monkeypatch.setenv("BERTPORT_RECORD", str(tmp_path / "record.json"))
+    assert "fail 0" in node("--test", "test/", cwd=kit)
+    told = report_tells(tmp_path / "record.json", "onnx-none")
+    assert 'tests="1"' in told
+    assert 'failures="0"' in told
+    golden = json.loads((kit / "model" / "golden.json").read_bytes())
+    golden["vectors"][0]["logits"][0] += 1
+    (kit / "model" / "golden.json").write_text(json.dumps(golden))
+    subprocess.run(["node", "--test", "test/"], cwd=kit, capture_output=True, check=False)
+    assert 'failures="1"' in report_tells(tmp_path / "record.json", "onnx-none")
 
 
 @needs_node
@@ -178,17 +204,33 @@ def test_the_types_fit_the_code_and_an_app_that_uses_them(kits, tmp_path):
 
 
 @needs_node
-def test_the_tokenizer_is_exact_in_node_and_a_difference_is_noticed(tmp_path):
+def test_the_tokenizer_is_exact_in_node_and_a_difference_is_noticed(platform, folder):
     """Every scalar in one mode; every 500th text of everything in all modes. The whole: benchmarks/."""
-    platform = build_web(tmp_path)
     plan = exactness.plan(500)
-    found = [exactness.compare(platform, tmp_path, step) for step in plan]
+    found = [exactness.compare(platform, folder, step) for step in plan]
     assert sum(one.tokens for one in found) > 3_000_000
     assert not [one for one in found if one.mismatches]
-    rules = tmp_path / "TestedKit" / "bertkit" / "normalized-text.js"
-    rules.write_text(rules.read_text().replace("if (settings.lowercase)", "if (!settings.lowercase)"))
+    rules = folder / "TestedKit" / "bertkit" / "normalized-text.js"
+    right = rules.read_text()
+    rules.write_text(right.replace("if (settings.lowercase)", "if (!settings.lowercase)"))
     mixed = next(step for step in plan if step.name == "mixed")
-    assert exactness.compare(platform, tmp_path, mixed).mismatches > 0
+    assert exactness.compare(platform, folder, mixed).mismatches > 0
+    rules.write_text(right)
+
+
+@needs_node
+def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, check_odd_vocabulary):
+    assert exactness.compare(platform, folder, hostile_texts).mismatches == 0
+    check_odd_vocabulary(platform, folder)
+
+
+@needs_node
+def test_transformers_js_differs_where_a_kit_does_not(kits):
+    """A share of what benchmarks/kit_figures.py counts."""
+    found = {(one["mode"], one["texts"]): one["mismatches"] for one in kit_figures.compare(kits("labels")[0], 100)}
+    assert found["uncased", "news"] == 0
+    assert found["uncased", "mixed"] > 0
+    assert found["cased", "marks"] > 20
 
 
 def test_every_scheme_has_the_file_that_transformers_js_looks_for():
@@ -220,28 +262,3 @@ def test_no_file_of_a_kit_refers_to_one_that_is_not_there(tmp_path):
     assert make_kit(tmp_path / "bundle", tmp_path / "Kit") == 0
     models = [path.relative_to(tmp_path / "Kit").as_posix() for path in (tmp_path / "Kit").rglob("*.onnx")]
     assert models == ["model/onnx/model_quantized.onnx"]
-
-
-def test_another_tokenizer_becomes_a_folder_for_transformers_js_alone(checkpoint, make_onnx, tmp_path, monkeypatch):
-    from exporter.appkit import web
-    from exporter.errors import UnsupportedError
-
-    def refuse(_folder):
-        raise UnsupportedError("tokenizer.json: not BERT's WordPiece tokenizer: its model is BPE")
-
-    monkeypatch.setattr(web, "read_wordpiece", refuse)
-    assert make_kit(make_onnx(checkpoint), tmp_path / "Kit") == 0
-    assert {path.name for path in (tmp_path / "Kit").iterdir()} - {"node_modules"} == {"README.md", "model"}
-    assert "its model is BPE" in (tmp_path / "Kit" / "README.md").read_text()
-    assert (tmp_path / "Kit" / "model" / "onnx" / "model.onnx").is_file()
-
-
-def test_a_failing_model_says_so_on_the_page_in_the_code_and_in_the_readme(checkpoint, make_onnx, tmp_path):
-    from exporter.verification import Limit
-
-    failing = make_onnx(checkpoint, limit=Limit(max_absolute=1e-12), keep_failing=True)
-    assert make_kit(failing, tmp_path / "Kit") == 3
-    assert make_kit(failing, tmp_path / "Kit", "--even-failing") == 0
-    for name in ("README.md", "bertkit/index.js"):
-        assert "WARNING: this model failed its parity check" in (tmp_path / "Kit" / name).read_text()
-    assert json.loads((tmp_path / "Kit" / "model" / "kit.json").read_bytes())["parity"]["verdict"] == "fail"

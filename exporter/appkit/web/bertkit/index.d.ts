@@ -20,11 +20,13 @@ export interface Options {
 export type KitErrorCode =
   | "notText"
   | "invalidVocabulary"
+  | "invalidSettings"
   | "invalidOption"
   | "missingFile"
   | "cannotTruncate"
   | "lengthTooShort"
-  | "unexpectedOutput";
+  | "unexpectedOutput"
+  | "runtime";
 
 /** All that can go wrong, with what was expected and what was found. */
 export class KitError extends Error {
@@ -120,7 +122,7 @@ export class Predictor {
 }
 
 declare class Task {
-  /** Reads the model, and makes it ready. Throws `missingFile`. */
+  /** Reads the model, and makes it ready. Throws `missingFile`, `invalidSettings`, `invalidVocabulary` and `runtime`. */
   static load<T>(this: { prototype: T }, ort: OnnxRuntime, options?: Options): Promise<T>;
   readonly settings: KitSettings;
   readonly tokenizer: WordPieceTokenizer;

@@ -19,10 +19,11 @@ export class Predictor {
   /** See `Options` in index.d.ts. */
   static async load(ort, { folder = new URL("../model/", import.meta.url), fetch = globalThis.fetch, session = {} } = {}) {
     const read = async (name) => new Uint8Array(await (await get(fetch, name, folder)).arrayBuffer());
-    const settings = await (await get(fetch, "kit.json", folder)).json();
+    const settings = parse(await (await get(fetch, "kit.json", folder)).text());
     const [vocabulary, model] = await Promise.all([read("vocab.txt"), read(settings.model)]);
     const tokenizer = new WordPieceTokenizer(settings.tokenizer, vocabulary);
-    return new Predictor(ort, settings, tokenizer, await ort.InferenceSession.create(model, session));
+    const made = await runtime(() => ort.InferenceSession.create(model, session));
+    return new Predictor(ort, settings, tokenizer, made);
   }
 
   /** Cut to the most tokens that the model takes. */
@@ -32,7 +33,7 @@ export class Predictor {
 
   /** Output name → Float32Array, in the order of its shape. */
   async outputs(encoding) {
-    const run = this.#last.then(() => this.#session.run(this.#feeds(encoding)));
+    const run = this.#last.then(() => runtime(() => this.#session.run(this.#feeds(encoding))));
     this.#last = run.catch(() => undefined);
     const found = await run;
     return Object.fromEntries(this.settings.outputs.map((name) => [name, found[name]?.data]));
@@ -47,6 +48,22 @@ export class Predictor {
   async close() {
     await this.#last;
     await this.#session.release();
+  }
+}
+
+async function runtime(work) {
+  try {
+    return await work();
+  } catch (error) {
+    throw new KitError("runtime", `ONNX Runtime: ${error?.message ?? error}`);
+  }
+}
+
+function parse(json) {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new KitError("invalidSettings", `kit.json: expected what bertport writes; ${error.message}`);
   }
 }
 

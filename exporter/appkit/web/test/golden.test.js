@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import * as ort from "onnxruntime-web";
 import { KitError, TextClassifier, WordPieceTokenizer } from "../bertkit/index.js";
+import { makeRecord } from "./record.js";
 import { replay } from "./replay.js";
 
 const FOLDER = new URL("../model/", import.meta.url);
@@ -17,6 +18,13 @@ test("the texts of golden.json give PyTorch's ids and, within the budget, its ou
   assert.equal(found.wrongTokens, 0);
   assert.equal(found.wrongDecisions, 0);
   assert.ok(found.largestDifference <= found.tolerance, `${found.largestDifference} > ${found.tolerance}`);
+});
+
+test("a record for `bertport report` tells of it; BERTPORT_RECORD says where", async () => {
+  const record = await makeRecord(ort, await json("golden.json"), { fetch });
+  const place = process.env.BERTPORT_RECORD;
+  if (place) await writeFile(place, JSON.stringify(record, null, 2));
+  assert.equal(record.runs[0].verdict, "pass");
 });
 
 test("a changed output is seen", async () => {
@@ -60,6 +68,10 @@ test("errors say what was expected", async () => {
   const twice = new TextEncoder().encode("[UNK]\na\na\n");
   assert.throws(() => new WordPieceTokenizer(kit.tokenizer, twice), code("invalidVocabulary"));
   assert.throws(() => new WordPieceTokenizer(kit.tokenizer, Uint8Array.of(0xff)), code("invalidVocabulary"));
+  const instead = (ending, content) => async (url) =>
+    new Response(`${url}`.endsWith(ending) ? content : await readFile(url));
+  await assert.rejects(TextClassifier.load(ort, { fetch: instead("kit.json", "{") }), code("invalidSettings"));
+  await assert.rejects(TextClassifier.load(ort, { fetch: instead(".onnx", "no model") }), code("runtime"));
   const missing = async () => new Response(null, { status: 404 });
   await assert.rejects(TextClassifier.load(ort, { fetch: missing }), code("missingFile"));
 });

@@ -79,6 +79,17 @@ final class DecisionFixtureTests: XCTestCase {
         }
     }
 
+    /// For `bertport report`: what a device would write, but for its figures, which are made up here.
+    func testTheRecordIsWritten() throws {
+        var record = try DeviceRecord(KitFiles().settings(), vectors: Golden.read().vectors.count)
+        record.runs = DeviceRecord.computeUnits.map { units in
+            DeviceRecord.Run(
+                computeUnits: units, tokens: 3, units == "all" ? [.nan] : [0, 1e-6], record.toleranceAbsolute,
+                load: .seconds(1), latency: [.milliseconds(2)])
+        }
+        try record.json().write(to: URL(fileURLWithPath: "/work/decisions/device.json"))
+    }
+
     func testSimilarityIsTheCosine() {
         let (one, other) = (Embedding(values: [3, 4, 0]), Embedding(values: [4, 3, 0]))
         XCTAssertEqual(one.similarity(to: other), 0.96, accuracy: 1e-12)

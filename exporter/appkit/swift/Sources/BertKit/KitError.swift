@@ -2,8 +2,10 @@ import Foundation
 
 /// All that can go wrong, with what was expected and what was found.
 public enum KitError: Error, Equatable, Sendable {
-    /// vocab.txt or kit.json is not what bertport wrote.
+    /// vocab.txt is not what bertport wrote.
     case invalidVocabulary(String)
+    /// kit.json is not what bertport wrote.
+    case invalidSettings(String)
     case missingFile(String)
     /// The strategy allows to cut one text only, and that does not suffice.
     case cannotTruncate(String, tokens: Int, by: Int)
@@ -15,6 +17,8 @@ public enum KitError: Error, Equatable, Sendable {
     case tooManyTokens(Int, longest: Int)
     /// The model's answer lacks an output, or has it in another shape.
     case unexpectedOutput(String)
+    /// Core ML could not compile, load or run the model.
+    case coreML(String)
     /// The system is older than the model's format or functions.
     case systemTooOld(String)
 }
@@ -23,6 +27,7 @@ extension KitError: LocalizedError {
     public var errorDescription: String? {
         switch self {
         case .invalidVocabulary(let found): "vocab.txt: expected each piece once, in UTF-8; \(found)"
+        case .invalidSettings(let found): "kit.json: expected what bertport writes; \(found)"
         case .missingFile(let name): "\(name): not among the package's resources"
         case .cannotTruncate(let text, let tokens, let excess):
             "\(text) has \(tokens) tokens and \(excess) would have to go; cut the other text"
@@ -30,6 +35,7 @@ extension KitError: LocalizedError {
         case .invalidStride(let stride): "a stride of \(stride); expected 0 or more tokens"
         case .tooManyTokens(let count, let longest): "\(count) tokens, and the model takes \(longest) at most"
         case .unexpectedOutput(let name): "the model gave no \(name) of the expected shape"
+        case .coreML(let reason): "Core ML: \(reason)"
         case .systemTooOld(let needed): "the model needs \(needed)"
         }
     }

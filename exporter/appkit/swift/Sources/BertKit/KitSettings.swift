@@ -51,7 +51,11 @@ public struct KitFiles: Sendable {
     }
 
     public func settings() throws -> KitSettings {
-        try JSONDecoder().decode(KitSettings.self, from: content("kit.json"))
+        do {
+            return try JSONDecoder().decode(KitSettings.self, from: content("kit.json"))
+        } catch let error as DecodingError {
+            throw KitError.invalidSettings("\(error)")
+        }
     }
 
     /// The tokenizer of the model.

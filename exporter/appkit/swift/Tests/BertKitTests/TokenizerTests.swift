@@ -72,6 +72,19 @@ final class TokenizerTests: XCTestCase {
         }
     }
 
+    func testSettingsThatAreMissingOrDamagedAreNamed() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        XCTAssertThrowsError(try KitFiles(folder: folder).settings()) { error in
+            XCTAssertEqual(error as? KitError, .missingFile("ModelFiles/kit.json"))
+        }
+        try Data("{".utf8).write(to: folder.appendingPathComponent("kit.json"))
+        XCTAssertThrowsError(try KitFiles(folder: folder).settings()) { error in
+            guard case .invalidSettings? = error as? KitError else { return XCTFail("\(error)") }
+        }
+    }
+
     func testAVocabularyThatIsNotOneIsRefused() throws {
         XCTAssertThrowsError(try Vocabulary(Data("a\n\nb\na\n".utf8), prefix: "##")) { error in
             XCTAssertEqual(error as? KitError, .invalidVocabulary("line 4 is a again"))

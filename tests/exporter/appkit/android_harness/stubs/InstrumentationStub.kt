@@ -2,6 +2,7 @@
 package androidx.test.platform.app
 
 import android.content.Context
+import android.os.Bundle
 
 abstract class Instrumentation {
     abstract val context: Context
@@ -10,4 +11,6 @@ abstract class Instrumentation {
 
 object InstrumentationRegistry {
     @JvmStatic fun getInstrumentation(): Instrumentation = error("a stub")
+
+    @JvmStatic fun getArguments(): Bundle = error("a stub")
 }

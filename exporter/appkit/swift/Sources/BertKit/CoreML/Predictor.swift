@@ -51,8 +51,19 @@
                 throw KitError.tooManyTokens(encoding.count, longest: settings.models.last?.length ?? 0)
             }
             let padded = tokenizer.padded(encoding, to: chosen.length)
-            let found = try load(chosen).prediction(from: padded.features(settings.inputs))
-            return try Outputs(found)
+            let model = try load(chosen)
+            return try Outputs(coreML { try model.prediction(from: padded.features(settings.inputs)) })
+        }
+
+        /// What Core ML throws, as an error of the kit.
+        private func coreML<Found>(_ body: () throws -> Found) throws -> Found {
+            do {
+                return try body()
+            } catch let error as KitError {
+                throw error
+            } catch {
+                throw KitError.coreML(error.localizedDescription)
+            }
         }
 
         private func load(_ model: KitSettings.Model) throws -> MLModel {
@@ -63,7 +74,9 @@
                 guard #available(iOS 18, macOS 15, *) else { throw KitError.systemTooOld("iOS 18 or macOS 15") }
                 configuration.functionName = function
             }
-            let found = try MLModel(contentsOf: CompiledModel.url(of: model, files, settings), configuration: configuration)
+            let found = try coreML {
+                try MLModel(contentsOf: CompiledModel.url(of: model, files, settings), configuration: configuration)
+            }
             loaded[model.length] = found
             return found
         }

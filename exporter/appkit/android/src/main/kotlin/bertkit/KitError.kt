@@ -5,6 +5,9 @@ sealed class KitError(message: String) : Exception(message) {
     /** vocab.txt is not what bertport wrote. */
     class InvalidVocabulary(found: String) : KitError("vocab.txt: expected each piece once, in UTF-8; $found")
 
+    /** kit.json is not what bertport wrote. */
+    class InvalidSettings(found: String) : KitError("kit.json: expected what bertport writes; $found")
+
     class MissingFile(name: String) : KitError("$name: not among the kit's assets")
 
     /** The strategy allows to cut one text only, and that does not suffice. */

@@ -10,6 +10,7 @@ import java.io.InputStream
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 import java.nio.LongBuffer
+import org.json.JSONException
 
 /** Opens a file of the kit by its name; throws FileNotFoundException where there is none. */
 typealias KitFiles = (String) -> InputStream
@@ -17,10 +18,10 @@ typealias KitFiles = (String) -> InputStream
 /**
  * Texts → the model's outputs: for what the classes of the tasks do not do. Safe to share; make one and keep it.
  *
- * Throws [KitError.MissingFile], [KitError.InvalidVocabulary] and [KitError.Runtime].
+ * Throws [KitError.MissingFile], [KitError.InvalidSettings], [KitError.InvalidVocabulary] and [KitError.Runtime].
  */
 class Predictor(files: KitFiles, options: OrtSession.SessionOptions = OrtSession.SessionOptions()) : Closeable {
-    val settings = KitSettings(String(read(files, "kit.json"), Charsets.UTF_8))
+    val settings = readSettings(String(read(files, "kit.json"), Charsets.UTF_8))
     val tokenizer = WordPieceTokenizer(settings.tokenizer, read(files, "vocab.txt"))
     private val environment = OrtEnvironment.getEnvironment()
     private val session = runtime { environment.createSession(read(files, settings.model), options) }
@@ -58,6 +59,12 @@ class Predictor(files: KitFiles, options: OrtSession.SessionOptions = OrtSession
     }
 
     override fun close() = session.close()
+}
+
+private fun readSettings(json: String): KitSettings = try {
+    KitSettings(json)
+} catch (error: JSONException) {
+    throw KitError.InvalidSettings(error.message ?: error.toString())
 }
 
 private fun read(files: KitFiles, name: String): ByteArray = try {

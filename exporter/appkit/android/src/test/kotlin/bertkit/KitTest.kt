@@ -25,6 +25,15 @@ class KitTest {
         assertTrue("${found.largestDifference}", found.largestDifference <= settings.toleranceAbsolute)
     }
 
+    /** BERTPORT_RECORD says where. */
+    @Test
+    fun aRecordForBertportReportTellsOfIt() {
+        val system = "${System.getProperty("os.name")} ${System.getProperty("os.version")}, Java ${System.getProperty("java.version")}"
+        val record = deviceRecord(files, golden, Host(System.getProperty("os.arch"), system))
+        System.getenv("BERTPORT_RECORD")?.let { File(it).writeText(record.toString(2)) }
+        assertEquals("pass", record.getJSONArray("runs").getJSONObject(0).getString("verdict"))
+    }
+
     @Test
     fun aChangedOutputIsSeen() = Predictor(files).use { predictor ->
         val changed = golden
@@ -70,9 +79,12 @@ class KitTest {
             assertThrows(KitError.InvalidVocabulary::class.java) { WordPieceTokenizer(settings.tokenizer, wrong) }
         }
         assertThrows(KitError.MissingFile::class.java) { Predictor({ throw java.io.FileNotFoundException(it) }) }
-        val damaged: KitFiles = { name -> if (name.endsWith(".onnx")) byteArrayOf(1, 2, 3).inputStream() else files(name) }
-        assertThrows(KitError.Runtime::class.java) { Predictor(damaged) }
+        assertThrows(KitError.Runtime::class.java) { Predictor(damaged(".onnx")) }
+        assertThrows(KitError.InvalidSettings::class.java) { Predictor(damaged("kit.json")) }
     }
+
+    private fun damaged(ending: String): KitFiles =
+        { name -> if (name.endsWith(ending)) "{".byteInputStream() else files(name) }
 
     @Test
     fun aTaskAnswersInTheTermsOfItsText() = Predictor(files).use { predictor ->

@@ -1,0 +1,70 @@
+"""A folder in the making: it takes its destination's place whole, or leaves no trace."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.bundle import check_destination
+from exporter.disk import locked, move_in, sibling, sync
+from exporter.errors import ExportError
+
+_Version = tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Staging:
+    """`directory` takes the destination's place when it is published, or vanishes; `found` is what was there before."""
+
+    directory: Path
+    destination: Path
+    found: _Version
+
+    def publish(self) -> None:
+        """Move the finished folder to its destination; the bundle that was there goes only now.
+
+        Raises ExportError if the destination is no longer what it was when the block began.
+        """
+        for path in (*self.directory.rglob("*"), self.directory):
+            sync(path)
+        with locked(self.destination.absolute().parent):
+            if _version(self.destination) != self.found:
+                raise ExportError(
+                    f"{self.destination}: another process wrote there meanwhile; what it wrote is kept, and this "
+                    "export is dropped: run it again to replace that"
+                )
+            move_in(self.directory, self.destination.absolute(), self.directory.parent)
+
+
+@contextlib.contextmanager
+def staged(destination: Path) -> Iterator[Staging]:
+    """Yield a folder beside `destination`, on the same disk.
+
+    Whatever ends the block, Ctrl-C, a full disk and a SIGKILL included, the destination holds what it held before or
+    all of the new; what a killed process leaves is hidden, and goes with the next export to the same place.
+    """
+    check_destination(destination)
+    parent = destination.absolute().parent
+    missing = [path for path in (parent, *parent.parents) if not path.exists()]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with sibling(destination) as hidden:
+            directory = hidden / "bundle"  # made with the user's umask, which the hidden folder ignores
+            directory.mkdir()
+            yield Staging(directory, destination, _version(destination))
+    except OSError as error:
+        reason = error.strerror or error
+        raise ExportError(f"{destination}: could not be written ({reason}); nothing was left there") from error
+    finally:
+        for path in missing:  # innermost first; one that holds a bundle by now stays
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _version(place: Path) -> _Version:
+    """What tells a folder from the one that takes its place, or from itself after a change; None: there is none."""
+    try:
+        found = place.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_ctime_ns

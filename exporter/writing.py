@@ -1,0 +1,63 @@
+"""The files of a bundle that a checkpoint and a recipe decide, and the manifest that describes them."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from exporter import __version__
+from exporter.bundle import SEQUENCE, Budget, Manifest, Recipe, TensorSpec, to_json
+from exporter.checkpoint import Checkpoint
+from exporter.encoder.ops import Extent
+from exporter.lowering import TARGETS
+from exporter.material import Material
+from exporter.targets.onnx import CHOICES
+
+
+def write_files(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
+    """Write model, config and tokenizer; return the models' names."""
+    models = TARGETS[recipe.target].write(checkpoint, recipe, directory, material)
+    _copy_companions(checkpoint, directory)
+    return models
+
+
+def make_manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models: tuple[str, ...]) -> Manifest:
+    """Describe a bundle; the hashes of its files are yet to come."""
+    source, target = checkpoint.source, TARGETS[recipe.target]
+    return Manifest(
+        source_kind=source.kind,
+        source_model=source.model,
+        source_revision=source.revision,
+        source_sha256=checkpoint.sha256,
+        architecture=checkpoint.model.head.architecture,
+        problem=checkpoint.problem,
+        labels=checkpoint.labels,
+        max_tokens=checkpoint.max_tokens,
+        recipe=recipe,
+        models=models,
+        budget=budget,
+        inputs=target.inputs(checkpoint, recipe),
+        pad_id=checkpoint.geometry.pad,
+        outputs=_outputs(checkpoint, 1 if recipe.sequence_lengths else "batch_size"),
+        versions={"bertport": __version__, **{name: version(name) for name in ("numpy", *target.libraries)}},
+        files={},
+    )
+
+
+def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:
+    model = checkpoint.model
+    shapes: dict[Extent, tuple[str | int, ...]] = {
+        Extent.TEXT: (batch, model.width),
+        Extent.CHOICE: (batch, CHOICES if batch == "batch_size" else 1),
+        Extent.TOKEN: (batch, SEQUENCE, model.width),
+        Extent.POSITION: (batch, SEQUENCE),
+    }
+    return tuple(TensorSpec(name, "float32", shapes[extent]) for name, extent in model.outputs.items())
+
+
+def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
+    """Config and tokenizer go with the model."""
+    content = (checkpoint.source.directory / "config.json").read_bytes()
+    unchanged = json.loads(content) == checkpoint.config
+    (directory / "config.json").write_bytes(content if unchanged else to_json(checkpoint.config))
+    for name, content in checkpoint.tokenizer.files.items():
+        (directory / name).write_bytes(content)

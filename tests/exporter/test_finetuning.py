@@ -1,0 +1,169 @@
+"""What codes lose is learnt back: less is lost than before, the record says so, and the file is what was trained."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exporter import codebooks, finetuning, pipeline
+from exporter.bundle import check_files, read_bundle
+from exporter.checkpoint import load
+from exporter.cli import main
+from exporter.errors import UsageError
+from exporter.lowering import Settings
+from exporter.material import Finetune, Material
+from exporter.pipeline import Request, export
+from exporter.reference import Reference
+from exporter.source import HubOptions, resolve
+from exporter.targets.numpy import trace
+from exporter.vocabulary import Trim, choose_pieces, trim_checkpoint
+from runtimes import distillation
+from runtimes.parity import Verdict
+
+
+def quiet(_text):
+    pass
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Books of 16: those of 256 hold a small vocabulary whole, and there would be nothing to learn."""
+    monkeypatch.setattr(codebooks, "ENTRIES", 16)
+
+
+@pytest.fixture
+def many(texts):
+    return tuple(f"{a} {b}" for a in texts for b in texts[::9])
+
+
+def request(checkpoint, place, many, epochs=3, **settings):
+    asked = Settings(finetune=Finetune(many, epochs), **settings)
+    return Request(str(checkpoint), ("onnx",), ("pq",), place, settings=asked, texts=many[::4], keep_failing=True)
+
+
+def trained(folder, many, epochs=1, trim=None):
+    """The checkpoint in `folder`, its reference, and what fine-tuning makes of it."""
+    whole = load(resolve(str(folder), HubOptions()))
+    kept = choose_pieces(whole.tokenizer.tokenizer, trim) if trim else None
+    exported = trim_checkpoint(whole, kept) if trim else whole
+    reference = Reference(whole, many[::8], kept=kept)
+    material = Material(exported, reference.samples, 4, ())
+    return reference, finetuning.finetune(reference, material, Finetune(many, epochs), quiet)
+
+
+def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse):
+    (done,) = export(request(checkpoint, tmp_path / "out", many), quiet)
+    bundle = read_bundle(tmp_path / "out")
+    check_files(bundle)
+    found = bundle.manifest.finetuning
+    assert found.after["loss"] < 0.8 * found.before["loss"]
+    assert found.after["same label"] >= found.before["same label"]
+    assert (found.learnt_texts, found.held_out_texts, found.epochs) == (73, 8, 3)
+    assert found.best_epoch > 0
+    assert found.texts_sha256 == bundle.manifest.recipe.finetuned_sha256
+    assert (
+        f"loss {found.before['loss']:.4g} → {found.after['loss']:.4g}" in (tmp_path / "out" / "README.md").read_text()
+    )
+    assert "beside its own fine-tuned weights in PyTorch at most" in done.parity.note
+
+
+def test_the_same_texts_give_the_same_bytes(checkpoint, tmp_path, many, coarse):
+    for name in "ab":
+        export(request(checkpoint, tmp_path / name, many, epochs=1), quiet)
+    first, second = ((tmp_path / name / "model.onnx").read_bytes() for name in "ab")
+    assert first == second
+    export(request(checkpoint, tmp_path / "c", many[:60], epochs=1), quiet)
+    assert (tmp_path / "c" / "model.onnx").read_bytes() != first
+
+
+def test_a_file_that_is_not_what_was_trained_fails(checkpoint, tmp_path, many, coarse, monkeypatch):
+    real = pipeline.finetune
+
+    def other(*arguments):
+        found = real(*arguments)
+        name = "bert.encoder.layer.0.output.LayerNorm.weight"
+        return replace(found, weights={**found.weights, name: found.weights[name] * 1.5})
+
+    monkeypatch.setattr(pipeline, "finetune", other)
+    (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=1), quiet)
+    assert done.parity.verdict is Verdict.FAIL
+    assert any(text.startswith("beside its own weights in PyTorch: max_relative") for text in done.parity.failures)
+
+
+def test_a_trimmed_vocabulary_learns_on_both_targets(checkpoint, tmp_path, many, coarse):
+    asked = request(checkpoint, tmp_path / "out", many, trim=Trim(many[:40]), sequence_lengths=(24,))
+    for done in export(replace(asked, targets=("onnx", "coreml")), quiet):
+        assert not [text for text in done.parity.failures if "its own weights" in text]
+        manifest = read_bundle(done.directory).manifest
+        assert manifest.finetuning.after["loss"] < manifest.finetuning.before["loss"]
+        assert manifest.recipe.pieces
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture"),
+    [
+        ("bert", "BertForSequenceClassification"),
+        ("bert", "BertModel"),
+        ("distilbert", "DistilBertForTokenClassification"),
+        ("electra", "ElectraForQuestionAnswering"),
+        ("roberta", "RobertaForSequenceClassification"),
+        ("mobilebert", "MobileBertForSequenceClassification"),
+    ],
+)
+def test_all_that_was_trained_reaches_our_graph(write_family, tmp_path, many, coarse, family, architecture):
+    reference, tuned = trained(write_family(tmp_path / "c", family, architecture, labels=2), many, epochs=8)
+    assert tuned.record.after["loss"] < tuned.record.before["loss"]
+    case = next(case for case in reference.battery(None).cases if case.real_text)
+    batch = case.batch
+    own = reference.with_weights(tuned.weights).runner.run(batch)
+    ours = trace(tuned.checkpoint.model, batch.ids, batch.mask, batch.types)
+    for name, values in own.items():
+        np.testing.assert_allclose(ours[name], values, atol=2e-4 * np.abs(values).max())
+        assert np.abs(values - reference.runner.run(batch)[name]).max() > 1e-3
+
+
+def test_coding_what_was_trained_again_changes_nothing(checkpoint, many, coarse):
+    _, tuned = trained(checkpoint, many)
+    table = tuned.checkpoint.model.tensors["embeddings.word"].read()
+    np.testing.assert_array_equal(codebooks.product_quantise(table, 4).restored, table)
+
+
+def test_where_nothing_is_gained_nothing_changes(checkpoint, many, coarse, monkeypatch):
+    monkeypatch.setattr(distillation, "_VECTOR_PEAK", 100.0)
+    reference, tuned = trained(checkpoint, many)
+    assert tuned.record.best_epoch == 0
+    assert tuned.record.after["loss"] == tuned.record.before["loss"]
+    for name, before in reference.checkpoint.model.tensors.items():
+        if name != "embeddings.word":
+            np.testing.assert_array_equal(tuned.checkpoint.model.tensors[name].read(), before.read())
+
+
+def test_tokens_have_answers_only_where_their_pieces_stay(write_family, tmp_path, many):
+    folder = write_family(tmp_path / "c", "bert", "BertForTokenClassification")
+    _, tuned = trained(folder, many, trim=Trim(many))
+    assert tuned.record.learnt_texts + tuned.record.held_out_texts == len(many)
+    with pytest.raises(UsageError, match=r"--finetune-codes: \d+ texts to learn from"):
+        trained(folder, many, trim=Trim(("the cat runs in the market",)))
+
+
+REFUSED = {
+    "another scheme": (["--quantize", "int8"], "only pq has codes; pass --quantize pq"),
+    "no epoch": (["--quantize", "pq", "--finetune-epochs", "0"], "--finetune-epochs 0: expected 1 or more"),
+    "few texts": (["--quantize", "pq"], "--finetune-codes: 27 texts to learn from; give 50 or more"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_mistake_is_one_line_and_leaves_nothing(checkpoint, texts_file, tmp_path, capsys, arguments, words):
+    given = ["export", str(checkpoint), "--finetune-codes", str(texts_file), "-o", str(tmp_path / "out"), *arguments]
+    assert main(given) == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_empty_data_and_epochs_without_data_are_refused(tmp_path, capsys):
+    (tmp_path / "empty.csv").write_text("text,label\n")
+    assert main(["export", "demo", "--quantize", "pq", "--finetune-codes", str(tmp_path / "empty.csv")]) == 2
+    assert "no rows" in capsys.readouterr().err
+    assert main(["export", "demo", "--quantize", "pq", "--finetune-epochs", "2"]) == 2
+    assert "pass that too" in capsys.readouterr().err
