@@ -100,16 +100,14 @@ def _whole(source: Source, options: HubOptions) -> Source:
 
 def _find_base(adapter: Adapter, options: HubOptions) -> Path:
     """The base's folder: beside the adapter, from here, or by its hub id."""
+    near = adapter.directory / adapter.base
+    if near.is_dir():
+        return near
+    if Path(adapter.base).is_dir() and is_adapter(Path(adapter.base)):
+        raise CheckpointError(f"{adapter.directory}: its base {adapter.base} is an adapter too; merge that one first")
     try:
-        near = adapter.directory / adapter.base
-        if near.is_dir():
-            return near
-        if Path(adapter.base).is_dir() and is_adapter(Path(adapter.base)):
-            raise CheckpointError(
-                f"{adapter.directory}: its base {adapter.base} is an adapter too; merge that one first"
-            )
         return resolve(adapter.base, replace(options, revision=adapter.revision)).directory
-    except (UsageError, OSError) as error:  # of the system: a name longer than any
+    except UsageError as error:
         raise CheckpointError(
             f"{adapter.directory}: its base {adapter.base} is no folder and no hub id; write where it is into "
             "adapter_config.json as base_model_name_or_path"

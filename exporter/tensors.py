@@ -78,17 +78,10 @@ def _shards(index: Path) -> list[Path]:
     unsafe = sorted(str(name) for name in names if not isinstance(name, str) or Path(name).name != name)
     if unsafe:
         raise CheckpointError(f"{index}: shards must lie beside the index; found {', '.join(unsafe)}")
-    missing = sorted(name for name in names if not _is_there(index.parent / name))
+    missing = sorted(name for name in names if not (index.parent / name).is_file())
     if missing:
         raise CheckpointError(f"{index}: missing shards {', '.join(missing)}; fetch the checkpoint again")
     return [index.parent / name for name in sorted(names)]
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name longer than any
-        return False
 
 
 def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:

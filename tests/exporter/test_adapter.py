@@ -181,11 +181,8 @@ def test_without_peft_the_command_to_get_it_is_told(folders, monkeypatch):
         resolve(str(folders[1]), HubOptions())
 
 
-@pytest.mark.parametrize(
-    ("change", "words"), [({"base_model_name_or_path": "é" * 300}, "its base"), ({"revision": 3}, "revision")]
-)
-def test_a_base_that_no_system_can_have_is_refused(folders, change, words):
+def test_a_revision_that_is_no_text_is_refused(folders):
     _, adapter = folders
-    edit(adapter, **change)
-    with pytest.raises(CheckpointError, match=words):
+    edit(adapter, revision=3)
+    with pytest.raises(CheckpointError, match="revision"):
         resolve(str(adapter), HubOptions(local_files_only=True))
