@@ -165,6 +165,7 @@ def test_what_does_not_fit_is_refused_by_name(folders, write_checkpoint, change,
     [
         ({"peft_type": "PREFIX_TUNING"}, "only LORA"),
         ({"task_type": "CAUSAL_LM"}, "task_type 'CAUSAL_LM' is not supported"),
+        ({"task_type": ["SEQ_CLS"]}, r"task_type \['SEQ_CLS'\] is not supported"),
         ({"base_model_name_or_path": None}, "no base_model_name_or_path"),
         ({"base_model_name_or_path": "/no/such/base"}, "is no folder and no hub id"),
     ],
