@@ -20,6 +20,12 @@ Figures = dict[str, dict[str, float]]
 """Row → column → figure."""
 
 
+def markdown(columns: list[str], rows: list[list[str]]) -> str:
+    """A table; the first column to the left, the others to the right."""
+    rule = ["---"] + ["---:"] * (len(columns) - 1)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, rule, *rows])
+
+
 def tables(found: dict[str, Any]) -> str:
     """Speed and memory, faithfulness, and what could not be run with the reason."""
     rows = [row for row in found["rows"] if not row["error"]]

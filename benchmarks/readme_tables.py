@@ -15,18 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from peers_tables import tables
+from peers_tables import markdown, tables
 
 from exporter.schemes import SCHEMES
 
 ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "artifacts"
-
-
-def markdown(columns: list[str], rows: list[list[str]]) -> str:
-    """A table; the first column to the left, the others to the right."""
-    rule = ["---"] + ["---:"] * (len(columns) - 1)
-    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, rule, *rows])
 
 
 def record(name: str) -> dict[str, Any]:
@@ -98,12 +92,40 @@ def coreml() -> str:
     return f"{markdown(columns, rows)}\n\n{accuracy}"
 
 
+def smallest() -> str:
+    """How small a bundle can be: of each target, from the largest to the smallest."""
+    found = record("smallest.json") if (ARTIFACTS / "smallest.json").exists() else {}
+    parts = [_smallest_of(target, found[target]["found"]) for target in ("onnx", "coreml") if target in found]
+    return "\n\n".join(parts) or "Not run yet: `python benchmarks/smallest.py --data …`."
+
+
+def _smallest_of(target: str, found: dict[str, Any]) -> str:
+    bundles = sorted(found["bundles"], key=lambda one: -one["size_bytes"])
+    rows = [
+        [
+            f"{target} {one['name']}",
+            f"{one['size_bytes'] / 1e6:.2f}",
+            f"{one['accuracy']:.4f}",
+            f"{one['drop_points']:+.2f}",
+            f"{one['agreement']:.4f}",
+            f"{one['changed_rows'] / one['rows']:.0%}",
+            one["parity"]["verdict"],
+        ]
+        for one in bundles
+    ]
+    first = bundles[0]
+    columns = ["", "MB", "accuracy", "drop, points", "agreement", "rows cut otherwise", "parity"]
+    told = f"PyTorch: {first['pytorch_accuracy']:.4f} on {first['rows']:,} rows; the bundles are {first['status']}."
+    return f"{markdown(columns, rows)}\n\n{told}"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "demo": demo,
     "budgets": budgets,
     "peers": peers,
     "medium": medium,
     "coreml": coreml,
+    "smallest": smallest,
 }
 
 

@@ -2,16 +2,21 @@
 
     python benchmarks/zoo.py [TIER …] [--checkpoint TIER=FOLDER]      → artifacts/zoo.json, a tier at a time
 
+Tiers that the record has from this host are left alone unless they are named: an interrupted run goes on where it was.
+
 The cards give sizes and no geometry. A stand-in has the geometry of Google's compact BERTs that comes nearest to the
 card's megabytes (Turc et al. 2019: 64 to a head, feed-forward of 4 × hidden), and seeded weights: its accuracy means
 nothing, its bytes, times and rounding errors do. `--checkpoint` puts a real checkpoint in a stand-in's place.
 
-Latency: one thread, a child process for each bundle, rounds interleaved over the bundles of a tier. Memory of an
-export: the largest resident size of a process that exports that one bundle, without the comparison.
+Latency: one thread, a child process for each bundle, rounds interleaved over the bundles of a tier; the load of the
+machine at the time is recorded with it. Memory of an export: the largest resident size of a process that exports one
+bundle, for each target as float32 and as int8, without the comparison and (ONNX, float32) with it. Wide tiers are
+compared on fewer texts, for the interpreter of Core ML packages takes minutes for each of them.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +29,7 @@ from typing import Any
 from tier_checkpoint import write_stand_in
 
 from exporter.checkpoint import load
+from exporter.reference import default_texts
 from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve
 from runtimes.measure import Case, Plan, fingerprint, measure
@@ -64,28 +70,44 @@ def run_tier(tier: Tier, checkpoint: Path, stand_in: bool, say: Callable[[str], 
     )
     with TemporaryDirectory() as folder:
         say("exporting and comparing")
-        exported = _export_all(checkpoint, Path(folder))
+        exported = _export_all(checkpoint, Path(folder), default_texts()[: _texts(tier)], say)
         say("memory of exports")
-        memory = {item["name"]: _export_peak(checkpoint, item, Path(folder)) for item in exported}
+        memory = {name: _export_peak(checkpoint, name, Path(folder)) for name in _WEIGHED}
         say("latency")
         latency = _latencies(exported, checkpoint, tier.hidden, say)
-    rows = [item | {"export_peak_rss_bytes": memory[item["name"]]} | latency.get(item["name"], {}) for item in exported]
     return {
         **asdict(tier),
         "stand_in": stand_in,
         "parameters": parameters,
         "float32_bytes": parameters * 4,
-        "rows": rows,
+        "texts": _texts(tier),
+        "export_peak_rss_bytes": memory,
+        "pytorch": latency.pop("pytorch"),
+        "rows": [item | latency.get(item["name"], {}) for item in exported],
+        "load_average": os.getloadavg(),
     }
 
 
-def _export_all(checkpoint: Path, folder: Path) -> list[dict[str, Any]]:
+_WEIGHED = ("onnx-none", "onnx-int8", "coreml-none", "coreml-int8", "onnx-none, compared")
+_WIDE, _FEW_TEXTS = 512, 12
+
+
+def _texts(tier: Tier) -> int:
+    """Real texts of the comparison."""
+    every = default_texts()
+    return _FEW_TEXTS if tier.hidden >= _WIDE else len(every)
+
+
+def _export_all(checkpoint: Path, folder: Path, texts: list[str], say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Every target × scheme in one process, so that PyTorch answers once; what fails its budget is kept and says so."""
     found = []
+    (folder / "texts.txt").write_text("\n".join(text.replace("\n", " ") for text in texts), encoding="utf-8")
     for target, schemes in SCHEMES.items():
         options = [part for scheme in schemes for part in ("--quantize", scheme)]
         command = [sys.executable, "-m", "exporter", str(checkpoint), "--target", target, *options]
         command += ["--deployment-target", DEPLOYMENT_TARGET, "--keep-failing", "--json", "-o", str(folder / target)]
+        command += ["--texts", str(folder / "texts.txt")]
+        say(f"{target}: {', '.join(schemes)}")
         start = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):
@@ -111,11 +133,13 @@ sys.exit(code)
 """
 
 
-def _export_peak(checkpoint: Path, item: dict[str, Any], folder: Path) -> int:
+def _export_peak(checkpoint: Path, name: str, folder: Path) -> int:
     """Largest resident bytes of a process that exports one bundle, which reads them itself when it is done."""
-    target, _, scheme = item["name"].partition("-")
+    bundle, _, compared = name.partition(", ")
+    target, _, scheme = bundle.partition("-")
     arguments = ["export", str(checkpoint), "--target", target, "--quantize", scheme]
-    arguments += ["--deployment-target", DEPLOYMENT_TARGET, "--no-verify", "-o", str(folder / "again")]
+    arguments += ["--deployment-target", DEPLOYMENT_TARGET, "-o", str(folder / "again")]
+    arguments += [] if compared else ["--no-verify"]
     done = subprocess.run([sys.executable, "-c", _EXPORT, *arguments], capture_output=True, text=True, check=True)
     return int(done.stdout.splitlines()[-1])
 
@@ -129,7 +153,7 @@ def _latencies(exported: list[dict[str, Any]], checkpoint: Path, hidden: int, sa
     cases += [Case(item["name"], "onnx", str(Path(item["directory"]) / "model.onnx"), words) for item in onnx]
     runs = max(3, 4000 // hidden)
     found: dict[str, Any] = {}
-    for one in measure(cases, Plan((16, 128), runs, 3), say):
+    for one in measure(cases, Plan((16, 128), runs, 2 if hidden >= _WIDE else 3), say):
         row = found.setdefault(one.case.name, {"latency_s": {}, "peak_rss_bytes": 0, "load_s": []})
         row["peak_rss_bytes"] = max(row["peak_rss_bytes"], one.peak_rss_bytes)
         row["load_s"].append(one.load_s)
@@ -148,18 +172,20 @@ def _size(shape: tuple[int, ...]) -> int:
 def main() -> None:
     """Run the tiers asked for, each written as soon as it is done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tiers", nargs="*", default=list(TIERS), metavar="TIER")
+    parser.add_argument("tiers", nargs="*", metavar="TIER")
     parser.add_argument("--checkpoint", action="append", default=[], metavar="TIER=FOLDER")
     parser.add_argument("-o", "--output", type=Path, default=ARTIFACT)
     given = parser.parse_args()
     real = dict(pair.split("=", 1) for pair in given.checkpoint)
     record = json.loads(given.output.read_text(encoding="utf-8")) if given.output.is_file() else {"tiers": {}}
-    for name in given.tiers:
+    host = fingerprint()
+    missing = [name for name in TIERS if record["tiers"].get(name, {}).get("host") != host]
+    for name in given.tiers or missing:
         tier = TIERS[name]
         with TemporaryDirectory() as folder:
             checkpoint = Path(real[name]) if name in real else write_stand_in(Path(folder) / name, tier)
             found = run_tier(tier, checkpoint, name not in real, lambda text, name=name: print(f"{name}: {text}"))
-        record["tiers"][name] = found | {"host": fingerprint()}
+        record["tiers"][name] = found | {"host": host}
         given.output.write_text(json.dumps(record) + "\n", encoding="utf-8")
 
 

@@ -37,7 +37,8 @@ class Budget:
 class Recipe:
     """What was asked of the export; what only another target or scheme knows stays at None or empty.
 
-    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; hashes are of texts.
+    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; hashes are of texts; `float_channels` is
+    how many channels of what a linear layer reads are computed in floats at most (`exporter.outliers`).
     """
 
     target: str
@@ -54,6 +55,7 @@ class Recipe:
     pieces: int | None = None
     finetuned_sha256: str | None = None
     finetune_epochs: int | None = None
+    float_channels: int | None = None
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from exporter.bundle import Recipe
+from exporter.codebooks import DIMENSIONS
 
 _TIE = 1.01
 """Sizes within 1 % are one size: then the faster is taken."""
@@ -32,9 +33,13 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """Its scheme, and what is kept out of it."""
-        kept = f" but {', '.join(self.recipe.keep)}" if self.recipe.keep else ""
-        return f"{self.recipe.name}{kept}"
+        """Its scheme, what is varied of it, and what is kept out of it."""
+        recipe = self.recipe
+        varied = [f"{recipe.pq_dims} dims"] if recipe.pq_dims not in (None, DIMENSIONS[0]) else []
+        varied += [f"{recipe.pieces:,} pieces"] if recipe.pieces else []
+        varied += ["fine-tuned"] if recipe.finetuned_sha256 else []
+        kept = f" but {', '.join(recipe.keep)}" if recipe.keep else ""
+        return f"{', '.join([recipe.name, *varied])}{kept}"
 
     @property
     def median_s(self) -> float | None:

@@ -5,7 +5,9 @@ row is then H / d bytes. The books are k-means centroids of what stands at that 
 """
 
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from exporter.encoder.ops import Array
 from exporter.errors import UnsupportedError
+from exporter.threads import BLAS_LIMIT
 
 ENTRIES = 256
 DIMENSIONS = (4, 8)
@@ -47,15 +50,35 @@ def product_quantise(table: Array, dimensions: int = 4, importance: Array | None
     `importance` [rows] weighs the rows' errors, as in a weighted mean: √ of how often a piece occurs is between
     treating all alike, which spends the books on pieces no text has, and frequency itself, which forgets the rare.
     """
-    # Imported here: a second that no other scheme need pay.
-    from threadpoolctl import threadpool_limits
-
     places = table.reshape(len(table), -1, dimensions).swapaxes(0, 1)  # [H / d, rows, d]
     weights = np.ones(len(table)) if importance is None else importance
-    # One thread for each book: k-means of several adds its sums in the order that they come.
-    with threadpool_limits(1), ThreadPoolExecutor(2) as pool:
+    with _quiet_blas(), ThreadPoolExecutor(2, initializer=_one_thread) as pool:
         found = list(pool.map(partial(_cluster, weights=weights), places))
     return ProductCodes(np.stack([codes for codes, _ in found], 1), np.stack([book for _, book in found]))
+
+
+@contextmanager
+def _quiet_blas() -> Iterator[None]:
+    """One thread of every BLAS, scipy's too, and no word of k-means that is stopped before it ends.
+
+    Filters of warnings are the process's as well: tables take turns.
+    """
+    from sklearn.exceptions import ConvergenceWarning  # here: a second that no other scheme need pay
+    from threadpoolctl import threadpool_limits
+
+    with BLAS_LIMIT, threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def _one_thread() -> None:
+    """One thread for each book: k-means of several adds its sums in the order that they come.
+
+    OpenMP's limit is the calling thread's own, so that it is set in each thread that clusters, and goes with it.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="openmp")
 
 
 def _cluster(points: Array, weights: Array) -> tuple[Array, Array]:
@@ -72,12 +95,9 @@ def _cluster(points: Array, weights: Array) -> tuple[Array, Array]:
 def _means(points: Array, weights: Array) -> Array:
     """The 256 entries with nearly the least weighted error: Lloyd's rounds (1982) while they gain much."""
     from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
 
     means = KMeans(ENTRIES, init="random", n_init=1, max_iter=_ROUNDS, tol=0.0, random_state=_SEED)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped before it ends
-        means.fit(np.ascontiguousarray(points), sample_weight=weights)
+    means.fit(np.ascontiguousarray(points), sample_weight=weights)
     return np.asarray(means.cluster_centers_)
 
 

@@ -33,7 +33,8 @@ Say = Callable[[str], None]
 class Evaluation:
     """A bundle's figures beside PyTorch's. Answers and what is right are row by row; `cut_rows` were too long.
 
-    `positions` is the most tokens that both sides were given; `took_s` what the bundle's answers took.
+    `changed_rows` fall into other pieces, where the bundle's vocabulary is the smaller one; `positions` is the most
+    tokens that both sides were given; `took_s` what the bundle's answers took.
     """
 
     bundle: Bundle
@@ -46,6 +47,7 @@ class Evaluation:
     candidate: list[Any]
     warnings: list[str]
     took_s: float
+    changed_rows: int = 0
 
     @property
     def drop_points(self) -> float:
@@ -71,7 +73,10 @@ class Examiner:
         positions = runner.positions or self.checkpoint.geometry.positions
         encoded, labels, golds = self.encoded(positions), self.checkpoint.labels, self.dataset.golds
         reference = self.answers(self.reference(positions), encoded)
-        own = self._own(bundle, positions)
+        own = self.own(bundle, positions)
+        changed = sum(a.encoding.tokens != b.encoding.tokens for a, b in zip(encoded, own, strict=True))
+        if changed:
+            self._say(f"{changed:,} of {len(own):,} rows fall into other pieces by the bundle's smaller vocabulary")
         start = time.perf_counter()
         candidate = self.answers(self.outputs(runner, bundle.token_outputs, own, name), own)
         took_s = time.perf_counter() - start
@@ -80,7 +85,7 @@ class Examiner:
         cut = sum(one.truncated for one in encoded)
         status = runner.status.value
         return Evaluation(
-            bundle, self.dataset, comparison, status, positions, cut, reference, candidate, warnings, took_s
+            bundle, self.dataset, comparison, status, positions, cut, reference, candidate, warnings, took_s, changed
         )
 
     def answers(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> list[Any]:
@@ -96,16 +101,12 @@ class Examiner:
         told = lambda done, every: self._say(f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
         return predict(runner, encoder, encoded, per_token, rows_at_once, told)
 
-    def _own(self, bundle: Bundle, positions: int) -> list[Encoded]:
+    def own(self, bundle: Bundle, positions: int) -> list[Encoded]:
         """The rows as the bundle's own tokenizer cuts them: not as the checkpoint's where its vocabulary was cut."""
-        encoded = self.encoded(positions)
         if bundle.manifest.recipe.pieces is None:
-            return encoded
+            return self.encoded(positions)
         tokenizer = open_tokenizer(bundle.directory / "tokenizer.json")
-        own = encode_all(tokenizer, self.dataset.examples, self._limits(positions), self.problem.only_second)
-        changed = sum(a.encoding.tokens != b.encoding.tokens for a, b in zip(encoded, own, strict=True))
-        self._say(f"{changed:,} of {len(own):,} rows fall into other pieces by the bundle's smaller vocabulary")
-        return own
+        return encode_all(tokenizer, self.dataset.examples, self._limits(positions), self.problem.only_second)
 
     def _encode(self, positions: int) -> list[Encoded]:
         tokenizer, cut_second = self.checkpoint.tokenizer.tokenizer, self.problem.only_second
@@ -155,7 +156,8 @@ def evaluation_record(done: Evaluation) -> dict[str, Any]:
         "problem": manifest.problem,
         "labels": list(manifest.labels),
         "status": done.status,
-        "data": data_record(dataset) | {"positions": done.positions, "cut_rows": done.cut_rows},
+        "data": data_record(dataset)
+        | {"positions": done.positions, "cut_rows": done.cut_rows, "changed_rows": done.changed_rows},
         "metric": compared.reference.metric,
         "pytorch": asdict(compared.reference),
         "exported": asdict(compared.candidate),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from exporter import __version__
@@ -9,10 +10,11 @@ from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
 from exporter.encoder.ops import Array, Inputs
-from exporter.encoder.tasks import TASKS
+from exporter.encoder.tasks import SENTENCE_SIMILARITY, TASKS
 from exporter.errors import UnsupportedError
 from exporter.keep import Keep
 from exporter.material import Finetune, Material, texts_sha256
+from exporter.outliers import LEAST_WIDTH, MOST_CHANNELS, NO_CHANNELS, find_outliers
 from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
 from exporter.targets.coreml_names import canonical_tensors
 from exporter.vocabulary import Trim
@@ -58,15 +60,31 @@ def _checked_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]
     return settings.keep
 
 
+SENTENCE_KEEP = ("layer.*.attention.value.*", "layer.0.dense.*")
+"""What `int8` keeps of a wide sentence model: the layers whose rounding turns an embedding most for their size. On
+all-MiniLM-L6-v2 the least cosine of 96 texts is 0.9988 with none kept, 0.9991 with the first, 0.9993 with both."""
+
+
+def _int8_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
+    """What the user says, or for embeddings, which no decision rounds again, what is known to matter."""
+    if settings.keep or checkpoint.task is not SENTENCE_SIMILARITY:
+        return _checked_keep(checkpoint, settings)
+    names = [weight.name for weight in rounded_weights(checkpoint.model)]
+    return tuple(pattern for pattern in SENTENCE_KEEP if any(fnmatchcase(name, pattern) for name in names))
+
+
 def _onnx_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     onnx.check_opset(settings.opset)
+    in_integers = scheme == "int8" and checkpoint.geometry.hidden >= LEAST_WIDTH
+    keep = _int8_keep if in_integers else _checked_keep
     return Recipe(
         "onnx",
         scheme,
         checkpoint.task.name,
         opset=settings.opset,
         int32_inputs=settings.int32_inputs,
-        keep=_checked_keep(checkpoint, settings),
+        keep=keep(checkpoint, settings),
+        float_channels=MOST_CHANNELS if in_integers else None,
     )
 
 
@@ -78,9 +96,10 @@ def _onnx_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ..
 
 def _write_onnx(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
     opset, keep = recipe.opset or onnx.DEFAULT_OPSET, Keep(recipe.keep)
-    path = directory / onnx.FILE
+    path, model = directory / onnx.FILE, checkpoint.model
+    outliers = find_outliers(model, material.samples(checkpoint.max_tokens)) if recipe.float_channels else NO_CHANNELS
     with path.open("wb") as file:
-        onnx.write(file, checkpoint.model, recipe.scheme, opset, recipe.int32_inputs, keep, material.encode)
+        onnx.write(file, model, recipe.scheme, opset, recipe.int32_inputs, keep, material.encode, outliers)
     if door := onnx_mapped.mapped(path.read_bytes(), onnx.FILE):
         (directory / onnx_mapped.FILE).write_bytes(door)
     return (onnx.FILE,)

@@ -16,11 +16,12 @@ from exporter.candidates import Candidate, in_order
 from exporter.checkpoint import load
 from exporter.errors import ExportError, UsageError
 from exporter.evaluation import Evaluation, Examiner
-from exporter.lowering import TARGETS, Settings
+from exporter.lowering import Settings, make_recipe
 from exporter.pipeline import Exported, Request, export
 from exporter.schemes import SCHEMES, find_budget
 from exporter.sensitivity import Sensitivity, measure_sensitivity, worth_keeping
 from exporter.source import HubOptions, resolve
+from exporter.variants import told, variants
 from runtimes.evaluation.comparison import Comparison, compare_answers
 from runtimes.evaluation.dataset import DataFile
 from runtimes.measure import Case, Plan, measure
@@ -94,6 +95,7 @@ def tune(aim: Aim, say: Say) -> Search:
         trials = _Trials(aim, examiner, Path(scratch), say)
         for target in aim.targets:
             trials.try_schemes(target)
+            trials.try_finetuning(target)
             trials.try_exceptions(target)
         trials.time_all()
         chosen = [_choose(aim, target, trials, say) for target in aim.targets]
@@ -121,11 +123,15 @@ def _check(aim: Aim) -> None:
 
 
 class _Trials:
-    """Candidates as they come; bundles live in `scratch` and are gone when the search ends."""
+    """Candidates as they come; bundles live in `scratch` and are gone when the search ends.
+
+    `settings` are those that each candidate was made with, by its name.
+    """
 
     def __init__(self, aim: Aim, examiner: Examiner, scratch: Path, say: Say) -> None:
         self._aim, self._examiner, self._scratch, self._say = aim, examiner, scratch, say
         self._bundles: list[Bundle] = []
+        self.settings: dict[str, Settings] = {}
         self._made = 0
         self.candidates: list[Candidate] = []
         self.left_out: dict[str, str] = {}
@@ -134,23 +140,31 @@ class _Trials:
         self.deciding, self._held_out = _split(len(examiner.dataset.golds), aim.holdout)
 
     def try_schemes(self, target: str) -> None:
-        """Every scheme that the settings allow."""
+        """Every scheme that the settings allow, in all its variants."""
         for scheme in SCHEMES[target]:
-            try:
-                TARGETS[target].recipe(self._examiner.checkpoint, scheme, self._aim.settings)
-                self._try(target, scheme, ())
-            except ExportError as error:
-                self.left_out[f"{target}-{scheme}"] = str(error)
-                self._say(f"{target}-{scheme}: left out: {error}")
+            for settings in variants(scheme, self._aim.settings):
+                try:
+                    make_recipe(self._examiner.checkpoint, target, scheme, replace(settings, trim=None))
+                    self._try(target, scheme, settings)
+                except ExportError as error:
+                    name = f"{target}-{told(scheme, settings)}"
+                    self.left_out[name] = str(error)
+                    self._say(f"{name}: left out: {error}")
+
+    def try_finetuning(self, target: str) -> None:
+        """For coded tables that miss by little and are smaller than what holds: learn back what the codes lose."""
+        asked = self._aim.settings.finetune
+        missed = [one for one in self._missed(target) if asked and one.recipe.scheme == "pq"]
+        for candidate in missed:
+            if self._smaller(candidate):
+                settings = replace(self.settings[candidate.name], finetune=asked)
+                self._say(f"{candidate.name} misses by little: learning back what its codes lose")
+                self._try(target, "pq", settings)
 
     def try_exceptions(self, target: str) -> None:
         """For schemes that miss by little and are smaller than what holds: keep the most sensitive weights wider."""
-        limit = self._aim.max_drop_points
-        missed = [
-            one for one in self._of(target) if limit < one.drop_points <= limit + NEAR_POINTS and self._smaller(one)
-        ]
-        for candidate in sorted(missed, key=lambda one: one.size_bytes):
-            if self._smaller(candidate):
+        for candidate in self._missed(target):
+            if self._smaller(candidate) and candidate.recipe.finetuned_sha256 is None:
                 self._keep_until_it_holds(candidate)
 
     def time_all(self) -> None:
@@ -170,6 +184,12 @@ class _Trials:
         door = str(self._bundles[at].door)
         return Case(self.candidates[at].name, "onnx", door, vocabulary, threads=self._aim.threads)
 
+    def _missed(self, target: str) -> list[Candidate]:
+        """Candidates that miss by little, the smallest first."""
+        limit = self._aim.max_drop_points
+        missed = [one for one in self._of(target) if limit < one.drop_points <= limit + NEAR_POINTS]
+        return sorted(missed, key=lambda one: one.size_bytes)
+
     def _of(self, target: str) -> list[Candidate]:
         return [one for one in self.candidates if one.recipe.target == target]
 
@@ -179,31 +199,31 @@ class _Trials:
         return all(candidate.size_bytes < one.size_bytes for one in holding)
 
     def _keep_until_it_holds(self, missed: Candidate) -> None:
-        target, scheme = missed.recipe.target, missed.recipe.scheme
+        target, scheme, settings = missed.recipe.target, missed.recipe.scheme, self.settings[missed.name]
         self._say(f"{missed.name} misses by little: measuring which weights to keep")
         ranked = measure_sensitivity(
             self._examiner,
             self.deciding,
-            lambda keep: self._make(target, scheme, keep),
+            lambda keep: self._make(target, scheme, _keeping(settings, keep)),
             lambda text: self._say(f"{scheme}: {text}"),
         )
         self.sensitivities[missed.name] = ranked
         for form in ("=int8", ""):
             for kept in worth_keeping(ranked):
                 keep = tuple(f"{pattern}{form}" for group in kept for pattern in group.patterns)
-                found = self._try(target, scheme, keep, missed)
+                found = self._try(target, scheme, _keeping(settings, keep), missed)
                 if found is not None and found.drop_points <= self._aim.max_drop_points:
                     return
 
-    def _try(self, target: str, scheme: str, keep: tuple[str, ...], plain: Candidate | None = None) -> Candidate | None:
+    def _try(self, target: str, scheme: str, settings: Settings, plain: Candidate | None = None) -> Candidate | None:
         """Make a bundle and put the rows to it; None where it would be no smaller than what holds, or the same file."""
         start = time.perf_counter()
-        bundle = self._make(target, scheme, keep)
+        bundle = self._make(target, scheme, settings)
         made_s = time.perf_counter() - start
         recipe, size = bundle.manifest.recipe, bundle.size_bytes
         unscored = Candidate(recipe, size, "", 0.0, 0.0, 0.0, (0.0, 0.0), None, 0.0)
-        if plain is not None and size <= plain.size_bytes:
-            return None  # the scheme has these as wide by itself
+        if unscored.name in self.settings or (plain is not None and size <= plain.size_bytes):
+            return None  # as many pieces stay, or the scheme has these as wide by itself
         if plain is not None and not self._smaller(unscored):
             self.left_out[unscored.name] = f"{size / 1e6:.2f} MB, no smaller than what holds already"
             return None
@@ -213,6 +233,7 @@ class _Trials:
         self._say(f"{found.name}: {size / 1e6:.2f} MB, drop {found.drop_points:+.2f} points")
         self._bundles.append(bundle)
         self.candidates.append(found)
+        self.settings[found.name] = settings
         return found
 
     def _scored(self, candidate: Candidate, done: Evaluation, tried_s: float) -> Candidate:
@@ -236,10 +257,10 @@ class _Trials:
         golds, reference, candidate = sides
         return compare_answers(self._examiner.problem, golds, reference, candidate, self._examiner.checkpoint.labels)
 
-    def _make(self, target: str, scheme: str, keep: tuple[str, ...]) -> Bundle:
+    def _make(self, target: str, scheme: str, settings: Settings) -> Bundle:
         self._made += 1
-        place = self._scratch / str(self._made)
-        (done,) = export(_request(self._aim, target, scheme, keep, place, verify=False), lambda _text: None)
+        place, tell = self._scratch / str(self._made), self._say if settings.finetune else _silent
+        (done,) = export(_request(self._aim, target, scheme, settings, place, verify=False), tell)
         assert done.directory is not None  # noqa: S101 - not verified, so always kept
         return read_bundle(done.directory)
 
@@ -250,8 +271,8 @@ def _choose(aim: Aim, target: str, trials: _Trials, say: Say) -> Chosen:
     failed: list[str] = []
     rule = f"the smallest, and of sizes within 1 % the fastest, that loses {aim.max_drop_points} points or less"
     for candidate in in_order(own, aim.max_drop_points):
-        recipe = candidate.recipe
-        (done,) = export(_request(aim, target, recipe.scheme, recipe.keep, aim.place(target), verify=True), say)
+        settings = trials.settings[candidate.name]
+        (done,) = export(_request(aim, target, candidate.recipe.scheme, settings, aim.place(target), verify=True), say)
         if done.parity.verdict is not Verdict.FAIL:
             passed = f"; {', '.join(failed)} held it too, but not the parity budget" if failed else ""
             return Chosen(target, candidate, done, f"{rule}{passed}")
@@ -263,9 +284,17 @@ def _choose(aim: Aim, target: str, trials: _Trials, say: Say) -> Chosen:
     return Chosen(target, None, None, f"{why}; the best is {best.name}, which loses {best.drop_points:.2f}")
 
 
-def _request(aim: Aim, target: str, scheme: str, keep: tuple[str, ...], place: Path, verify: bool) -> Request:
-    own = tuple(pattern for pattern in keep if pattern not in aim.settings.keep)
-    settings = replace(aim.settings, keep=(*aim.settings.keep, *own))
+def _keeping(settings: Settings, keep: tuple[str, ...]) -> Settings:
+    """The settings with more weights kept wider."""
+    own = tuple(pattern for pattern in keep if pattern not in settings.keep)
+    return replace(settings, keep=(*settings.keep, *own))
+
+
+def _silent(_text: str) -> None:
+    """What exports of candidates say is left out."""
+
+
+def _request(aim: Aim, target: str, scheme: str, settings: Settings, place: Path, verify: bool) -> Request:
     return Request(aim.model, (target,), (scheme,), place, aim.task, aim.hub, settings, verify=verify)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
+from exporter.errors import UsageError
 from runtimes.runner import Array, Batch, Outputs
 
 _ODD_TEXTS = (
@@ -99,12 +100,16 @@ _PADDING_ALONE = Row([], [], [])
 
 
 def build_battery(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) -> list[Case]:
-    """Cases over `texts`, real text of the task; the same for the same arguments."""
+    """Cases over `texts`, real text of the task; the same for the same arguments.
+
+    Raises UsageError for a text without tokens: there is nothing to compare, and PyTorch ends in an error of its own.
+    """
     encode = Encoder(tokenizer, limits)
-    rows = [encode.example(parts, number) for number, parts in enumerate(examples(texts, limits))]
+    rows = [_with_tokens(encode.example(parts, number), parts) for number, parts in enumerate(examples(texts, limits))]
     cases = [encode.case(f"text {i}", [row], real_text=True) for i, row in enumerate(rows)]
     odd = (*_ODD_TEXTS, f"{' and '.join(encode.special_tokens)} inside a text")
-    cases += [encode.case(f"odd text {i}", [encode.alone(text, rows)]) for i, text in enumerate(odd)]
+    alone = [encode.alone(text, rows) for text in odd]
+    cases += [encode.case(f"odd text {i}", [item]) for i, item in enumerate(alone) if item[0].ids]
     cases += _padded(encode, rows, limits.positions)
     cases += _mixed(encode, rows, limits)
     cases += _extremes(encode, rows, limits)
@@ -113,6 +118,16 @@ def build_battery(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) ->
         pairs = list(zip(plain[0::2], plain[1::2], strict=False))[:_PADDED_TEXTS]
         cases += [encode.case(f"pair {i}", [[encode.pair(*pair)]]) for i, pair in enumerate(pairs)]
     return cases
+
+
+def _with_tokens(item: Item, parts: tuple[str, ...]) -> Item:
+    if all(row.ids for row in item):
+        return item
+    told = " | ".join(parts)[:40]
+    raise UsageError(
+        f"text {told!r}: the tokenizer makes no token of it; leave it out of --texts, or save the tokenizer with the "
+        "special tokens that it was trained with"
+    )
 
 
 def fitted(cases: Sequence[Case], lengths: Sequence[int], pad_id: int) -> list[Case]:

@@ -17,7 +17,7 @@ from torch import nn
 from runtimes.pytorch import TorchRunner
 from runtimes.runner import Array, Batch, Outputs
 
-_BOOK_PEAK, _VECTOR_PEAK = 1e-3, 1e-3
+_BOOK_PEAK, _VECTOR_PEAK = 5e-4, 5e-4
 """Adam's largest steps, tried on the demo checkpoint; they rise over the first tenth of the steps and fall to 0."""
 _WARM_UP = 0.1
 Say = Callable[[str], None]

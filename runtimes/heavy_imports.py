@@ -11,13 +11,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_collections() -> Iterator[None]:
-    """Pause the collector; what was made in the block is then left out of every later search."""
+    """Pause the collector; what was made in the first such block is then left out of every later search.
+
+    The first alone, which imports: frozen each time, whatever else is garbage by then would never be collected.
+    """
     if not gc.isenabled():
         yield
         return
     gc.disable()
     try:
         yield
-        gc.freeze()
+        if not gc.get_freeze_count():
+            gc.freeze()
     finally:
         gc.enable()

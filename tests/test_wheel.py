@@ -1,36 +1,107 @@
-"""The built wheel carries the demo and both packages, and exports offline from wherever it is unpacked."""
+"""The built wheel carries all that a clone has and gives the same bytes, wherever and by whomever it is run."""
 
+import json
 import os
 import subprocess
 import sys
-import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import exporter
+
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("exporter", "runtimes")
+PROGRAM = """
+import json, sys
+import exporter
+from exporter.cli import main
+print(exporter.__file__, file=sys.stderr)
+sys.exit(max(main(arguments) for arguments in json.loads(sys.argv[1])))
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a process is run: the folder of the packages, its umask, and what else must not matter."""
+
+    packages: Path
+    umask: int
+    environment: dict[str, str]
+
+    def run(self, commands, place):
+        place.mkdir()
+        here = {"PYTHONPATH": str(self.packages), "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        # PyTorch adds up in the order of its threads, of which a machine has as many as processors
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **here, **self.environment}
+        command = [sys.executable, "-c", PROGRAM, commands]
+        done = subprocess.run(
+            command, cwd=place, env=environment, umask=self.umask, capture_output=True, text=True, errors="replace"
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith(str(self.packages))
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The folder that pip installed the wheel into; offline."""
+    place = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    build = ["wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)]
+    subprocess.run([*pip, *build], check=True, capture_output=True)
+    (wheel,) = place.glob("bertport-*.whl")
+    install = ["install", "--no-index", "--no-deps", "--no-compile", "--target", str(place / "site"), str(wheel)]
+    subprocess.run([*pip, *install], check=True, capture_output=True)
+    return place / "site"
+
+
+def contents(place):
+    files = [path for path in sorted(place.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_wheel_carries_every_file_of_the_clone(package, installed):
+    assert contents(installed / package) == contents(ROOT / package)
+
+
+def commands(checkpoint, texts):
+    """Two bundles, and a kit of each for every platform that takes it."""
+    export = ["export", str(checkpoint), "--texts", str(texts), "--quantize", "int8", "--keep-failing"]
+    export += ["--max-relative", "9", "--min-agreement", "0"]
+    kits = [["app-kit", "onnx", "--platform", name, "-o", f"Kit-{name}"] for name in ("web", "android")]
+    ios = ["app-kit", "coreml", "--platform", "ios", "-o", "KitIOS"]
+    coreml = [*export, "--target", "coreml", "--sequence-length", "24", "-o", "coreml"]
+    return json.dumps([[*export, "-o", "onnx"], coreml, *kits, ios])
+
+
+def test_the_same_bytes_from_the_wheel_and_the_clone(installed, checkpoint, texts_file, tmp_path):
+    """And with other hash seeds, time zones, locales, umasks and folders; modes are the umask's."""
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "POSIX"}
+    ways = {
+        "clone": Way(ROOT, 0o022, {"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8"}),
+        "wheel": Way(installed, 0o077, {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", **plain}),
+    }
+    for name, way in ways.items():
+        way.run(commands(checkpoint, texts_file), tmp_path / name)
+        modes = {path.stat().st_mode & 0o777 for path in (tmp_path / name).rglob("*")}
+        assert modes == {0o777 & ~way.umask, 0o666 & ~way.umask}
+    assert contents(tmp_path / "clone") == contents(tmp_path / "wheel")
+    made = [path.name for path in (tmp_path / "clone").iterdir()]
+    assert sorted(made) == ["Kit-android", "Kit-web", "KitIOS", "coreml", "onnx"]
+
+
+def test_another_seed_of_weights_gives_other_bytes(make_checkpoint, checkpoint, tmp_path):
+    """What is compared above can differ."""
+    for name, source in (("one", checkpoint), ("other", make_checkpoint(seed=1))):
+        exporter.export(source, output=tmp_path / name, verify=False)
+    assert contents(tmp_path / "one") != contents(tmp_path / "other")
 
 
 @pytest.mark.slow
-def test_the_wheel_exports_the_demo(tmp_path):
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("bertport-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    swift = tmp_path / "site" / "exporter" / "appkit" / "swift"
-    assert {path.name for path in swift.iterdir()} == {"Package.swift", "README.md", "Samples", "Sources", "Tests"}
-    assert (swift / "Sources" / "BertKit" / "PrivacyInfo.xcprivacy").is_file()
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "HF_HUB_OFFLINE": "1"}
-    program = (
-        "import sys, exporter.cli as c; print(c.__file__); sys.exit(c.main(['export', 'demo', '--quantize', 'int8']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(str(tmp_path / "site"))
-    assert (tmp_path / "artifacts" / "demo" / "onnx-int8" / "golden.json").is_file()
-    report = [sys.executable, "-m", "exporter", "report", "artifacts", "-o", "report"]
-    subprocess.run(report, cwd=tmp_path, env=environment, capture_output=True, check=True)
-    assert "onnx-int8" in (tmp_path / "report" / "report.html").read_text()
+def test_the_wheel_exports_the_demo(installed, tmp_path):
+    way = Way(installed, 0o022, {})
+    way.run('[["export", "demo", "--quantize", "int8"], ["report", "artifacts", "-o", "report"]]', tmp_path / "run")
+    assert (tmp_path / "run" / "artifacts" / "demo" / "onnx-int8" / "golden.json").is_file()
+    assert "onnx-int8" in (tmp_path / "run" / "report" / "report.html").read_text()

@@ -160,7 +160,17 @@ def _write_model_files(package: _Package, directory: Path) -> None:
     (directory / "vocab.txt").write_bytes(package.wordpiece.vocabulary())
     (directory / "kit.json").write_bytes(to_json(_settings(package)))
     for model in package.kit.bundle.manifest.models:
-        shutil.copytree(package.kit.bundle.directory / model, directory / model)
+        _copy_contents(package.kit.bundle.directory / model, directory / model)
+
+
+def _copy_contents(source: Path, target: Path) -> None:
+    """Copy a folder's bytes; modes are for the umask to decide, which `copytree` would take from the bundle."""
+    target.mkdir()
+    for path in sorted(source.iterdir()):
+        if path.is_dir():
+            _copy_contents(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
 
 
 def _settings(package: _Package) -> dict[str, Any]:

@@ -106,11 +106,12 @@ def _case(name: str, bundle: Bundle, threads: int) -> Case:
 
 
 def _geometry(bundle: Bundle) -> tuple[int, int]:
-    """Vocabulary and positions, by the config.json that ships in the bundle."""
+    """Vocabulary by the config.json that ships in the bundle, and the most tokens of a text, as the manifest has it."""
     path = bundle.directory / "config.json"
     try:
         config = json.loads(path.read_bytes())
-        found = (int(config["vocab_size"]), int(config["max_position_embeddings"]))
+        longest = bundle.manifest.max_tokens or int(config["max_position_embeddings"])
+        found = (int(config["vocab_size"]), longest)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise BundleError(f"{path}: no vocab_size and max_position_embeddings ({error!r}); export again") from error
     return found

@@ -11,6 +11,7 @@ from exporter.candidates import Candidate, dominated
 from exporter.commands.evaluate import add_data, data_file
 from exporter.commands.export import add_model, add_settings, find_model, hub_options, settings
 from exporter.commands.shared import parity_record, say
+from exporter.errors import UsageError
 from exporter.records import check_record, write_record
 from exporter.schemes import SCHEMES
 
@@ -41,6 +42,8 @@ def run(parsed: argparse.Namespace) -> int:
     from exporter.tuning import Aim, tune
 
     check_record(parsed.record)
+    if parsed.finetune_codes and parsed.finetune_codes.resolve() == parsed.data.resolve():
+        raise UsageError("--finetune-codes: is --data too, and a bundle would be judged by what it learnt; give others")
     aim = Aim(
         model=find_model(parsed),
         targets=tuple(dict.fromkeys(parsed.target or ["onnx"])),

@@ -1,12 +1,13 @@
 """coremltools, imported and run without its Linux-only noise; every other message of it stays.
 
-Importing this module imports coremltools (seconds, more where torch is installed): only what spells or reads a program
-does so, never what merely names options.
+Importing this module imports coremltools (seconds): only what spells or reads a program does so, never what merely
+names options.
 """
 
 import contextlib
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -33,7 +34,23 @@ def _quiet_import() -> Iterator[None]:
         logger.removeFilter(_is_wanted)
 
 
-with _quiet_import():
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    # coremltools 9.0 imports every framework that it could convert from (_deps/__init__.py), of which we need none:
+    # 220 MB and twice the time. Remove when it imports them as they are asked for.
+    hidden = [name for name in _FRAMEWORKS if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it is an ImportError now
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+_FRAMEWORKS = ("torch", "transformers", "sklearn", "tensorflow", "xgboost", "libsvm")
+
+with _quiet_import(), _alone():
     import coremltools as ct
     from coremltools.converters.mil import Builder as mb  # noqa: N813 - what everyone calls it
     from coremltools.converters.mil.mil import types

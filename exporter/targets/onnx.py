@@ -16,8 +16,10 @@ from exporter.encoder.model import Model
 from exporter.encoder.ops import Extent, Inputs, Weight
 from exporter.errors import LoweringError
 from exporter.keep import NOTHING, Keep
+from exporter.outliers import NO_CHANNELS, Channels
 from exporter.targets import onnx_file
-from exporter.targets.onnx_graph import FIRST, Graph
+from exporter.targets.onnx_graph import FIRST
+from exporter.targets.onnx_integers import IntegerGraph
 from exporter.targets.onnx_schemes import STORAGE, Storage
 from exporter.targets.onnx_weights import Encode
 
@@ -64,14 +66,16 @@ def write(
     int32_inputs: bool = False,
     keep: Keep = NOTHING,
     encode: Encode = product_quantise,
+    outliers: Channels = NO_CHANNELS,
 ) -> None:
     """Write `model` as an ONNX model, with dynamic batch and sequence. Raises as `check_opset` does.
 
-    `encode` makes the codes of the word table, where the scheme stores codes.
+    `encode` makes the codes of the word table, where the scheme stores codes; `outliers` are computed in
+    floats, where the scheme computes in integers.
     """
     check_opset(opset)
     integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
-    ops = OnnxOps(STORAGE[scheme], model.geometry.heads, keep, model.head.tied, encode)
+    ops = OnnxOps(STORAGE[scheme], model.geometry.heads, keep, model.head.tied, encode, outliers)
     model.build(ops, Inputs(*(ops.one_by_one(model.inputs) if model.task.choices else model.inputs)))
     axes = [_AXES[0], CHOICES, _AXES[1]] if model.task.choices else _AXES
     inputs = [helper.make_tensor_value_info(name, integer, axes) for name in model.inputs]
@@ -87,7 +91,7 @@ def check_opset(opset: int) -> None:
         raise LoweringError(f"onnx: opset {opset} is not supported; pass --opset {OPSETS[0]} to {OPSETS[-1]}")
 
 
-class OnnxOps(Graph):
+class OnnxOps(IntegerGraph):
     """Every operation of `Ops`."""
 
     def one_by_one(self, inputs: tuple[str, ...]) -> list[str]:
@@ -256,30 +260,6 @@ class OnnxOps(Graph):
             shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [self._ids])
             self._node("Reshape", [x, shape], name)
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, _SHAPES[extent]))
-
-    def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
-        """y = (x̂ − z)·ŵ · (s_x · s_w) + b, x̂ measured and rounded to 8 bits at run time, once for all its readers.
-
-        ONNX Runtime fuses these into its own int8 kernels.
-        """
-        return self._integer_product(name, x, *self.weights.int8_matrix(weight), bias)
-
-    def _integer_product(self, name: str, x: str, matrix: str, scale: str, bias: str | None) -> str:
-        """`matrix` int8 [in, out], `scale` [out]."""
-        quantised = self._quantised(x)
-        product = self._node("MatMulInteger", [quantised[0], matrix, quantised[2]], f"{name}.integers")
-        scales = self._node("Mul", [quantised[1], scale], f"{name}.scale")
-        floats = self._node("Cast", [product], f"{name}.floats", to=TensorProto.FLOAT)
-        if bias is None:
-            return self._node("Mul", [floats, scales], name)
-        return self._node("Add", [self._node("Mul", [floats, scales], f"{name}.unbiased"), bias], name)
-
-    def _quantised(self, x: str) -> tuple[str, str, str]:
-        names = (f"{x}.uint8", f"{x}.uint8_scale", f"{x}.uint8_zero_point")
-        if names[0] not in self._made:
-            self.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], list(names), name=names[0]))
-            self._made[names[0]] = names[0]
-        return names
 
     def _seen(self, mask: str) -> str:
         """The mask as booleans, [B, S]."""

@@ -8,6 +8,7 @@ from onnx import helper
 
 from exporter.encoder.ops import Array, Role
 from exporter.keep import Keep
+from exporter.outliers import Channels
 from exporter.targets.onnx_schemes import Storage
 from exporter.targets.onnx_weights import Encode, WeightStore
 
@@ -18,14 +19,23 @@ FIRST = "input_ids"
 class Graph:
     """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix.
 
-    `tied`: the word embeddings are read by `row_products` too.
+    `tied`: the word embeddings are read by `row_products` too; `outliers`: channels that products in integers leave to
+    floats.
     """
 
-    def __init__(self, storage: dict[Role, Storage], heads: int, keep: Keep, tied: bool, encode: Encode) -> None:
+    def __init__(
+        self,
+        storage: dict[Role, Storage],
+        heads: int,
+        keep: Keep,
+        tied: bool,
+        encode: Encode,
+        outliers: Channels,
+    ) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self.weights = WeightStore(self._node, storage, keep, tied, encode)
-        self._heads = heads
+        self._heads, self._outliers = heads, outliers
         self._made: dict[str, str] = {}
         self._unflattened: set[str] = set()
         self._ids = FIRST

@@ -12,14 +12,14 @@ from exporter.bundle import MAPPED
 
 FILE = MAPPED
 _LEAST_BYTES = 1 << 12
-_LARGEST_SHARE = 0.05
+_LARGEST_SHARE = 1 / 12
 _BYTES = (TensorProto.INT8, TensorProto.UINT8)
 
 
 def mapped(content: bytes, location: str) -> bytes | None:
     """The graph of a serialised model, its weights as external data in `location`, the file that holds `content`.
 
-    None where more than a twentieth of the model would be repeated: float32 and float16 linear layers.
+    None where more than a twelfth of the model would be repeated: float32 and float16 linear layers.
     """
     proto = onnx.load_from_string(content)
     gathered = {node.input[0] for node in proto.graph.node if node.op_type == "Gather"}

@@ -7,7 +7,7 @@
 | int8-weights | int8 by row | int8 by channel → float32 | the same | rounding of weights |
 | int8 | int8 by row | int8 × uint8 measured at run time | the same | activations |
 | int4-embeddings | int4 by 32 | as int8-weights | as int8-weights | rounding of word vectors |
-| pq | a byte for each 4 or 8 numbers, and books of them | as int8-weights | as int8-weights | word vectors |
+| pq | a byte for each 4 or 8 numbers, and books of them | as int8 | as int8 | word vectors, activations |
 
 `→ float32` means stored so and computed in float32. Biases, gains, the two type rows and the task head stay float32:
 they are under 1 % of the bytes. Integer arithmetic once a text is for the bytes that need not be read and folded: 16
@@ -58,6 +58,6 @@ STORAGE = {
     "int8": _storage(_I8, _I8, _DYNAMIC, _DYNAMIC),
     "int8-weights": _storage(_I8, _I8, _I8, _I8),
     "int4-embeddings": _storage(_I4, _I8, _I8, _I8),
-    "pq": _storage(_CODES, _I8, _I8, _I8),
+    "pq": _storage(_CODES, _I8, _DYNAMIC, _DYNAMIC),
 }
 """Scheme → role → storage."""

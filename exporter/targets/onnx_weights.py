@@ -59,10 +59,13 @@ class WeightStore:
             case Storage.FLOAT32:
                 return self.add(weight.name, values)
             case Storage.FLOAT16:
-                half = self.add(f"{weight.name}.float16", _float16(weight.name, values))
-                return self._node("Cast", [half], weight.name, to=TensorProto.FLOAT)
+                return self.float16(weight.name, values)
             case _:  # an int8-dynamic role and int4 tables keep what is no matrix or word table in plain int8
                 return self._float32_of_int8(weight, layout is not None)
+
+    def float16(self, name: str, values: Array) -> str:
+        """Store values as float16; return the name of them in float32."""
+        return self._cast(self.add(f"{name}.float16", _float16(name, values)), name)
 
     def rows(self, name: str, table: Weight, ids: str) -> str:
         """Store an embedding table [rows, H]; return its float32 rows at `ids`, [B, S, H]."""
@@ -119,9 +122,15 @@ class WeightStore:
             case _:
                 return self._scaled(table.name, *self.int8_table(table))
 
-    def int8_matrix(self, weight: Weight) -> tuple[str, str]:
-        """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out]."""
-        q, scale = quantize.int8_without_saturation(weight.values)
+    def int8_matrix(self, weight: Weight, without: Array | None = None) -> tuple[str, str]:
+        """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out].
+
+        `without` numbers inputs whose weights are to be 0, and leave the scales to the others.
+        """
+        values = weight.values if without is None else weight.values.copy()
+        if without is not None:
+            values[:, without] = 0
+        q, scale = quantize.int8_without_saturation(values)
         return self.add(f"{weight.name}.int8", q.T), self.add(f"{weight.name}.scale", scale[:, 0])
 
     def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
@@ -164,7 +173,7 @@ class WeightStore:
         return self._node("Reshape", [product, self.add(f"{name}.by_row", np.array([*kept, -1]))], name)
 
     def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
-        """The codes of a piece are gathered, and by them the stretches that make its row."""
+        """The codes of a piece are gathered, and by them the stretches that make its row, which become floats last."""
         coded = self._encode(table.values)
         places, entries, _ = coded.book.shape
         starts = self.add(f"{name}.starts", np.arange(places, dtype=np.int32) * entries)
@@ -172,8 +181,9 @@ class WeightStore:
         codes = self._node("Gather", [self.add(f"{table.name}.codes", coded.codes), ids], f"{name}.codes")
         wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
         entry = self._node("Add", [wide, starts], f"{name}.entries")
-        stretches = self._node("Gather", [self._cast(book, f"{table.name}.book"), entry], f"{name}.stretches")
-        return self._node("Reshape", [stretches, self.add(f"{name}.by_row", np.array([0, 0, -1]))], name)
+        stretches = self._node("Gather", [book, entry], f"{name}.stretches")  # [B, S, H / d, d]
+        rows = self._node("Reshape", [stretches, self.add(f"{name}.by_row", np.array([0, 0, -1]))], f"{name}.float16")
+        return self._cast(rows, name)
 
     def _scaled(self, name: str, integers: str, scale: str) -> str:
         return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from exporter.threads import BLAS_LIMIT
 from runtimes.mil.datatypes import Array
 from runtimes.mil.numerics import PRECISIONS, Precision
 from runtimes.mil.package import Metadata, Package, read_package
@@ -61,8 +62,8 @@ class Program:
     def _execute(self, feeds: Mapping[str, Array], *, keep_all: bool) -> dict[str, Array]:
         tensors = check_feeds(self.inputs, feeds) | dict(self._plan.constant_outputs)
         # A second BLAS thread makes products this small slower, by far on a busy machine. Overflow to infinity and
-        # NaN are results like others here: they must reach the parity check, not a warning.
-        with _BLAS.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        # NaN are results like others here: they must reach the parity check, not a warning. Threads take turns.
+        with BLAS_LIMIT, _BLAS.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
             for step in self.steps:
                 tensors |= step.run(tensors)
                 for name in () if keep_all else step.released:

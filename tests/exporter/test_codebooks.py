@@ -1,8 +1,13 @@
 """Codes stand for the table they were made from: the same each time, exactly where that can be, and by importance."""
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from exporter import codebooks
 from exporter.checkpoint import load
 from exporter.codebooks import ENTRIES, check_divisible, product_quantise
 from exporter.errors import UnsupportedError
@@ -79,3 +84,28 @@ def test_a_table_that_is_multiplied_with_is_refused(make_checkpoint, target):
     model = load(resolve(str(make_checkpoint(architecture="BertForMaskedLM")), HubOptions()))
     with pytest.raises(UnsupportedError, match="fill-mask"):
         make_recipe(model, target, "pq", Settings(sequence_lengths=(16,)))
+
+
+def test_a_book_is_made_by_one_thread_however_many_processors_there_are(table, monkeypatch):
+    seen, real = [], codebooks._means
+
+    def spy(points, weights):
+        seen.append({one["user_api"]: one["num_threads"] for one in threadpool_info()})
+        return real(points, weights)
+
+    monkeypatch.setattr(codebooks, "_means", spy)
+    with threadpool_limits(4):
+        product_quantise(table)
+    assert len(seen) == 4
+    assert all(one == {"blas": 1, "openmp": 1} for one in seen)
+
+
+def test_tables_in_threads_are_the_same_codes(table):
+    alone = product_quantise(table)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(product_quantise, [table] * 3))
+    assert warnings.filters == before
+    for one in found:
+        np.testing.assert_array_equal(one.codes, alone.codes)
+        np.testing.assert_array_equal(one.book, alone.book)

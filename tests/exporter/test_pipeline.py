@@ -1,9 +1,6 @@
 """Checkpoint in, verified bundle out; and what breaks an export is caught and located."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import onnx
@@ -85,32 +82,6 @@ def test_a_checkpoint_of_2018_agrees_with_pytorch(make_checkpoint, edit_weights,
     edit_weights(folder, rename)
     (done,) = export(Request(str(folder), destination=tmp_path / "out", texts=texts), quiet)
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
-
-
-def test_the_same_export_gives_the_same_bytes(checkpoint, texts_file, tmp_path):
-    """In processes of different hash seeds, time zones, locales and umasks."""
-    trees = []
-    for number, (seed, zone, mask) in enumerate([("1", "UTC", 0o022), ("2", "Asia/Tokyo", 0o077)]):
-        command = [
-            sys.executable,
-            "-m",
-            "exporter",
-            str(checkpoint),
-            "-o",
-            str(tmp_path / str(number)),
-            "--texts",
-            str(texts_file),
-            "--quantize",
-            "int8",
-            "--max-relative",
-            "9",
-            "--min-agreement",
-            "0",
-        ]
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}
-        subprocess.run(command, check=True, env=environment, umask=mask, capture_output=True)
-        trees.append({path.name: path.read_bytes() for path in (tmp_path / str(number)).iterdir()})
-    assert trees[0] == trees[1]
 
 
 def test_verify_repeats_the_comparison_from_the_bundle(bundles, checkpoint, texts):

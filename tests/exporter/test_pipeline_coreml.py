@@ -1,7 +1,6 @@
 """Core ML bundles through the whole pipeline: written, simulated, compared, verified, explained, inspected."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -145,18 +144,6 @@ def test_what_cannot_be_is_refused(checkpoint, texts, tmp_path, settings, scheme
     with pytest.raises(error, match=words):
         export(request(checkpoint, tmp_path / "out", texts, scheme, settings=settings), quiet)
     assert not (tmp_path / "out").exists()
-
-
-def test_the_same_bytes_in_other_processes(checkpoint, texts_file, tmp_path):
-    trees = []
-    for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo")):
-        place = tmp_path / seed
-        options = ["--target", "coreml", "--quantize", "int8", "--max-relative", "9", "--min-agreement", "0"]
-        command = [sys.executable, "-m", "exporter", str(checkpoint), "-o", str(place), "--texts", str(texts_file)]
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}
-        subprocess.run([*command, *options], check=True, env=environment, capture_output=True)
-        trees.append({p.relative_to(place): p.read_bytes() for p in place.rglob("*") if p.is_file()})
-    assert trees[0] == trees[1]
 
 
 def test_inspect_a_bundle_and_a_package(bundles, capsys):

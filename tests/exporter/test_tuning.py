@@ -11,11 +11,14 @@ from dataclasses import replace
 
 import pytest
 
-from exporter import tuning
+from exporter import codebooks, tuning
 from exporter.bundle import check_files, read_bundle
 from exporter.cli import main
+from exporter.lowering import Settings
+from exporter.material import Finetune
 from exporter.schemes import SCHEMES
 from exporter.tuning import Aim, tune
+from exporter.vocabulary import Trim
 from runtimes.evaluation.dataset import DataFile
 from runtimes.measure import Latency, Measurement
 from runtimes.parity import Verdict
@@ -62,8 +65,14 @@ def schemes(monkeypatch, *names):
     monkeypatch.setattr(tuning, "SCHEMES", {"onnx": {name: SCHEMES["onnx"][name] for name in names}})
 
 
-def aim(checkpoint, data, place, **settings):
-    return Aim(str(checkpoint), ("onnx",), DataFile(data), destination=place, **{"max_drop_points": 100.0, **settings})
+def aim(checkpoint, data, place, rows=None, **settings):
+    return Aim(
+        str(checkpoint),
+        ("onnx",),
+        DataFile(data, limit=rows),
+        destination=place,
+        **{"max_drop_points": 100.0, **settings},
+    )
 
 
 def test_the_smallest_that_holds_is_exported_whole(checkpoint, data, tmp_path, without_times, monkeypatch):
@@ -129,6 +138,47 @@ def test_one_that_fails_parity_is_passed_over(checkpoint, data, tmp_path, withou
     assert "onnx-int8-weights held it too, but not the parity budget" in done.chosen[0].why
 
 
+def test_smaller_vocabularies_and_longer_stretches_are_tried_too(
+    checkpoint, data, tmp_path, without_times, monkeypatch, texts
+):
+    schemes(monkeypatch, "fp16", "pq")
+    trim = Trim(texts, min_count=2)
+    done = tune(aim(checkpoint, data, tmp_path / "out", rows=20, settings=Settings(trim=trim)), quiet)
+    names = [one.name for one in done.candidates]
+    assert names[:3] == ["onnx-fp16", "onnx-fp16, 72 pieces", "onnx-pq"]
+    assert next(name for name in names if "8 dims" in name) == "onnx-pq, 8 dims"
+    assert len(set(names)) == len(names)
+    pieces = [one.recipe.pieces for one in done.candidates if one.recipe.pq_dims == 4]
+    assert pieces[0] is None
+    assert pieces[1:] == sorted(pieces[1:], reverse=True)
+    assert done.chosen[0].candidate.recipe == read_bundle(tmp_path / "out").manifest.recipe
+
+
+@pytest.mark.parametrize(("limit", "learnt"), [(0.0, 2), (100.0, 0)])
+def test_what_misses_by_little_learns_first(
+    checkpoint, data, tmp_path, without_times, monkeypatch, texts, limit, learnt
+):
+    """And what holds does not."""
+    schemes(monkeypatch, "none", "pq")
+    monkeypatch.setattr(codebooks, "ENTRIES", 16)
+    monkeypatch.setattr(tuning, "NEAR_POINTS", 100.0)
+    monkeypatch.setattr(tuning._Trials, "try_exceptions", lambda self, target: None)
+    settings = Settings(finetune=Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 1))
+    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=limit, settings=settings), quiet)
+    assert sum(one.name.endswith(", fine-tuned") for one in done.candidates) == learnt
+    assert any(one.drop_points > 0 for one in done.candidates)
+
+
+def test_weights_are_measured_in_the_pieces_of_a_smaller_vocabulary(
+    checkpoint, data, tmp_path, without_times, monkeypatch, texts
+):
+    schemes(monkeypatch, "none", "int4-embeddings")
+    monkeypatch.setattr(tuning, "NEAR_POINTS", 100.0)
+    settings = Settings(trim=Trim(texts[:4]))
+    done = tune(aim(checkpoint, data, tmp_path / "out", rows=40, max_drop_points=0.0, settings=settings), quiet)
+    assert [name for name in done.sensitivities if "pieces" in name]
+
+
 def test_rows_held_back_do_not_decide(checkpoint, data, tmp_path, without_times, monkeypatch):
     schemes(monkeypatch, "none", "int4-embeddings")
     searches = [tune(aim(checkpoint, data, tmp_path / "out", holdout=share), quiet) for share in (0.5, 0.5, 0.0)]
@@ -176,6 +226,7 @@ MISTAKES = {
     "nothing left to decide": (["--holdout", "1"], "--holdout 1.0"),
     "an unknown target": (["--target", "tflite"], "known: onnx"),
     "a record in no folder": (["--record", "no/such/file"], "cannot be written"),
+    "rows to learn from that judge": (["--finetune-codes", "DATA"], "judged by what it learnt"),
     "a pattern without a weight": (["--keep", "nothing.*"], "matches no weight"),
 }
 
@@ -183,7 +234,8 @@ MISTAKES = {
 @pytest.mark.parametrize(("arguments", "words"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line_and_leaves_nothing(checkpoint, data, tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
-    assert main(["tune", str(checkpoint), "--data", str(data), *arguments, "-o", "out"]) == 2
+    given = [str(data) if argument == "DATA" else argument for argument in arguments]
+    assert main(["tune", str(checkpoint), "--data", str(data), *given, "-o", "out"]) == 2
     assert words in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
 

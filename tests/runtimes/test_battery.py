@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from exporter.checkpoint import load
+from exporter.errors import UsageError
 from exporter.source import HubOptions, resolve
 from runtimes.battery import Encoder, Limits, build_battery, fitted
 
@@ -107,3 +111,13 @@ def test_long_text_is_cut_and_ends_in_a_separator(tokenizer):
 def test_padding_set_in_the_tokenizer_is_not_used(tokenizer):
     tokenizer.enable_padding(length=20)
     assert len(Encoder(tokenizer, Limits(POSITIONS, 2, 0)).row("the cat")[0]) == 4
+
+
+def test_a_text_without_tokens_is_named_and_an_odd_one_left_out():
+    bare = Tokenizer(WordLevel({"[UNK]": 0, "dog": 1}, "[UNK]"))
+    bare.pre_tokenizer = Whitespace()
+    with pytest.raises(UsageError, match="text ' ': the tokenizer makes no token of it; leave it out"):
+        build_battery(bare, ["a dog", " "], Limits(POSITIONS, 2, 0))
+    cases = build_battery(bare, ["a dog", "dog"], Limits(POSITIONS, 2, 0))
+    assert all(case.batch.ids.shape[-1] for case in cases)
+    assert "odd text 0" not in {case.name for case in cases}

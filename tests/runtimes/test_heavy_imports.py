@@ -1,6 +1,7 @@
 """The collector rests while libraries load, and works again after."""
 
 import gc
+import weakref
 
 import pytest
 
@@ -15,6 +16,21 @@ def test_collections_pause_and_resume():
     assert gc.isenabled()
     assert gc.get_freeze_count() >= len(kept)
     gc.unfreeze()
+
+
+def test_garbage_of_later_blocks_is_collected():
+    class Cycle:
+        def __init__(self):
+            self.own = self
+
+    gc.unfreeze()
+    with without_collections():
+        pass
+    with without_collections():
+        made = weakref.ref(Cycle())
+    gc.collect()
+    gc.unfreeze()
+    assert made() is None
 
 
 def test_an_error_inside_turns_it_on_again():

@@ -22,6 +22,7 @@ from runtimes.pytorch import TorchRunner
 from runtimes.runner import Batch
 
 ONNX = list(SCHEMES["onnx"])
+INTEGERS = [name for name in ONNX if STORAGE[name][Role.LINEAR] is Storage.INT8_DYNAMIC]
 KINDS = {
     "two heads": {},
     "four heads": {"num_attention_heads": 4},
@@ -88,7 +89,7 @@ class RoundedOps(NumpyOps):
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("scheme", [name for name in ONNX if name != "int8"])
+@pytest.mark.parametrize("scheme", [name for name in ONNX if name not in INTEGERS])
 def test_the_file_computes_what_its_rounded_weights_say(make_checkpoint, tmp_path, kind, scheme):
     model, inputs = model_of(make_checkpoint(**kind)), batch(kind.get("type_vocab_size", 2))
     ops = RoundedOps(STORAGE[scheme])
@@ -107,12 +108,13 @@ def test_float32_equals_pytorch(make_checkpoint, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_dynamic_int8_adds_the_rounding_of_activations_alone(make_checkpoint, tmp_path, kind):
+@pytest.mark.parametrize("scheme", INTEGERS)
+def test_dynamic_int8_adds_the_rounding_of_activations_alone(make_checkpoint, tmp_path, kind, scheme):
     """Against weights rounded alike: what is left is 8 bits of activations, a percent or so of the logits."""
     model, inputs = model_of(make_checkpoint(**kind)), batch(kind.get("type_vocab_size", 2))
-    ops = RoundedOps(STORAGE["int8"])
+    ops = RoundedOps(STORAGE[scheme])
     model.build(ops, Inputs(inputs.ids, inputs.mask, inputs.types))
-    saved = runner(tmp_path, target.lower(model, "int8")).run(inputs)["logits"]
+    saved = runner(tmp_path, target.lower(model, scheme)).run(inputs)["logits"]
     assert np.abs(saved - ops.tensors["logits"]).mean() < 0.05 * np.ptp(ops.tensors["logits"])
 
 

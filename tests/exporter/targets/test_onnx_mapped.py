@@ -5,15 +5,20 @@ import onnx
 import pytest
 from onnx.external_data_helper import load_external_data_for_model
 
+from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.errors import BundleError
+from exporter.lowering import Settings
+from exporter.pipeline import Request, export
+from exporter.reference import default_texts
 from exporter.source import DEMO, HubOptions, resolve
 from exporter.targets import onnx as target
 from exporter.targets.onnx_mapped import FILE, mapped
+from exporter.vocabulary import Trim
 from runtimes.onnxruntime import OnnxRunner
 from runtimes.runner import full_batch
 
-BYTES = ["int8", "int8-weights", "int4-embeddings"]
+BYTES = ["int8", "int8-weights", "int4-embeddings", "pq"]
 IDS = full_batch(np.arange(60, dtype=np.int64).reshape(3, 20) * 7919 % 30522)
 
 
@@ -34,9 +39,9 @@ def saved(model, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", BYTES)
-def test_it_is_the_same_model_in_a_twentieth_of_the_bytes(saved, scheme):
+def test_it_is_the_same_model_in_a_twelfth_of_the_bytes(saved, scheme):
     whole, door = saved(scheme)
-    assert door.stat().st_size < whole.stat().st_size / 20
+    assert door.stat().st_size < whole.stat().st_size / 12
     opened = onnx.load(door, load_external_data=False)
     load_external_data_for_model(opened, str(door.parent))
     for tensor in opened.graph.initializer:  # what reading external data leaves behind
@@ -61,6 +66,16 @@ def test_without_the_other_file_it_does_not_load(saved):
     whole.unlink()
     with pytest.raises(BundleError, match=r"model\.mapped\.onnx: ONNX Runtime .* does not load it"):
         OnnxRunner(door)
+
+
+def test_the_smallest_has_one_too(tmp_path):
+    """Its graph and its vectors are no more bytes than elsewhere, of a smaller whole."""
+    texts = tuple(default_texts())
+    settings = Settings(pq_dims=8, trim=Trim(texts))
+    (done,) = export(Request(DEMO, ("onnx",), ("pq",), tmp_path / "out", settings=settings, verify=False), print)
+    bundle = read_bundle(done.directory)
+    assert bundle.door.name == FILE
+    assert bundle.size_bytes < 700_000
 
 
 @pytest.mark.parametrize("scheme", ["none", "fp16"])

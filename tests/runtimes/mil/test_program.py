@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import coremltools as ct
 import numpy as np
@@ -143,6 +145,32 @@ def test_one_blas_thread_is_used_during_a_run(save, monkeypatch):
     monkeypatch.setitem(OPERATIONS, "linear", Operation(spy, Kind.COMPOSES))
     open_package(save(lambda x: mb.linear(x=x, weight=np.ones((2, 3), np.float32)), {"x": X})).run({"x": X})
     assert set(seen) == {1}
+
+
+def test_runs_in_threads_leave_each_other_one_blas_thread_and_restore_what_was(save, monkeypatch):
+    def numpys():
+        return [one["num_threads"] for one in threadpool_info() if "numpy" in one["filepath"]]
+
+    seen = []
+
+    def spy(*arguments, **parameters):
+        time.sleep(0.001)  # lets another thread end its run
+        seen.extend(numpys())
+        return LINEAR["linear"](*arguments, **parameters)
+
+    monkeypatch.setitem(OPERATIONS, "linear", Operation(spy, Kind.COMPOSES))
+    program = open_package(save(lambda x: mb.linear(x=x, weight=np.ones((2, 3), np.float32)), {"x": X}))
+
+    def work(_number):
+        for _ in range(8):
+            program.run({"x": X})
+            time.sleep(0.001)
+
+    before = numpys()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert set(seen) == {1}
+    assert numpys() == before
 
 
 def test_reading_a_package_imports_no_coremltools_and_says_nothing(program):

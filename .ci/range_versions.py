@@ -1,0 +1,35 @@
+"""What to install for one end of the ranges in pyproject.toml: its own requirements and those of its tests.
+
+    python .ci/range_versions.py lowest|newest|pinned
+
+Lowest: each at the lower bound that it states. Newest: whatever its range allows. Pinned: as in constraints.txt.
+"""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_REQUIREMENT = re.compile(r"([\w.-]+(?:\[[\w,-]+\])?)>=([\w.]+)((?:,[<!]=?[\w.]+)*)")
+_CHECKERS = ("mypy", "ruff")
+
+
+def requirements(end: str) -> list[str]:
+    """A line for each requirement. Raises ValueError for one without a lower bound, or for an end unknown."""
+    if end == "pinned":
+        return (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()[1:]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    stated = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    return [_at(end, one) for one in stated if not one.startswith(_CHECKERS)]
+
+
+def _at(end: str, requirement: str) -> str:
+    found = _REQUIREMENT.fullmatch(requirement)
+    if found is None or end not in ("lowest", "newest"):
+        raise ValueError(f"{requirement}, {end}: expected NAME>=VERSION and lowest, newest or pinned")
+    return requirement if end == "newest" else f"{found[1]}=={found[2]}"
+
+
+if __name__ == "__main__":
+    print("\n".join(requirements(sys.argv[1])))

@@ -1,0 +1,54 @@
+"""README's tables of the tiers and of a real embedding model, from their records."""
+
+from statistics import median
+from typing import Any
+
+from peers_tables import markdown
+
+
+def zoo(record: dict[str, Any]) -> str:
+    """A row for each tier: the card's megabytes, and what its geometry really takes."""
+    rows = []
+    for name, tier in record["tiers"].items():
+        found = {row["name"]: row for row in tier["rows"]}
+        base = median(found["onnx-none"]["latency_s"]["128"])
+        faster = median(found["onnx-int8"]["latency_s"]["128"]) / base
+        schemes = ("onnx-none", "onnx-int8", "onnx-int4-embeddings", "coreml-int8", "coreml-palettize6", "coreml-int4")
+        peak = max(tier["export_peak_rss_bytes"].values()) / tier["float32_bytes"]
+        failing = [row["name"] for row in tier["rows"] if row["verdict"] != "pass"]
+        rows.append(
+            [
+                f"{name}{' (stand-in)' if tier['stand_in'] else ''}",
+                f"{tier['card_mb']:g}",
+                *(f"{found[scheme]['size_bytes'] / 1e6:.1f}" for scheme in schemes),
+                f"{faster:.2f}",
+                f"{peak:.1f}",
+                ", ".join(failing) or "none",
+            ]
+        )
+    columns = ["tier", "card, MB", "fp32", "`int8`", "`int4-embeddings`", "Core ML `int8`", "`palettize6`", "`int4`"]
+    columns += ["int8 ÷ fp32, 128 tokens", "peak of an export ÷ fp32 bytes", "beyond budget"]
+    mobile = record["tiers"].get("mobile")
+    return f"{markdown(columns, rows)}\n{_claim(mobile) if mobile else ''}"
+
+
+def _claim(tier: dict[str, Any]) -> str:
+    """What "140 → 25 MB with no major loss" takes."""
+    fitting = [row for row in tier["rows"] if row["size_bytes"] <= 25e6]
+    smallest = min(tier["rows"], key=lambda row: row["size_bytes"])
+    best = min(fitting, key=lambda row: row["mean_absolute"]) if fitting else None
+    told = f"`{best['name']}` ({best['size_bytes'] / 1e6:.1f} MB)" if best else "no scheme"
+    least = f"the smallest is `{smallest['name']}` with {smallest['size_bytes'] / 1e6:.1f} MB"
+    return f'\nThe card\'s "140 → 25 MB": {told} fits into 25 MB; {least}.'
+
+
+def embeddings(record: dict[str, Any]) -> str:
+    """A row for each bundle."""
+    base = median(record["rows"]["onnx-none"]["latency_s"])
+    rows = []
+    for name, row in record["rows"].items():
+        ratio = f"{median(row['latency_s']) / base:.2f}" if "latency_s" in row else ""
+        size, least, mean = f"{row['size_bytes'] / 1e6:.1f}", f"{row['least_cosine']:.5f}", f"{row['mean_cosine']:.5f}"
+        rows.append([f"{name}, {row['status']}", size, least, mean, f"{row['sentences']:,}", ratio])
+    columns = ["", "MB", "least cosine", "mean cosine", "sentences", "÷ fp32, 128 tokens"]
+    return markdown(columns, rows)

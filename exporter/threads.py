@@ -1,0 +1,10 @@
+"""Whose turn it is to limit the threads of BLAS: the limit is the whole process's.
+
+Of two that limit it at once, the first to leave gives the other its second thread back in the middle of its sums; and
+with threadpoolctl below 3.8 the last to leave restores what it found: one thread, for ever.
+"""
+
+import threading
+
+BLAS_LIMIT = threading.Lock()
+"""Held from before BLAS is limited until the limit is lifted."""

@@ -1,0 +1,43 @@
+"""The tables of the tiers and of the embedding model say what the records hold."""
+
+import pytest
+from family_tables import embeddings, zoo
+
+SIZES = {
+    "onnx-none": 140e6,
+    "onnx-int8": 35e6,
+    "onnx-int4-embeddings": 26e6,
+    "coreml-int8": 35e6,
+    "coreml-palettize6": 24e6,
+    "coreml-int4": 18e6,
+}
+
+
+@pytest.fixture
+def tier():
+    rows = [
+        {"name": name, "size_bytes": int(size), "verdict": "pass", "mean_absolute": 1 / size}
+        for name, size in SIZES.items()
+    ]
+    rows[0]["latency_s"], rows[1]["latency_s"] = {"128": [0.2, 0.2, 0.9]}, {"128": [0.1, 0.1, 0.8]}
+    peaks = {"onnx-none": 280e6, "coreml-none": 300e6}
+    return {"card_mb": 140, "stand_in": True, "float32_bytes": 150e6, "export_peak_rss_bytes": peaks, "rows": rows}
+
+
+def test_a_tier_has_its_claim_beside_what_it_takes(tier):
+    table = zoo({"tiers": {"mobile": tier}})
+    assert "| mobile (stand-in) | 140 | 140.0 | 35.0 | 26.0 | 35.0 | 24.0 | 18.0 | 0.50 | 2.0 | none |" in table
+    assert "`coreml-palettize6` (24.0 MB) fits into 25 MB; the smallest is `coreml-int4` with 18.0 MB" in table
+
+
+def test_what_is_beyond_its_budget_is_named(tier):
+    tier["rows"][5]["verdict"] = "fail"
+    assert "| coreml-int4 |" in zoo({"tiers": {"mini": tier}})
+
+
+def test_simulated_embeddings_have_no_times():
+    row = {"size_bytes": 9_000_000, "status": "measured", "least_cosine": 1.0, "mean_cosine": 1.0, "sentences": 1000}
+    rows = {"onnx-none": row | {"latency_s": [0.2]}, "coreml-int8": row | {"status": "simulated"}}
+    table = embeddings({"rows": rows})
+    assert "| onnx-none, measured | 9.0 | 1.00000 | 1.00000 | 1,000 | 1.00 |" in table
+    assert "| coreml-int8, simulated | 9.0 | 1.00000 | 1.00000 | 1,000 |  |" in table
