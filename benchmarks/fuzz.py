@@ -41,7 +41,7 @@ def main() -> int:
     tallies = []
     for reader in chosen:
         start_s = time.perf_counter()
-        tally = run(reader, parsed.inputs, parsed.seed)
+        tally = run(reader, parsed.inputs, parsed.seed, parsed.first)
         tallies.append(tally)
         print(f"{reader.name}: {tally.counts} in {time.perf_counter() - start_s:.0f} s", file=sys.stderr)
         for finding in tally.findings[:20]:
@@ -72,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(_BY_NAME))
     parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="go on from this input; the record then has only the rest")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--flips", action="store_true", help="also one bit of every byte of four bundles")
     parser.add_argument("--only", type=int, metavar="N")

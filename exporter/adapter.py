@@ -84,7 +84,10 @@ def read_adapter(directory: Path) -> Adapter:
     kind = config.get("task_type")
     if not isinstance(kind, str) or kind not in _CLASSES:
         raise UnsupportedError(f"{path}: task_type {kind!r} is not supported; known: {', '.join(_CLASSES)}")
-    return Adapter(directory, base, config.get("revision"), _CLASSES[kind], _labels(directory))
+    revision = config.get("revision")
+    if revision is not None and not isinstance(revision, str):
+        raise CheckpointError(f"{path}: revision {str(revision)[:40]!r} is no name of one; correct the file")
+    return Adapter(directory, base, revision, _CLASSES[kind], _labels(directory))
 
 
 def merge(adapter: Adapter, base: Path, folder: Path, allow_pickle: bool = False) -> None:

@@ -55,6 +55,16 @@ def read_bounded(path: Path, most_bytes: int, refuse: type[BertportError]) -> by
         return file.read(most_bytes)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a plain file is there. A name that is too long for the disk is none: `Path.is_file` raises for it."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; as `is_file`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def differences(stated: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     """The keys of `stated` whose value in `found` is another."""
     return sorted(key for key, value in stated.items() if found.get(key) != value)

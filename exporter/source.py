@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exporter.adapter import Adapter, is_adapter, merge, read_adapter, sources
 from exporter.errors import CheckpointError, UsageError
+from exporter.integrity import is_file, is_folder
 
 DEMO = "demo"
 DEMO_DIRECTORY = Path(__file__).parent / "demo"
@@ -72,9 +73,9 @@ def resolve(model: str, options: HubOptions) -> Source:
     path = Path(model)
     if model == DEMO:
         return Source("demo", DEMO, None, DEMO_DIRECTORY)
-    if path.is_dir():
+    if is_folder(path):
         return _whole(Source("folder", path.resolve().name, None, path), options)
-    if path.exists():
+    if is_file(path):
         raise UsageError(f"{model}: expected a checkpoint folder, found a file; pass the folder that holds it")
     if not _HUB_ID.fullmatch(model):
         raise UsageError(f"{model}: no such folder; pass a checkpoint folder, a hub id such as owner/name, or 'demo'")
@@ -101,9 +102,9 @@ def _whole(source: Source, options: HubOptions) -> Source:
 def _find_base(adapter: Adapter, options: HubOptions) -> Path:
     """The base's folder: beside the adapter, from here, or by its hub id."""
     near = adapter.directory / adapter.base
-    if near.is_dir():
+    if is_folder(near):
         return near
-    if Path(adapter.base).is_dir() and is_adapter(Path(adapter.base)):
+    if is_folder(Path(adapter.base)) and is_adapter(Path(adapter.base)):
         raise CheckpointError(f"{adapter.directory}: its base {adapter.base} is an adapter too; merge that one first")
     try:
         return resolve(adapter.base, replace(options, revision=adapter.revision)).directory

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from exporter.documents import read_object
 from exporter.encoder.ops import Array
 from exporter.errors import CheckpointError
+from exporter.integrity import is_file
 
 SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 _SAFE_TORCH = (2, 6)
@@ -78,7 +79,7 @@ def _shards(index: Path) -> list[Path]:
     unsafe = sorted(str(name) for name in names if not isinstance(name, str) or Path(name).name != name)
     if unsafe:
         raise CheckpointError(f"{index}: shards must lie beside the index; found {', '.join(unsafe)}")
-    missing = sorted(name for name in names if not (index.parent / name).is_file())
+    missing = sorted(name for name in names if not is_file(index.parent / name))
     if missing:
         raise CheckpointError(f"{index}: missing shards {', '.join(missing)}; fetch the checkpoint again")
     return [index.parent / name for name in sorted(names)]

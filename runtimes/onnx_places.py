@@ -7,6 +7,7 @@ allocates what a shape says. So both are looked at first, in the file's own term
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from exporter.errors import BundleError
@@ -70,15 +71,26 @@ def _check_tensor(path: Path, tensor: Any) -> None:
             raise _refused(path, tensor, f"holds {len(tensor.raw_data):,} bytes, its shape needs {expected:,}")
         return
     facts = {entry.key: entry.value for entry in tensor.external_data}
-    place = path.parent / facts.get("location", "")
-    if Path(facts.get("location", "")).name != facts.get("location") or place.is_symlink() or not place.is_file():
-        raise _refused(path, tensor, f"has its data in {facts.get('location')!r}, which is no plain file beside it")
+    name = facts.get("location", "")
+    place = path.parent / name
+    found_bytes = _size_of_plain(place) if Path(name).name == name else None
+    if found_bytes is None:
+        raise _refused(path, tensor, f"has its data in {name[:200]!r}, which is no plain file beside it")
     try:
         start, length = int(facts.get("offset", "0")), int(facts.get("length", str(expected)))
     except ValueError as error:
         raise _refused(path, tensor, "has an offset or a length that is no number") from error
-    if start < 0 or length != expected or start + length > place.stat().st_size:
+    if start < 0 or length != expected or start + length > found_bytes:
         raise _refused(path, tensor, f"needs {expected:,} bytes from {start:,} on, and {place.name} has them not")
+
+
+def _size_of_plain(place: Path) -> int | None:
+    """Bytes of a file that is there and no link, pipe or device."""
+    try:
+        found = place.lstat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size if S_ISREG(found.st_mode) else None
 
 
 def _size_bytes(path: Path, tensor: Any) -> int:

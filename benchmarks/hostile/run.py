@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ from exporter.errors import BertportError
 from hostile.mutate import mutate
 from hostile.readers import Reader
 
-LIMIT_S = 30.0
-"""Of silence, on a machine that may be busy; an honest folder takes a tenth of a second."""
+LIMIT_S, SILENCE_S = 10.0, 300.0
+"""Of the worker's own processor time for one input, and of silence, for it may wait; an honest folder takes 0.1 s."""
 MEMORY_BYTES = 3 << 30
 """Beyond what the worker has when it starts; one input may take 500 MB, and a worker reads thousands."""
 BAD = ("crash", "hang", "false pass")
@@ -40,9 +41,9 @@ class Tally:
             self.findings.append(f"{outcome} {number}: {detail}")
 
 
-def run(reader: Reader, inputs: int, seed: int) -> Tally:
-    """Read `inputs` hostile folders, in workers that are started again where one ends."""
-    tally, done = Tally(inputs), 0
+def run(reader: Reader, inputs: int, seed: int, first: int = 0) -> Tally:
+    """Read the hostile folders from `first` to `inputs`, in workers that are started again where one ends."""
+    tally, done = Tally(inputs - first), first
     with tempfile.TemporaryDirectory(prefix="bertport-fuzz-", dir=_memory()) as place:
         honest = reader.seeds(Path(place) / "honest")
         context = multiprocessing.get_context("fork")
@@ -64,10 +65,10 @@ def _follow(pipe: Connection, worker: multiprocessing.process.BaseProcess, tally
     """Count until the worker has ended; the number of the next input to read."""
     while done < end:
         try:
-            if not pipe.poll(LIMIT_S):
+            if not _answers(pipe, worker.pid):
                 worker.kill()
                 worker.join()
-                tally.add("hang", done, f"no answer in {LIMIT_S:.0f} s")
+                tally.add("hang", done, "no answer")
                 return done + 1
             outcome, detail = pipe.recv()
         except EOFError:
@@ -80,6 +81,24 @@ def _follow(pipe: Connection, worker: multiprocessing.process.BaseProcess, tally
             print(f"  {done} of {end}: {tally.counts}", file=sys.stderr)
     worker.join()
     return done
+
+
+def _answers(pipe: Connection, worker: int | None) -> bool:
+    """Wait while the worker has used less than its time: on a busy machine it may be silent without being at work."""
+    before_s, start_s = _used_s(worker), time.monotonic()
+    while not pipe.poll(1.0):
+        if _used_s(worker) - before_s > LIMIT_S or time.monotonic() - start_s > SILENCE_S:
+            return False
+    return True
+
+
+def _used_s(process: int | None) -> float:
+    """Processor time of a process so far; of one that has ended, none."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(reader: Reader, honest: list[Path], place: Path, seed: int, first: int, end: int, pipe: Connection) -> None:

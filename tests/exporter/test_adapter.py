@@ -165,6 +165,7 @@ def test_what_does_not_fit_is_refused_by_name(folders, write_checkpoint, change,
     [
         ({"peft_type": "PREFIX_TUNING"}, "only LORA"),
         ({"task_type": "CAUSAL_LM"}, "task_type 'CAUSAL_LM' is not supported"),
+        ({"task_type": ["SEQ_CLS"]}, r"task_type \['SEQ_CLS'\] is not supported"),
         ({"base_model_name_or_path": None}, "no base_model_name_or_path"),
         ({"base_model_name_or_path": "/no/such/base"}, "is no folder and no hub id"),
     ],
@@ -179,3 +180,10 @@ def test_without_peft_the_command_to_get_it_is_told(folders, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(UnsupportedError, match=r"pip install 'bertport\[peft\]'"):
         resolve(str(folders[1]), HubOptions())
+
+
+def test_a_revision_that_is_no_text_is_refused(folders):
+    _, adapter = folders
+    edit(adapter, revision=3)
+    with pytest.raises(CheckpointError, match="revision"):
+        resolve(str(adapter), HubOptions(local_files_only=True))

@@ -56,6 +56,8 @@ BAD = {
     "not UTF-8": (b'{"kind": "\xff\xfe"}', "not a record"),
     "a bomb of brackets": (b"[" * 1_000_000, "recursion"),
     "another schema": (DEVICE | {"format_version": 2}, "schema version 2, and this bertport reads 1"),
+    "a figure that no sum of would be finite": (DEVICE | {"runs": [RUN | {"load_s": 1e308}]}, "less than or equal"),
+    "a count of 2⁶³": (DEVICE | {"peak_rss_bytes": 2**63}, "less than"),
     "no schema version": ({"kind": "bench"}, "schema version None"),
     "a schema version that is none": ({"kind": "bench", "schema_version": "1\n" * 99}, "schema version '1"),
     "a field missing": ({k: v for k, v in DEVICE.items() if k != "runs"}, "runs"),

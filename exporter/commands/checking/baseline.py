@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.commands.checking.config import Tolerance
 from exporter.errors import RecordError, UsageError
+from exporter.integrity import is_file
 from runtimes.journal import write_record
 from runtimes.junit import Finding
 from runtimes.parity import Parity, Verdict
@@ -62,7 +63,7 @@ _ADAPTER: TypeAdapter[Any] = TypeAdapter(Baseline)
 
 def read_baseline(path: Path) -> Baseline:
     """Read it. Raises UsageError where there is none, RecordError in one line for what is no baseline."""
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"baseline: no file {path}; `bertport check {UPDATE}` writes it, then commit it")
     try:
         baseline: Baseline = _ADAPTER.validate_json(read_bounded(path))
@@ -80,7 +81,7 @@ def move_baseline(path: Path, found: Mapping[str, Figures], versions: Mapping[st
     What could not be checked here keeps the figure that it had; bundles that are no longer in the file go.
     """
     old: Mapping[str, Figures] = {}
-    if path.is_file():
+    if is_file(path):
         try:
             old = read_baseline(path).bundles
         except RecordError:  # a broken one is what is being replaced

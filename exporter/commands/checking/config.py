@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.errors import UsageError
-from exporter.integrity import read_bounded
+from exporter.integrity import is_file, is_folder, read_bounded
 from exporter.lowering import Settings
 from exporter.schemes import find_budget
 from exporter.source import DEMO
@@ -193,7 +193,7 @@ def _located(path: Path, config: Config) -> Config:
 
 def _model(key: str, folder: Path, model: str) -> str:
     """A folder from the file's own; a hub id or the demo as it is."""
-    if model == DEMO or not (folder / model).exists():
+    if model == DEMO or not is_folder(folder / model):
         if model.startswith((".", "/")):
             raise UsageError(f"{key}: no folder {folder / model}")
         return model
@@ -201,6 +201,6 @@ def _model(key: str, folder: Path, model: str) -> str:
 
 
 def _existing(key: str, path: Path) -> Path:
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"{key}: no file {path}")
     return path

@@ -1,0 +1,82 @@
+"""An ONNX file reads nothing elsewhere, claims no bytes that are not there, and has the operators that we write."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from exporter.bundle import read_bundle
+from exporter.errors import BundleError
+from exporter.pipeline import Request, export
+from runtimes.onnx_places import check_onnx
+
+
+def saved(folder, *tensors, nodes=()):
+    graph = helper.make_graph(list(nodes), "g", [], [], initializer=list(tensors))
+    path = folder / "model.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    return path
+
+
+def external(location, shape=(4,), **facts):
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
+    for key, value in {"location": location, **facts}.items():
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "secret").write_bytes(bytes(64))
+    (tmp_path / "bundle" / "weights").write_bytes(bytes(64))
+    (tmp_path / "bundle" / "link").symlink_to(tmp_path / "secret")
+    return tmp_path / "bundle"
+
+
+def test_data_beside_the_model_is_taken(folder):
+    check_onnx(saved(folder, external("weights", offset=16, length=16)))
+
+
+PLACES = ["../secret", "/etc/passwd", "link", "", ".", "missing", "x" * 5000, "\x00", "./weights"]
+
+
+@pytest.mark.parametrize("location", PLACES)
+def test_data_elsewhere_is_refused(folder, location):
+    with pytest.raises(BundleError, match="no plain file beside it"):
+        check_onnx(saved(folder, external(location)))
+
+
+@pytest.mark.parametrize("facts", [{"offset": 60}, {"offset": -1}, {"length": 8}, {"offset": "x"}, {"shape": (2**40,)}])
+def test_data_that_is_not_there_is_refused(folder, facts):
+    with pytest.raises(BundleError, match="tensor w"):
+        check_onnx(saved(folder, external("weights", **facts)))
+
+
+@pytest.mark.parametrize("dims", [(2**40,), (-1,), (3,)])
+def test_a_shape_is_held_to_the_bytes(folder, dims):
+    tensor = numpy_helper.from_array(np.zeros(4, np.float32), "w")
+    del tensor.dims[:]
+    tensor.dims.extend(dims)
+    with pytest.raises(BundleError, match="tensor w"):
+        check_onnx(saved(folder, tensor))
+
+
+@pytest.mark.parametrize("operator", ["ConstantOfShape", "Loop", "com.evil::Run"])
+def test_an_operator_that_is_not_ours_is_refused(folder, operator):
+    domain, _, kind = operator.rpartition("::")
+    with pytest.raises(BundleError, match=f"bertport writes no {operator}"):
+        check_onnx(saved(folder, nodes=[helper.make_node(kind, [], ["y"], domain=domain)]))
+
+
+def test_what_is_no_model_is_refused(folder):
+    (folder / "model.onnx").write_bytes(b"\xff\xfe")
+    with pytest.raises(BundleError, match="no ONNX model"):
+        check_onnx(folder / "model.onnx")
+
+
+def test_what_an_export_writes_is_taken(checkpoint, tmp_path):
+    for scheme in ("none", "int8"):
+        export(Request(str(checkpoint), schemes=(scheme,), destination=tmp_path / scheme, verify=False), lambda _: None)
+        check_onnx(read_bundle(tmp_path / scheme).door)
+    assert onnx.load_model(tmp_path / "none" / "model.onnx").graph.node
