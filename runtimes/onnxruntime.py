@@ -38,9 +38,16 @@ class OnnxRunner:
 
 def _run(session: onnxruntime.InferenceSession, batch: Batch) -> Outputs:
     feeds = batch.feeds()
+    unknown = [spec.name for spec in session.get_inputs() if spec.name not in feeds]
+    if unknown:
+        raise BundleError(f"the model reads {', '.join(unknown)}, and a text has {', '.join(feeds)}; export again")
     wanted = {spec.name: _as(feeds[spec.name], spec.type) for spec in session.get_inputs()}
     names = [spec.name for spec in session.get_outputs()]
-    return dict(zip(names, session.run(names, wanted), strict=True))
+    try:
+        return dict(zip(names, session.run(names, wanted), strict=True))
+    except Exception as error:  # as above: a graph may load, and be one that no input fits
+        reason = " ".join(str(error).split())[:300]
+        raise BundleError(f"ONNX Runtime {onnxruntime.__version__} cannot run the model: {reason}") from error
 
 
 def _as(values: Array, onnx_type: str) -> Array:

@@ -8,6 +8,9 @@ from runtimes.fixed_length import FixedLengthRunner, Interface
 from runtimes.mil import Program, open_package
 from runtimes.runner import Status
 
+MOST_TOKENS = 1 << 16
+"""Of a text: every row is made as long as the model takes."""
+
 
 def open_simulated(packages: Sequence[Path], interface: Interface) -> FixedLengthRunner:
     """Open every function of every package. Raises BundleError for one that is not what it should be."""
@@ -26,7 +29,7 @@ def functions(packages: Sequence[Path]) -> list[tuple[Path, str | None, int]]:
 def length(program: Program) -> int:
     """Tokens that a program takes: S of its first input, [1, S]. Raises BundleError where that is not fixed."""
     shape = program.inputs[0].shape if program.inputs else ()
-    if len(shape) != 2 or shape[0] != 1 or shape[1] is None:
+    if len(shape) != 2 or shape[0] != 1 or shape[1] is None or not 0 < shape[1] <= MOST_TOKENS:
         found = list(shape)
         raise BundleError(
             f"{program.package.directory}: expected inputs [1, S] of a fixed length, found {found}; export again"

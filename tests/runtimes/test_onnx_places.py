@@ -9,6 +9,8 @@ from exporter.bundle import read_bundle
 from exporter.errors import BundleError
 from exporter.pipeline import Request, export
 from runtimes.onnx_places import check_onnx
+from runtimes.onnxruntime import OnnxRunner
+from runtimes.runner import full_batch
 
 
 def saved(folder, *tensors, nodes=()):
@@ -67,6 +69,31 @@ def test_an_operator_that_is_not_ours_is_refused(folder, operator):
     domain, _, kind = operator.rpartition("::")
     with pytest.raises(BundleError, match=f"bertport writes no {operator}"):
         check_onnx(saved(folder, nodes=[helper.make_node(kind, [], ["y"], domain=domain)]))
+
+
+def test_a_graph_that_loads_and_cannot_run_is_refused(folder):
+    """Seen by `make fuzz`: a shape that only a run finds out."""
+    inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "sequence"])]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.INT64, None)]
+    shape = numpy_helper.from_array(np.array([7, 7], np.int64), "shape")
+    node = helper.make_node("Reshape", ["input_ids", "shape"], ["logits"])
+    graph = helper.make_graph([node], "g", inputs, outputs, [shape])
+    (folder / "model.onnx").write_bytes(
+        helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 20)]).SerializeToString()
+    )
+    with pytest.raises(BundleError, match="cannot run the model"):
+        OnnxRunner(folder / "model.onnx").run(full_batch(np.ones((1, 5), np.int64)))
+
+
+def test_an_input_that_no_text_has_is_refused(folder):
+    inputs = [helper.make_tensor_value_info("pixels", TensorProto.INT64, ["batch"])]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.INT64, None)]
+    graph = helper.make_graph([helper.make_node("Identity", ["pixels"], ["logits"])], "g", inputs, outputs)
+    (folder / "model.onnx").write_bytes(
+        helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 20)]).SerializeToString()
+    )
+    with pytest.raises(BundleError, match="the model reads pixels"):
+        OnnxRunner(folder / "model.onnx").run(full_batch(np.ones((1, 5), np.int64)))
 
 
 def test_what_is_no_model_is_refused(folder):
