@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import family_tables
 from peers_tables import markdown, tables
 
 from exporter.schemes import SCHEMES
@@ -119,6 +120,11 @@ def _smallest_of(target: str, found: dict[str, Any]) -> str:
     return f"{markdown(columns, rows)}\n\n{told}"
 
 
+def embeddings() -> str:
+    """A real embedding model through the schemes."""
+    return family_tables.embeddings(record("embeddings.json"))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "demo": demo,
     "budgets": budgets,
@@ -126,6 +132,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "medium": medium,
     "coreml": coreml,
     "smallest": smallest,
+    "embeddings": embeddings,
 }
 
 

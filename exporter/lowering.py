@@ -62,7 +62,8 @@ def _checked_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]
 
 SENTENCE_KEEP = ("layer.*.attention.value.*", "layer.0.dense.*")
 """What `int8` keeps of a wide sentence model: the layers whose rounding turns an embedding most for their size. On
-all-MiniLM-L6-v2 the least cosine of 96 texts is 0.9988 with none kept, 0.9991 with the first, 0.9993 with both."""
+all-MiniLM-L6-v2, simulated in numpy, the least cosine of 96 texts is 0.9988 with none kept, 0.9991 with the first,
+0.9993 with both; `artifacts/embeddings.json` has the files measured."""
 
 
 def _int8_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ def test_a_changed_figure_is_noticed(tmp_path):
         "README.md",
         "benchmarks/readme_tables.py",
         "benchmarks/peers_tables.py",
+        "benchmarks/family_tables.py",
         *(f"artifacts/{p.name}" for p in (ROOT / "artifacts").glob("*.*")),
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
