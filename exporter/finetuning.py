@@ -4,7 +4,7 @@ What was trained is written back as a checkpoint, and all that follows goes on a
 no stretch that its books do not, so that coding it again changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from exporter.reference import Reference
 from exporter.schemes import FINETUNED
 from runtimes.battery import Case, Encoder, Item, examples
 from runtimes.parity import Parity, Subject, Verdict, compare
-from runtimes.runner import Status
+from runtimes.runner import Outputs, Status
 
 if TYPE_CHECKING:
     from runtimes.distillation import Student
@@ -74,12 +74,13 @@ def finetune(reference: Reference, material: Material, asked: Finetune, say: Say
     ids = np.arange(exported.geometry.vocabulary) if reference.kept is None else reference.kept
     learn, judge = _lessons(reference, exported, asked.texts, ids)
     codes = material.encode(exported.model.tensors[_WORD].read())
-    student = Student(reference.loaded(), CodedTable(codes.codes, codes.book, ids))
+    student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.book, ids)), reference.loaded()
     say(f"learning from {_rows(learn):,} texts, {_rows(judge):,} held out; epochs: {asked.epochs}")
-    before = _seen(reference, student, judge)
+    wanted = [teacher.run(case.batch) for case, _ in judge]
+    before = _seen(reference.checkpoint, student, judge, wanted)
     pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (learn, judge)]
     lesson = Lesson(pairs[0], pairs[1], _by_token(exported), asked.epochs, _SEED)
-    losses = distil(reference.loaded(), student, lesson, say)
+    losses = distil(teacher, student, lesson, say)
     record = Finetuning(
         texts_sha256(asked.texts) or "",
         _rows(learn),
@@ -89,7 +90,7 @@ def finetune(reference: Reference, material: Material, asked: Finetune, say: Say
         _SEED,
         _TRAINED,
         {"loss": losses[0], **before},
-        {"loss": min(losses), **_seen(reference, student, judge)},
+        {"loss": min(losses), **_seen(reference.checkpoint, student, judge, wanted)},
     )
     return _written_back(reference.checkpoint, exported, student, ProductCodes(codes.codes, student.book), record)
 
@@ -139,13 +140,12 @@ def _by_token(checkpoint: Checkpoint) -> frozenset[str]:
     return frozenset(name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION))
 
 
-def _seen(reference: Reference, student: "Student", judge: list[_Lesson]) -> dict[str, float]:
-    """What a user sees of the judging texts, beside the float model: see runtimes.parity."""
-    checkpoint = reference.checkpoint
+def _seen(
+    checkpoint: Checkpoint, student: "Student", judge: list[_Lesson], wanted: Sequence[Outputs]
+) -> dict[str, float]:
+    """What a user sees of the judging texts, beside the float model's outputs: see runtimes.parity."""
     outputs = {name: name in _by_token(checkpoint) for name in checkpoint.model.outputs}
     subject = Subject(outputs, checkpoint.problem, FINETUNED["onnx"], Status.MEASURED, checkpoint.labels)
-    teacher = reference.loaded()
-    wanted = [teacher.run(case.batch) for case, _ in judge]
     found = [student.run(case.batch) for _, case in judge]
     parity = compare([case for case, _ in judge], wanted, found, subject)
     return {"largest difference, of the range": parity.max_relative, **parity.seen}
