@@ -167,8 +167,8 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
     if parity.verdict is not Verdict.NOT_RUN:
         (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
     (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
-    write_bill(directory, bundle.manifest, hash_files(directory))
-    write_manifest(directory, replace(bundle.manifest, files=hash_files(directory)))
+    hashes = write_bill(directory, bundle.manifest, hash_files(directory))
+    write_manifest(directory, replace(bundle.manifest, files=hashes))
 
 
 def _place(request: Request, name: str, combinations: int) -> Path:

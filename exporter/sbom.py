@@ -3,10 +3,11 @@
 No time and no chance in it: the serial number is derived from what it says. `bertport verify --strict` compares it.
 """
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from exporter.bundle import SBOM, Manifest, to_json
@@ -14,9 +15,12 @@ from exporter.bundle import SBOM, Manifest, to_json
 _TOOL = "bertport"
 
 
-def write_bill(directory: Path, manifest: Manifest, hashes: Mapping[str, str]) -> None:
-    """Write the bill of a bundle whose files so far have these SHA-256."""
-    (directory / SBOM).write_bytes(bill_of_materials(manifest, hashes))
+def write_bill(directory: Path, manifest: Manifest, hashes: Mapping[str, str]) -> dict[str, str]:
+    """Write the bill of a bundle whose files so far have these SHA-256; return them with its own, as `hash_files`."""
+    bill = bill_of_materials(manifest, hashes)
+    (directory / SBOM).write_bytes(bill)
+    every = {**hashes, SBOM: hashlib.sha256(bill).hexdigest()}
+    return {name: every[name] for name in sorted(every, key=PurePosixPath)}
 
 
 def bill_of_materials(manifest: Manifest, hashes: Mapping[str, str]) -> bytes:
