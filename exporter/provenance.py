@@ -15,7 +15,6 @@ from exporter.errors import BundleError, RuntimeUnavailable
 from exporter.material import Material, texts_sha256
 from exporter.reference import Reference
 from exporter.sbom import bill_of_materials
-from exporter.verification import Check, find_checkpoint, kept_pieces
 from exporter.vocabulary import trim_checkpoint
 from exporter.writing import make_manifest, write_files
 
@@ -24,19 +23,17 @@ _WHERE = ("source_kind", "source_model", "source_revision")
 """Where the checkpoint was then; it may be elsewhere now, and its hashes say that it is the same."""
 
 
-def check_provenance(check: Check, frequent_texts: tuple[str, ...] = ()) -> list[str]:
+def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple[str, ...] = ()) -> list[str]:
     """Make every file again that is no answer of PyTorch's; return their names.
 
-    `frequent_texts` are what `--frequency-from` read, where the recipe has their hash. Raises BundleError that names
-    the files that differ, and RuntimeUnavailable where the recipe lacks what it takes to repeat it.
+    `reference` is of the bundle, from `verification.find_reference`; `frequent_texts` are what `--frequency-from` read,
+    where the recipe has their hash. Raises BundleError that names the files that differ, and RuntimeUnavailable where
+    the recipe lacks what it takes to repeat it.
     """
-    bundle, recipe = check.bundle, check.bundle.manifest.recipe
-    checkpoint = find_checkpoint(check)
+    recipe, checkpoint, kept = bundle.manifest.recipe, reference.checkpoint, reference.kept
     _check_repeatable(bundle, frequent_texts)
-    kept = kept_pieces(bundle, checkpoint) if recipe.pieces else None
-    samples = Reference(checkpoint, check.texts, check.pairs, kept).samples
     made_from = checkpoint if kept is None else trim_checkpoint(checkpoint, kept)
-    material = Material(made_from, samples, recipe.pq_dims or 0, frequent_texts)
+    material = Material(made_from, reference.samples, recipe.pq_dims or 0, frequent_texts)
     with TemporaryDirectory() as folder:
         models = write_files(made_from, recipe, Path(folder), material)
         made = {name: (Path(folder) / name).read_bytes() for name in _names(bundle) if (Path(folder) / name).is_file()}

@@ -73,9 +73,14 @@ def verify(check: Check) -> tuple[Parity, Callable[[], Explanation]]:
     Raises BundleError when files changed, or when the checkpoint is not the one that the bundle was made from, and
     RuntimeUnavailable when that checkpoint or the runtime asked for cannot be had.
     """
+    return check_bundle(check, find_reference(check))
+
+
+def find_reference(check: Check) -> Reference:
+    """The first half of `verify`: files that are what the manifest says, and the checkpoint that it names."""
     checkpoint = find_checkpoint(check)
     kept = kept_pieces(check.bundle, checkpoint) if check.bundle.manifest.recipe.pieces else None
-    return check_bundle(check, Reference(checkpoint, check.texts, check.pairs, kept))
+    return Reference(checkpoint, check.texts, check.pairs, kept)
 
 
 def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[], Explanation]]:
@@ -192,7 +197,8 @@ def _check_source(manifest: Manifest, checkpoint: Checkpoint) -> None:
             f"{checkpoint.source.model}: not the checkpoint that this bundle was made from "
             f"({', '.join(different)} differ); name the right one with --checkpoint"
         )
-    wrong = differences(_facts(checkpoint), {name: getattr(manifest, name) for name in _facts(checkpoint)})
+    facts = _facts(checkpoint)
+    wrong = differences(facts, {name: getattr(manifest, name) for name in facts})
     if {spec.name for spec in manifest.outputs} != checkpoint.model.outputs.keys():
         wrong.append("outputs")
     if wrong:

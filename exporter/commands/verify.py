@@ -11,7 +11,8 @@ from exporter.commands.shared import add_checks, corpus, exit_code, limit, parit
 from exporter.errors import RuntimeUnavailable
 from exporter.pipeline import Exported
 from exporter.provenance import check_provenance
-from exporter.verification import Check, Explanation, verify
+from exporter.reference import Reference
+from exporter.verification import Check, Explanation, check_bundle, find_reference, verify
 from runtimes.journal import write_record
 from runtimes.parity import Parity, Verdict, not_run
 from runtimes.processors import ARCHITECTURES, NATIVE
@@ -43,10 +44,8 @@ def run(parsed: argparse.Namespace) -> int:
     )
     if parsed.arch != NATIVE:
         say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")
-    if parsed.strict:
-        made = check_provenance(check, corpus(parsed.frequency_from, "--frequency-from"))
-        say(f"{bundle.directory}: {len(made)} files are, byte for byte, what its checkpoint gives: {', '.join(made)}")
-    parity, explanation = _verified(check, parsed.explain)
+    reference = _followed(check, parsed) if parsed.strict else None
+    parity, explanation = _verified(check, parsed.explain, reference)
     record = parity_record(parity) | {"bundle": bundle.identity}
     if explanation:
         record["explanation"] = _explained(explanation)
@@ -67,10 +66,18 @@ def run(parsed: argparse.Namespace) -> int:
     return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
 
 
-def _verified(check: Check, explained: bool) -> tuple[Parity, Explanation | None]:
+def _followed(check: Check, parsed: argparse.Namespace) -> Reference:
+    """The reference of a bundle whose every file was made again from the checkpoint, and was the same."""
+    weighed, reference = corpus(parsed.frequency_from, "--frequency-from"), find_reference(check)
+    made = check_provenance(check.bundle, reference, weighed)
+    say(f"{check.bundle.directory}: {len(made)} files are, byte for byte, what its checkpoint gives: {', '.join(made)}")
+    return reference
+
+
+def _verified(check: Check, explained: bool, reference: Reference | None) -> tuple[Parity, Explanation | None]:
     """What cannot be checked here has a verdict too: `not run`, and why."""
     try:
-        parity, explain = verify(check)
+        parity, explain = verify(check) if reference is None else check_bundle(check, reference)
         return parity, explain() if explained else None
     except RuntimeUnavailable as error:
         return not_run(str(error)), None
