@@ -15,7 +15,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from exporter.documents import read_object, refuse_code
-from exporter.errors import CheckpointError, UnsupportedError
+from exporter.errors import CheckpointError, UnsupportedError, in_one_line
 from exporter.places import refuse_links
 from exporter.tensors import INDEX, PICKLE, SINGLE, weight_files
 
@@ -167,7 +167,7 @@ def _merge(adapter: Adapter, base: Path, folder: Path) -> None:
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
             wrapped = peft.PeftModel.from_pretrained(model, str(adapter.directory), local_files_only=True)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = in_one_line(error, 300)
         raise CheckpointError(f"{adapter.directory}: does not fit its base {adapter.base}: {reason}") from error
     loaded = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=True)  # "auto" would ask the hub
     _check_fit(adapter, loaded, info["missing_keys"])

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import BundleError, UsageError
+from exporter.errors import BundleError, UsageError, in_one_line
 from exporter.integrity import SEAL, is_plain_path, read_bounded, seal_of, strange_entries
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
@@ -246,7 +246,7 @@ def _check_manifest(bundle: Bundle) -> None:
             raise BundleError(f"{path}: changed since it was written (its seal does not fit); export again")
         _adapter().validate_json(content, strict=True)
     except (ValueError, RecursionError) as error:  # pydantic's, NaN, and texts that are no Unicode
-        reason = " ".join(str(error).split())[:200]
+        reason = in_one_line(error, 200)
         raise BundleError(f"{path}: not what an export writes ({reason}); export again") from error
     outside = [name for name in (*manifest.models, *manifest.files) if not is_plain_path(name)]
     if outside or not manifest.models:

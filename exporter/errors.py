@@ -18,6 +18,11 @@ LONGEST = 4_000
 """Characters of a message: files may hold a million names."""
 
 
+def in_one_line(error: BaseException, most: int) -> str:
+    """What another library says, at most so many characters of it."""
+    return " ".join(str(error).split())[:most]
+
+
 class BertportError(Exception):
     """Base of every error that is told to the user in one line."""
 

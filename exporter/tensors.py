@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from exporter.documents import read_object
 from exporter.encoder.ops import Array
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, in_one_line
 from exporter.integrity import is_file
 
 SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
@@ -144,7 +144,7 @@ def _open_pickle(path: Path) -> dict[str, TensorOnDisk]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # whatever the unpickler stumbles over in a damaged file, and it has no end of words
-        reason = " ".join(str(error).split())[:200]
+        reason = in_one_line(error, 200)
         raise CheckpointError(f"{path}: not a plain file of tensors ({reason}); save it as safetensors") from error
     if not isinstance(state, dict) or not all(isinstance(one, str) and _is_plain(state[one]) for one in state):
         raise CheckpointError(f"{path}: expected a dictionary of tensors; save the model's state_dict as safetensors")

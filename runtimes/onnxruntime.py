@@ -4,7 +4,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from exporter.errors import BundleError
+from exporter.errors import BundleError, in_one_line
 from runtimes.onnx_session import open_session
 from runtimes.runner import Array, Batch, Outputs, Status
 
@@ -20,7 +20,7 @@ class OnnxRunner:
         try:
             self._session = open_session(str(path), threads)
         except Exception as error:  # onnxruntime's errors share no other base
-            reason = " ".join(str(error).split())[:300]
+            reason = in_one_line(error, 300)
             raise BundleError(f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {reason}") from error
 
     def run(self, batch: Batch) -> Outputs:
@@ -46,7 +46,7 @@ def _run(session: onnxruntime.InferenceSession, batch: Batch) -> Outputs:
     try:
         return dict(zip(names, session.run(names, wanted), strict=True))
     except Exception as error:  # as above: a graph may load, and be one that no input fits
-        reason = " ".join(str(error).split())[:300]
+        reason = in_one_line(error, 300)
         raise BundleError(f"ONNX Runtime {onnxruntime.__version__} cannot run the model: {reason}") from error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.errors import BundleError
+from exporter.errors import BundleError, in_one_line
 from exporter.targets.coreml_quiet import ct, types
 
 _MAX_RANK = 5
@@ -54,7 +54,7 @@ def _read(package: Path) -> tuple[Any, Any]:
         spec = model.get_spec()
         return load(spec, spec.specificationVersion, model.weights_dir), spec
     except Exception as error:  # coremltools lets through whatever its readers met: nothing narrower covers them
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = in_one_line(error, 200) or type(error).__name__
         raise BundleError(f"{package}: not a readable ML program ({reason}); export it again") from error
 
 
