@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Exported", "HubOptions", "Limit", "Settings", "Trim", "export"]
 
-_HOMES = {"Exported": "pipeline", "HubOptions": "source", "Limit": "verification", "Settings": "lowering"}
-_HOMES |= {"Trim": "vocabulary"}
+_HOMES = {
+    "Exported": "pipeline",
+    "HubOptions": "source",
+    "Limit": "verification",
+    "Settings": "lowering",
+    "Trim": "vocabulary",
+}
 
 
 def export(

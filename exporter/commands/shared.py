@@ -30,8 +30,8 @@ def limit(parsed: argparse.Namespace) -> Limit:
     return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement, parsed.min_cosine)
 
 
-def texts(path: Path | None, option: str = "--texts") -> tuple[str, ...]:
-    """The texts of a file given by `option`; none without it.
+def texts(path: Path | None) -> tuple[str, ...]:
+    """The texts of a file given by --texts; none without it.
 
     A tab parts the two texts of a pair, or a text and its choices. Raises UsageError for a file without text, or with
     pairs in some lines alone.
@@ -41,15 +41,15 @@ def texts(path: Path | None, option: str = "--texts") -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{option} {path}: cannot be read as UTF-8 text, a text a line: {error}") from error
+        raise UsageError(f"--texts {path}: cannot be read as UTF-8 text, a text a line: {error}") from error
     found = tuple(line for line in lines if line.strip())
     if not found:
-        raise UsageError(f"{option} {path}: holds no text; write one a line")
+        raise UsageError(f"--texts {path}: holds no text; write one a line")
     tabs = [line.count("\t") for line in found]
     odd = next((number for number, count in enumerate(tabs) if count != tabs[0]), None)
     if odd is not None:
         raise UsageError(
-            f"{option} {path}: {tabs[0]} tabs in the first text and {tabs[odd]} in text {odd + 1}; a tab parts texts "
+            f"--texts {path}: {tabs[0]} tabs in the first text and {tabs[odd]} in text {odd + 1}; a tab parts texts "
             "of a pair, so that every line holds as many"
         )
     return found
