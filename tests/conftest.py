@@ -125,6 +125,16 @@ def _write_bytes_tokenizer(folder: Path) -> int:
 
 
 @pytest.fixture(scope="session")
+def tree() -> Callable[[Path], dict[str, bytes]]:
+    """Every file below a folder, by its path."""
+
+    def tree(folder: Path) -> dict[str, bytes]:
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    return tree
+
+
+@pytest.fixture(scope="session")
 def write_family() -> Make:
     return _write_family
 

@@ -29,17 +29,13 @@ def bundles(checkpoint, tmp_path_factory):
     return made
 
 
-def tree(place):
-    return {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
-
-
 def batches(model):
     random = np.random.default_rng(3)
     found = [full_batch(random.integers(5, 40, (1, tokens))) for tokens in (3, 9, 17, 9, 30)]
     return [model.fit(batch) for batch in found]
 
 
-def test_export_does_what_the_command_does(checkpoint, texts, tmp_path):
+def test_export_does_what_the_command_does(checkpoint, texts, tmp_path, tree):
     said = []
     (made,) = exporter.export(
         checkpoint, quantize=["none", "none"], output=tmp_path / "a", texts=texts, say=said.append
@@ -102,7 +98,7 @@ def test_one_runner_in_many_threads_gives_the_same_numbers(bundles, kind):
         assert all(pool.map(work, range(THREADS)))
 
 
-def test_exports_in_threads_are_the_same_bytes(checkpoint, texts, tmp_path):
+def test_exports_in_threads_are_the_same_bytes(checkpoint, texts, tmp_path, tree):
     wanted = [*KINDS, *KINDS]
 
     def make(target, scheme, place):

@@ -1,8 +1,17 @@
-"""What the contract tests of tasks and of families share."""
+"""What tests of the exporter share: a bundle, and what the contract tests of tasks and of families begin with."""
 
 import gc
 
 import pytest
+
+from exporter.pipeline import Request, export
+
+
+@pytest.fixture
+def made(checkpoint, tmp_path):
+    """An unverified bundle."""
+    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False), lambda text: None)
+    return tmp_path / "made"
 
 
 @pytest.fixture(scope="module")

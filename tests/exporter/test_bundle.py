@@ -11,17 +11,6 @@ from exporter.errors import BundleError, UsageError
 from exporter.pipeline import Request, export
 
 
-@pytest.fixture
-def made(checkpoint, tmp_path):
-    """An unverified bundle."""
-    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False), lambda text: None)
-    return tmp_path / "made"
-
-
-def tree(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_places_that_cannot_be_written_are_refused(tmp_path):
     file = tmp_path / "file"
     file.write_text("")

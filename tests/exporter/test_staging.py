@@ -10,19 +10,7 @@ import pytest
 from exporter import disk
 from exporter.bundle import check_files, read_bundle
 from exporter.errors import ExportError
-from exporter.pipeline import Request, export
 from exporter.staging import staged
-
-
-@pytest.fixture
-def made(checkpoint, tmp_path):
-    """An unverified bundle."""
-    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False), lambda text: None)
-    return tmp_path / "made"
-
-
-def tree(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_what_ends_early_leaves_nothing(tmp_path):
@@ -39,7 +27,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_old_bundle_stays_until_the_new_one_is_whole(made, tmp_path):
+def test_the_old_bundle_stays_until_the_new_one_is_whole(made, tmp_path, tree):
     before = tree(made)
     with pytest.raises(KeyboardInterrupt), staged(made) as staging:
         (staging.directory / "half").write_text("x")
@@ -60,7 +48,7 @@ def swaps(request, monkeypatch):
     return request.param
 
 
-def test_the_new_bundle_takes_the_place_of_the_old(made, swaps):
+def test_the_new_bundle_takes_the_place_of_the_old(made, swaps, tree):
     with staged(made) as staging:
         (staging.directory / "new").write_text("x")
         staging.publish()
@@ -68,7 +56,7 @@ def test_the_new_bundle_takes_the_place_of_the_old(made, swaps):
     assert [path.name for path in made.parent.iterdir()] == ["made"]
 
 
-def test_the_old_bundle_comes_back_when_the_move_fails(made, monkeypatch):
+def test_the_old_bundle_comes_back_when_the_move_fails(made, monkeypatch, tree):
     before = tree(made)
     monkeypatch.setattr(disk, "exchange", lambda one, other: False)
     real = Path.rename
@@ -84,7 +72,7 @@ def test_the_old_bundle_comes_back_when_the_move_fails(made, monkeypatch):
     assert tree(made) == before
 
 
-def test_what_was_killed_between_two_moves_is_put_back(made):
+def test_what_was_killed_between_two_moves_is_put_back(made, tree):
     before = tree(made)
     left = made.parent / ".made.bertport-dead"
     left.mkdir()
@@ -95,7 +83,7 @@ def test_what_was_killed_between_two_moves_is_put_back(made):
     assert [path.name for path in made.parent.iterdir()] == ["made"]
 
 
-def test_what_a_living_process_makes_is_left_alone(made):
+def test_what_a_living_process_makes_is_left_alone(made, tree):
     with staged(made) as first:
         (first.directory / "half").write_text("x")
         with staged(made) as second:
@@ -104,7 +92,7 @@ def test_what_a_living_process_makes_is_left_alone(made):
     assert tree(made) == {}
 
 
-def test_of_two_at_once_the_first_to_finish_wins_and_the_other_says_so(made):
+def test_of_two_at_once_the_first_to_finish_wins_and_the_other_says_so(made, tree):
     with pytest.raises(ExportError, match="another process wrote there meanwhile"), staged(made) as slow:
         (slow.directory / "slow").write_text("x")
         with staged(made) as fast:
@@ -126,7 +114,7 @@ def test_two_commands_at_once_leave_one_whole_bundle(checkpoint, tmp_path):
     assert [path.name for path in place.parent.iterdir()] == ["out"]
 
 
-def test_a_folder_that_cannot_be_locked_is_written_all_the_same(made, monkeypatch):
+def test_a_folder_that_cannot_be_locked_is_written_all_the_same(made, monkeypatch, tree):
     """Some file systems have no locks, nor has Windows any of folders."""
     monkeypatch.setattr(disk, "_hold", lambda folder, wait: None)
     left = made.parent / ".made.bertport-whose"
