@@ -94,7 +94,8 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
     if tuned:
         plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
-    return [_export_one(reference, plan, request, say) for plan in plans]
+    with reference.expecting([recipe.sequence_lengths for recipe in recipes] if request.verify else []):
+        return [_export_one(reference, plan, request, say) for plan in plans]
 
 
 def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Array | None]:
