@@ -34,7 +34,11 @@ class Peak:
 
 def export_peak(arguments: Sequence[str]) -> Peak:
     """Run `bertport export` with these arguments, and watch it. Raises CalledProcessError where it fails."""
-    command = [sys.executable, "-m", "exporter", "export", *arguments]
+    return watch([sys.executable, "-m", "exporter", "export", *arguments])
+
+
+def watch(command: Sequence[str]) -> Peak:
+    """Run a program that ends with 0 or 1, as an export does."""
     own, others, together = 0, 0, 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:

@@ -13,6 +13,10 @@ from runtimes.frames import ARRAYS, pack
 from runtimes.reference_model import ReferenceModel, to_arrays
 from runtimes.runner import Batch, Outputs
 
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+"""What is larger goes back to the system when it is freed (glibc; mallopt(3)). Left to itself glibc raises this to what
+was freed last, and each text leaves holes that the next one's tensors do not fit: 50 MB and more."""
+
 
 class TorchApart:
     """Answers as TorchRunner does.
@@ -26,7 +30,8 @@ class TorchApart:
 
         command = (sys.executable, "-P", "-m", "runtimes.pytorch_child")  # -P: nothing from the folder it starts in
         process = "its process (--no-verify exports without it)"
-        self._child = Child(Program("PyTorch", process, command, python_path(), refused))
+        environment = python_path() | _MALLOC
+        self._child = Child(Program("PyTorch", process, command, environment, refused))
         self._child.tell(ARRAYS, pack(to_arrays(model)))
 
     def run(self, batch: Batch) -> Outputs:
