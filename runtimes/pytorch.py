@@ -11,8 +11,9 @@ from typing import Any
 import torch
 import transformers
 
+from runtimes.reference_model import Pooling
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
-from runtimes.sentences import Pooling, embed
+from runtimes.sentences import embed
 
 
 class TorchRunner:

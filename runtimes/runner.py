@@ -97,9 +97,10 @@ def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
 
 def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
     from runtimes.onnx_places import check_onnx
+
+    check_onnx(bundle.directory / bundle.manifest.models[0])  # first: it has the model in memory twice for a moment
     from runtimes.onnxruntime import OnnxRunner
 
-    check_onnx(bundle.directory / bundle.manifest.models[0])
     return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
 
 
