@@ -58,6 +58,11 @@ class Checkpoint:
         return owner, found[1].strip() if found else ""
 
     @property
+    def label_rows(self) -> int | None:
+        """Rows of a head that has one for each label; None for any other head."""
+        return len(self.labels) if self.model.head.labelled else None
+
+    @property
     def task(self) -> Task:
         """What the model is for."""
         return self.model.task

@@ -85,7 +85,7 @@ class Reference:
             pooling,
             model.inputs,
             weights=self._weights,
-            labels=len(checkpoint.labels) if model.head.labelled else None,
+            labels=checkpoint.label_rows,
         )
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
