@@ -95,6 +95,7 @@ class Reference:
             told.pooling,
             told.inputs,
             weights=self._weights,
+            labels=checkpoint.label_rows,
         )
 
     def _told(self) -> ReferenceModel:

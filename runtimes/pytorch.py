@@ -21,7 +21,8 @@ class TorchRunner:
 
     `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
-    the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names.
+    the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `labels` is how
+    many rows a classifier has, where its config.json may not say: transformers would take 2 then.
     """
 
     status = Status.MEASURED
@@ -37,6 +38,7 @@ class TorchRunner:
         inputs: tuple[str, ...] = INPUTS,
         device: str = "cpu",
         weights: Mapping[str, Array] = MappingProxyType({}),
+        labels: int | None = None,
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
         self._inputs, self._device = inputs, device
@@ -49,6 +51,7 @@ class TorchRunner:
             local_files_only=True,
             trust_remote_code=False,
             weights_only=True,
+            **({} if labels is None else {"num_labels": labels}),
         )
         self._replace(weights)
         self._model.to(device).eval()

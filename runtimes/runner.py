@@ -47,6 +47,12 @@ class Batch:
         return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(parts[0]))]
 
     @property
+    def items(self) -> "list[Batch]":
+        """Each text by itself: one row, or with its choices [1, C, S]."""
+        parts, numbers = (self.ids, self.mask, self.types), range(len(self.ids))
+        return [Batch(*(part[number : number + 1] for part in parts)) for number in numbers]
+
+    @property
     def used(self) -> int:
         """Tokens up to the last one of any row; where there is none, all columns."""
         columns = np.flatnonzero(self.mask.any(tuple(range(self.mask.ndim - 1))))

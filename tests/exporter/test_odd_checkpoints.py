@@ -91,6 +91,16 @@ def test_a_head_that_is_there_and_not_promised(make_checkpoint, edit_config):
         read(folder)
 
 
+@pytest.mark.parametrize("architecture", ["BertForSequenceClassification", "BertForTokenClassification"])
+def test_labels_without_names_are_as_many_as_the_head_has(make_checkpoint, edit_config, texts, tmp_path, architecture):
+    """transformers would take two, in PyTorch and in the bundle."""
+    folder = make_checkpoint(architecture=architecture)
+    edit_config(folder, id2label=None, label2id=None)
+    done = passes(folder, texts, tmp_path)
+    config = json.loads((done.directory / "config.json").read_text())
+    assert config["label2id"] == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
+
+
 def test_without_architectures_the_tasks_are_listed(make_checkpoint, edit_config):
     folder = make_checkpoint()
     edit_config(folder, architectures=None)
