@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter import codebooks, finetuning, pipeline
+from exporter import codebooks, finetuning, lessons, pipeline
 from exporter.bundle import check_files, read_bundle
 from exporter.checkpoint import load
 from exporter.cli import main
@@ -18,7 +18,9 @@ from exporter.source import HubOptions, resolve
 from exporter.targets.numpy import trace
 from exporter.vocabulary import Trim, choose_pieces, trim_checkpoint
 from runtimes import distillation
+from runtimes.battery import Encoder
 from runtimes.parity import Verdict
+from runtimes.runner import Batch
 
 
 def quiet(_text):
@@ -65,6 +67,20 @@ def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse)
         f"loss {found.before['loss']:.4g} → {found.after['loss']:.4g}" in (tmp_path / "out" / "README.md").read_text()
     )
     assert "beside its own fine-tuned weights in PyTorch at most" in done.parity.note
+
+
+def test_a_text_like_no_other_is_learnt_too(checkpoint, many, coarse, monkeypatch):
+    def missed():
+        reference, tuned = trained(checkpoint, many, epochs=8)
+        empty = Encoder(reference.checkpoint.tokenizer.tokenizer, reference.limits(24)).row("")
+        batch = Batch(np.array([empty.ids]), np.ones((1, len(empty.ids)), np.int64), np.array([empty.types]))
+        sides = [one.loaded().run(batch)["logits"] for one in (reference, reference.with_weights(tuned.weights))]
+        return np.abs(sides[0] - sides[1]).max()
+
+    monkeypatch.setattr(distillation, "_VECTOR_PEAK", 1e-2)  # few texts, few steps
+    found = missed()
+    monkeypatch.setattr(lessons._Odd, "beside", lambda *_: [])
+    assert found < 0.95 * missed()
 
 
 def test_the_same_texts_give_the_same_bytes(checkpoint, tmp_path, many, coarse):
