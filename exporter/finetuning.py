@@ -6,6 +6,7 @@ no stretch that its books do not, so that coding it again changes nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.codebooks import ProductCodes
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Array
+from exporter.errors import UnsupportedError
 from exporter.lessons import SEED, CasePair, make_lessons, outputs_by_token
 from exporter.material import Finetune, Material, texts_sha256
 from exporter.reference import Reference
@@ -58,8 +60,10 @@ class _Values:
 def finetune(reference: Reference, material: Material, asked: Finetune, say: Say) -> Finetuned:
     """Train what may be trained of `material.checkpoint` to answer as the model of `reference` does.
 
-    Raises UsageError for too few texts.
+    Raises UsageError for too few texts, and UnsupportedError where torch is missing.
     """
+    if find_spec("torch") is None:
+        raise UnsupportedError("--finetune-codes: torch, which it learns with, is not installed: pip install torch")
     from runtimes.distillation import CodedTable, Lesson, Student, distil
 
     exported = material.checkpoint

@@ -40,8 +40,8 @@ class Lessons:
 def make_lessons(reference: Reference, exported: Checkpoint, texts: tuple[str, ...], ids: Array) -> Lessons:
     """Drawn once by a fixed seed, in batches of texts of like length; `ids` are the pieces of the exported vocabulary.
 
-    Raises UsageError for too few texts; where every token has an answer, those count whose pieces the exported
-    vocabulary has.
+    Raises UsageError for too few texts that use the vocabulary at all; where every token has an answer, those count
+    whose pieces the exported vocabulary has.
     """
     limits = reference.limits(min(_LONGEST, exported.max_tokens))
     theirs, own = (Encoder(one.tokenizer.tokenizer, limits) for one in (reference.checkpoint, exported))
@@ -49,8 +49,12 @@ def make_lessons(reference: Reference, exported: Checkpoint, texts: tuple[str, .
     items = [(theirs.example(one, at), _renumbered(own.example(one, at), ids)) for at, one in parts]
     if outputs_by_token(exported.model):
         items = [item for item in items if item[0] == item[1]]
+    special = set(ids[list(exported.tokenizer.tokenizer.get_added_tokens_decoder())].tolist())
+    items = [item for item in items if any(set(row.ids) - special for row in item[1])]
     if len(items) < LEAST_TEXTS:
-        raise UsageError(f"--finetune-codes: {len(items)} texts to learn from; give {LEAST_TEXTS} or more")
+        raise UsageError(
+            f"--finetune-codes: {len(items)} texts to learn from; give {LEAST_TEXTS} or more, in the model's language"
+        )
     held, rng = min(_MOST_HELD_OUT, int(len(items) * _HELD_OUT_SHARE)), np.random.default_rng(SEED)
     order = rng.permutation(len(items))
     learn, judge = (_of_like_length([items[at] for at in part]) for part in (order[held:], order[:held]))

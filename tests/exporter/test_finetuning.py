@@ -9,7 +9,7 @@ from exporter import codebooks, finetuning, lessons, pipeline
 from exporter.bundle import check_files, read_bundle
 from exporter.checkpoint import load
 from exporter.cli import main
-from exporter.errors import UsageError
+from exporter.errors import UnsupportedError, UsageError
 from exporter.lowering import Settings
 from exporter.material import Finetune, Material
 from exporter.pipeline import Request, export
@@ -165,6 +165,7 @@ def test_tokens_have_answers_only_where_their_pieces_stay(write_family, tmp_path
 REFUSED = {
     "another scheme": (["--quantize", "int8"], "only pq has codes; pass --quantize pq"),
     "no epoch": (["--quantize", "pq", "--finetune-epochs", "0"], "--finetune-epochs 0: expected 1 or more"),
+    "codes of no scheme": (["--quantize", "int8", "--pq-dims", "8"], "--pq-dims: only pq has codes"),
     "few texts": (["--quantize", "pq"], "--finetune-codes: 27 texts to learn from; give 50 or more"),
 }
 
@@ -175,6 +176,17 @@ def test_a_mistake_is_one_line_and_leaves_nothing(checkpoint, texts_file, tmp_pa
     assert main(given) == 2
     assert words in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+def test_texts_of_another_language_teach_nothing(checkpoint, many):
+    with pytest.raises(UsageError, match="0 texts to learn from; give 50 or more, in the model's language"):
+        trained(checkpoint, ("☃ ☃",) * len(many))
+
+
+def test_without_torch_one_line_says_what_to_install(checkpoint, many, monkeypatch):
+    monkeypatch.setattr(finetuning, "find_spec", lambda _name: None)
+    with pytest.raises(UnsupportedError, match=r"--finetune-codes: torch.* is not installed: pip install torch"):
+        trained(checkpoint, many)
 
 
 def test_empty_data_and_epochs_without_data_are_refused(tmp_path, capsys):
