@@ -80,9 +80,10 @@ def test_far_inputs_leave_the_integers(wide):
     assert to_array(stored["layer.0.attention.query.weight.far.float16"]).shape == (2, 256)
 
 
+@pytest.mark.parametrize("scheme", ["int8", "pq"])
 @pytest.mark.parametrize(("kind", "channels"), [("wide", MOST_CHANNELS), ("checkpoint", None)])
-def test_the_manifest_tells(request, kind, channels, tmp_path, texts):
-    asked = Request(str(request.getfixturevalue(kind)), ("onnx",), ("int8",), tmp_path / "out", texts=texts[:6])
+def test_the_manifest_tells(request, kind, channels, scheme, tmp_path, texts):
+    asked = Request(str(request.getfixturevalue(kind)), ("onnx",), (scheme,), tmp_path / "out", texts=texts[:6])
     (done,) = export(asked, lambda text: None)
     assert done.recipe.float_channels == channels
     assert done.parity.verdict is not Verdict.NOT_RUN
