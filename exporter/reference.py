@@ -95,13 +95,14 @@ class Reference:
             told.pooling,
             told.inputs,
             weights=self._weights,
-            labels=checkpoint.label_rows,
+            labels=told.labels,
         )
 
     def _told(self) -> ReferenceModel:
         checkpoint, model = self.checkpoint, self.checkpoint.model
         outputs, directory = tuple(model.outputs), checkpoint.source.directory
-        return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, _pooling(checkpoint))
+        pooling, labels = _pooling(checkpoint), checkpoint.label_rows
+        return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, pooling, labels)
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.

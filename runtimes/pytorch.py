@@ -3,6 +3,7 @@
 On the CPU; a measurement may ask for another device.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +12,14 @@ from typing import Any
 import torch
 import transformers
 
+from exporter.errors import CheckpointError, in_one_line
 from runtimes.reference_model import Pooling
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
 from runtimes.sentences import embed
+
+_REASON_CHARACTERS = 300
+_ONE_LOAD = threading.Lock()
+"""transformers 4 makes tensors without storage while it loads a model, by a switch of torch that all threads share."""
 
 
 class TorchRunner:
@@ -23,6 +29,8 @@ class TorchRunner:
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
     the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `labels` is how
     many rows a classifier has, where its config.json may not say: transformers would take 2 then.
+
+    Raises CheckpointError for what transformers does not load.
     """
 
     status = Status.MEASURED
@@ -44,17 +52,8 @@ class TorchRunner:
         self._inputs, self._device = inputs, device
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
-        self._model = getattr(transformers, architecture).from_pretrained(
-            checkpoint,
-            dtype=torch.float32,
-            attn_implementation="eager",
-            local_files_only=True,
-            trust_remote_code=False,
-            weights_only=True,
-            **({} if labels is None else {"num_labels": labels}),
-        )
+        self._model = _load(checkpoint, architecture, labels, device)
         self._replace(weights)
-        self._model.to(device).eval()
 
     @property
     def model(self) -> Any:
@@ -96,6 +95,24 @@ class TorchRunner:
             for handle in handles:
                 handle.remove()
         return kept | outputs
+
+
+def _load(checkpoint: Path, architecture: str, labels: int | None, device: str) -> Any:
+    try:
+        with _ONE_LOAD:
+            model = getattr(transformers, architecture).from_pretrained(
+                checkpoint,
+                dtype=torch.float32,
+                attn_implementation="eager",
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,
+                **({} if labels is None else {"num_labels": labels}),
+            )
+            return model.to(device).eval()
+    except (ValueError, RuntimeError) as error:
+        reader, reason = f"transformers {transformers.__version__}", in_one_line(error, _REASON_CHARACTERS)
+        raise CheckpointError(f"{checkpoint}: {reader} does not load it as {architecture}: {reason}") from error
 
 
 def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:

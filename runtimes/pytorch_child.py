@@ -25,7 +25,14 @@ def open_reference(questions: IO[bytes]) -> Runner:
     with without_collections():
         from runtimes.pytorch import TorchRunner
 
-        return TorchRunner(model.checkpoint, model.architecture, model.outputs, (), model.pooling, model.inputs)
+        return TorchRunner(
+            model.checkpoint,
+            model.architecture,
+            model.outputs,
+            pooling=model.pooling,
+            inputs=model.inputs,
+            labels=model.labels,
+        )
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ class ReferenceModel:
     outputs: tuple[str, ...] = ("logits",)
     inputs: tuple[str, ...] = INPUTS
     pooling: Pooling | None = None
+    labels: int | None = None
 
 
 def to_arrays(model: ReferenceModel) -> dict[str, Array]:
@@ -50,6 +51,7 @@ def to_arrays(model: ReferenceModel) -> dict[str, Array]:
         "architecture": model.architecture,
         "outputs": model.outputs,
         "inputs": model.inputs,
+        "labels": model.labels,
         "kind": pooling and pooling.kind,
         "steps": [step and {"activation": step.activation} for step in (pooling.steps if pooling else ())],
     }
@@ -65,4 +67,4 @@ def from_arrays(arrays: Mapping[str, Array]) -> ReferenceModel:
     ]
     pooling = Pooling(told["kind"], tuple(layers)) if told["kind"] else None
     outputs, inputs = tuple(told["outputs"]), tuple(told["inputs"])
-    return ReferenceModel(Path(told["checkpoint"]), told["architecture"], outputs, inputs, pooling)
+    return ReferenceModel(Path(told["checkpoint"]), told["architecture"], outputs, inputs, pooling, told["labels"])

@@ -33,6 +33,7 @@ def without_pooler(tensors):
         del tensors[name]
 
 
+@pytest.mark.transformers_5
 @pytest.mark.parametrize("architecture", ["BertForSequenceClassification", "BertForMaskedLM"])
 def test_an_encoder_without_its_prefix(make_checkpoint, edit_weights, texts, tmp_path, architecture):
     folder = make_checkpoint(architecture=architecture)

@@ -22,6 +22,14 @@ BATCH = full_batch(np.array([[2, 8, 4, 9, 3]]))
 ROWS, WIDTH = 79, 32
 
 
+def follows(found, reference, scheme):
+    """Equal without a scheme; with one, of these loud seeded weights, in step: columns of another row are not."""
+    if scheme == "none":
+        np.testing.assert_allclose(found, reference, atol=1e-4)
+    assert np.corrcoef(found.ravel(), reference.ravel())[0, 1] > 0.5
+    assert abs(np.corrcoef(np.roll(found, 1, axis=-1).ravel(), reference.ravel())[0, 1]) < 0.5
+
+
 @pytest.fixture
 def folder(make_checkpoint):
     return make_checkpoint(architecture="BertForMaskedLM")
@@ -89,7 +97,7 @@ def test_a_decoder_wider_than_the_table_stores_its_own_part_beside_it(mobile, tm
     assert [name.removesuffix(".int4") for name in matrices] == ["decoder.rest.weight", "embeddings.word.weight"]
     (tmp_path / "model.onnx").write_bytes(content)
     found, reference = OnnxRunner(tmp_path / "model.onnx").run(BATCH)["logits"], pytorch(mobile)
-    assert np.abs(found - reference).mean() < (1e-5 if scheme == "none" else 0.1 * np.ptp(reference))
+    follows(found, reference, scheme)
 
 
 @pytest.mark.parametrize("units", ["cpu-and-ne", "cpu-and-gpu"])
@@ -102,9 +110,10 @@ def test_core_ml_stores_the_part_beside_the_table_too(mobile, tmp_path, scheme, 
     assert sorted(wide) == ["decoder_rest_weight", "embeddings_word_weight"]
     found = open_package(tmp_path / name).run({k: v.astype("int32") for k, v in BATCH.feeds().items()})["logits"]
     reference = pytorch(mobile)
-    assert np.abs(found - reference).mean() < (1e-5 if scheme == "none" else 0.1 * np.ptp(reference))
+    follows(found, reference, scheme)
 
 
+@pytest.mark.transformers_5
 def test_a_wide_decoder_trained_apart_is_its_own(mobile, edit_weights):
     table = TABLE.replace("bert.", "mobilebert.")
     edit_weights(mobile, lambda t: t.update({DECODER: t[table] + 0.5}))
@@ -132,6 +141,7 @@ def test_a_copy_of_the_table_is_the_table(folder, edit_weights):
     agree(folder, model)
 
 
+@pytest.mark.transformers_5
 def test_a_decoder_trained_apart_is_its_own(folder, edit_weights):
     edit_weights(folder, lambda t: t.update({DECODER: t[TABLE] + 0.5}))
     model = read(folder)
@@ -139,6 +149,7 @@ def test_a_decoder_trained_apart_is_its_own(folder, edit_weights):
     agree(folder, model)
 
 
+@pytest.mark.transformers_5
 def test_a_decoder_told_apart_must_be_there(folder, edit_config, edit_weights):
     edit_config(folder, tie_word_embeddings=False)
     with pytest.raises(CheckpointError, match=r"missing cls\.predictions\.decoder\.weight"):
@@ -150,6 +161,7 @@ def test_a_decoder_told_apart_must_be_there(folder, edit_config, edit_weights):
     agree(folder)
 
 
+@pytest.mark.transformers_5
 def test_the_bias_may_bear_its_other_name(folder, edit_weights):
     edit_weights(folder, lambda t: t.update({"cls.predictions.decoder.bias": t.pop("cls.predictions.bias")}))
     agree(folder)
