@@ -30,7 +30,8 @@ class Case:
     """What to measure.
 
     `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture`,
-    `outputs`, `inputs` and `labels`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None: any.
+    `outputs`, `inputs` and `labels`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None:
+    any.
     """
 
     name: str
