@@ -77,9 +77,17 @@ def write_checkpoint(folder: Path, published: Published) -> Path:
         made, special = ByteLevelBPETokenizer(), ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
         made.train_from_iterator(default_texts(), vocab_size=5000, special_tokens=special, show_progress=False)
         made.save_model(str(folder))
+        _fill_up(folder / "vocab.json", _ROBERTA["vocab_size"])
     else:
         copy_tokenizer(folder)
     return folder
+
+
+def _fill_up(vocabulary: Path, size: int) -> None:
+    """Pieces that no text has, for a tokenizer as large as the table: real text does not teach so many here."""
+    pieces = json.loads(vocabulary.read_text(encoding="utf-8"))
+    pieces |= {f"unused {number}": number for number in range(len(pieces), size)}
+    vocabulary.write_text(json.dumps(pieces, ensure_ascii=False), encoding="utf-8")
 
 
 _EXPORT = """
