@@ -8,7 +8,8 @@ than trained ones: accuracy means nothing, bytes and rounding do. ONNX is `measu
 
 A float32 sum of thousands of numbers is not exact in PyTorch either. `float64` says how far PyTorch's float32, and how
 far the float32 bundle, are from PyTorch in float64 over the same texts: a bundle that is no further off than PyTorch
-itself has lost nothing, whatever the difference of the two.
+itself has lost nothing, whatever the difference of the two. `loud` says it of DistilBERTs whose weights are made louder
+and louder, until float32 itself, PyTorch's too, is further off than the budget of 1e-4.
 """
 
 import argparse
@@ -66,12 +67,16 @@ MODELS = {
 _PARITY = ("verdict", "status", "max_absolute", "mean_absolute", "logit_range", "max_relative", "agreement", "failures")
 
 
-def write_checkpoint(folder: Path, published: Published) -> Path:
+LOUD = (0.05, 0.1, 0.2)
+"""Deviations of a DistilBERT's weights: 1.4, 2.8 and 5.5 times 1/√hidden."""
+
+
+def write_checkpoint(folder: Path, published: Published, deviation: float | None = None) -> Path:
     """A seeded checkpoint with a tokenizer of the family's kind."""
     torch.manual_seed(0)
     folder.mkdir()
     config = transformers.AutoConfig.for_model(published.model_type, num_labels=LABELS, **published.config)
-    config.initializer_range = 1 / math.sqrt(config.hidden_size)
+    config.initializer_range = deviation or 1 / math.sqrt(config.hidden_size)
     getattr(transformers, published.architecture)(config).save_pretrained(folder)
     if published.model_type == "roberta":
         made, special = ByteLevelBPETokenizer(), ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -129,7 +134,19 @@ def from_float64(checkpoint: Checkpoint, place: Path, batches: list[Batch]) -> d
     apart = {
         name: np.concatenate([np.abs(a - b) for a, b in zip(rows, exact, strict=True)]) for name, rows in found.items()
     }
-    return {name: {"max": float(rows.max()), "mean": float(rows.mean())} for name, rows in apart.items()}
+    between = np.concatenate([np.abs(a - b) for a, b in zip(*found.values(), strict=True)])
+    largest = {name: {"max": float(rows.max()), "mean": float(rows.mean())} for name, rows in apart.items()}
+    return largest | {"logit_range": float(np.ptp(np.concatenate(exact))), "between_max": float(between.max())}
+
+
+def run_loud(deviation: float, texts: list[str]) -> dict[str, Any]:
+    """`from_float64` of a DistilBERT with weights of that deviation."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        written = write_checkpoint(place / "checkpoint", MODELS["distilbert-base"], deviation)
+        checkpoint = load(resolve(str(written), HubOptions()))
+        export_alone(written, "onnx-none", place / "bundle")
+        return from_float64(checkpoint, place / "bundle", _batches(Reference(checkpoint, texts)))
 
 
 def _logits(runner: Runner, batches: list[Batch]) -> list[Any]:
@@ -150,14 +167,15 @@ def run_model(published: Published, known: dict[str, Any], texts: list[str], kee
             row = export_alone(place / "checkpoint", name, place / name)
             rows[name] = row | parity_of(place / name, reference)
             if name == "onnx-none":
-                batches = [Batch(one.ids, one.mask, _types(one)) for one in reference.samples(geometry.positions)]
-                known["float64"] = from_float64(checkpoint, place / name, batches)
+                known["float64"] = from_float64(checkpoint, place / name, _batches(reference))
             print(name, rows[name], flush=True)
             keep()
 
 
-def _types(one: Any) -> Any:
-    return np.zeros_like(one.ids) if one.types is None else one.types
+def _batches(reference: Reference) -> list[Batch]:
+    """The real texts, each alone."""
+    samples = reference.samples(reference.checkpoint.geometry.positions)
+    return [Batch(one.ids, one.mask, np.zeros_like(one.ids) if one.types is None else one.types) for one in samples]
 
 
 def main() -> None:
@@ -174,13 +192,17 @@ def main() -> None:
     def keep() -> None:
         given.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
+    texts = default_texts()[: given.texts]
+    if not given.models:
+        record["loud"] = {str(deviation): run_loud(deviation, texts) for deviation in LOUD}
+        keep()
     for name in given.models or MODELS:
         known = record["models"].get(name, {})
         if given.models or known.get("host") != host:
             known = {"host": host}
         record["models"][name] = known
         print(f"{name}:", flush=True)
-        run_model(MODELS[name], known, default_texts()[: given.texts], keep)
+        run_model(MODELS[name], known, texts, keep)
         known["load_average"] = os.getloadavg()
         keep()
 
