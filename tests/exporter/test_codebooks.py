@@ -1,7 +1,9 @@
 """Codes stand for the table they were made from: the same each time, exactly where that can be, and by importance."""
 
+import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from exporter.codebooks import ENTRIES, check_divisible, product_quantise
 from exporter.errors import UnsupportedError, UsageError
 from exporter.lowering import Settings, make_recipe
 from exporter.material import Material
+from exporter.schemes import find_budget
 from exporter.source import HubOptions, resolve
 
 
@@ -118,3 +121,11 @@ def test_texts_of_another_language_say_nothing_of_pieces(make_checkpoint):
     with pytest.raises(UsageError, match="--frequency-from: no piece of the vocabulary occurs in these 2 texts"):
         Material(model, lambda _tokens: [], 4, ("☃ ☃", "ᚠᛇᚻ")).encode(table)
     Material(model, lambda _tokens: [], 4, ("☃ ☃", "the")).encode(table)
+
+
+def test_the_cosine_budget_holds_what_four_numbers_in_a_byte_cost_and_not_eight():
+    record = json.loads((Path(__file__).parents[2] / "artifacts" / "smallest.json").read_text(encoding="utf-8"))
+    bundles, budget = record["sentences"]["found"]["bundles"], find_budget("onnx", "pq").min_cosine
+    least = {name: bundle["least cosine"] for name, bundle in bundles.items() if name.startswith("pq")}
+    assert min(least["pq, 4 dims"], least["pq, 4 dims, by frequency"]) > budget
+    assert least["pq, 8 dims"] < budget
