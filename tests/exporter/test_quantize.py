@@ -113,18 +113,28 @@ def test_a_scale_too_small_to_store_counts_as_zeros():
     assert (q.tolist(), scale.tolist()) == ([[0, 0]], [[1]])
 
 
+def test_a_scale_rounded_down_by_half_does_not_wrap_round():
+    """Near its end float16 has a third of a step or more to lose: 189 steps are cut to 127."""
+    values = np.array([[1, -1]], np.float32) * np.float32(127 * 8.9e-8)
+    q, scale = quantize.int8(values, np.float16)
+    assert scale.tolist() == [[2.0**-24]]
+    assert q.tolist() == [[127, -127]]
+
+
 def test_pairs_of_one_sign_set_the_scale_and_others_do_not():
     values = np.array([[100, 54, -10, 20], [-100, -27, 0, 0], [100, -100, 5, 5], [1, 2, 3, 127]], np.float32)
     q, scale = quantize.int8_without_saturation(values)
     np.testing.assert_allclose(scale[:, 0] * 127, [154, 127, 100, 130], rtol=1e-6)
     assert q.tolist() == [[82, 45, -8, 16], [-100, -27, 0, 0], [127, -127, 6, 6], [1, 2, 3, 124]]
     assert quantize.largest_pair(q) == 127
+    apart = np.array([[0.5, -0.25], [-1e-3, 1e-3]], np.float32)  # of two signs: each is safe alone
+    np.testing.assert_array_equal(quantize.int8_without_saturation(apart)[0], quantize.int8(apart)[0])
 
 
 def test_the_last_of_an_odd_row_stands_alone():
-    q, scale = quantize.int8_without_saturation(np.array([[10, 20, 127]], np.float32))
-    assert q.tolist() == [[10, 20, 127]]
-    assert scale.tolist() == [[1]]
+    q, scale = quantize.int8_without_saturation(np.array([[127, 127, 5], [10, 20, 127]], np.float32))
+    assert q.tolist() == [[64, 64, 2], [10, 20, 127]]
+    assert scale.tolist() == [[2], [1]]
     assert quantize.largest_pair(np.array([[1, 2, -9]], np.int8)) == 9
     assert quantize.largest_pair(np.array([[100, 100], [3, -4]], np.int8)) == 200  # int8 itself would wrap
     assert quantize.largest_pair(np.zeros((0, 4), np.int8)) == 0
@@ -144,6 +154,13 @@ def test_int4_by_hand():
     assert q.tolist() == [list(range(16))] * 2
     assert scale.tolist() == [[1], [-2]]
     assert (q.dtype, scale.dtype) == (np.uint8, np.float16)
+
+
+def test_of_two_int4_scales_as_good_the_first_is_taken():
+    """Either number can be met, the other is then off by as much: the scale that is tried first has it."""
+    q, scale = quantize.int4_blocks(np.array([[-8, -7.6015625]], np.float32), 2)
+    assert scale.tolist() == [[0.9501953125]]
+    assert q.tolist() == [[0, 0]]
 
 
 def test_int4_blocks_of_zeros_are_zeros():
