@@ -13,6 +13,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
+from tokenizers.models import BPE, WordPiece
 from tokenizers.processors import RobertaProcessing
 
 from exporter.documents import MAX_TOKENIZER_BYTES, parse_json, refuse_code
@@ -137,7 +138,7 @@ def _from_vocabulary(directory: Path, settings: Mapping[str, Any]) -> Tokenizer:
     path = directory / "vocab.txt"
     try:
         made = BertWordPieceTokenizer(
-            str(path),
+            WordPiece.read_file(str(path)),  # a path itself is deprecated
             lowercase=bool(settings.get("do_lower_case", True)),
             strip_accents=settings.get("strip_accents"),
             handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
@@ -153,8 +154,7 @@ def _from_merges(directory: Path, settings: Mapping[str, Any]) -> Tokenizer:
     try:
         made = Tokenizer.from_str(
             ByteLevelBPETokenizer(
-                str(directory / "vocab.json"),
-                str(directory / "merges.txt"),
+                *BPE.read_file(str(directory / "vocab.json"), str(directory / "merges.txt")),
                 add_prefix_space=prefix,
             ).to_str()
         )

@@ -6,12 +6,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import helper
 
 from exporter import quantize
 from exporter.checkpoint import load
 from exporter.codebooks import product_quantise
 from exporter.encoder.ops import Inputs, Role
-from exporter.errors import LoweringError
+from exporter.errors import BundleError, LoweringError
 from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve
 from exporter.targets import onnx as target
@@ -148,12 +149,29 @@ def test_the_same_bytes_each_time(checkpoint, scheme):
     assert first == second
 
 
+def known(opset):
+    """Whether the ONNX Runtime that is installed, which may be an old one, takes any graph of the opset."""
+    kind = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    other = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "one", [kind], [other])
+    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", opset)])
+    try:
+        onnxruntime.InferenceSession(model.SerializeToString())
+    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("opset", target.OPSETS)
 def test_every_opset_offered_loads_and_agrees(checkpoint, tmp_path, opset):
     model = model_of(checkpoint)
     default = runner(tmp_path, target.lower(model, "none")).run(batch())["logits"]
-    other = runner(tmp_path, target.lower(model, "none", opset=opset)).run(batch())["logits"]
-    np.testing.assert_allclose(other, default, atol=1e-5)
+    file = target.lower(model, "none", opset=opset)
+    if not known(opset):
+        with pytest.raises(BundleError, match="does not load it"):
+            runner(tmp_path, file)
+        return
+    np.testing.assert_allclose(runner(tmp_path, file).run(batch())["logits"], default, atol=1e-5)
 
 
 @pytest.mark.parametrize("opset", [target.OPSETS[0] - 1, target.OPSETS[-1] + 1])
