@@ -1,6 +1,7 @@
 """A cut vocabulary: the same pieces for texts that keep theirs, smaller ones for the rest, and one model's numbers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from tokenizers import Tokenizer
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.cli import main
-from exporter.errors import BertportError, UsageError
+from exporter.errors import BertportError, UnsupportedError, UsageError
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
 from exporter.source import HubOptions, resolve
@@ -144,3 +145,60 @@ def test_texts_that_all_lose_pieces_are_said(checkpoint, tmp_path):
     )
     with pytest.raises(BertportError, match="nothing can be compared"):
         export(request, quiet)
+
+
+def with_document(read, change):
+    """The checkpoint with another tokenizer.json."""
+    document = json.loads(read.tokenizer.files["tokenizer.json"])
+    change(document)
+    files = {**read.tokenizer.files, "tokenizer.json": json.dumps(document).encode()}
+    return replace(read, tokenizer=replace(read.tokenizer, files=files))
+
+
+def test_only_wordpiece_can_be_cut(read):
+    other = with_document(read, lambda document: document["model"].update(type="Unigram"))
+    with pytest.raises(UnsupportedError, match=r"tokenizer\.json is a Unigram; only WordPiece can be cut"):
+        trim_checkpoint(other, np.arange(10))
+
+
+def test_a_model_that_answers_with_the_vocabulary_keeps_it(make_checkpoint):
+    folder = make_checkpoint(architecture="BertForMaskedLM")
+    masked = load(resolve(str(folder), HubOptions()))
+    with pytest.raises(UnsupportedError, match="a fill-mask model answers with the whole vocabulary"):
+        trim_checkpoint(masked, np.arange(10))
+
+
+def test_every_place_that_has_an_id_gets_the_new_one(read):
+    """Padding, a sequence of processors, and the decoder of tokenizer_config.json."""
+
+    def change(document):
+        document["padding"] = {
+            "strategy": "BatchLongest",
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": 4,
+            "pad_type_id": 0,
+            "pad_token": "[MASK]",
+        }
+        document["post_processor"] = {"type": "Sequence", "processors": [document["post_processor"]]}
+
+    kept = choose_pieces(read.tokenizer.tokenizer, Trim(KEPT_TEXTS))[::-1]
+    settings = {"added_tokens_decoder": {"4": {"content": "[MASK]"}}}
+    files = {**read.tokenizer.files, "tokenizer_config.json": json.dumps(settings).encode()}
+    read = replace(read, tokenizer=replace(read.tokenizer, files=files))
+    cut = trim_checkpoint(with_document(read, change), kept)
+    number = {int(old): new for new, old in enumerate(kept)}
+    document = json.loads(cut.tokenizer.files["tokenizer.json"])
+    assert document["padding"]["pad_id"] == number[4]
+    assert json.loads(cut.tokenizer.files["tokenizer_config.json"])["added_tokens_decoder"] == {
+        str(number[4]): {"content": "[MASK]"}
+    }
+    assert cut.tokenizer.tokenizer.encode("the cat").ids[0] == number[2]
+    assert cut.model.tensors["embeddings.word"].shape == (len(kept), 32)
+
+
+def test_a_tokenizer_with_pieces_of_its_own_is_no_cut_one(read):
+    other = Tokenizer.from_str(read.tokenizer.tokenizer.to_str())
+    other.add_tokens(["zebra"])
+    with pytest.raises(UnsupportedError, match="has pieces that the checkpoint's has not"):
+        kept_ids(read.tokenizer.tokenizer, other)
