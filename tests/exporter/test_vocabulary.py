@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import BertWordPieceTokenizer, Tokenizer
 
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
@@ -202,3 +202,27 @@ def test_a_tokenizer_with_pieces_of_its_own_is_no_cut_one(read):
     other.add_tokens(["zebra"])
     with pytest.raises(UnsupportedError, match="has pieces that the checkpoint's has not"):
         kept_ids(read.tokenizer.tokenizer, other)
+
+
+def test_special_pieces_stay_though_they_are_no_added_tokens(make_checkpoint, texts_file, tmp_path):
+    folder = make_checkpoint()
+    raw = json.loads(BertWordPieceTokenizer(str(folder / "vocab.txt")).to_str())
+    (folder / "tokenizer.json").write_text(json.dumps(raw | {"added_tokens": []}))
+    decoder = {str(number): {"content": piece} for number, piece in enumerate(("[PAD]", "[UNK]", "[CLS]"))}
+    decoder["4"] = {"content": "[MASK]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": decoder}))
+    out = tmp_path / "out"
+    assert main(["export", str(folder), "--trim-vocabulary", str(texts_file), "-o", str(out)]) == 0
+    pieces = (out / "vocab.txt").read_text().splitlines()
+    assert {"[PAD]", "[UNK]", "[CLS]", "[SEP]"} < set(pieces)
+    assert "[MASK]" not in pieces  # of which these texts have none
+    told = json.loads((out / "tokenizer_config.json").read_text())["added_tokens_decoder"]
+    assert {int(number): token["content"] for number, token in told.items()} == dict(enumerate(pieces[:3]))
+
+
+def test_a_padding_that_is_no_piece_is_refused(make_checkpoint, texts_file, edit_config, tmp_path, capsys):
+    folder = make_checkpoint(vocab_size=120)
+    edit_config(folder, pad_token_id=119)
+    assert main(["export", str(folder), "--trim-vocabulary", str(texts_file), "-o", str(tmp_path / "out")]) == 3
+    assert "pad_token_id 119 is no piece of the tokenizer; correct config.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
