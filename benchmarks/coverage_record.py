@@ -3,6 +3,9 @@
     make coverage       # runs the quick tests, then this: artifacts/coverage.json
 
 Lines and branches are held to LEAST_SHARE each, package by package. A branch is a jump that a condition may take.
+What runs and cannot be counted here counts as not run: Apple's runtime (`coreml.py`, its places in `measure.py`,
+`runner.py` and `contestants.py`), which needs a Mac; `emulated_child.main`, in another processor's Python; and the end
+of `interrupts.py`, where the process ends by a signal.
 """
 
 import json
