@@ -4,7 +4,7 @@
 
 Lines and branches are held to LEAST_SHARE each, package by package. A branch is a jump that a condition may take.
 What runs and cannot be counted here counts as not run: Apple's runtime (`coreml.py`, its places in `measure.py`,
-`runner.py` and `contestants.py`), which needs a Mac; `emulated_child.main`, in another processor's Python; and the end
+`runner.py` and `contestants.py`), which needs a Mac; `emulated_child.py`, in another processor's Python; and the end
 of `interrupts.py`, where the process ends by a signal.
 """
 

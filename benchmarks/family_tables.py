@@ -1,4 +1,4 @@
-"""README's tables of the tiers and of a real embedding model, from their records."""
+"""README's tables of the tiers, of the families and of a real embedding model, from their records."""
 
 from statistics import median
 from typing import Any
@@ -51,4 +51,26 @@ def embeddings(record: dict[str, Any]) -> str:
         size, least, mean = f"{row['size_bytes'] / 1e6:.1f}", f"{row['least_cosine']:.5f}", f"{row['mean_cosine']:.5f}"
         rows.append([f"{name}, {row['status']}", size, least, mean, f"{row['sentences']:,}", ratio])
     columns = ["", "MB", "least cosine", "mean cosine", "sentences", "÷ fp32, 128 tokens"]
+    return markdown(columns, rows)
+
+
+def families(record: dict[str, Any]) -> str:
+    """A row for each model: float32 on both targets beside float32's own rounding in PyTorch, and what int8 keeps."""
+    rows = []
+    for name, model in record["models"].items():
+        found, exact = model["rows"], model["float64"]["pytorch"]["max"]
+        peak = max(row["export_peak_rss_bytes"] for row in found.values()) / model["float32_bytes"]
+        rows.append(
+            [
+                name,
+                f"{model['layers']}",
+                *(f"{found[bundle]['size_bytes'] / 1e6:.1f}" for bundle in ("onnx-none", "onnx-int8", "coreml-int8")),
+                *(f"{found[bundle]['max_absolute']:.0e}" for bundle in ("onnx-none", "coreml-none")),
+                f"{exact:.0e}",
+                *(f"{found[bundle]['max_relative']:.1%}" for bundle in ("onnx-int8", "coreml-int8")),
+                f"{peak:.1f}",
+            ]
+        )
+    columns = ["seeded weights", "layers", "fp32, MB", "`int8`", "Core ML `int8`", "fp32, max diff", "Core ML fp32"]
+    columns += ["PyTorch from float64", "`int8`, of range", "Core ML `int8`", "peak of an export ÷ fp32 bytes"]
     return markdown(columns, rows)

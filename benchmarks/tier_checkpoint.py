@@ -45,6 +45,11 @@ def write_stand_in(folder: Path, shape: Shape, labels: int = 4) -> Path:
         initializer_range=1 / math.sqrt(shape.hidden),
     )
     BertForSequenceClassification(config).save_pretrained(folder)
+    copy_tokenizer(folder)
+    return folder
+
+
+def copy_tokenizer(folder: Path) -> None:
+    """Put the demo's tokenizer beside a checkpoint: BERT's uncased one, of 30,522 pieces."""
     for name in _TOKENIZER:
         shutil.copyfile(DEMO_DIRECTORY / name, folder / name)
-    return folder

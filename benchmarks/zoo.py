@@ -9,9 +9,10 @@ card's megabytes (Turc et al. 2019: 64 to a head, feed-forward of 4 × hidden), 
 nothing, its bytes, times and rounding errors do. `--checkpoint` puts a real checkpoint in a stand-in's place.
 
 Latency: one thread, a child process for each bundle, rounds interleaved over the bundles of a tier; the load of the
-machine at the time is recorded with it. Memory of an export: the largest resident size of a process that exports one
-bundle, for each target as float32 and as int8, without the comparison and (ONNX, float32) with it. Wide tiers are
-compared on fewer texts, for the interpreter of Core ML packages takes minutes for each of them.
+machine at the time is recorded with it. Memory of an export of one bundle, for each target as float32 and as int8,
+without the comparison and with it: the largest resident size of its process or of PyTorch's, beside what both have at
+one time; see export_peak.py. Wide tiers are compared on fewer texts, for the interpreter of Core ML packages takes
+minutes for each of them.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from export_peak import Peak, export_peak
 from tier_checkpoint import write_stand_in
 
 from exporter.checkpoint import load
@@ -81,14 +83,18 @@ def run_tier(tier: Tier, checkpoint: Path, stand_in: bool, say: Callable[[str], 
         "parameters": parameters,
         "float32_bytes": parameters * 4,
         "texts": _texts(tier),
-        "export_peak_rss_bytes": memory,
+        "export_peak_rss_bytes": {name: peak.largest_bytes for name, peak in memory.items()},
+        "export_peaks": {name: asdict(peak) for name, peak in memory.items()},
         "pytorch": latency.pop("pytorch"),
         "rows": [item | latency.get(item["name"], {}) for item in exported],
         "load_average": os.getloadavg(),
     }
 
 
-_WEIGHED = ("onnx-none", "onnx-int8", "coreml-none", "coreml-int8", "onnx-none, compared")
+_WEIGHED = (
+    *("onnx-none", "onnx-int8", "coreml-none", "coreml-int8"),
+    *("onnx-none, compared", "onnx-int8, compared", "coreml-none, compared"),
+)
 _WIDE, _FEW_TEXTS = 512, 12
 
 
@@ -123,25 +129,13 @@ def _export_all(checkpoint: Path, folder: Path, texts: list[str], say: Callable[
 _PARITY = ("verdict", "status", "max_absolute", "mean_absolute", "max_relative", "agreement", "failures")
 
 
-_EXPORT = """
-import sys
-from exporter.cli import main
-from runtimes.measure import peak_rss_bytes
-code = main(sys.argv[1:])
-print(peak_rss_bytes())
-sys.exit(code)
-"""
-
-
-def _export_peak(checkpoint: Path, name: str, folder: Path) -> int:
-    """Largest resident bytes of a process that exports one bundle, which reads them itself when it is done."""
+def _export_peak(checkpoint: Path, name: str, folder: Path) -> Peak:
+    """Of one bundle; compared on as few texts as the others."""
     bundle, _, compared = name.partition(", ")
     target, _, scheme = bundle.partition("-")
-    arguments = ["export", str(checkpoint), "--target", target, "--quantize", scheme]
-    arguments += ["--deployment-target", DEPLOYMENT_TARGET, "-o", str(folder / "again")]
-    arguments += [] if compared else ["--no-verify"]
-    done = subprocess.run([sys.executable, "-c", _EXPORT, *arguments], capture_output=True, text=True, check=True)
-    return int(done.stdout.splitlines()[-1])
+    arguments = [str(checkpoint), "--target", target, "--quantize", scheme, "--deployment-target", DEPLOYMENT_TARGET]
+    arguments += ["--texts", str(folder / "texts.txt")] if compared else ["--no-verify"]
+    return export_peak([*arguments, "-o", str(folder / "again")])
 
 
 def _latencies(exported: list[dict[str, Any]], checkpoint: Path, hidden: int, say: Callable[[str], None]) -> Any:

@@ -21,7 +21,10 @@ from exporter.tensors import INDEX, PICKLE, SINGLE, weight_files
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PICKLED = "adapter_model.bin"
-_COMPANIONS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "README.md")
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+_COMPANIONS = (*_TOKENIZER, "vocab.txt", "vocab.json", "merges.txt", "README.md")
+_HEADS = ("classifier.weight", "classifier.out_proj.weight", "qa_outputs.weight")
+"""How the families call the layer with a row for each label."""
 _CLASSES = {
     "SEQ_CLS": "AutoModelForSequenceClassification",
     "TOKEN_CLS": "AutoModelForTokenClassification",
@@ -130,7 +133,7 @@ def _adapters(directory: Path) -> list[Path]:
 
 
 def _labels(directory: Path) -> int:
-    """Rows of the classifier among the adapter's tensors."""
+    """Rows of the head among the adapter's tensors."""
     path = directory / WEIGHTS
     if not path.is_file():
         also = f" ({_PICKLED} is a pickle: save it as safetensors)" if (directory / _PICKLED).is_file() else ""
@@ -140,7 +143,7 @@ def _labels(directory: Path) -> int:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error}); fetch it again") from error
-    return next((shape[0] for name, shape in shapes.items() if name.endswith("classifier.weight")), 0)
+    return next((shape[0] for name, shape in shapes.items() if name.endswith(_HEADS)), 0)
 
 
 def _merge(adapter: Adapter, base: Path, folder: Path) -> None:

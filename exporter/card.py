@@ -66,6 +66,8 @@ the order above. `golden.json` holds texts with their ids and the outputs that P
 device.""",
 }
 
+_ONE_BY_ONE = ", one choice at a time, all of a text at one length"
+
 
 def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
     """Render the card as Markdown."""
@@ -92,7 +94,7 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
         "",
         _LOADING[recipe.target].format(
             python=_python(manifest),
-            choices=", one choice at a time" if manifest.problem == "multiple_choice" else "",
+            choices=_ONE_BY_ONE if manifest.problem == "multiple_choice" else "",
             model=manifest.models[0],
             pad=manifest.pad_id,
             units=_SWIFT_UNITS.get(recipe.compute_units or "", ""),

@@ -29,7 +29,10 @@ PROBLEMS = ("single_label_classification", "multi_label_classification", "regres
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything an export reads. `labels` are in the order of the logits; texts are cut at `max_tokens`."""
+    """Everything an export reads. `labels` are in the order of the logits; texts are cut at `max_tokens`.
+
+    `config` is config.json's, and has the labels' names where that has none: without them transformers takes two.
+    """
 
     source: Source
     config: Mapping[str, Any]
@@ -53,6 +56,11 @@ class Checkpoint:
         card = self.source.directory / "README.md"
         found = _LICENCE.search(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
         return owner, found[1].strip() if found else ""
+
+    @property
+    def label_rows(self) -> int | None:
+        """Rows of a head that has one for each label; None for any other head."""
+        return len(self.labels) if self.model.head.labelled else None
 
     @property
     def task(self) -> Task:
@@ -88,6 +96,7 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
     problem = head.task.problem or _problem(config, len(labels))
     recipe = sentences.recipe if sentences else None
     longest = min(geometry.positions, (recipe and recipe.max_tokens) or geometry.positions)
+    config = _with_labels(config, labels) if head.labelled else config
     return Checkpoint(source, config, model, tokenizer, labels, problem, hashed, longest, recipe)
 
 
@@ -163,6 +172,14 @@ def _labels(config: Mapping[str, Any], tensors: Mapping[str, TensorOnDisk], labe
     if len(set(labels)) != len(labels):
         raise CheckpointError(f"config.json: id2label names a label twice: {', '.join(labels)}; correct id2label")
     return labels
+
+
+def _with_labels(config: dict[str, Any], labels: tuple[str, ...]) -> dict[str, Any]:
+    """The config with the names that `_labels` made, where it has none."""
+    if config.get("id2label") is not None:
+        return config
+    id2label = {str(index): label for index, label in enumerate(labels)}
+    return {**config, "id2label": id2label, "label2id": {label: index for index, label in enumerate(labels)}}
 
 
 def _problem(config: Mapping[str, Any], labels: int) -> str:

@@ -6,6 +6,7 @@ no stretch that its books do not, so that coding it again changes nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +15,12 @@ from exporter.bundle import Finetuning
 from exporter.checkpoint import Checkpoint
 from exporter.codebooks import ProductCodes
 from exporter.encoder.model import Model
-from exporter.encoder.ops import Array, Extent
-from exporter.errors import UsageError
+from exporter.encoder.ops import Array
+from exporter.errors import UnsupportedError
+from exporter.lessons import SEED, CasePair, make_lessons, outputs_by_token
 from exporter.material import Finetune, Material, texts_sha256
 from exporter.reference import Reference
 from exporter.schemes import FINETUNED
-from runtimes.battery import Case, Encoder, Item, examples
 from runtimes.parity import Parity, Subject, Verdict, compare
 from runtimes.runner import Outputs, Status
 
@@ -27,14 +28,8 @@ if TYPE_CHECKING:
     from runtimes.distillation import Student
 
 Say = Callable[[str], None]
-LEAST_TEXTS = 50
 _TRAINED = ("codebooks", "LayerNorms", "biases and row gains of the encoder's linear layers")
 _WORD = "embeddings.word"
-_ROWS, _LONGEST = 32, 128
-"""Texts of a batch, and tokens of a text: longer ones are cut, for the teacher and the student alike."""
-_HELD_OUT_SHARE, _MOST_HELD_OUT, _SEED = 0.1, 1000, 0
-_Lesson = tuple[Case, Case]
-"""The same texts as the float model reads them, and as the exported one does; both in the float model's ids."""
 
 
 @dataclass(frozen=True)
@@ -65,29 +60,31 @@ class _Values:
 def finetune(reference: Reference, material: Material, asked: Finetune, say: Say) -> Finetuned:
     """Train what may be trained of `material.checkpoint` to answer as the model of `reference` does.
 
-    Raises UsageError for too few texts; where every token has an answer, those count whose pieces the exported
-    vocabulary has.
+    Raises UsageError for too few texts, and UnsupportedError where torch is missing.
     """
+    if find_spec("torch") is None:
+        raise UnsupportedError("--finetune-codes: torch, which it learns with, is not installed: pip install torch")
     from runtimes.distillation import CodedTable, Lesson, Student, distil
 
     exported = material.checkpoint
     ids = np.arange(exported.geometry.vocabulary) if reference.kept is None else reference.kept
-    learn, judge = _lessons(reference, exported, asked.texts, ids)
+    made = make_lessons(reference, exported, asked.texts, ids)
+    judge = made.judge
     codes = material.encode(exported.model.tensors[_WORD].read())
     student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.book, ids)), reference.loaded()
-    say(f"learning from {_rows(learn):,} texts, {_rows(judge):,} held out; epochs: {asked.epochs}")
+    say(f"learning from {made.learnt_texts:,} texts, {made.held_out_texts:,} held out; epochs: {asked.epochs}")
     wanted = [teacher.run(case.batch) for case, _ in judge]
     before = _seen(reference.checkpoint, student, judge, wanted)
-    pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (learn, judge)]
-    lesson = Lesson(pairs[0], pairs[1], _by_token(exported), asked.epochs, _SEED)
+    pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (made.learn, judge)]
+    lesson = Lesson(pairs[0], pairs[1], outputs_by_token(exported.model), asked.epochs, SEED)
     losses = distil(teacher, student, lesson, say)
     record = Finetuning(
         texts_sha256(asked.texts) or "",
-        _rows(learn),
-        _rows(judge),
+        made.learnt_texts,
+        made.held_out_texts,
         asked.epochs,
         int(np.argmin(losses)),
-        _SEED,
+        SEED,
         _TRAINED,
         {"loss": losses[0], **before},
         {"loss": min(losses), **_seen(reference.checkpoint, student, judge, wanted)},
@@ -102,49 +99,11 @@ def beside_own(parity: Parity, own: Parity) -> Parity:
     return replace(parity, verdict=Verdict.FAIL if failures else parity.verdict, failures=failures, note=note)
 
 
-def _lessons(
-    reference: Reference, exported: Checkpoint, texts: tuple[str, ...], ids: Array
-) -> tuple[list[_Lesson], list[_Lesson]]:
-    """To learn from and to be judged by: drawn once by a fixed seed, batches of texts of like length."""
-    limits = reference.limits(min(_LONGEST, exported.max_tokens))
-    theirs, own = (Encoder(one.tokenizer.tokenizer, limits) for one in (reference.checkpoint, exported))
-    parts = list(enumerate(examples(texts, limits)))
-    items = [(theirs.example(one, at), _renumbered(own.example(one, at), ids)) for at, one in parts]
-    if _by_token(exported):
-        items = [item for item in items if item[0] == item[1]]
-    if len(items) < LEAST_TEXTS:
-        raise UsageError(f"--finetune-codes: {len(items)} texts to learn from; give {LEAST_TEXTS} or more")
-    held = min(_MOST_HELD_OUT, int(len(items) * _HELD_OUT_SHARE))
-    order = np.random.default_rng(_SEED).permutation(len(items))
-    learn, judge = ([items[at] for at in part] for part in (order[held:], order[:held]))
-    return _batches(theirs, learn), _batches(theirs, judge)
-
-
-def _renumbered(item: Item, ids: Array) -> Item:
-    return [row._replace(ids=ids[row.ids].tolist()) for row in item]
-
-
-def _batches(encode: Encoder, items: list[tuple[Item, Item]]) -> list[_Lesson]:
-    ordered = sorted(items, key=lambda item: max(len(row.ids) for row in item[0]))
-    groups = [ordered[at : at + _ROWS] for at in range(0, len(ordered), _ROWS)]
-    sides = [[encode.case("", [item[side] for item in group], real_text=True) for group in groups] for side in (0, 1)]
-    return list(zip(*sides, strict=True))
-
-
-def _rows(lessons: list[_Lesson]) -> int:
-    return sum(len(case.batch.ids) for case, _ in lessons)
-
-
-def _by_token(checkpoint: Checkpoint) -> frozenset[str]:
-    outputs = checkpoint.model.outputs
-    return frozenset(name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION))
-
-
 def _seen(
-    checkpoint: Checkpoint, student: "Student", judge: list[_Lesson], wanted: Sequence[Outputs]
+    checkpoint: Checkpoint, student: "Student", judge: list[CasePair], wanted: Sequence[Outputs]
 ) -> dict[str, float]:
     """What a user sees of the judging texts, beside the float model's outputs: see runtimes.parity."""
-    outputs = {name: name in _by_token(checkpoint) for name in checkpoint.model.outputs}
+    outputs = {name: name in outputs_by_token(checkpoint.model) for name in checkpoint.model.outputs}
     subject = Subject(outputs, checkpoint.problem, FINETUNED["onnx"], Status.MEASURED, checkpoint.labels)
     found = [student.run(case.batch) for _, case in judge]
     parity = compare([case for case, _ in judge], wanted, found, subject)

@@ -76,8 +76,8 @@ def _int8_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
 
 def _onnx_recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     onnx.check_opset(settings.opset)
-    in_integers = scheme == "int8" and checkpoint.geometry.hidden >= LEAST_WIDTH
-    keep = _int8_keep if in_integers else _checked_keep
+    in_integers = scheme in ("int8", "pq") and checkpoint.geometry.hidden >= LEAST_WIDTH
+    keep = _int8_keep if in_integers and scheme == "int8" else _checked_keep
     return Recipe(
         "onnx",
         scheme,

@@ -10,6 +10,7 @@ import numpy as np
 from exporter.checkpoint import Checkpoint
 from exporter.codebooks import ProductCodes, product_quantise
 from exporter.encoder.ops import Array, Inputs
+from exporter.errors import UsageError
 
 Samples = Callable[[int], list[Inputs[Array]]]
 """Most tokens → real texts of the task, each alone and without padding."""
@@ -49,12 +50,20 @@ class Material:
         return self._codes[key]
 
     def _weigh(self, rows: int) -> Array | None:
-        """√ of how often each piece occurs in the texts; None without texts: all pieces alike."""
+        """√ of how often each piece occurs in the texts; None without texts: all pieces alike.
+
+        Raises UsageError for texts that use nothing of the vocabulary.
+        """
         if not self._texts:
             return None
-        counts = np.full(rows, _UNSEEN)
-        for encoding in self.checkpoint.tokenizer.tokenizer.encode_batch(list(self._texts)):
+        tokenizer, counts = self.checkpoint.tokenizer.tokenizer, np.full(rows, _UNSEEN)
+        for encoding in tokenizer.encode_batch(list(self._texts)):
             np.add.at(counts, encoding.ids, 1)
+        if np.delete(counts, list(tokenizer.get_added_tokens_decoder())).max(initial=0) < 1:
+            raise UsageError(
+                f"--frequency-from: no piece of the vocabulary occurs in these {len(self._texts)} texts; give text of "
+                "the task, in the model's language"
+            )
         return np.asarray(np.sqrt(counts))
 
 

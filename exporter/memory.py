@@ -6,10 +6,15 @@ import sys
 
 
 def release() -> None:
-    """Collect what refers to itself, as graphs that hold a model's weights do, and return free pages to the system.
+    """Collect what refers to itself, as graphs that hold a model's weights do, and `trim`."""
+    gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """Return free pages to the system.
 
     glibc keeps what was freed (malloc_trim(3)); other systems' allocators return it by themselves.
     """
-    gc.collect()
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)
+    if sys.platform == "linux" and (trimmed := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trimmed(0)

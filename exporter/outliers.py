@@ -66,9 +66,18 @@ class _Reach(NumpyOps):
         self.reach: dict[str, Array] = {}
 
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:
+        self._note(weight, x)
+        return super().linear(name, x, weight, bias)
+
+    def row_products(self, name: str, x: Array, table: Weight, bias: Weight, rest: Weight | None = None) -> Array:  # noqa: ARG002
+        """A score of each piece, for every token of every text, would take more memory than the model; none is read."""
+        if rest is not None:
+            self._note(rest, x[..., table.values.shape[1] :])
+        return x
+
+    def _note(self, weight: Weight, x: Array) -> None:
         if _is_wide(weight):
             self.reach[weight.name] = np.abs(x).max(axis=(0, 1))
-        return super().linear(name, x, weight, bias)
 
     def _keep(self, _name: str, x: Array) -> Array:
         return x.astype(np.float32, copy=False)

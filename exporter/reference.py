@@ -1,9 +1,12 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +20,24 @@ from exporter.errors import CheckpointError, UsageError
 from exporter.source import DEMO_DIRECTORY
 from runtimes.battery import Case, Limits, build_battery, examples, fitted
 from runtimes.heavy_imports import without_collections
+from runtimes.pytorch_apart import TorchApart
+from runtimes.reference_model import Layer, Pooling, ReferenceModel
 from runtimes.renumbered import RenumberedRunner, survivors
 from runtimes.runner import Batch, Outputs, Runner
 
 if TYPE_CHECKING:
     from runtimes.pytorch import TorchRunner
-    from runtimes.sentences import Pooling
 
 TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
 _TEXTS = 96
 _GOLDEN = 8
 _BEST = 5
 _TOKENS_AT_ONCE = 512
+_SMALL_BYTES = 64_000_000
+"""Of float32 weights: less than torch and transformers are without a model."""
+_Run = Callable[[Batch], Outputs]
+_Wanted = tuple[int, tuple[int, ...]]
+"""Most tokens, and the lengths that a bundle's inputs have where padding shows."""
 _PAIR_TASKS = {"mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sts-b", "stsb", "wnli", "snli", "anli"}
 _PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "not_equivalent", "duplicate"}
 
@@ -49,7 +58,7 @@ class Battery:
 
 
 class Reference:
-    """Batteries of a checkpoint; torch is imported when the first of them is asked for.
+    """Batteries of a checkpoint; torch is imported when the first of them is asked for, in a process of its own.
 
     With `kept`, the ids that a smaller vocabulary kept, batteries hold no other pieces: the texts that the smaller one
     cuts as the whole one does. `weights` take the place of the checkpoint's, by transformers' names.
@@ -67,7 +76,9 @@ class Reference:
         self.kept, self._weights = kept, weights
         self.texts = self._unchanged(list(texts or default_texts()))
         self._cases = cache(self._make_cases)
-        self._battery = cache(self._make_battery)
+        self._made: dict[_Wanted, Battery] = {}
+        self._expected: set[_Wanted] = set()
+        self._apart: TorchApart | None = None
 
     def loaded(self) -> "TorchRunner":
         """transformers' own model, from the original checkpoint, loaded anew by each call."""
@@ -75,29 +86,52 @@ class Reference:
             from runtimes.pytorch import TorchRunner
 
         # outside the block: a model is not to stay for good
-        checkpoint, model = self.checkpoint, self.checkpoint.model
-        outputs, pooling = tuple(model.outputs), _pooling(checkpoint)
+        told, modules = self._told(), self.checkpoint.model.modules
         return TorchRunner(
-            checkpoint.source.directory,
-            model.head.architecture,
-            outputs,
-            model.modules,
-            pooling,
-            model.inputs,
+            told.checkpoint,
+            told.architecture,
+            told.outputs,
+            modules,
+            told.pooling,
+            told.inputs,
             weights=self._weights,
+            labels=told.labels,
         )
+
+    def _told(self) -> ReferenceModel:
+        checkpoint, model = self.checkpoint, self.checkpoint.model
+        outputs, directory = tuple(model.outputs), checkpoint.source.directory
+        pooling, labels = _pooling(checkpoint), checkpoint.label_rows
+        return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, pooling, labels)
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
 
         Where padding shows in the answers, PyTorch is given what a model of fixed `lengths` is given.
         """
-        shows = self.checkpoint.model.family.padding_shows
-        return self._battery(self._longest(positions), lengths if shows else ())
+        wanted = self._wanted(positions, lengths)
+        if wanted not in self._made:
+            self._answer({wanted, *self._expected})
+        return self._made[wanted]
 
     def prepare(self, lengths: tuple[int, ...]) -> None:
         """Let PyTorch answer for a bundle before that is opened: one model in memory, not two."""
         self.battery(max(lengths, default=None), lengths)
+
+    @contextmanager
+    def expecting(self, every: Iterable[tuple[int, ...]]) -> Iterator[None]:
+        """Within the block PyTorch is asked once for the bundles of `every` lengths, and loads a small model meanwhile.
+
+        A large one is loaded when it is asked for, so that what else is in memory is gone by then.
+        """
+        self._expected = {self._wanted(max(lengths, default=None), lengths) for lengths in every}
+        if self._expected and self._size_bytes <= _SMALL_BYTES and self._is_apart:
+            self._apart = TorchApart(self._told())
+        try:
+            yield
+        finally:
+            self._expected = set()
+            self._close()
 
     def samples(self, positions: int) -> list[Inputs[Array]]:
         """The real texts as the task reads them, each alone and without padding; no torch is needed."""
@@ -154,22 +188,54 @@ class Reference:
         cases = build_battery(self.checkpoint.tokenizer.tokenizer, self.texts, self.limits(positions))
         return cases if self.kept is None else survivors(cases, self.kept)
 
-    def _make_battery(self, positions: int, lengths: tuple[int, ...]) -> Battery:
+    def _wanted(self, positions: int | None, lengths: tuple[int, ...]) -> _Wanted:
+        shows = self.checkpoint.model.family.padding_shows
+        return self._longest(positions), lengths if shows else ()
+
+    @property
+    def _is_apart(self) -> bool:
+        """Whether PyTorch answers in a process of its own: where torch is here already, that would cost more, not less.
+
+        None in its place is how `targets.coreml_quiet` hides it for a moment.
+        """
+        return bool(sys.executable) and sys.modules.get("torch") is None and not self._weights
+
+    @property
+    def _size_bytes(self) -> int:
+        """Of the weights, as float32."""
+        return 4 * sum(prod(tensor.shape) for tensor in self.checkpoint.model.tensors.values())
+
+    def _answer(self, every: set[_Wanted]) -> None:
+        """Let PyTorch answer for all that is not made yet, with one model that stays no longer than for this."""
+        if self._apart is None and self._is_apart:
+            self._apart = TorchApart(self._told())
+        runner = self._apart or self.loaded()
+        try:
+            for wanted in sorted(every - self._made.keys()):
+                self._made[wanted] = self._make_battery(runner.run, *wanted)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._apart is not None:
+            self._apart.close()
+            self._apart = None
+
+    def _make_battery(self, run: _Run, positions: int, lengths: tuple[int, ...]) -> Battery:
         cases, outputs = self._cases(positions), self.checkpoint.model.outputs
         if lengths:
             cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
         tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
-        runner = self.loaded()  # and no longer than for this
-        found = [case.keep(_run(runner, case.batch), tokens) for case in cases]
+        found = [case.keep(_in_parts(run, case.batch), tokens) for case in cases]
         return Battery(cases, found, self.limits(positions))
 
 
-def _run(runner: Runner, batch: Batch) -> Outputs:
+def _in_parts(run: _Run, batch: Batch) -> Outputs:
     """The outputs of a batch, row by row where it is large: several rows of all positions take 100 MB more."""
     if batch.ids.size <= _TOKENS_AT_ONCE:
-        return runner.run(batch)
+        return run(batch)
     parts = (batch.ids, batch.mask, batch.types)
-    rows = [runner.run(Batch(*(part[at : at + 1] for part in parts))) for at in range(len(batch.ids))]
+    rows = [run(Batch(*(part[at : at + 1] for part in parts))) for at in range(len(batch.ids))]
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -210,11 +276,9 @@ def reads_pairs(checkpoint: Checkpoint) -> bool:
     return told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
 
 
-def _pooling(checkpoint: Checkpoint) -> "Pooling | None":
+def _pooling(checkpoint: Checkpoint) -> Pooling | None:
     if checkpoint.recipe is None:
         return None
-    from runtimes.sentences import Layer, Pooling
-
     read = {name: tensor.read for name, tensor in checkpoint.model.tensors.items()}
     layers: list[Layer | None] = []
     for step in checkpoint.recipe.steps:

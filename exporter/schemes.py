@@ -3,9 +3,10 @@
 What a scheme means is said beside its target (`targets/onnx_schemes.py`, `targets/coreml_schemes.py`). The budgets are
 set from what was measured on the demo checkpoint, with room for models that are less well behaved: see README,
 "How parity works". They are never widened to make a run pass; `--atol` and friends put others in their place for one
-run, and the manifest records what was used. The cosines were measured on all-MiniLM-L6-v2 and 1,000
-sentences (`artifacts/embeddings.json`): least of 1.0, 0.9989 (int8), 0.9986 (int8-weights), 0.9947 (int4-embeddings);
-where none was measured yet there is no budget.
+run, and the manifest records what was used. The cosines were measured on all-MiniLM-L6-v2, 1,000 sentences in ONNX and
+96 simulated in Core ML (`artifacts/embeddings.json`): a budget allows about twice the least one's distance from 1, and
+where none was measured yet there is none. What a scheme may cost an embedding is not what a search can bear: `w8a8`
+(0.962), `pq` (0.968), `int4` (0.951) and `palettize4` (0.868) move a real model's sentences visibly.
 """
 
 from dataclasses import replace
@@ -25,13 +26,13 @@ SCHEMES = {
     "coreml": {
         "none": Budget(max_absolute=1e-4, min_agreement=1.0, min_cosine=0.99999),
         "fp16": Budget(max_relative=0.01, min_agreement=0.99, min_cosine=0.9999),
-        "int8": Budget(max_relative=0.05, min_agreement=0.98),
-        "w8a8": Budget(max_relative=0.10, min_agreement=0.96),
-        "int4-embeddings": Budget(max_relative=0.20, min_agreement=0.95),
-        "int4": Budget(max_relative=0.25, min_agreement=0.92),
-        "pq": Budget(max_relative=0.25, min_agreement=0.92),
-        "palettize6": Budget(max_relative=0.10, min_agreement=0.96),
-        "palettize4": Budget(max_relative=0.25, min_agreement=0.92),
+        "int8": Budget(max_relative=0.05, min_agreement=0.98, min_cosine=0.998),
+        "w8a8": Budget(max_relative=0.10, min_agreement=0.96, min_cosine=0.92),
+        "int4-embeddings": Budget(max_relative=0.20, min_agreement=0.95, min_cosine=0.99),
+        "int4": Budget(max_relative=0.25, min_agreement=0.92, min_cosine=0.90),
+        "pq": Budget(max_relative=0.25, min_agreement=0.92, min_cosine=0.93),
+        "palettize6": Budget(max_relative=0.10, min_agreement=0.96, min_cosine=0.99),
+        "palettize4": Budget(max_relative=0.25, min_agreement=0.92, min_cosine=0.74),
     },
 }
 """Target → scheme → budget."""

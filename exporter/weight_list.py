@@ -14,7 +14,7 @@ def rounded_weights(model: Model) -> list[Weight]:
     """Every weight that some scheme rounds, in the order of computation."""
     ops, token = _Listing(), np.ones((1, 1), np.int64)
     model.build(ops, Inputs(token, token, np.zeros_like(token)))
-    return ops.weights
+    return list(ops.weights.values())
 
 
 class _Listing(NumpyOps):
@@ -22,7 +22,7 @@ class _Listing(NumpyOps):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weights: list[Weight] = []
+        self.weights: dict[str, Weight] = {}  # a tied table is met twice
 
     def embedding(self, name: str, table: Weight, ids: Array) -> Array:
         return super().embedding(name, self._met(table), ids)
@@ -38,5 +38,5 @@ class _Listing(NumpyOps):
 
     def _met(self, weight: Weight) -> Weight:
         if weight.role in ROUNDED:
-            self.weights.append(weight)
+            self.weights[weight.name] = weight
         return weight

@@ -7,7 +7,7 @@ their int8 as they will ship, so that nothing is learnt that the rounding would 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -73,8 +73,9 @@ class _RoundedLinear(nn.Module):
         self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().clone())
 
     def forward(self, x: Any) -> Any:
-        """[…, in] → […, out]."""
-        return nn.functional.linear(x, self.rounded * self.gain[:, None], self.bias)
+        """[…, in] → […, out]; gains after the product, for then no gradient of a matrix is computed."""
+        y = nn.functional.linear(x, self.rounded) * self.gain
+        return y if self.bias is None else y + self.bias
 
 
 class Student:
@@ -132,8 +133,7 @@ def distil(teacher: TorchRunner, student: Student, lesson: Lesson, say: Say) -> 
     numbers every time.
     """
     with _one_thread():
-        scales = _variances(teacher, lesson)
-        course = _Course(teacher, student, lesson.per_token, scales)
+        course = _Course(teacher, student, lesson.per_token, _variances(teacher, lesson))
         losses, best = [course.judged(lesson.judge)], student.copy()
         optimiser, schedule = _optimiser(student, lesson.epochs * len(lesson.learn))
         rng = np.random.default_rng(lesson.seed)
@@ -152,21 +152,34 @@ def distil(teacher: TorchRunner, student: Student, lesson: Lesson, say: Say) -> 
 
 @dataclass(frozen=True)
 class _Course:
-    """Who learns from whom, and by what each output's differences are measured."""
+    """Who learns from whom, and by what each output's differences are measured.
+
+    `answers` are the teacher's, by the batch's identity: given once, but where each token has one, for those would take
+    more memory than time.
+    """
 
     teacher: TorchRunner
     student: Student
     per_token: frozenset[str]
     scales: dict[str, float]
+    answers: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def loss(self, pair: Pair) -> Any:
         """Mean over the outputs; of those for each token, over the tokens that are no padding."""
-        with torch.no_grad():
-            wanted = self.teacher.outputs(pair[0])
+        wanted = self._wanted(pair[0])
         found = self.student.outputs(pair[1])
         squares = {name: (found[name] - wanted[name]).square() / self.scales[name] for name in wanted}
         parts = [one[_seen(pair[1])] if name in self.per_token else one for name, one in squares.items()]
         return torch.stack([part.mean() for part in parts]).mean()
+
+    def _wanted(self, batch: Batch) -> dict[str, Any]:
+        if id(batch) in self.answers:
+            return self.answers[id(batch)]
+        with torch.no_grad():
+            found = self.teacher.outputs(batch)
+        if not self.per_token:
+            self.answers[id(batch)] = found
+        return found
 
     def judged(self, pairs: Sequence[Pair]) -> float:
         """The loss over batches, each by its rows."""

@@ -31,7 +31,11 @@ class Interface:
 
 @dataclass(frozen=True)
 class FixedLengthRunner:
-    """See Runner. Each row goes to the shortest model of `models` (length → model) that holds its tokens."""
+    """See Runner. Each text goes to the shortest model of `models` (length → model) that holds its tokens.
+
+    The choices of a text go to one model, the shortest that holds the longest of them: they are weighed against each
+    other, and where padding shows in an answer it is then the same for all, as in PyTorch.
+    """
 
     status: Status
     models: Mapping[int, FixedModel]
@@ -49,7 +53,7 @@ class FixedLengthRunner:
     def run(self, batch: Batch) -> Outputs:
         """See Runner; outputs of every token come back as wide as the batch, and scores of choices as [B, C]."""
         width = batch.ids.shape[-1]
-        rows = [self._model(row).run(self._feeds(row)) for row in batch.rows]
+        rows = [self._model(item).run(self._feeds(row)) for item in batch.items for row in self.fit(item).rows]
         found = _joined([{name: self._as_asked(name, values, width) for name, values in row.items()} for row in rows])
         return found if batch.ids.ndim == 2 else {name: v.reshape(batch.ids.shape[:2]) for name, v in found.items()}
 
@@ -62,9 +66,8 @@ class FixedLengthRunner:
         """An output of tokens as wide as the batch was; any other as it is."""
         return resized(values, width) if name in self.interface.token_outputs else values
 
-    def _feeds(self, row: Batch) -> dict[str, Array]:
-        feeds = self.fit(row).feeds(self.interface.inputs)
-        return {name: values.astype(np.int32) for name, values in feeds.items()}
+    def _feeds(self, fitted: Batch) -> dict[str, Array]:
+        return {name: values.astype(np.int32) for name, values in fitted.feeds(self.interface.inputs).items()}
 
     def _model(self, batch: Batch) -> FixedModel:
         return self.models[self._length(batch)]

@@ -30,7 +30,8 @@ class Case:
     """What to measure.
 
     `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture`,
-    `outputs` and `inputs`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None: any.
+    `outputs`, `inputs` and `labels`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None:
+    any.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Case:
     device: str = "cpu"
     positions: int | None = None
     max_rows: int | None = None
+    labels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -200,8 +202,8 @@ def _pytorch() -> Callable[[Case], Any]:
 
     def opened(case: Case) -> Any:
         torch.set_num_threads(case.threads)
-        directory, inputs = Path(case.path), case.inputs
-        return TorchRunner(directory, case.architecture, case.outputs, inputs=inputs, device=case.device)
+        directory, inputs, labels = Path(case.path), case.inputs, case.labels
+        return TorchRunner(directory, case.architecture, case.outputs, inputs=inputs, device=case.device, labels=labels)
 
     return opened
 

@@ -3,6 +3,7 @@
 On the CPU; a measurement may ask for another device.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,8 +12,14 @@ from typing import Any
 import torch
 import transformers
 
+from exporter.errors import CheckpointError, in_one_line
+from runtimes.reference_model import Pooling
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
-from runtimes.sentences import Pooling, embed
+from runtimes.sentences import embed
+
+_REASON_CHARACTERS = 300
+_ONE_LOAD = threading.Lock()
+"""transformers 4 makes tensors without storage while it loads a model, by a switch of torch that all threads share."""
 
 
 class TorchRunner:
@@ -20,7 +27,10 @@ class TorchRunner:
 
     `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
-    the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names.
+    the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `labels` is how
+    many rows a classifier has, where its config.json may not say: transformers would take 2 then.
+
+    Raises CheckpointError for what transformers does not load.
     """
 
     status = Status.MEASURED
@@ -36,21 +46,14 @@ class TorchRunner:
         inputs: tuple[str, ...] = INPUTS,
         device: str = "cpu",
         weights: Mapping[str, Array] = MappingProxyType({}),
+        labels: int | None = None,
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
         self._inputs, self._device = inputs, device
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
-        self._model = getattr(transformers, architecture).from_pretrained(
-            checkpoint,
-            dtype=torch.float32,
-            attn_implementation="eager",
-            local_files_only=True,
-            trust_remote_code=False,
-            weights_only=True,
-        )
+        self._model = _load(checkpoint, architecture, labels, device)
         self._replace(weights)
-        self._model.to(device).eval()
 
     @property
     def model(self) -> Any:
@@ -92,6 +95,24 @@ class TorchRunner:
             for handle in handles:
                 handle.remove()
         return kept | outputs
+
+
+def _load(checkpoint: Path, architecture: str, labels: int | None, device: str) -> Any:
+    try:
+        with _ONE_LOAD:
+            model = getattr(transformers, architecture).from_pretrained(
+                checkpoint,
+                dtype=torch.float32,
+                attn_implementation="eager",
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,
+                **({} if labels is None else {"num_labels": labels}),
+            )
+            return model.to(device).eval()
+    except (ValueError, RuntimeError) as error:
+        reader, reason = f"transformers {transformers.__version__}", in_one_line(error, _REASON_CHARACTERS)
+        raise CheckpointError(f"{checkpoint}: {reader} does not load it as {architecture}: {reason}") from error
 
 
 def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:

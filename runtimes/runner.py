@@ -47,6 +47,12 @@ class Batch:
         return [Batch(*(part[number : number + 1] for part in parts)) for number in range(len(parts[0]))]
 
     @property
+    def items(self) -> "list[Batch]":
+        """Each text by itself: one row, or with its choices [1, C, S]."""
+        parts, numbers = (self.ids, self.mask, self.types), range(len(self.ids))
+        return [Batch(*(part[number : number + 1] for part in parts)) for number in numbers]
+
+    @property
     def used(self) -> int:
         """Tokens up to the last one of any row; where there is none, all columns."""
         columns = np.flatnonzero(self.mask.any(tuple(range(self.mask.ndim - 1))))
@@ -97,9 +103,10 @@ def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
 
 def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
     from runtimes.onnx_places import check_onnx
+
+    check_onnx(bundle.directory / bundle.manifest.models[0])  # first: it has the model in memory twice for a moment
     from runtimes.onnxruntime import OnnxRunner
 
-    check_onnx(bundle.directory / bundle.manifest.models[0])
     return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
 
 

@@ -4,11 +4,10 @@ As sentence-transformers' modules Pooling, Dense and Normalize compute them (ver
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
-from runtimes.runner import Array
+from runtimes.reference_model import Layer, Pooling
 
 _ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
     None: lambda x: x,
@@ -17,23 +16,6 @@ _ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu": torch.nn.functional.gelu,
     "silu": torch.nn.functional.silu,
 }
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Weight [out, in], bias [out] and activation of a Dense."""
-
-    weight: Array
-    bias: Array | None
-    activation: str | None
-
-
-@dataclass(frozen=True)
-class Pooling:
-    """How tokens become one vector, and the layers and normalisations (None) after it."""
-
-    kind: str
-    steps: tuple[Layer | None, ...]
 
 
 def embed(hidden: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:

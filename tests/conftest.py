@@ -34,6 +34,14 @@ TEXTS = tuple(
 Make = Callable[..., Path]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Strict: under transformers 4, what it reads otherwise must not agree."""
+    if int(transformers.__version__.split(".")[0]) < 5:
+        for item in items:
+            if item.get_closest_marker("transformers_5"):
+                item.add_marker(pytest.mark.xfail(strict=True))
+
+
 def _write_checkpoint(
     folder: Path, seed: int = 0, labels: int = 3, architecture: str = "BertForSequenceClassification", **config: Any
 ) -> Path:

@@ -18,6 +18,7 @@ SEES_BOTH = {
         "inspection",
         "evaluation",
         "finetuning",
+        "lessons",  # the rows of the battery, of a checkpoint
         "tuning",
         "sensitivity",
     )

@@ -1,7 +1,7 @@
 """The tables of the tiers and of the embedding model say what the records hold."""
 
 import pytest
-from family_tables import embeddings, zoo
+from family_tables import embeddings, families, zoo
 
 SIZES = {
     "onnx-none": 140e6,
@@ -41,3 +41,11 @@ def test_simulated_embeddings_have_no_times():
     table = embeddings({"rows": rows})
     assert "| onnx-none, measured | 9.0 | 1.00000 | 1.00000 | 1,000 | 1.00 |" in table
     assert "| coreml-int8, simulated | 9.0 | 1.00000 | 1.00000 | 1,000 |  |" in table
+
+
+def test_a_family_has_pytorchs_own_rounding_beside_its_parity():
+    row = {"size_bytes": 54_200_000, "max_absolute": 2.7e-6, "max_relative": 0.0306, "export_peak_rss_bytes": 108e6}
+    rows = dict.fromkeys(("onnx-none", "onnx-int8", "coreml-none", "coreml-int8"), row)
+    model = {"layers": 12, "float32_bytes": 54e6, "float64": {"pytorch": {"max": 9.8e-7}}, "rows": rows}
+    expected = "| electra-small | 12 | 54.2 | 54.2 | 54.2 | 3e-06 | 3e-06 | 1e-06 | 3.1% | 3.1% | 2.0 |"
+    assert expected in families({"models": {"electra-small": model}})

@@ -49,7 +49,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare what each target may be told."""
     parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help="onnx")
     parser.add_argument("--int32-inputs", action="store_true", help="onnx: int32 ids, mask and types instead of int64")
-    parser.add_argument("--pq-dims", type=int, choices=DIMENSIONS, default=DIMENSIONS[0], help="pq: numbers in a byte")
+    parser.add_argument(
+        "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq: numbers in a byte (default {DIMENSIONS[0]})"
+    )
     parser.add_argument(
         "--frequency-from", type=Path, metavar="FILE", help="pq: texts, or labelled rows, that say which pieces matter"
     )
@@ -112,7 +114,7 @@ def settings(parsed: argparse.Namespace) -> Settings:
         parsed.compute_units,
         parsed.deployment_target,
         tuple(dict.fromkeys(parsed.keep or ())),
-        parsed.pq_dims,
+        parsed.pq_dims or DIMENSIONS[0],
         corpus(parsed.frequency_from, "--frequency-from"),
         _trim(parsed),
         _finetune(parsed),
@@ -124,6 +126,8 @@ def _trim(parsed: argparse.Namespace) -> Trim | None:
         if parsed.min_count != 1 or parsed.keep_pieces is not None:
             raise UsageError("--min-count and --keep-pieces say what --trim-vocabulary FILE keeps; pass that too")
         return None
+    if parsed.min_count < 1:
+        raise UsageError(f"--min-count {parsed.min_count}: expected 1 or more; --trim-vocabulary drops what is unused")
     return Trim(corpus(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_pieces)
 
 
@@ -139,10 +143,14 @@ def _finetune(parsed: argparse.Namespace) -> Finetune | None:
 
 
 def _request(parsed: argparse.Namespace) -> Request:
+    schemes = tuple(dict.fromkeys(parsed.quantize or ["none"]))
+    coded = {"--pq-dims": parsed.pq_dims, "--frequency-from": parsed.frequency_from}
+    if unused := [option for option, value in coded.items() if value is not None and "pq" not in schemes]:
+        raise UsageError(f"{unused[0]}: only pq has codes; pass --quantize pq")
     return Request(
         model=find_model(parsed),
         targets=tuple(dict.fromkeys(parsed.target or ["onnx"])),
-        schemes=tuple(dict.fromkeys(parsed.quantize or ["none"])),
+        schemes=schemes,
         destination=parsed.output,
         task=parsed.task,
         hub=hub_options(parsed),

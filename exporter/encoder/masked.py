@@ -1,7 +1,8 @@
 """The head of fill-mask: a transform of every token, then a score for each piece of the vocabulary.
 
 The decoder is the table of word embeddings again, and is stored once; a checkpoint whose decoder was trained apart
-from it (config.json: `tie_word_embeddings` false, or both stored and different) keeps two.
+from it (config.json: `tie_word_embeddings` false, or both stored and different) keeps two. MobileBERT's decoder is
+wider than its table, and has a matrix beside it for the rest.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,8 @@ from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
 class MaskedNames:
     """How a family calls the parts of its fill-mask head: layers, the decoder, its bias, and the table it is tied to.
 
-    `activation` of the transform; None: the encoder's own, as `hidden_act` says.
+    `activation` of the transform; None: the encoder's own, as `hidden_act` says. `rest` is the matrix [H − E, V] that
+    reads the numbers of the transform beyond the table's E; None: the transform is as wide as the table.
     """
 
     dense: str
@@ -31,6 +33,7 @@ class MaskedNames:
     bias: str
     table: str
     activation: str | None = None
+    rest: str | None = None
 
 
 def masked_head(architecture: str, names: MaskedNames, **details: Any) -> Head:
@@ -40,7 +43,7 @@ def masked_head(architecture: str, names: MaskedNames, **details: Any) -> Head:
         FILL_MASK,
         architecture,
         lambda geometry, _labels: _entries(names, geometry),
-        lambda given: _score(given, names.activation, None),
+        lambda given: _score(given, names, None),
         width=lambda geometry, _labels: geometry.vocabulary,
         tied=True,
         copies=copies,
@@ -50,9 +53,12 @@ def masked_head(architecture: str, names: MaskedNames, **details: Any) -> Head:
 
 
 def _entries(names: MaskedNames, geometry: Geometry) -> Iterator[Entry]:
-    yield from dense_entries("transform", names.dense, geometry.embedding, geometry.hidden)
-    yield from layer_norm_entries("transform.norm", names.norm, geometry.embedding)
-    yield Entry("decoder.bias", names.bias, (geometry.vocabulary,))
+    h, e, v = geometry.hidden, geometry.embedding, geometry.vocabulary
+    yield from dense_entries("transform", names.dense, h if names.rest else e, h)
+    yield from layer_norm_entries("transform.norm", names.norm, h if names.rest else e)
+    yield Entry("decoder.bias", names.bias, (v,))
+    if names.rest:
+        yield Entry("decoder.rest", names.rest, (h - e, v))
 
 
 def _untied_entries(names: MaskedNames, bias: str, geometry: Geometry) -> Iterator[Entry]:
@@ -70,7 +76,7 @@ def _suit(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, A
     return replace(
         head,
         entries=lambda geometry, _labels: _untied_entries(names, bias, geometry),
-        build=lambda given: _score(given, names.activation, "decoder.weight"),
+        build=lambda given: _score(given, names, "decoder.weight"),
         tied=False,
         copies=() if told_apart else ((names.bias, f"{names.decoder}.bias"),),
         leftovers=(*head.leftovers, names.bias) if told_apart else head.leftovers,
@@ -81,16 +87,19 @@ def _equal(left: Any, right: Any) -> bool:
     return left.shape == right.shape and bool(np.array_equal(left, right))
 
 
-def _score(given: Encoded[Any], activation: str | None, decoder: str | None) -> None:
-    """Dense, activation and LayerNorm, as wide as the word table; then the decoder: [B, S, H] → logits [B, S, V]."""
+def _score(given: Encoded[Any], names: MaskedNames, decoder: str | None) -> None:
+    """Dense, activation and LayerNorm, as wide as the decoder; then that: [B, S, H] → logits [B, S, V]."""
     ops = given.ops
     x = linear(given, "transform", "transform.dense", given.x, Role.LINEAR)
-    x = ops.activation("transform.activation", x, activation or given.geometry.activation)
+    x = ops.activation("transform.activation", x, names.activation or given.geometry.activation)
     x = layer_norm(given, "transform.norm", "transform", x)
     bias = Weight("decoder.bias", given.read("decoder.bias"), Role.VECTOR)
+    rest = np.ascontiguousarray(given.read("decoder.rest").T) if names.rest else None  # [V, H − E]
     if decoder:
-        scores = ops.linear("scores", x, Weight(decoder, given.read(decoder), Role.LINEAR), bias)
+        rows = given.read(decoder) if rest is None else np.concatenate([given.read(decoder), rest], 1)
+        scores = ops.linear("scores", x, Weight(decoder, rows, Role.LINEAR), bias)
     else:
         table = Weight("embeddings.word.weight", given.read("embeddings.word"), Role.WORD_EMBEDDING)
-        scores = ops.row_products("scores", x, table, bias)
+        beside = None if rest is None else Weight("decoder.rest.weight", rest, Role.LINEAR)
+        scores = ops.row_products("scores", x, table, bias, beside)
     ops.output("logits", scores, Extent.TOKEN)

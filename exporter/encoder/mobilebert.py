@@ -10,25 +10,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Encoded, Family, Head, Stored
-from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
+from exporter.encoder.geometry import BERT_DEFAULTS, read_geometry
 from exporter.encoder.heads import (
     choice_entries,
     classify_pooled,
-    layer_norm,
     linear,
     next_sentence_entries,
     pooled_entries,
     span_head,
     token_head,
 )
+from exporter.encoder.masked import MaskedNames, masked_head
 from exporter.encoder.mobile_layer import MobileGeometry, MobileLayer, embed
-from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T, Weight
+from exporter.encoder.ops import Extent, Inputs, Ops, Read, Role, T
 from exporter.encoder.tasks import (
-    FILL_MASK,
     MULTIPLE_CHOICE,
     NEXT_SENTENCE_PREDICTION,
     TEXT_CLASSIFICATION,
@@ -146,25 +143,6 @@ def _classify(given: Encoded[Any], extent: Extent) -> None:
     given.ops.output("logits", linear(given, "classifier", "classifier", given.x, Role.HEAD), extent)
 
 
-def _masked_entries(geometry: Geometry, _labels: int) -> Iterator[Entry]:
-    h, e, v = geometry.hidden, geometry.embedding, geometry.vocabulary
-    yield from dense_entries("transform", "cls.predictions.transform.dense", h, h)
-    yield from layer_norm_entries("transform.norm", "cls.predictions.transform.LayerNorm", h)
-    yield Entry("decoder.rest", "cls.predictions.dense.weight", (h - e, v))
-    yield Entry("decoder.bias", "cls.predictions.bias", (v,))
-
-
-def _score(given: Encoded[Any]) -> None:
-    """The decoder's first E inputs are read by the word table, the others by a matrix of their own."""
-    x = linear(given, "transform", "transform.dense", given.x, Role.LINEAR)
-    x = given.ops.activation("transform.activation", x, given.geometry.activation)
-    x = layer_norm(given, "transform.norm", "transform", x)
-    table = np.concatenate([given.read("embeddings.word"), given.read("decoder.rest").T], axis=1)  # [V, H]
-    bias = Weight("decoder.bias", given.read("decoder.bias"), Role.VECTOR)
-    scores = given.ops.linear("scores", x, Weight("decoder.weight", table, Role.LINEAR), bias)
-    given.ops.output("logits", scores, Extent.TOKEN)
-
-
 MOBILEBERT = Family(
     model_type="mobilebert",
     tokenizer_class="MobileBertTokenizer",
@@ -188,17 +166,17 @@ MOBILEBERT = Family(
         ),
         token_head("MobileBertForTokenClassification", leftovers=_UNREAD),
         span_head("MobileBertForQuestionAnswering", leftovers=_UNREAD),
-        Head(
-            FILL_MASK,
+        masked_head(
             "MobileBertForMaskedLM",
-            _masked_entries,
-            _score,
-            width=lambda geometry, _labels: geometry.vocabulary,
-            accepts=("MobileBertForPreTraining",),
-            copies=(
-                ("mobilebert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
-                ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+            MaskedNames(
+                dense="cls.predictions.transform.dense",
+                norm="cls.predictions.transform.LayerNorm",
+                decoder="cls.predictions.decoder",
+                bias="cls.predictions.bias",
+                table="mobilebert.embeddings.word_embeddings.weight",
+                rest="cls.predictions.dense.weight",
             ),
+            accepts=("MobileBertForPreTraining",),
             leftovers=("cls.seq_relationship.", "mobilebert.pooler."),
         ),
         features_head("MobileBertModel", "mobilebert.pooler.dense", leftovers=_PRETRAINING),

@@ -114,8 +114,11 @@ class Ops(Protocol[T]):
     def first_token_attention(self, name: str, query: T, x: T, bias: T, heads: int) -> T:
         """softmax(q·xᵀ + bias)·x per head: `query` [B, A·H], `x` [B, S, H] → [B, A·H]."""
 
-    def row_products(self, name: str, x: T, table: Weight, bias: Weight) -> T:
-        """[B, S, H] · tableᵀ + bias → [B, S, rows], by every row of a table that `embedding` reads too: stored once."""
+    def row_products(self, name: str, x: T, table: Weight, bias: Weight, rest: Weight | None = None) -> T:
+        """[B, S, E] · tableᵀ + bias → [B, S, rows], by every row of a table that `embedding` reads too: stored once.
+
+        With `rest` [rows, n], `x` is [B, S, E + n] and meets the two side by side, [table, rest].
+        """
 
     def pool(self, name: str, x: T, mask: T, kind: str) -> T:
         """The tokens of `x` [B, S, H] that `mask` [B, S] shows, as one vector [B, H].

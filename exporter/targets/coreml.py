@@ -14,6 +14,7 @@ import json
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from exporter import __version__
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from exporter.targets.coreml_package import Card, Content
     from exporter.targets.coreml_spelling import Dialect, Ranges, Spelling
     from exporter.targets.coreml_weights import Encode
+
+    _Package = tuple[str, Content, tuple[int, ...]]
 
 LAYOUTS = {"all": "channels", "cpu-and-ne": "channels", "cpu-and-gpu": "rows", "cpu-only": "rows"}
 """Compute units → layout."""
@@ -136,14 +139,16 @@ def lower(
     from exporter.targets import coreml_package as package  # here, for it takes seconds to import coremltools
 
     plan = _Plan(chosen, options, ranges, encode)
-    built = {length: _build(model, plan, length) for length in options.sequence_lengths}
-    for name, content, lengths in _packages(built, options):
-        package.describe(content.model, _card(model, scheme, options, metadata, lengths))
-        package.write(content, directory / name)
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        built = {length: _build(model, plan, length, place) for length in options.sequence_lengths}
+        for name, content, lengths in _packages(built, options, place):
+            package.describe(content.model, _card(model, scheme, options, metadata, lengths))
+            package.write(content, directory / name)
     return file_names(options)
 
 
-def _packages(built: "dict[int, Content]", options: Options) -> "list[tuple[str, Content, tuple[int, ...]]]":
+def _packages(built: "dict[int, Content]", options: Options, place: Path) -> "list[_Package]":
     """Name, content and lengths of each package."""
     from exporter.targets.coreml_package import merge
 
@@ -151,7 +156,7 @@ def _packages(built: "dict[int, Content]", options: Options) -> "list[tuple[str,
     if options.shares_weights:
         functions = {function_name(options, length): content for length, content in built.items()}
         with _ONE_PROGRAM:
-            merged = merge(functions, function_name(options, max(built)))
+            merged = merge(functions, function_name(options, max(built)), place / "merged.mlpackage")
         return [(names[0], merged, options.sequence_lengths)]
     return [(name, content, (length,)) for name, (length, content) in zip(names, built.items(), strict=True)]
 
@@ -166,7 +171,7 @@ class _Plan:
     encode: "Encode"
 
 
-def _build(model: Model, plan: _Plan, length: int) -> "Content":
+def _build(model: Model, plan: _Plan, length: int, place: Path) -> "Content":
     from exporter.targets.coreml_package import convert
     from exporter.targets.coreml_quiet import ct, mb, types
 
@@ -188,7 +193,8 @@ def _build(model: Model, plan: _Plan, length: int) -> "Content":
     # coremltools reads the inputs' names off the function's parameters
     main = with_types if "token_type_ids" in model.inputs else without_types
     with _ONE_PROGRAM:
-        return convert(mb.program(input_specs=specs, opset_version=target)(main), target)
+        program = mb.program(input_specs=specs, opset_version=target)(main)
+        return convert(program, target, place / f"{length}.mlpackage")
 
 
 def _spelling(plan: _Plan) -> "Spelling":

@@ -6,6 +6,7 @@ identifiers, a date and maps in no order; here they are written again without.
 
 import hashlib
 import json
+import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
@@ -35,20 +36,19 @@ class Card:
 
 @dataclass(frozen=True)
 class Content:
-    """A model without a place: its protobuf and the bytes of its weight file."""
+    """A model that has yet to get its place: its protobuf, and its weight file, which is never read into memory."""
 
     model: Any
-    weights: bytes
+    weights: Path
 
 
-def convert(program: Any, target: Any) -> Content:
-    """Serialise a MIL program as it stands: no pass of coremltools' main pipeline runs.
+def convert(program: Any, target: Any, package: Path) -> Content:
+    """Serialise a MIL program as it stands, for now as `package`: no pass of coremltools' main pipeline runs.
 
     They would find little to fold, rename tensors, and `guard_negative_gather_indices` would add four operations to
     every gather.
     """
-    with tempfile.TemporaryDirectory() as folder, quiet_conversion():
-        package = Path(folder) / "converted.mlpackage"
+    with quiet_conversion():
         ct.convert(
             program,
             source="milinternal",
@@ -62,8 +62,8 @@ def convert(program: Any, target: Any) -> Content:
         return read(package)
 
 
-def merge(functions: Mapping[str, Content], default: str) -> Content:
-    """One model with a function for each content, whose equal weights are stored once (iOS 18)."""
+def merge(functions: Mapping[str, Content], default: str, merged: Path) -> Content:
+    """One model with a function for each content, whose equal weights are stored once (iOS 18); for now as `merged`."""
     with tempfile.TemporaryDirectory() as folder, quiet_conversion():
         descriptor = ct.utils.MultiFunctionDescriptor()
         for name, content in functions.items():
@@ -71,7 +71,6 @@ def merge(functions: Mapping[str, Content], default: str) -> Content:
             write(content, source)
             descriptor.add_function(str(source), "main", name)
         descriptor.default_function_name = default
-        merged = Path(folder) / "merged.mlpackage"
         ct.utils.save_multifunction(descriptor, str(merged))
         return read(merged)
 
@@ -80,7 +79,7 @@ def read(package: Path) -> Content:
     """Read back a package that coremltools wrote."""
     model = ct.proto.Model_pb2.Model()
     model.ParseFromString((package / "Data" / _MODEL).read_bytes())
-    return Content(model, (package / "Data" / _WEIGHTS / "weight.bin").read_bytes())
+    return Content(model, package / "Data" / _WEIGHTS / "weight.bin")
 
 
 def describe(model: Any, card: Card) -> None:
@@ -101,7 +100,7 @@ def write(content: Content, package: Path) -> None:
     """Write a package folder."""
     (package / "Data" / _WEIGHTS).mkdir(parents=True)
     (package / "Data" / _MODEL).write_bytes(content.model.SerializeToString(deterministic=True))
-    (package / "Data" / _WEIGHTS / "weight.bin").write_bytes(content.weights)
+    shutil.copyfile(content.weights, package / "Data" / _WEIGHTS / "weight.bin")
     (package / "Manifest.json").write_bytes(_manifest())
 
 

@@ -169,10 +169,17 @@ class Spelling(ABC):
         seen = mb.matmul(x=weights, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.heads"))  # [B, A, H]
         return mb.reshape(x=seen, shape=self._vector_shape, name=mil_name(f"{name}.context"))
 
-    def row_products(self, name: str, x: Var, table: Weight, bias: Weight) -> Var:
+    def row_products(self, name: str, x: Var, table: Weight, bias: Weight, rest: Weight | None = None) -> Var:
         """See Ops; [B, S, rows] in both layouts, so that one constant serves `embedding` and this."""
-        tokens = self._tokens(f"{name}.tokens", x, True)
-        return mb.linear(x=tokens, weight=self.weights.table(table), bias=self._vector(bias), name=mil_name(name))
+        tokens, matrix, vector = self._tokens(f"{name}.tokens", x, True), self.weights.table(table), self._vector(bias)
+        if rest is None:
+            return mb.linear(x=tokens, weight=matrix, bias=vector, name=mil_name(name))
+        parts = [table.values.shape[1], rest.values.shape[1]]
+        split = mb.split(x=tokens, split_sizes=parts, axis=-1, name=mil_name(f"{name}.split"))
+        within = mb.linear(x=split[0], weight=matrix, bias=vector, name=mil_name(f"{name}.within"))
+        matrix = self.weights.constant(rest, rest.values.shape)
+        beyond = mb.linear(x=split[1], weight=matrix, name=mil_name(f"{name}.beyond"))
+        return mb.add(x=within, y=beyond, name=mil_name(name))
 
     def pool(self, name: str, x: Var, mask: Var, kind: str) -> Var:
         """See Ops. A mean is a product with the mask over the number of tokens, whose sum no float16 overflows."""

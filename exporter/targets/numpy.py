@@ -101,9 +101,13 @@ class NumpyOps:
         seen = self._keep(f"{name}.probabilities", _softmax(scores)) @ x  # [B, A, H]
         return self._keep(f"{name}.context", seen.reshape(len(x), -1))
 
-    def row_products(self, name: str, x: Array, table: Weight, bias: Weight) -> Array:
+    def row_products(self, name: str, x: Array, table: Weight, bias: Weight, rest: Weight | None = None) -> Array:
         """See Ops."""
-        return self.linear(name, x, table, bias)
+        if rest is None:
+            return self.linear(name, x, table, bias)
+        width = table.values.shape[1]
+        beyond = self.linear(f"{name}.beyond", x[..., width:], rest, None)
+        return self.add(name, self.linear(f"{name}.within", x[..., :width], table, bias), beyond)
 
     def pool(self, name: str, x: Array, mask: Array, kind: str) -> Array:
         """See Ops; as sentence-transformers' Pooling, with its −1e9 for no token and its 1e-9 for no division by 0."""

@@ -216,9 +216,18 @@ class OnnxOps(IntegerGraph):
         seen = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), tokens], f"{name}.heads")
         return self._node("Flatten", [seen], f"{name}.context", axis=1)
 
-    def row_products(self, name: str, x: str, table: Weight, bias: Weight) -> str:
-        """See Ops; [rows, H] → [rows, table rows]. The table lies there once, for `embedding` and for this."""
-        x, vector = self._flat(x), self.weights.float32(bias)
+    def row_products(self, name: str, x: str, table: Weight, bias: Weight, rest: Weight | None = None) -> str:
+        """See Ops; [rows, E] → [rows, table rows]. The table lies there once, for `embedding` and for this."""
+        x = self._flat(x)
+        if rest is None:
+            return self._row_products(name, x, table, bias)
+        width = table.values.shape[1]
+        within = self._row_products(f"{name}.within", self._columns(f"{x}.within", x, 0, width), table, bias)
+        last = self._columns(f"{x}.beyond", x, width, width + rest.values.shape[1])
+        return self._node("Add", [within, self.linear(f"{name}.beyond", last, rest, None)], name)
+
+    def _row_products(self, name: str, x: str, table: Weight, bias: Weight) -> str:
+        vector = self.weights.float32(bias)
         if self.weights.integer_products(table):
             stored, scale = self.weights.int8_table(table)
             matrix = self._node("Transpose", [stored], f"{table.name}.turned", perm=(1, 0))  # folded when loaded
@@ -260,6 +269,11 @@ class OnnxOps(IntegerGraph):
             shape = self._shape(f"shape.{name}", last) if last else self._once("shape", "Shape", [self._ids])
             self._node("Reshape", [x, shape], name)
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, _SHAPES[extent]))
+
+    def _columns(self, name: str, x: str, start: int, end: int) -> str:
+        """Some of the numbers of each row: [rows, n] → [rows, end − start]."""
+        bounds = [self._integers(f"{name}.{part}", [value]) for part, value in (("start", start), ("end", end))]
+        return self._node("Slice", [x, *bounds, self._integers("axis_1", [1])], name)
 
     def _seen(self, mask: str) -> str:
         """The mask as booleans, [B, S]."""

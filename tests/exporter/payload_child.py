@@ -3,7 +3,8 @@
     python payload_child.py CASES.json [HONEST]     [{"name", "read", "folder", …}, …]; the answers on stdout
 
 Python's audit events say of every file opened, module imported, code run and process or connection started. An honest
-checkpoint is exported first: what its export imports is here by then, and no event of it counts.
+checkpoint is exported first: what its export imports is here by then, and no event of it counts. So is torch: where it
+is, PyTorch answers in this process, in which it is listened to.
 """
 
 import json
@@ -179,6 +180,8 @@ def answer(watch: Watch, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    import torch  # noqa: F401
+
     cases = json.loads(Path(sys.argv[1]).read_text())
     for honest in sys.argv[2:]:  # imports what is imported late
         read_checkpoint({"folder": honest})

@@ -82,6 +82,24 @@ def test_the_merged_model_is_exported_and_agrees_with_base_and_adapter(made, tex
     assert parity.verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("family", "kind"), [("roberta", "SEQ_CLS"), ("electra", "SEQ_CLS"), ("roberta", "QUESTION_ANS")]
+)
+def test_heads_of_every_name_bring_their_labels(write_family, tmp_path, few, family, kind):
+    """Those called otherwise than `classifier`, with other rows than the base's config says; and bytes and merges."""
+    import transformers
+
+    rows = {"SEQ_CLS": 4, "QUESTION_ANS": 2}[kind]
+    base = write_family(tmp_path / "base", family, {"roberta": "Roberta", "electra": "Electra"}[family] + "ForMaskedLM")
+    makes = {"SEQ_CLS": "AutoModelForSequenceClassification", "QUESTION_ANS": "AutoModelForQuestionAnswering"}
+    model = getattr(transformers, makes[kind]).from_pretrained(base, num_labels=rows)
+    settings = peft.LoraConfig(task_type=kind, r=4, target_modules=["query", "value"], init_lora_weights=False)
+    peft.get_peft_model(model, settings).save_pretrained(tmp_path / "adapter")
+    (done,) = export(Request(str(tmp_path / "adapter"), destination=tmp_path / "out", texts=few), quiet)
+    assert done.parity.verdict is Verdict.PASS, done.parity.failures
+    assert len(read_bundle(done.directory).manifest.labels) == (rows if kind == "SEQ_CLS" else 0)
+
+
 def test_the_merged_folder_goes_with_its_reader(folders):
     source = resolve(str(folders[1]), HubOptions())
     folder = source.directory

@@ -248,7 +248,9 @@ def test_a_folder_without_config(tmp_path):
 def test_a_config_without_labels_gets_numbered_ones(make_checkpoint, edit_config):
     folder = make_checkpoint()
     edit_config(folder, id2label=None, label2id=None)
-    assert read(folder).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    found = read(folder)
+    assert found.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert found.config["id2label"] == {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
 
 
 def test_one_output_means_regression(make_checkpoint):

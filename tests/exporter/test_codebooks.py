@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from exporter import codebooks
 from exporter.checkpoint import load
 from exporter.codebooks import ENTRIES, check_divisible, product_quantise
-from exporter.errors import UnsupportedError
+from exporter.errors import UnsupportedError, UsageError
 from exporter.lowering import Settings, make_recipe
+from exporter.material import Material
 from exporter.source import HubOptions, resolve
 
 
@@ -109,3 +110,11 @@ def test_tables_in_threads_are_the_same_codes(table):
     for one in found:
         np.testing.assert_array_equal(one.codes, alone.codes)
         np.testing.assert_array_equal(one.book, alone.book)
+
+
+def test_texts_of_another_language_say_nothing_of_pieces(make_checkpoint):
+    model = load(resolve(str(make_checkpoint()), HubOptions()))
+    table = model.model.tensors["embeddings.word"].read()
+    with pytest.raises(UsageError, match="--frequency-from: no piece of the vocabulary occurs in these 2 texts"):
+        Material(model, lambda _tokens: [], 4, ("☃ ☃", "ᚠᛇᚻ")).encode(table)
+    Material(model, lambda _tokens: [], 4, ("☃ ☃", "the")).encode(table)

@@ -124,3 +124,15 @@ def test_every_scheme_is_near(exported, family, target, units):
         parity = item.parity
         assert 0 < parity.max_relative < (0.02 if item.recipe.scheme == "fp16" else 0.6), item.recipe.name
         assert parity.mean_absolute < 0.15 * parity.logit_range, item.recipe.name
+
+
+def test_choices_of_a_text_are_weighed_at_one_length(checkpoint_of, tmp_path):
+    """Of MobileBERT, where the last token sees whether padding follows: beside a long choice some does, in PyTorch.
+
+    With [CLS] and two [SEP] the first choice fills the shorter length.
+    """
+    texts = ("the cat\tdog runs fast\ta dog sleeps in the market",)
+    settings = Settings(sequence_lengths=(8, LENGTH), deployment_target="iOS18")
+    folder = str(checkpoint_of("mobilebert", "multiple-choice"))
+    (item,) = export(Request(folder, ("coreml",), ("none",), tmp_path / "out", settings=settings, texts=texts), quiet)
+    assert item.parity.verdict is Verdict.PASS, item.parity.failures

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter import codebooks, finetuning, pipeline
+from exporter import codebooks, finetuning, lessons, pipeline
 from exporter.bundle import check_files, read_bundle
 from exporter.checkpoint import load
 from exporter.cli import main
-from exporter.errors import UsageError
+from exporter.errors import UnsupportedError, UsageError
 from exporter.lowering import Settings
 from exporter.material import Finetune, Material
 from exporter.pipeline import Request, export
@@ -18,7 +18,9 @@ from exporter.source import HubOptions, resolve
 from exporter.targets.numpy import trace
 from exporter.vocabulary import Trim, choose_pieces, trim_checkpoint
 from runtimes import distillation
+from runtimes.battery import Encoder
 from runtimes.parity import Verdict
+from runtimes.runner import Batch
 
 
 def quiet(_text):
@@ -65,6 +67,20 @@ def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse)
         f"loss {found.before['loss']:.4g} → {found.after['loss']:.4g}" in (tmp_path / "out" / "README.md").read_text()
     )
     assert "beside its own fine-tuned weights in PyTorch at most" in done.parity.note
+
+
+def test_a_text_like_no_other_is_learnt_too(checkpoint, many, coarse, monkeypatch):
+    def missed():
+        reference, tuned = trained(checkpoint, many, epochs=8)
+        empty = Encoder(reference.checkpoint.tokenizer.tokenizer, reference.limits(24)).row("")
+        batch = Batch(np.array([empty.ids]), np.ones((1, len(empty.ids)), np.int64), np.array([empty.types]))
+        sides = [one.loaded().run(batch)["logits"] for one in (reference, reference.with_weights(tuned.weights))]
+        return np.abs(sides[0] - sides[1]).max()
+
+    monkeypatch.setattr(distillation, "_VECTOR_PEAK", 1e-2)  # few texts, few steps
+    found = missed()
+    monkeypatch.setattr(lessons._Odd, "beside", lambda *_: [])
+    assert found < 0.95 * missed()
 
 
 def test_the_same_texts_give_the_same_bytes(checkpoint, tmp_path, many, coarse):
@@ -149,6 +165,7 @@ def test_tokens_have_answers_only_where_their_pieces_stay(write_family, tmp_path
 REFUSED = {
     "another scheme": (["--quantize", "int8"], "only pq has codes; pass --quantize pq"),
     "no epoch": (["--quantize", "pq", "--finetune-epochs", "0"], "--finetune-epochs 0: expected 1 or more"),
+    "codes of no scheme": (["--quantize", "int8", "--pq-dims", "8"], "--pq-dims: only pq has codes"),
     "few texts": (["--quantize", "pq"], "--finetune-codes: 27 texts to learn from; give 50 or more"),
 }
 
@@ -159,6 +176,17 @@ def test_a_mistake_is_one_line_and_leaves_nothing(checkpoint, texts_file, tmp_pa
     assert main(given) == 2
     assert words in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+def test_texts_of_another_language_teach_nothing(checkpoint, many):
+    with pytest.raises(UsageError, match="0 texts to learn from; give 50 or more, in the model's language"):
+        trained(checkpoint, ("☃ ☃",) * len(many))
+
+
+def test_without_torch_one_line_says_what_to_install(checkpoint, many, monkeypatch):
+    monkeypatch.setattr(finetuning, "find_spec", lambda _name: None)
+    with pytest.raises(UnsupportedError, match=r"--finetune-codes: torch.* is not installed: pip install torch"):
+        trained(checkpoint, many)
 
 
 def test_empty_data_and_epochs_without_data_are_refused(tmp_path, capsys):

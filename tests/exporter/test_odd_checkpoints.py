@@ -33,6 +33,7 @@ def without_pooler(tensors):
         del tensors[name]
 
 
+@pytest.mark.transformers_5
 @pytest.mark.parametrize("architecture", ["BertForSequenceClassification", "BertForMaskedLM"])
 def test_an_encoder_without_its_prefix(make_checkpoint, edit_weights, texts, tmp_path, architecture):
     folder = make_checkpoint(architecture=architecture)
@@ -89,6 +90,16 @@ def test_a_head_that_is_there_and_not_promised(make_checkpoint, edit_config):
     edit_config(folder, architectures=["BertModel"])
     with pytest.raises(CheckpointError, match=r"unused classifier\.weight"):
         read(folder)
+
+
+@pytest.mark.parametrize("architecture", ["BertForSequenceClassification", "BertForTokenClassification"])
+def test_labels_without_names_are_as_many_as_the_head_has(make_checkpoint, edit_config, texts, tmp_path, architecture):
+    """transformers would take two, in PyTorch and in the bundle."""
+    folder = make_checkpoint(architecture=architecture)
+    edit_config(folder, id2label=None, label2id=None)
+    done = passes(folder, texts, tmp_path)
+    config = json.loads((done.directory / "config.json").read_text())
+    assert config["label2id"] == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
 
 
 def test_without_architectures_the_tasks_are_listed(make_checkpoint, edit_config):

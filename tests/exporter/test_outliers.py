@@ -8,7 +8,8 @@ from onnx import load_model_from_string
 from onnx.numpy_helper import to_array
 
 from exporter.checkpoint import load
-from exporter.outliers import MOST_CHANNELS, find_outliers
+from exporter.encoder.ops import Inputs, Role, Weight
+from exporter.outliers import MOST_CHANNELS, _Reach, find_outliers
 from exporter.pipeline import Request, export
 from exporter.reference import Reference
 from exporter.source import HubOptions, resolve
@@ -51,6 +52,22 @@ def errors(tmp_path, checkpoint, outliers):
     return np.mean(found)
 
 
+def test_a_decoder_is_looked_at_and_not_computed(make_checkpoint):
+    """Scores of every piece for every token of every text: with 30,522 pieces, 250 MB."""
+    model = read(make_checkpoint(architecture="BertForMaskedLM")).model
+    token = np.full((1, 3), 5)
+    reach = _Reach()
+    model.build(reach, Inputs(token, np.ones_like(token), np.zeros_like(token)))
+    assert reach.tensors == {}
+    table = Weight("table", np.ones((300, 256), np.float32), Role.WORD_EMBEDDING)
+    rest = Weight("rest", np.ones((300, 260), np.float32), Role.LINEAR)
+    x = np.ones((1, 2, 516), np.float32)
+    x[..., 256 + FAR[0]] = -9
+    assert reach.row_products("scores", x, table, table, rest).shape == x.shape
+    assert reach.reach["rest"].argmax() == FAR[0]
+    assert len(reach.reach["rest"]) == 260
+
+
 def test_far_channels_are_found_and_no_others(wide):
     checkpoint = read(wide)
     found = find_outliers(checkpoint.model, Reference(checkpoint).samples(48))
@@ -80,9 +97,10 @@ def test_far_inputs_leave_the_integers(wide):
     assert to_array(stored["layer.0.attention.query.weight.far.float16"]).shape == (2, 256)
 
 
+@pytest.mark.parametrize("scheme", ["int8", "pq"])
 @pytest.mark.parametrize(("kind", "channels"), [("wide", MOST_CHANNELS), ("checkpoint", None)])
-def test_the_manifest_tells(request, kind, channels, tmp_path, texts):
-    asked = Request(str(request.getfixturevalue(kind)), ("onnx",), ("int8",), tmp_path / "out", texts=texts[:6])
+def test_the_manifest_tells(request, kind, channels, scheme, tmp_path, texts):
+    asked = Request(str(request.getfixturevalue(kind)), ("onnx",), (scheme,), tmp_path / "out", texts=texts[:6])
     (done,) = export(asked, lambda text: None)
     assert done.recipe.float_channels == channels
     assert done.parity.verdict is not Verdict.NOT_RUN

@@ -106,6 +106,12 @@ def test_limits_without_texts_are_refused(tmp_path, capsys):
     assert "--trim-vocabulary FILE" in capsys.readouterr().err
 
 
+def test_a_piece_cannot_be_asked_to_occur_never(texts_file, tmp_path, capsys):
+    given = ["--trim-vocabulary", str(texts_file), "--min-count", "0", "-o", str(tmp_path / "out")]
+    assert main(["export", "demo", *given]) == 2
+    assert "--min-count 0: expected 1 or more" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("target", ["onnx", "coreml"])
 def test_a_bundle_equals_the_whole_model_and_verifies_later(checkpoint, tmp_path, target):
     settings = Settings(trim=Trim(KEPT_TEXTS), sequence_lengths=(24,) if target == "coreml" else ())

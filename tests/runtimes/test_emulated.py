@@ -1,7 +1,6 @@
 """A child that answers gives its model's outputs; one that dies, hangs or complains is an error of one line."""
 
 import gc
-import io
 import subprocess
 import sys
 import time
@@ -11,9 +10,8 @@ import pytest
 
 from exporter.errors import BundleError, RuntimeUnavailable
 from exporter.pipeline import Request, export
-from runtimes import emulated_child
 from runtimes.emulated import EmulatedRunner, Emulator
-from runtimes.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
+from runtimes.frames import pack, unpack
 from runtimes.onnxruntime import OnnxRunner
 from runtimes.runner import Status, full_batch
 
@@ -121,31 +119,3 @@ def test_the_child_needs_onnxruntime_and_numpy_alone():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_the_child_answers_every_batch_until_its_input_ends(model):
-    asked, answers = io.BytesIO(), io.BytesIO()
-    batch = {"ids": BATCH.ids, "mask": BATCH.mask, "types": BATCH.types}
-    for _ in range(2):
-        write_frame(asked, ARRAYS, pack(batch))
-    asked.seek(0)
-    emulated_child.serve(model, asked, answers)
-    answers.seek(0)
-    kind, said = read_frame(answers)
-    assert (kind, said.startswith(b"ONNX Runtime ")) == (READY, True)
-    for _ in range(2):
-        kind, content = read_frame(answers)
-        assert kind == ARRAYS
-        np.testing.assert_array_equal(unpack(content)["logits"], OnnxRunner(model).run(BATCH)["logits"])
-    assert answers.read() == b""
-
-
-def test_the_child_tells_in_one_line_what_goes_wrong(tmp_path):
-    (tmp_path / "model.onnx").write_bytes(b"no model")
-    answers = io.BytesIO()
-    emulated_child.serve(tmp_path / "model.onnx", io.BytesIO(), answers)
-    answers.seek(0)
-    kind, said = read_frame(answers)
-    assert kind == ERROR
-    assert b"\n" not in said
-    assert b"model.onnx" in said

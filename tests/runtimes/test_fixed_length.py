@@ -41,6 +41,19 @@ def test_each_row_takes_the_shortest_length_that_holds_it(runner):
     assert runner.models[8].shapes == [{(1, 8), "int32"}]
 
 
+def test_choices_of_one_text_take_the_length_of_the_longest(runner):
+    rows = batch(3, 8, 2, 4, width=8)
+    pairs = Batch(*(part.reshape(2, 2, 8) for part in (rows.ids, rows.mask, rows.types)))
+    assert runner.run(pairs)["logits"].tolist() == [[6, 36], [3, 10]]
+    assert runner.models[8].shapes == [{(1, 8), "int32"}] * 2
+    assert runner.models[4].shapes == [{(1, 4), "int32"}] * 2
+
+
+def test_traced_rows_are_all_of_one_length(runner):
+    runner.trace(batch(3, 8, width=8))
+    assert runner.models[8].shapes == [{(1, 8), "int32"}] * 2
+
+
 def test_a_row_of_padding_alone_is_run(runner):
     assert runner.run(batch(0, width=30))["logits"].tolist() == [[0]]
     assert runner.models[8].shapes == [{(1, 8), "int32"}]

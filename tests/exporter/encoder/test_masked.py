@@ -22,18 +22,37 @@ BATCH = full_batch(np.array([[2, 8, 4, 9, 3]]))
 ROWS, WIDTH = 79, 32
 
 
+def follows(found, reference, scheme):
+    """Equal without a scheme; with one, of these loud seeded weights, in step: columns of another row are not."""
+    if scheme == "none":
+        np.testing.assert_allclose(found, reference, atol=1e-4)
+    assert np.corrcoef(found.ravel(), reference.ravel())[0, 1] > 0.5
+    assert abs(np.corrcoef(np.roll(found, 1, axis=-1).ravel(), reference.ravel())[0, 1]) < 0.5
+
+
 @pytest.fixture
 def folder(make_checkpoint):
     return make_checkpoint(architecture="BertForMaskedLM")
+
+
+@pytest.fixture
+def mobile(write_family, tmp_path):
+    """Its table is 16 wide and its transform 48: the decoder has 32 columns of its own."""
+    return write_family(tmp_path / "mobile", "mobilebert", "MobileBertForMaskedLM")
 
 
 def read(folder):
     return load(resolve(str(folder), HubOptions())).model
 
 
+def pytorch(folder):
+    model = read(folder)
+    return TorchRunner(folder, model.head.architecture).run(BATCH)["logits"]
+
+
 def agree(folder, model=None):
     ours = trace(model or read(folder), BATCH.ids, BATCH.mask, BATCH.types)["logits"]
-    np.testing.assert_allclose(ours, TorchRunner(folder, "BertForMaskedLM").run(BATCH)["logits"], atol=1e-4)
+    np.testing.assert_allclose(ours, pytorch(folder), atol=1e-4)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES["onnx"])
@@ -70,6 +89,51 @@ def test_core_ml_stores_the_table_once(folder, tmp_path, scheme, deployment, uni
     assert np.abs(run["logits"][:, :5] - reference).mean() < 0.1 * np.ptp(reference)
 
 
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES["onnx"] if name != "pq"])
+def test_a_decoder_wider_than_the_table_stores_its_own_part_beside_it(mobile, tmp_path, scheme):
+    content = target.lower(read(mobile), scheme)
+    stored = [t for t in onnx.load_from_string(content).graph.initializer if ROWS in t.dims and min(t.dims) > 1]
+    matrices = sorted(t.name.removesuffix(".float16").removesuffix(".int8") for t in stored if len(t.dims) == 2)
+    assert [name.removesuffix(".int4") for name in matrices] == ["decoder.rest.weight", "embeddings.word.weight"]
+    (tmp_path / "model.onnx").write_bytes(content)
+    found, reference = OnnxRunner(tmp_path / "model.onnx").run(BATCH)["logits"], pytorch(mobile)
+    follows(found, reference, scheme)
+
+
+@pytest.mark.parametrize("units", ["cpu-and-ne", "cpu-and-gpu"])
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES["coreml"] if name not in ("pq", "w8a8")])
+def test_core_ml_stores_the_part_beside_the_table_too(mobile, tmp_path, scheme, units):
+    (name,) = lower(read(mobile), scheme, Options((5,), units, "iOS18"), Metadata("a test"), tmp_path)
+    (block,) = read_package(tmp_path / name).model.mlProgram.functions["main"].block_specializations.values()
+    outputs = [output.name for step in block.operations for output in step.outputs]
+    wide = [name for name in outputs if name in ("embeddings_word_weight", "decoder_rest_weight", "decoder_weight")]
+    assert sorted(wide) == ["decoder_rest_weight", "embeddings_word_weight"]
+    found = open_package(tmp_path / name).run({k: v.astype("int32") for k, v in BATCH.feeds().items()})["logits"]
+    reference = pytorch(mobile)
+    follows(found, reference, scheme)
+
+
+@pytest.mark.transformers_5
+def test_a_wide_decoder_trained_apart_is_its_own(mobile, edit_weights):
+    table = TABLE.replace("bert.", "mobilebert.")
+    edit_weights(mobile, lambda t: t.update({DECODER: t[table] + 0.5}))
+    assert not read(mobile).head.tied
+    agree(mobile)
+
+
+def test_a_wide_decoder_without_its_part_is_refused(mobile, edit_weights):
+    edit_weights(mobile, lambda t: t.pop("cls.predictions.dense.weight"))
+    with pytest.raises(CheckpointError, match=r"missing cls\.predictions\.dense\.weight \[32, 79\]"):
+        read(mobile)
+
+
+def test_the_part_beside_the_table_counts(mobile, edit_weights):
+    before = pytorch(mobile)
+    edit_weights(mobile, lambda t: t.update({"cls.predictions.dense.weight": t["cls.predictions.dense.weight"] * 1.1}))
+    assert np.abs(trace(read(mobile), BATCH.ids, BATCH.mask, BATCH.types)["logits"] - before).max() > 0.01
+    agree(mobile)
+
+
 def test_a_copy_of_the_table_is_the_table(folder, edit_weights):
     edit_weights(folder, lambda t: t.update({DECODER: t[TABLE].copy()}))
     model = read(folder)
@@ -77,6 +141,7 @@ def test_a_copy_of_the_table_is_the_table(folder, edit_weights):
     agree(folder, model)
 
 
+@pytest.mark.transformers_5
 def test_a_decoder_trained_apart_is_its_own(folder, edit_weights):
     edit_weights(folder, lambda t: t.update({DECODER: t[TABLE] + 0.5}))
     model = read(folder)
@@ -84,6 +149,7 @@ def test_a_decoder_trained_apart_is_its_own(folder, edit_weights):
     agree(folder, model)
 
 
+@pytest.mark.transformers_5
 def test_a_decoder_told_apart_must_be_there(folder, edit_config, edit_weights):
     edit_config(folder, tie_word_embeddings=False)
     with pytest.raises(CheckpointError, match=r"missing cls\.predictions\.decoder\.weight"):
@@ -95,6 +161,7 @@ def test_a_decoder_told_apart_must_be_there(folder, edit_config, edit_weights):
     agree(folder)
 
 
+@pytest.mark.transformers_5
 def test_the_bias_may_bear_its_other_name(folder, edit_weights):
     edit_weights(folder, lambda t: t.update({"cls.predictions.decoder.bias": t.pop("cls.predictions.bias")}))
     agree(folder)

@@ -29,7 +29,7 @@ def made(tmp_path):
         def program(x):
             return body(mb.mul(x=x, y=WEIGHTS))
 
-        write(convert(program, ct.target.iOS17), tmp_path / "made.mlpackage")
+        write(convert(program, ct.target.iOS17, tmp_path / "converted.mlpackage"), tmp_path / "made.mlpackage")
         return tmp_path / "made.mlpackage"
 
     return make
@@ -90,7 +90,7 @@ def test_flexible_shapes(tmp_path):
     def program(x):
         return mb.mul(x=x, y=WEIGHTS, name="y")
 
-    content = convert(program, ct.target.iOS17)
+    content = convert(program, ct.target.iOS17, tmp_path / "converted.mlpackage")
     flexible = content.model.description.input[0].type.multiArrayType
     for size in (32, 64):
         flexible.enumeratedShapes.shapes.add().shape.extend([1, size])

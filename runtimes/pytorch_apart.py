@@ -1,0 +1,48 @@
+"""The reference in a process of its own: this one never imports torch, and has its memory back when all is answered.
+
+torch and transformers are 350 MB before any model, and their import takes longer than a small model's whole export:
+the process is started first, and asked when this one has something to compare.
+"""
+
+import sys
+from functools import cached_property
+
+from exporter.errors import BertportError, CheckpointError
+from runtimes.child import Child, Program, python_path
+from runtimes.frames import ARRAYS, pack
+from runtimes.reference_model import ReferenceModel, to_arrays
+from runtimes.runner import Batch, Outputs
+
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+"""What is larger goes back to the system when it is freed (glibc; mallopt(3)). Left to itself glibc raises this to what
+was freed last, and each text leaves holes that the next one's tensors do not fit: 50 MB and more."""
+
+
+class TorchApart:
+    """Answers as TorchRunner does.
+
+    Raises RuntimeUnavailable as Child does, and CheckpointError for what transformers does not load or run.
+    """
+
+    def __init__(self, model: ReferenceModel) -> None:
+        def refused(text: str) -> BertportError:
+            return CheckpointError(f"{model.checkpoint}: PyTorch cannot answer for it: {text}")
+
+        command = (sys.executable, "-P", "-m", "runtimes.pytorch_child")  # -P: nothing from the folder it starts in
+        process = "its process (--no-verify exports without it)"
+        environment = python_path() | _MALLOC
+        self._child = Child(Program("PyTorch", process, command, environment, refused))
+        self._child.tell(ARRAYS, pack(to_arrays(model)))
+
+    def run(self, batch: Batch) -> Outputs:
+        """The outputs of one batch, by name; the first call waits for the model."""
+        return self._opened.ask(batch)
+
+    @cached_property
+    def _opened(self) -> Child:
+        self._child.greeting()
+        return self._child
+
+    def close(self) -> None:
+        """End the process; doing so twice does no harm."""
+        self._child.close()

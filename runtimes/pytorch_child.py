@@ -1,0 +1,44 @@
+"""The other end of `runtimes.pytorch_apart`: reads what the model is, opens it, answers batches until its input ends.
+
+python -P -m runtimes.pytorch_child
+"""
+
+import sys
+from typing import IO
+
+from runtimes.frames import read_frame, unpack
+from runtimes.heavy_imports import without_collections
+from runtimes.reference_model import from_arrays
+from runtimes.runner import Runner
+from runtimes.serving import own_stdout, serve
+
+_UNUSED = ("scipy", "sklearn")
+"""What transformers 5.23 imports where it is there, for losses and searches that no answer needs: 35 MB, and a tenth of
+the time to start. Remove when it imports them as they are asked for."""
+
+
+def open_reference(questions: IO[bytes]) -> Runner:
+    """The model that the first message tells of."""
+    _, content = read_frame(questions)  # before torch: whoever tells it does not wait for that
+    model = from_arrays(unpack(content))
+    sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]  # importing it is an ImportError now
+    with without_collections():
+        from runtimes.pytorch import TorchRunner
+
+        return TorchRunner(
+            model.checkpoint,
+            model.architecture,
+            model.outputs,
+            pooling=model.pooling,
+            inputs=model.inputs,
+            labels=model.labels,
+        )
+
+
+def main() -> None:
+    """Serve on stdin and stdout."""
+    serve(lambda: (open_reference(sys.stdin.buffer), "PyTorch"), sys.stdin.buffer, own_stdout())
+
+
+if __name__ == "__main__":
+    main()

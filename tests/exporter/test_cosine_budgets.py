@@ -1,0 +1,23 @@
+"""What an embedding may lose is what a real model's was seen to lose, with room."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exporter.schemes import SCHEMES
+
+ROWS = json.loads((Path(__file__).parents[2] / "artifacts" / "embeddings.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_recorded_cosine_has_a_budget_that_it_keeps_and_that_is_near(name):
+    target, _, scheme = name.partition("-")
+    allowed, lost = 1 - (SCHEMES[target][scheme].min_cosine or 0), 1 - ROWS[name]["least_cosine"]
+    assert lost < allowed
+    if scheme not in ("none", "fp16"):  # of which one real model says too little
+        assert allowed < 3 * lost
+
+
+def test_every_scheme_of_core_ml_has_one():
+    assert all(budget.min_cosine for budget in SCHEMES["coreml"].values())

@@ -1,0 +1,126 @@
+"""PyTorch in a process of its own: the same numbers, no code of the folder it starts in, one line for what fails."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.errors import CheckpointError, RuntimeUnavailable
+from runtimes.pytorch import TorchRunner
+from runtimes.pytorch_apart import TorchApart
+from runtimes.reference_model import Layer, Pooling, ReferenceModel, from_arrays, to_arrays
+from runtimes.runner import full_batch
+
+BATCHES = [full_batch(np.array([[2, 5, 6, 3]])), full_batch(np.array([[2, 7, 3], [2, 9, 3]]))]
+DENSE = Layer(np.linspace(-1, 1, 32 * 8, dtype=np.float32).reshape(8, 32), np.ones(8, np.float32), "tanh")
+POOLING = Pooling("mean", (DENSE, None))
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """As in this process: PyTorch's sums are in the order of its threads."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def model(checkpoint):
+    return ReferenceModel(checkpoint, "BertForSequenceClassification")
+
+
+def test_the_numbers_are_the_same(model, checkpoint):
+    itself, apart = TorchRunner(checkpoint, model.architecture), TorchApart(model)
+    for batch in BATCHES:
+        np.testing.assert_array_equal(apart.run(batch)["logits"], itself.run(batch)["logits"])
+
+
+def test_embeddings_are_too(checkpoint):
+    told = ReferenceModel(checkpoint, "BertModel", ("sentence_embedding",), pooling=POOLING)
+    itself = TorchRunner(checkpoint, "BertModel", told.outputs, pooling=POOLING)
+    apart = TorchApart(told)
+    for batch in BATCHES:
+        found = apart.run(batch)["sentence_embedding"]
+        np.testing.assert_array_equal(found, itself.run(batch)["sentence_embedding"])
+        assert found.shape == (len(batch.ids), 8)
+
+
+def test_a_description_survives_the_way():
+    bare = Layer(DENSE.weight, None, None)
+    told = ReferenceModel(Path("é"), "X", ("a", "b"), ("input_ids",), Pooling("cls", (None, bare, DENSE)))
+    found = from_arrays(to_arrays(told))
+    assert found.pooling is not None
+    assert (found.checkpoint, found.outputs, found.inputs) == (told.checkpoint, told.outputs, told.inputs)
+    assert [step and (step.bias is None, step.activation) for step in found.pooling.steps] == [
+        None,
+        (True, None),
+        (False, "tanh"),
+    ]
+    assert from_arrays(to_arrays(ReferenceModel(Path("é"), "X"))) == ReferenceModel(Path("é"), "X")
+
+
+def test_what_does_not_load_is_an_error_of_one_line(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    apart = TorchApart(ReferenceModel(tmp_path, "BertForSequenceClassification"))
+    with pytest.raises(CheckpointError, match=r"PyTorch cannot answer for it: OSError: .*model\.safetensors") as found:
+        apart.run(BATCHES[0])
+    assert str(tmp_path) in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_a_killed_process_is_an_error_that_names_it(model):
+    apart = TorchApart(model)
+    os.kill(apart._child._process.pid, signal.SIGKILL)
+    with pytest.raises(RuntimeUnavailable, match=r"PyTorch: its process .* was ended by signal 9.*memory"):
+        apart.run(BATCHES[0])
+
+
+@pytest.mark.parametrize("end", ["closed", "forgotten"])
+def test_the_process_ends_with_what_asks_it(model, end):
+    apart = TorchApart(model)
+    process = apart._child._process
+    assert process.poll() is None
+    if end == "closed":
+        apart.close()
+    del apart
+    gc.collect()
+    assert process.poll() is not None
+
+
+def test_the_process_ends_when_this_one_is_killed(model):
+    program = (
+        "import sys; from pathlib import Path; from runtimes.pytorch_apart import TorchApart, ReferenceModel\n"
+        "apart = TorchApart(ReferenceModel(Path(sys.argv[1]), sys.argv[2]))\n"
+        "print(apart._child._process.pid, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(model.checkpoint), model.architecture]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        assert runs(pid)
+        parent.kill()
+    deadline = time.monotonic() + 120  # it may be in the middle of its imports
+    while runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not runs(pid)
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_nothing_of_the_folder_it_starts_in_is_run(model, monkeypatch, tmp_path):
+    """A checkpoint's folder is where `bertport export` without MODEL is called."""
+    (tmp_path / "torch.py").write_text("open('ran', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    assert TorchApart(model).run(BATCHES[0])["logits"].shape == (1, 3)
+    assert not (tmp_path / "ran").exists()
+    subprocess.run([sys.executable, "-m", "torch"], check=True)  # the control: it would have been
+    assert (tmp_path / "ran").exists()
