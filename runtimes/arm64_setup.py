@@ -124,7 +124,7 @@ def _fetch_wheels(wheels: Path) -> None:
     platforms = [word for name in _PLATFORMS for word in ("--platform", name)]
     wanted = [f"onnxruntime=={version('onnxruntime')}", "numpy>=2.0"]
     interpreter = ["--implementation=cp", f"--python-version={python.name.removeprefix('python')}"]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*command, "--target", str(wheels), "--only-binary=:all:", *interpreter, *platforms, *wanted])
 
 

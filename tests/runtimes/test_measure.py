@@ -21,6 +21,15 @@ def onnx_case(checkpoint, tmp_path):
     return Case("onnx", "onnx", str(tmp_path / "out" / "model.onnx"), 70)
 
 
+def test_nothing_of_the_folder_it_starts_in_is_run(onnx_case, monkeypatch, tmp_path):
+    for name in ("json", "numpy", "onnxruntime", "runtimes"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert subprocess.run([sys.executable, "-m", "runtimes"], check=False).returncode == 9  # the control
+    (found,) = measure([onnx_case], Plan(lengths=(4,), runs=1, rounds=1, batches=(1,)), lambda text: None)
+    assert found.latency_s
+
+
 def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint):
     torch_case = Case("torch", "pytorch", str(checkpoint), 70, "BertForSequenceClassification")
     said = []
