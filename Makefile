@@ -5,7 +5,7 @@ PEERS := optimum openvino litert
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench fuzz optimum-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
+.PHONY: demo test test-all check coverage mutants bench fuzz optimum-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
 
 demo: .venv/made
 	$(BIN)/python benchmarks/demo.py
@@ -20,6 +20,20 @@ check: .venv/made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The quick tests again, counting what they run of lines and branches; what `make test` takes and half of that.
+coverage: .venv/made
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -m "not slow"
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python benchmarks/coverage_record.py
+
+# One change at a time to what must not be wrong, and whether a test notices. CI=true: hypothesis draws the same each time.
+mutants: .venv/made
+	$(BIN)/$(INSTALL) --editable '.[mutants]'
+	rm -rf mutants
+	CI=true $(BIN)/mutmut run --max-children 1
+	$(BIN)/python benchmarks/mutants.py
 
 # Side by side with the peers, each in its own environment; one that does not install becomes a row that says so.
 # DATA names a folder with the AG News test, without it the kept rows are used.
@@ -71,4 +85,4 @@ jvm-packages: .npm/made
 	touch $@
 
 clean:
-	rm -rf .venv $(PEERS:%=.venv-%) .npm .jvm dist
+	rm -rf .venv $(PEERS:%=.venv-%) .npm .jvm dist mutants .coverage*

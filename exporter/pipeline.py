@@ -102,7 +102,7 @@ def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Ar
     """The checkpoint to export, and the ids that it kept where its vocabulary was cut."""
     if settings.trim is None:
         return checkpoint, None
-    kept = choose_pieces(checkpoint.tokenizer.tokenizer, settings.trim)
+    kept = choose_pieces(checkpoint.tokenizer.tokenizer, settings.trim, checkpoint.geometry.pad)
     return trim_checkpoint(checkpoint, kept), kept
 
 

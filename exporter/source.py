@@ -70,16 +70,21 @@ def resolve(model: str, options: HubOptions) -> Source:
 
     Raises UsageError for a name that is nothing, CheckpointError when the hub does not give it.
     """
+    return _whole(_find(model, options), options)
+
+
+def _find(model: str, options: HubOptions) -> Source:
+    """As `resolve`, an adapter as it is."""
     path = Path(model)
     if model == DEMO:
         return Source("demo", DEMO, None, DEMO_DIRECTORY)
     if is_folder(path):
-        return _whole(Source("folder", path.resolve().name, None, path), options)
+        return Source("folder", path.resolve().name, None, path)
     if is_file(path):
         raise UsageError(f"{model}: expected a checkpoint folder, found a file; pass the folder that holds it")
     if not _HUB_ID.fullmatch(model):
         raise UsageError(f"{model}: no such folder; pass a checkpoint folder, a hub id such as owner/name, or 'demo'")
-    return _whole(_from_hub(model, options), options)
+    return _from_hub(model, options)
 
 
 def _whole(source: Source, options: HubOptions) -> Source:
@@ -100,19 +105,18 @@ def _whole(source: Source, options: HubOptions) -> Source:
 
 
 def _find_base(adapter: Adapter, options: HubOptions) -> Path:
-    """The base's folder: beside the adapter, from here, or by its hub id."""
+    """The base's folder: beside the adapter, from here, or by its hub id. Raises CheckpointError for an adapter."""
     near = adapter.directory / adapter.base
-    if is_folder(near):
-        return near
-    if is_folder(Path(adapter.base)) and is_adapter(Path(adapter.base)):
-        raise CheckpointError(f"{adapter.directory}: its base {adapter.base} is an adapter too; merge that one first")
     try:
-        return resolve(adapter.base, replace(options, revision=adapter.revision)).directory
+        found = near if is_folder(near) else _find(adapter.base, replace(options, revision=adapter.revision)).directory
     except UsageError as error:
         raise CheckpointError(
             f"{adapter.directory}: its base {adapter.base} is no folder and no hub id; write where it is into "
             "adapter_config.json as base_model_name_or_path"
         ) from error
+    if is_adapter(found):
+        raise CheckpointError(f"{adapter.directory}: its base {adapter.base} is an adapter too; merge that one first")
+    return found
 
 
 def _from_hub(model: str, options: HubOptions) -> Source:

@@ -50,15 +50,18 @@ class _Rows:
         return self.table.read()[self.kept]
 
 
-def choose_pieces(tokenizer: Tokenizer, trim: Trim) -> Array:
-    """Ids to keep, ascending. Raises UsageError for texts that use nothing of the vocabulary, or a limit too low."""
+def choose_pieces(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
+    """Ids to keep, ascending; `pad` is the one that pads a text.
+
+    Raises UsageError for texts that use nothing of the vocabulary, or a limit too low.
+    """
     pieces = tokenizer.get_vocab(with_added_tokens=True)
     counts = np.zeros(max(pieces.values()) + 1, np.int64)
     for encoding in tokenizer.encode_batch(list(trim.texts), add_special_tokens=False):
         np.add.at(counts, encoding.ids, 1)
     always = np.zeros(len(counts), bool)
-    always[list(tokenizer.get_added_tokens_decoder())] = True
     always[[number for piece, number in pieces.items() if len(piece.removeprefix("##")) == 1]] = True
+    always[[*{*pieces.values()}.intersection(_special_ids(tokenizer, pad))]] = True
     wanted = np.flatnonzero((counts >= trim.min_count) & ~always)
     if not len(wanted):
         raise UsageError(
@@ -76,6 +79,20 @@ def choose_pieces(tokenizer: Tokenizer, trim: Trim) -> Array:
     return np.flatnonzero(always)
 
 
+def _special_ids(tokenizer: Tokenizer, pad: int) -> set[int | None]:
+    """What stands for no text, whether or not it is an added token: it need not be one."""
+    document = json.loads(tokenizer.to_str())
+    unknown = tokenizer.token_to_id(document["model"].get("unk_token") or "")
+    return {pad, unknown, *tokenizer.get_added_tokens_decoder(), *_template_ids(document["post_processor"] or {})}
+
+
+def _template_ids(processor: Mapping[str, Any]) -> set[int]:
+    """The ids that `_renumber_special` finds."""
+    found = {number for token in (processor.get("special_tokens") or {}).values() for number in token["ids"]}
+    found |= {processor[key][1] for key in ("cls", "sep") if key in processor}
+    return found.union(*map(_template_ids, processor.get("processors") or []))
+
+
 def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
     """`checkpoint` with the pieces `kept` alone, numbered anew in their order; its hashes stay those of the files read.
 
@@ -91,6 +108,10 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
         raise UnsupportedError("--trim-vocabulary: a fill-mask model answers with the whole vocabulary; leave it out")
     number = {int(old): new for new, old in enumerate(kept)}
     model = checkpoint.model
+    if model.geometry.pad not in number:
+        raise UnsupportedError(
+            f"--trim-vocabulary: pad_token_id {model.geometry.pad} is no piece of the tokenizer; correct config.json"
+        )
     rows = _Rows(model.tensors[_TABLE], kept)
     geometry = replace(model.geometry, vocabulary=len(kept), pad=number[model.geometry.pad])
     return replace(
@@ -119,7 +140,8 @@ def _renumbered_tokenizer(
     content = json.dumps(document, ensure_ascii=False, indent=2)
     settings = json.loads(original.files["tokenizer_config.json"])
     if decoder := settings.get("added_tokens_decoder"):
-        settings["added_tokens_decoder"] = {str(number[int(old)]): token for old, token in decoder.items()}
+        kept = {str(new): decoder.get(str(old)) for old, new in number.items()}
+        settings["added_tokens_decoder"] = {new: token for new, token in kept.items() if token is not None}
     tokenizer = Tokenizer.from_str(content)
     changed = {
         "tokenizer.json": content.encode(),

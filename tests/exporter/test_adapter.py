@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from exporter.adapter import read_adapter
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.errors import BertportError, CheckpointError, UnsupportedError
@@ -205,3 +206,28 @@ def test_a_revision_that_is_no_text_is_refused(folders):
     edit(adapter, revision=3)
     with pytest.raises(CheckpointError, match="revision"):
         resolve(str(adapter), HubOptions(local_files_only=True))
+
+
+def test_an_adapter_one_folder_down_is_named(folders):
+    _, adapter = folders
+    with pytest.raises(CheckpointError, match=f"the adapter lies in {adapter.name}; pass {adapter}"):
+        read_adapter(adapter.parent)
+
+
+@pytest.mark.parametrize("base", ["{other}", "../other", "other", ".", "{adapter}"])
+def test_a_base_that_is_an_adapter_is_refused(folders, monkeypatch, base):
+    """Wherever it is found: another one, or the adapter itself, which would be looked for without end."""
+    _, adapter = folders
+    other = shutil.copytree(adapter, adapter.parent / "other")
+    monkeypatch.chdir(adapter.parent)
+    edit(adapter, base_model_name_or_path=base.format(other=other, adapter=adapter))
+    with pytest.raises(CheckpointError, match="is an adapter too; merge that one first"):
+        resolve(str(adapter), HubOptions())
+
+
+def test_a_base_on_the_hub_that_is_an_adapter_is_refused(folders, monkeypatch):
+    _, adapter = folders
+    edit(adapter, base_model_name_or_path="owner/name")
+    monkeypatch.setattr("exporter.source._snapshot", lambda *_: adapter)
+    with pytest.raises(CheckpointError, match="its base owner/name is an adapter too"):
+        resolve(str(adapter), HubOptions())

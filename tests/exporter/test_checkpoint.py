@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from exporter.checkpoint import load
 from exporter.errors import BertportError, CheckpointError, UnsupportedError
 from exporter.source import HubOptions, resolve
+from exporter.tensors import open_tensors, weight_files
 
 
 def read(folder, **options):
@@ -301,3 +302,13 @@ def test_every_refusal_is_ours(make_checkpoint):
         if path.name != "generation_config.json":
             with pytest.raises(BertportError):
                 read(copy)
+
+
+def test_a_tensor_in_two_shards_is_refused(make_checkpoint):
+    folder = make_checkpoint()
+    shutil.copy(folder / "model.safetensors", folder / "model-00001-of-00002.safetensors")
+    (folder / "model.safetensors").rename(folder / "model-00002-of-00002.safetensors")
+    shards = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    with pytest.raises(CheckpointError, match=r"model-00002-of-00002\.safetensors: tensors stored in two shards: bert"):
+        open_tensors(weight_files(folder, allow_pickle=False))

@@ -85,3 +85,121 @@ def test_zero_rows_stay_zero():
         q, scale = function(np.zeros((2, 4), np.float32))
         assert not (q * scale).any()
         assert np.isfinite(scale).all()
+
+
+def test_int8_by_hand():
+    values = np.array([[[127, -63.5, 1.4], [0.5, 0.25, -1]], [[0, 0, 0], [-254, 3, 253]]], np.float32)
+    q, scale = quantize.int8(values)
+    assert q.tolist() == [[[127, -64, 1], [64, 32, -127]], [[0, 0, 0], [-127, 2, 126]]]
+    np.testing.assert_allclose(scale[..., 0], [[1, 1 / 127], [1, 2]], rtol=1e-6)
+    assert (scale.dtype, scale.shape) == (np.float32, (2, 2, 1))
+
+
+def test_a_scale_is_what_is_stored_of_it():
+    """In float16 a scale of 1/3 is another: what is rounded by is what a reader multiplies by."""
+    values = np.array([[127 / 3, 21.165]], np.float32)
+    q, scale = quantize.int8(values, np.float16)
+    assert (scale.dtype, float(scale[0, 0])) == (np.float16, float(np.float16(1 / 3)))
+    assert q.tolist() == [[127, round(21.165 / float(np.float16(1 / 3)))]]
+    assert quantize.int8(values * 127, np.float16)[0].max() == 127
+
+
+def test_a_scale_too_small_to_store_counts_as_zeros():
+    tiny = np.finfo(np.float32).tiny
+    q, scale = quantize.int8(np.array([[tiny * 127, 0], [tiny * 64, 0]], np.float32))
+    assert q.tolist() == [[127, 0], [0, 0]]
+    assert scale[1, 0] == 1
+    q, scale = quantize.int8(np.array([[1e-7, 0]], np.float32), np.float16)  # float16 ends at 6e-8
+    assert (q.tolist(), scale.tolist()) == ([[0, 0]], [[1]])
+
+
+def test_a_scale_rounded_down_by_half_does_not_wrap_round():
+    """Near its end float16 has a third of a step or more to lose: 189 steps are cut to 127."""
+    values = np.array([[1, -1]], np.float32) * np.float32(127 * 8.9e-8)
+    q, scale = quantize.int8(values, np.float16)
+    assert scale.tolist() == [[2.0**-24]]
+    assert q.tolist() == [[127, -127]]
+
+
+def test_pairs_of_one_sign_set_the_scale_and_others_do_not():
+    values = np.array([[100, 54, -10, 20], [-100, -27, 0, 0], [100, -100, 5, 5], [1, 2, 3, 127]], np.float32)
+    q, scale = quantize.int8_without_saturation(values)
+    np.testing.assert_allclose(scale[:, 0] * 127, [154, 127, 100, 130], rtol=1e-6)
+    assert q.tolist() == [[82, 45, -8, 16], [-100, -27, 0, 0], [127, -127, 6, 6], [1, 2, 3, 124]]
+    assert quantize.largest_pair(q) == 127
+    apart = np.array([[0.5, -0.25], [-1e-3, 1e-3]], np.float32)  # of two signs: each is safe alone
+    np.testing.assert_array_equal(quantize.int8_without_saturation(apart)[0], quantize.int8(apart)[0])
+
+
+def test_the_last_of_an_odd_row_stands_alone():
+    q, scale = quantize.int8_without_saturation(np.array([[127, 127, 5], [10, 20, 127]], np.float32))
+    assert q.tolist() == [[64, 64, 2], [10, 20, 127]]
+    assert scale.tolist() == [[2], [1]]
+    assert quantize.largest_pair(np.array([[1, 2, -9]], np.int8)) == 9
+    assert quantize.largest_pair(np.array([[100, 100], [3, -4]], np.int8)) == 200  # int8 itself would wrap
+    assert quantize.largest_pair(np.zeros((0, 4), np.int8)) == 0
+
+
+def test_nibbles_by_hand():
+    packed = quantize.pack_nibbles(np.array([[1, 2, 3, 15, 0, 9]], np.uint8))
+    assert packed.tolist() == [[0xF1, 0x02, 0x93]]
+    assert packed.dtype == np.uint8
+    assert quantize.pack_nibbles(np.array([[1, 2]], np.int64)).dtype == np.uint8
+
+
+def test_int4_by_hand():
+    """A block that eighths of its extreme spell exactly: the extreme is −8, and nothing is clipped."""
+    row = np.arange(-8, 8, dtype=np.float32)
+    q, scale = quantize.int4_blocks(np.stack([row, -2 * row]), 16)
+    assert q.tolist() == [list(range(16))] * 2
+    assert scale.tolist() == [[1], [-2]]
+    assert (q.dtype, scale.dtype) == (np.uint8, np.float16)
+
+
+def test_of_two_int4_scales_as_good_the_first_is_taken():
+    """Either number can be met, the other is then off by as much: the scale that is tried first has it."""
+    q, scale = quantize.int4_blocks(np.array([[-8, -7.6015625]], np.float32), 2)
+    assert scale.tolist() == [[0.9501953125]]
+    assert q.tolist() == [[0, 0]]
+
+
+def test_int4_blocks_of_zeros_are_zeros():
+    q, scale = quantize.int4_blocks(np.zeros((1, 64), np.float32))
+    assert q.tolist() == [[8] * 64]
+    assert scale.tolist() == [[1, 1]]
+
+
+def test_int4_has_a_scale_for_each_block():
+    row = np.concatenate([np.arange(-8, 8), np.arange(-8, 8) * 16]).astype(np.float32)
+    q, scale = quantize.int4_blocks(np.stack([row, row[::-1]]), 16)
+    assert scale.tolist() == [[1, 16], [16, 1]]
+    assert q.tolist() == [[*range(16)] * 2, [*range(15, -1, -1)] * 2]
+    assert quantize.int4_blocks(np.ones((1, 64), np.float32))[1].shape == (1, 2)  # blocks of 32 where nothing is said
+
+
+def test_int4_with_positive_scales_alone():
+    row = np.arange(-7, 9, dtype=np.float32)  # the extreme is +8: its block would have a negative scale
+    assert (quantize.int4_blocks(row[None], 16)[1] < 0).all()
+    q, scale = quantize.int4_blocks(row[None], 16, positive_scales=True)
+    assert (scale > 0).all()
+    error = np.abs((q.astype(np.float32) - 8) * scale.astype(np.float32) - row)
+    assert error.max() <= 1.01
+    seven = np.arange(-7, 8, dtype=np.float32)[None, :14]  # the extreme as 7: the widest candidate, 8/7
+    q, scale = quantize.int4_blocks(-seven, 14, positive_scales=True)
+    assert scale.tolist() == [[1]]
+    np.testing.assert_array_equal((q.astype(np.float32) - 8), -seven)
+
+
+def test_int4_takes_the_least_squared_error_of_its_block():
+    """By the definition: every candidate tried, the first of the best taken."""
+    values = np.random.default_rng(1).standard_t(3, size=(16, 24)).astype(np.float32)
+    for positive, ratios in ((False, np.linspace(0.7, 1.0, 7)), (True, np.linspace(0.7, 8 / 7, 10))):
+        q, scale = quantize.int4_blocks(values, 8, positive)
+        back = (q.reshape(16, 3, 8) - 8.0) * scale[..., None].astype(np.float64)
+        for block, found in zip(values.reshape(-1, 8), back.reshape(-1, 8), strict=True):
+            extreme = block[np.abs(block).argmax()]
+            extreme = -abs(extreme) if positive else extreme
+            scales = [np.float32(np.float16(extreme * ratio / -8)) for ratio in ratios]
+            tried = [np.clip(np.rint(block / one), -8, 7) * one for one in scales]
+            best = min(float(np.square(one - block).sum()) for one in tried)
+            assert float(np.square(found - block).sum()) == pytest.approx(best, rel=1e-4)

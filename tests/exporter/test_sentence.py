@@ -158,3 +158,29 @@ def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, lea
     (done,) = export(request, lambda text: None)
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
     assert done.parity.seen["least cosine"] >= least
+
+
+@pytest.mark.parametrize(
+    ("modules", "words"),
+    [
+        ([{"type": "sentence_transformers.models.Transformer"}], "expected a list of modules with type and path"),
+        ("none", "expected a list of modules with type and path"),
+        ([], "expected a Transformer in the folder itself as the first module, found"),
+        ([{"type": "a.Pooling", "path": ""}], "expected a Transformer in the folder itself"),
+        ([{"type": "a.Transformer", "path": "0_Transformer"}], "expected a Transformer in the folder itself"),
+        ([{"type": "a.Transformer", "path": ""}], "no Pooling; pass --task feature-extraction"),
+    ],
+)
+def test_a_list_of_modules_of_another_shape_is_refused(folder, modules, words):
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(BertportError, match=words):
+        read(folder)
+
+
+def test_a_layer_says_its_sizes(folder, write_sentence_files):
+    write_sentence_files(folder, ("Dense",))
+    write_dense(folder, "2_Dense", 16, TANH)
+    path = folder / "2_Dense" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"out_features": "16"}))
+    with pytest.raises(BertportError, match="expected in_features and out_features, found 32 and '16'"):
+        read(folder)

@@ -1,6 +1,7 @@
 """A name is a folder, a hub id, or the demo; and the hub gives only what is needed."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -160,3 +161,32 @@ def test_the_kept_rows_are_real_and_labelled():
     rows = [json.loads(line) for line in (source.DEMO_DIRECTORY / "test_rows.jsonl").read_text().splitlines()]
     assert len(rows) == 500
     assert {row["label"] for row in rows} == {0, 1, 2, 3}
+
+
+def test_pickles_are_fetched_where_they_are_allowed_and_there_is_nothing_else(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(source, "_snapshot", lambda model, options, patterns: asked.append(patterns) or tmp_path)
+    resolve("owner/name", HubOptions())
+    resolve("owner/name", HubOptions(allow_pickle=True))
+    assert [any("bin" in pattern for pattern in patterns) for patterns in asked] == [False, False, True]
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    resolve("owner/name", HubOptions(allow_pickle=True))
+    assert len(asked) == 4
+
+
+def test_a_disk_that_takes_no_snapshot_is_told_in_one_line(monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left\non device")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    with pytest.raises(CheckpointError, match=r"the hub did not give it: .*No space left") as error:
+        resolve("owner/name", HubOptions())
+    assert "\n" not in str(error.value)
+
+
+def test_links_in_a_circle_lead_nowhere(checkpoint, tmp_path):
+    folder = shutil.copytree(checkpoint, tmp_path / "checkpoint")
+    (folder / "one").symlink_to(folder / "other")
+    (folder / "other").symlink_to(folder / "one")
+    with pytest.raises(CheckpointError):
+        load(resolve(str(folder), HubOptions()))

@@ -1,15 +1,16 @@
 """A cut vocabulary: the same pieces for texts that keep theirs, smaller ones for the rest, and one model's numbers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import BertWordPieceTokenizer, Tokenizer
 
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.cli import main
-from exporter.errors import BertportError, UsageError
+from exporter.errors import BertportError, UnsupportedError, UsageError
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
 from exporter.source import HubOptions, resolve
@@ -150,3 +151,84 @@ def test_texts_that_all_lose_pieces_are_said(checkpoint, tmp_path):
     )
     with pytest.raises(BertportError, match="nothing can be compared"):
         export(request, quiet)
+
+
+def with_document(read, change):
+    """The checkpoint with another tokenizer.json."""
+    document = json.loads(read.tokenizer.files["tokenizer.json"])
+    change(document)
+    files = {**read.tokenizer.files, "tokenizer.json": json.dumps(document).encode()}
+    return replace(read, tokenizer=replace(read.tokenizer, files=files))
+
+
+def test_only_wordpiece_can_be_cut(read):
+    other = with_document(read, lambda document: document["model"].update(type="Unigram"))
+    with pytest.raises(UnsupportedError, match=r"tokenizer\.json is a Unigram; only WordPiece can be cut"):
+        trim_checkpoint(other, np.arange(10))
+
+
+def test_a_model_that_answers_with_the_vocabulary_keeps_it(make_checkpoint):
+    folder = make_checkpoint(architecture="BertForMaskedLM")
+    masked = load(resolve(str(folder), HubOptions()))
+    with pytest.raises(UnsupportedError, match="a fill-mask model answers with the whole vocabulary"):
+        trim_checkpoint(masked, np.arange(10))
+
+
+def test_every_place_that_has_an_id_gets_the_new_one(read):
+    """Padding, a sequence of processors, and the decoder of tokenizer_config.json."""
+
+    def change(document):
+        document["padding"] = {
+            "strategy": "BatchLongest",
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": 4,
+            "pad_type_id": 0,
+            "pad_token": "[MASK]",
+        }
+        document["post_processor"] = {"type": "Sequence", "processors": [document["post_processor"]]}
+
+    kept = choose_pieces(read.tokenizer.tokenizer, Trim(KEPT_TEXTS))[::-1]
+    settings = {"added_tokens_decoder": {"4": {"content": "[MASK]"}}}
+    files = {**read.tokenizer.files, "tokenizer_config.json": json.dumps(settings).encode()}
+    read = replace(read, tokenizer=replace(read.tokenizer, files=files))
+    cut = trim_checkpoint(with_document(read, change), kept)
+    number = {int(old): new for new, old in enumerate(kept)}
+    document = json.loads(cut.tokenizer.files["tokenizer.json"])
+    assert document["padding"]["pad_id"] == number[4]
+    assert json.loads(cut.tokenizer.files["tokenizer_config.json"])["added_tokens_decoder"] == {
+        str(number[4]): {"content": "[MASK]"}
+    }
+    assert cut.tokenizer.tokenizer.encode("the cat").ids[0] == number[2]
+    assert cut.model.tensors["embeddings.word"].shape == (len(kept), 32)
+
+
+def test_a_tokenizer_with_pieces_of_its_own_is_no_cut_one(read):
+    other = Tokenizer.from_str(read.tokenizer.tokenizer.to_str())
+    other.add_tokens(["zebra"])
+    with pytest.raises(UnsupportedError, match="has pieces that the checkpoint's has not"):
+        kept_ids(read.tokenizer.tokenizer, other)
+
+
+def test_special_pieces_stay_though_they_are_no_added_tokens(make_checkpoint, texts_file, tmp_path):
+    folder = make_checkpoint()
+    raw = json.loads(BertWordPieceTokenizer(str(folder / "vocab.txt")).to_str())
+    (folder / "tokenizer.json").write_text(json.dumps(raw | {"added_tokens": []}))
+    decoder = {str(number): {"content": piece} for number, piece in enumerate(("[PAD]", "[UNK]", "[CLS]"))}
+    decoder["4"] = {"content": "[MASK]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": decoder}))
+    out = tmp_path / "out"
+    assert main(["export", str(folder), "--trim-vocabulary", str(texts_file), "-o", str(out)]) == 0
+    pieces = (out / "vocab.txt").read_text().splitlines()
+    assert {"[PAD]", "[UNK]", "[CLS]", "[SEP]"} < set(pieces)
+    assert "[MASK]" not in pieces  # of which these texts have none
+    told = json.loads((out / "tokenizer_config.json").read_text())["added_tokens_decoder"]
+    assert {int(number): token["content"] for number, token in told.items()} == dict(enumerate(pieces[:3]))
+
+
+def test_a_padding_that_is_no_piece_is_refused(make_checkpoint, texts_file, edit_config, tmp_path, capsys):
+    folder = make_checkpoint(vocab_size=120)
+    edit_config(folder, pad_token_id=119)
+    assert main(["export", str(folder), "--trim-vocabulary", str(texts_file), "-o", str(tmp_path / "out")]) == 3
+    assert "pad_token_id 119 is no piece of the tokenizer; correct config.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -72,3 +72,11 @@ def test_a_record_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         write_record(tmp_path / "folder", {"a": 1})
     assert names(tmp_path) == ["folder", "new"]
+
+
+def test_a_disk_that_refuses_is_said_with_the_path(tmp_path):
+    (tmp_path / "journal").mkdir()
+    journal = Journal(tmp_path / "journal", [])
+    with pytest.raises(UsageError, match="journal: cannot be written"):
+        journal.append({"a": 1})
+    assert journal.entries == []

@@ -1,6 +1,7 @@
 """Measurements keep every raw value, each from a process of its own. Nothing is asserted of how long things take."""
 
 import json
+import resource
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from exporter.errors import MeasurementError
 from exporter.pipeline import Request, export
+from runtimes import measure as measuring
 from runtimes.measure import Case, Plan, fingerprint, measure, peak_rss_bytes
 
 PLAN = Plan(lengths=(9, 4), runs=3, rounds=2, batches=(2, 1))
@@ -95,3 +97,14 @@ def test_core_ml_is_not_timed_off_a_mac(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(MeasurementError, match="needs macOS"):
         measure([Case("x", "coreml", str(tmp_path), 10)], PLAN, lambda text: None)
+
+
+def test_where_there_is_no_proc_the_system_is_asked(monkeypatch):
+    monkeypatch.setattr("pathlib.Path.exists", lambda _: False)
+    monkeypatch.setattr("platform.processor", lambda: "a processor")
+    assert measuring._processor() == "a processor"
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    monkeypatch.setattr("sys.platform", "linux")
+    assert peak_rss_bytes() >= used * 1024
+    monkeypatch.setattr("sys.platform", "darwin")  # which counts in bytes
+    assert used <= peak_rss_bytes() < used * 1024

@@ -107,3 +107,25 @@ def test_what_an_export_writes_is_taken(checkpoint, tmp_path):
         export(Request(str(checkpoint), schemes=(scheme,), destination=tmp_path / scheme, verify=False), lambda _: None)
         check_onnx(read_bundle(tmp_path / scheme).door)
     assert onnx.load_model(tmp_path / "none" / "model.onnx").graph.node
+
+
+def test_a_type_that_is_none_is_refused(folder):
+    tensor = external("weights")
+    tensor.data_type = 999
+    with pytest.raises(BundleError, match="tensor w has the unknown type 999"):
+        check_onnx(saved(folder, tensor))
+
+
+def test_a_tensor_in_a_node_is_held_to_its_shape_too(folder):
+    value = numpy_helper.from_array(np.zeros(4, np.float32), "inner")
+    check_onnx(saved(folder, nodes=[helper.make_node("Add", [], ["c"], value=value)]))
+    value.dims[0] = 5
+    with pytest.raises(BundleError, match="tensor inner"):
+        check_onnx(saved(folder, nodes=[helper.make_node("Add", [], ["c"], value=value)]))
+
+
+def test_a_model_beyond_what_the_format_can_hold_is_not_read(folder, monkeypatch):
+    path = saved(folder)
+    monkeypatch.setattr("runtimes.onnx_places.MAX_MODEL_BYTES", path.stat().st_size - 1)
+    with pytest.raises(BundleError, match=r"model\.onnx: larger than an ONNX file can be; export again"):
+        check_onnx(path)

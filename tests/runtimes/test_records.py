@@ -106,3 +106,15 @@ def test_no_content_breaks_the_reader(tmp_path_factory, content):
 def test_the_written_schemas_are_current(kind):
     """`python -m runtimes.records` writes them."""
     assert (SCHEMAS / f"{kind}.json").read_bytes() == to_json(json_schema(kind))
+
+
+def test_the_committed_schemas_are_what_the_records_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "SCHEMAS", tmp_path / "schemas")
+    records._write_schemas()
+    written = {path.name: path.read_bytes() for path in (tmp_path / "schemas").iterdir()}
+    assert written == {path.name: path.read_bytes() for path in SCHEMAS.glob("*.json")}
+
+
+def test_an_entry_of_another_kind_is_none():
+    assert not records.valid_entry({"name": "x"})
+    assert not records.valid_entry(3)

@@ -1,10 +1,12 @@
 """What no kit is made of, and what is left then: one line, an exit code, nothing on disk."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from exporter.bundle import hash_files, read_bundle, write_manifest
 from exporter.cli import main
 from exporter.lowering import Settings
 from exporter.verification import Limit
@@ -153,3 +155,11 @@ def test_for_the_web_another_tokenizer_becomes_a_folder_for_transformers_js_alon
     assert {path.name for path in (tmp_path / "Kit").iterdir()} == {"README.md", "model"}
     assert words in (tmp_path / "Kit" / "README.md").read_text()
     assert (tmp_path / "Kit" / "model" / "onnx" / "model.onnx").is_file()
+
+
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, "[]"])
+def test_records_that_cannot_be_read_are_refused(bundle, refused, content):
+    (bundle / "parity.json").write_text(content)
+    manifest = read_bundle(bundle).manifest
+    write_manifest(bundle, replace(manifest, files=hash_files(bundle)))
+    refused(bundle, 3, "parity.json: expected an object" if content == "[]" else "parity.json: cannot be read")

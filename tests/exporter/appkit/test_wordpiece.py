@@ -114,3 +114,34 @@ def test_what_no_kit_does_is_refused_by_name(edit, words, tokenizer, read):
     with pytest.raises((UnsupportedError, BundleError)) as error:
         read(tokenizer, edit)
     assert words in str(error.value)
+
+
+def test_without_a_normalizer_nothing_is_changed(tokenizer, read):
+    found = read(tokenizer, lambda raw: raw.update(normalizer=None))
+    assert not any((found.clean_text, found.chinese_characters, found.strip_accents, found.lowercase))
+
+
+def test_without_a_template_the_texts_stand_alone(tokenizer, read):
+    found = read(tokenizer, lambda raw: raw.update(post_processor=None))
+    assert found.single == (Slot(0, sequence=0),)
+    assert found.pair == (Slot(0, sequence=0), Slot(1, sequence=1))
+
+
+@pytest.mark.parametrize("pair", ["[CLS] $A [SEP]", "[CLS] $A $A [SEP]", "$B $B $A"])
+def test_a_template_that_does_not_take_every_text_once_is_refused(tokenizer, read, pair):
+    special = [("[CLS]", 2), ("[SEP]", 3)]
+    single = "[CLS] $A [SEP]"
+    tokenizer.post_processor = processors.TemplateProcessing(single=single, pair="$A $B", special_tokens=special)
+
+    def edit(raw):
+        kinds = {"$A": {"Sequence": {"id": "A", "type_id": 0}}, "$B": {"Sequence": {"id": "B", "type_id": 1}}}
+        steps = [kinds.get(one, {"SpecialToken": {"id": one, "type_id": 0}}) for one in pair.split()]
+        raw["post_processor"]["pair"] = steps
+
+    with pytest.raises(UnsupportedError, match=r"tokenizer\.json: its template does not take every text once"):
+        read(tokenizer, edit)
+
+
+def test_ids_far_beyond_the_vocabulary_make_no_list_of_that_length(tokenizer, read):
+    with pytest.raises(ValueError, match="an id of 2,147,483,648 in a vocabulary of 8 pieces"):  # told by the kit
+        read(tokenizer, lambda raw: raw["model"]["vocab"].update(dog=2**31))

@@ -139,3 +139,21 @@ def test_no_norm_and_chained_layers_are_one_layer():
     expected = gain * (weight @ (inner @ x + inner_bias) + bias) + shift
     np.testing.assert_allclose(folded @ x + offset, expected, atol=1e-12)
     assert np.abs(folded @ x - expected).max() > 1e-3
+
+
+def test_a_padding_that_is_not_set_is_berts_own(make_checkpoint):
+    folder = make_checkpoint()
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token_id": None}))
+    assert read(folder).model.geometry.pad == 0
+
+
+@pytest.mark.parametrize(("key", "value"), [("summary_type", "mean"), ("summary_activation", "relu")])
+def test_an_electra_that_makes_something_else_of_its_first_token_is_refused(
+    tmp_path, write_family, edit_config, key, value
+):
+    folder = write_family(tmp_path / "electra", "electra", "ElectraForMultipleChoice")
+    read(folder)
+    edit_config(folder, **{key: value})
+    with pytest.raises(UnsupportedError, match=f"config.json: {key} '{value}' is not supported; only"):
+        read(folder)

@@ -81,3 +81,57 @@ def test_the_first_type_folds_into_positions():
     for kind in (0, 1):
         np.testing.assert_allclose(moved + rest[kind], positions + types[kind], atol=1e-12)
     assert not rest[0].any()
+
+
+def test_the_types_other_rows_keep_their_differences():
+    positions, types = np.array([[1.0, 2]]), np.array([[10.0, 20], [11, 22], [9, 30]])
+    moved, rest = fold.first_type_into_positions(positions, types)
+    assert moved.tolist() == [[11, 22]]
+    assert rest.tolist() == [[0, 0], [1, 2], [-1, 10]]
+
+
+def test_nonorm_folds_into_the_linear_before_it():
+    random = np.random.default_rng(3)
+    weight, x = random.normal(size=(3, 5)), random.normal(size=5)
+    bias, gain, shift = random.normal(size=(3, 3))
+    folded, folded_bias = fold.no_norm_into_linear(weight, bias, gain, shift)
+    np.testing.assert_allclose(folded @ x + folded_bias, gain * (weight @ x + bias) + shift, atol=1e-12)
+
+
+def test_two_linears_are_one():
+    random = np.random.default_rng(4)
+    weight, inner, x = random.normal(size=(3, 4)), random.normal(size=(4, 5)), random.normal(size=5)
+    bias, inner_bias = random.normal(size=3), random.normal(size=4)
+    both, both_bias = fold.chain(weight, bias, inner, inner_bias)
+    assert both.shape == (3, 5)
+    np.testing.assert_allclose(both @ x + both_bias, weight @ (inner @ x + inner_bias) + bias, atol=1e-12)
+
+
+def test_heads_narrower_than_their_share_of_the_width_are_split_alike():
+    """A bottleneck: three heads of 2 read and give a width of 5."""
+    random = np.random.default_rng(5)
+    query, key, value = random.normal(size=(3, 6, 5))
+    output, bias = random.normal(size=(5, 6)), random.normal(size=6)
+    products, product_bias = fold.premultiply_query_key(query, bias, key, 3)
+    joined = fold.premultiply_value_output(value, output, 3)
+    keys, values = fold.key_per_head(key, 3), fold.value_per_head(value, 3)
+    assert (products.shape, product_bias.shape, joined.shape) == ((15, 5), (15,), (5, 15))
+    assert (keys.shape, values.shape) == ((3, 5, 2), (3, 2, 5))
+    for head in range(3):
+        own, wide = slice(2 * head, 2 * head + 2), slice(5 * head, 5 * head + 5)
+        np.testing.assert_allclose(products[wide], key[own].T @ query[own], atol=1e-12)
+        np.testing.assert_allclose(product_bias[wide], key[own].T @ bias[own], atol=1e-12)
+        np.testing.assert_allclose(joined[:, wide], output[:, own] @ value[own], atol=1e-12)
+        np.testing.assert_array_equal(keys[head], key[own].T)
+        np.testing.assert_array_equal(values[head], value[own])
+
+
+def test_the_query_is_scaled_by_the_root_of_its_heads_width():
+    weight, bias = fold.scale_query(np.ones((12, 5)), np.full(12, 3.0), 3)
+    np.testing.assert_array_equal(weight, np.full((12, 5), 0.5))
+    np.testing.assert_array_equal(bias, np.full(12, 1.5))
+
+
+def test_the_value_bias_comes_out_through_the_output():
+    found = fold.value_bias_through_output(np.array([1.0, 2]), np.array([[3.0, 4], [5, 6]]), np.array([10.0, 20]))
+    assert found.tolist() == [21, 37]

@@ -314,3 +314,44 @@ def test_a_flipped_weight_changes_the_output(package):
     expected = TABLE.copy()
     expected[0, 1] = 99
     np.testing.assert_array_equal(open_package(package).run({"x": X})["sums"], expected[X.astype(int)].sum(-1))
+
+
+def test_a_parameter_without_a_value_is_refused(package):
+    def empty(model):
+        given = next(op for op in main_block(model).operations if "x" in op.inputs)
+        del given.inputs["x"].arguments[:]
+
+    edit_model(package, empty)
+    refused(package, "parameter x is empty; export the package again")
+
+
+def test_a_constant_without_a_value_is_refused(package):
+    def empty(model):
+        constant = next(op for op in main_block(model).operations if op.type == "const")
+        del constant.attributes["val"]
+
+    edit_model(package, empty)
+    refused(package, "a constant needs one value and one result; export the package again")
+
+
+def test_an_input_larger_than_any_text_is_refused(package):
+    def widen(model):
+        (given,) = model.mlProgram.functions["main"].inputs
+        for dimension in given.type.tensorType.dimensions:
+            dimension.constant.size = 1 << 20
+
+    edit_model(package, widen)
+    refused(package, "is larger than any text; export the package again")
+
+
+@pytest.mark.parametrize("name", ["Manifest.json", "Data/com.apple.CoreML/model.mlmodel"])
+def test_a_file_that_the_disk_does_not_give_is_told(package, name, monkeypatch):
+    read = type(package).read_bytes
+
+    def fail(path):
+        if path.name == name.rpartition("/")[2]:
+            raise OSError(5, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(type(package), "read_bytes", fail)
+    refused(package, r"cannot be read \(Input/output error\); export the package again")

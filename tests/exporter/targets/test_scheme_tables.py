@@ -1,0 +1,99 @@
+"""How every role of weight is stored by each scheme of each target, and how a kept weight is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exporter.encoder.ops import Role, Weight
+from exporter.errors import UsageError
+from exporter.keep import Keep
+from exporter.targets.coreml_schemes import SCHEMES, CoreMLScheme, Form, find_scheme
+from exporter.targets.onnx_schemes import STORAGE, Storage, wider
+
+FLOAT32, FLOAT16, INT8, DYNAMIC, INT4, CODES = Storage
+PLAIN, FORM_INT8, INT4_32, INT4_64, PALETTE6, PALETTE4, FORM_CODES = Form
+NARROW = (Role.TYPE_EMBEDDING, Role.HEAD, Role.VECTOR)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "word", "position", "linear", "tail"),
+    [
+        ("none", FLOAT32, FLOAT32, FLOAT32, FLOAT32),
+        ("fp16", FLOAT16, FLOAT16, FLOAT16, FLOAT16),
+        ("int8", INT8, INT8, DYNAMIC, DYNAMIC),
+        ("int8-weights", INT8, INT8, INT8, INT8),
+        ("int4-embeddings", INT4, INT8, INT8, INT8),
+        ("pq", CODES, INT8, DYNAMIC, DYNAMIC),
+    ],
+)
+def test_an_onnx_scheme_stores_every_role(scheme, word, position, linear, tail):
+    wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: tail}
+    assert STORAGE[scheme] == wide | dict.fromkeys(NARROW, FLOAT32)
+    assert set(STORAGE[scheme]) == set(Role)
+    assert len(STORAGE) == 6
+
+
+@pytest.mark.parametrize(
+    ("storage", "form", "stored"),
+    [
+        (DYNAMIC, None, DYNAMIC),
+        (CODES, "int8", INT8),
+        (CODES, "float16", FLOAT16),
+        (INT8, "float16", FLOAT16),
+        (FLOAT16, "int8", FLOAT16),
+        (FLOAT32, "float16", FLOAT32),
+    ],
+)
+def test_a_kept_onnx_weight_takes_the_wider_of_two(storage, form, stored):
+    assert wider(storage, form) is stored
+
+
+@pytest.mark.parametrize(
+    ("scheme", "word", "position", "linear", "half", "int8_inputs", "oldest"),
+    [
+        ("none", PLAIN, PLAIN, PLAIN, False, False, "iOS16"),
+        ("fp16", PLAIN, PLAIN, PLAIN, True, False, "iOS16"),
+        ("int8", FORM_INT8, FORM_INT8, FORM_INT8, True, False, "iOS16"),
+        ("w8a8", FORM_INT8, FORM_INT8, FORM_INT8, True, True, "iOS17"),
+        ("int4-embeddings", INT4_32, FORM_INT8, FORM_INT8, True, False, "iOS18"),
+        ("int4", INT4_64, FORM_INT8, INT4_32, True, False, "iOS18"),
+        ("pq", FORM_CODES, FORM_INT8, FORM_INT8, True, False, "iOS17"),
+        ("palettize6", PALETTE6, PALETTE6, PALETTE6, True, False, "iOS16"),
+        ("palettize4", PALETTE4, PALETTE4, PALETTE4, True, False, "iOS16"),
+    ],
+)
+def test_a_coreml_scheme_stores_every_role(scheme, word, position, linear, half, int8_inputs, oldest):
+    found = find_scheme(scheme)
+    assert found == CoreMLScheme(scheme, word, position, linear, half, int8_inputs, oldest)
+    wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: linear}
+    assert {role: found.form(role) for role in Role} == wide | dict.fromkeys(NARROW, PLAIN)
+    assert len(SCHEMES) == 9
+
+
+def weight(name):
+    return Weight(name, np.zeros((2, 2), np.float32), Role.LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "kept", "stored"),
+    [
+        ("palettize4", "layer.0.*", PLAIN),
+        ("palettize4", "layer.0.*=int8", FORM_INT8),
+        ("int4", "layer.0.*=int8", FORM_INT8),
+        ("fp16", "layer.0.*=int8", PLAIN),
+        ("int4", "layer.1.*", INT4_32),
+    ],
+)
+def test_a_kept_coreml_weight_takes_the_wider_of_two(scheme, kept, stored):
+    assert replace(find_scheme(scheme), keep=Keep((kept,))).stored(weight("layer.0.query.weight")) is stored
+
+
+def test_what_is_not_kept_is_stored_by_its_role():
+    assert find_scheme("palettize6").stored(weight("layer.0.query.weight")) is PALETTE6
+
+
+def test_an_unknown_coreml_scheme_is_refused_with_the_list():
+    with pytest.raises(UsageError) as error:
+        find_scheme("int3")
+    assert str(error.value) == f"--quantize int3: unknown to coreml; it has {', '.join(SCHEMES)}"

@@ -1,0 +1,95 @@
+"""A file or folder appears whole or not at all, whatever the system refuses or lacks."""
+
+import ctypes
+import errno
+import os
+
+import pytest
+
+from exporter import disk
+from exporter.errors import ExportError, UsageError
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A new folder, the old one in its place, and a hidden one beside them."""
+    for name in ("new", "place", "hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    return tmp_path / "new", tmp_path / "place", tmp_path / "hidden"
+
+
+def failing(code):
+    def fail(*_):
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (errno.ENOSPC, ExportError, "could not be written (No space left on device)"),
+        (errno.EIO, ExportError, "could not be written"),
+        (errno.EROFS, UsageError, "cannot be written (Read-only file system); name another place with -o"),
+    ],
+)
+def test_a_disk_that_refuses_leaves_the_old_file(tmp_path, monkeypatch, code, kind, words):
+    disk.write_whole(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", failing(code))
+    with pytest.raises(kind) as error:
+        disk.write_whole(tmp_path / "file", b"new")
+    assert words in str(error.value)
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_takes_anothers_place_in_one_step(folders):
+    new, place, hidden = folders
+    disk.move_in(new, place, hidden)
+    assert (place / "file").read_text() == "new"
+    assert (new / "file").read_text() == "place"
+
+
+class NoSwap:
+    """A C library without renameat2."""
+
+    def __init__(self, *_, **__):
+        pass
+
+
+def test_where_folders_cannot_be_swapped_two_moves_do_it(folders, monkeypatch):
+    new, place, hidden = folders
+    monkeypatch.setattr(ctypes, "CDLL", NoSwap)
+    disk.move_in(new, place, hidden)
+    assert (place / "file").read_text() == "new"
+    assert (hidden / disk.OLD / "file").read_text() == "place"
+    assert not new.exists()
+
+
+def test_a_second_move_that_fails_brings_the_old_folder_back(folders, monkeypatch):
+    new, place, hidden = folders
+    monkeypatch.setattr(ctypes, "CDLL", NoSwap)
+    moves = []
+    rename = type(place).rename
+
+    def second_fails(path, other):
+        moves.append(path)
+        return failing(errno.ENOSPC)() if len(moves) == 2 else rename(path, other)
+
+    monkeypatch.setattr(type(place), "rename", second_fails)
+    with pytest.raises(OSError, match="No space"):
+        disk.move_in(new, place, hidden)
+    assert (place / "file").read_text() == "place"
+
+
+def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path, monkeypatch):
+    left = tmp_path / ".file.bertport-x"
+    left.mkdir()
+    monkeypatch.setattr("sys.platform", "win32")  # which syncs no folders, either
+    disk.write_whole(tmp_path / "file", b"new")
+    assert left.is_dir()
+    assert (tmp_path / "file").read_bytes() == b"new"
+    monkeypatch.undo()
+    disk.write_whole(tmp_path / "file", b"new")
+    assert not left.exists()
