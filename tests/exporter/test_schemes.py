@@ -14,7 +14,7 @@ AGREED = {
         "int8": (None, 0.10, 0.97, 0.998),
         "int8-weights": (None, 0.03, 0.98, 0.998),
         "int4-embeddings": (None, 0.20, 0.95, 0.99),
-        "pq": (None, 0.25, 0.92, None),
+        "pq": (None, 0.25, 0.92, 0.90),
     },
     "coreml": {
         "none": EXACT,
