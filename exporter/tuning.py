@@ -170,9 +170,8 @@ class _Trials:
     def time_all(self) -> None:
         """Latency of every ONNX candidate, turn by turn in one run; simulated Core ML has none."""
         timed = [at for at, one in enumerate(self.candidates) if one.recipe.target == "onnx"]
-        geometry = self._examiner.checkpoint.geometry
-        tokens = min(TIMED_TOKENS, geometry.positions)
-        cases = [self._case(at, geometry.vocabulary) for at in timed]
+        tokens = min(TIMED_TOKENS, self._examiner.checkpoint.geometry.positions)
+        cases = [self._case(at) for at in timed]
         done = measure(cases, Plan((tokens,), runs=30), self._say) if cases else []
         for at in timed:
             runs = [
@@ -180,9 +179,10 @@ class _Trials:
             ]
             self.candidates[at] = replace(self.candidates[at], latency_s=tuple(runs))
 
-    def _case(self, at: int, vocabulary: int) -> Case:
-        door = str(self._bundles[at].door)
-        return Case(self.candidates[at].name, "onnx", door, vocabulary, threads=self._aim.threads)
+    def _case(self, at: int) -> Case:
+        candidate, door = self.candidates[at], str(self._bundles[at].door)
+        vocabulary = candidate.recipe.pieces or self._examiner.checkpoint.geometry.vocabulary
+        return Case(candidate.name, "onnx", door, vocabulary, threads=self._aim.threads)
 
     def _missed(self, target: str) -> list[Candidate]:
         """Candidates that miss by little, the smallest first."""

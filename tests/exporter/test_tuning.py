@@ -52,13 +52,16 @@ def data(checkpoint, texts, tmp_path_factory):
 
 @pytest.fixture
 def without_times(monkeypatch):
-    """One run each in place of children and rounds: sizes decide."""
+    """One run each in place of children and rounds: sizes decide. The cases that would have run."""
+    seen = []
 
     def measured(cases, plan, say):
+        seen.extend(cases)
         times = tuple(Latency(tokens, 1, (1.0,), 0) for tokens in plan.lengths)
         return [Measurement(case, 0.0, 0.0, 0.0, 0.0, times, 0, 0) for case in cases]
 
     monkeypatch.setattr(tuning, "measure", measured)
+    return seen
 
 
 def schemes(monkeypatch, *names):
@@ -151,6 +154,10 @@ def test_smaller_vocabularies_and_longer_stretches_are_tried_too(
     pieces = [one.recipe.pieces for one in done.candidates if one.recipe.pq_dims == 4]
     assert pieces[0] is None
     assert pieces[1:] == sorted(pieces[1:], reverse=True)
+    whole = done.examiner.checkpoint.geometry.vocabulary
+    timed = {case.name: case.vocabulary for case in without_times}
+    assert timed == {one.name: one.recipe.pieces or whole for one in done.candidates}
+    assert len(set(timed.values())) > 1
     assert done.chosen[0].candidate.recipe == read_bundle(tmp_path / "out").manifest.recipe
 
 
