@@ -133,6 +133,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "coreml": coreml,
     "smallest": smallest,
     "embeddings": embeddings,
+    "zoo": lambda: family_tables.zoo(record("zoo.json")),
+    "families": lambda: family_tables.families(record("families.json")),
 }
 
 

@@ -20,19 +20,30 @@ def tier():
         for name, size in SIZES.items()
     ]
     rows[0]["latency_s"], rows[1]["latency_s"] = {"128": [0.2, 0.2, 0.9]}, {"128": [0.1, 0.1, 0.8]}
-    peaks = {"onnx-none": 280e6, "coreml-none": 300e6}
-    return {"card_mb": 140, "stand_in": True, "float32_bytes": 150e6, "export_peak_rss_bytes": peaks, "rows": rows}
+    peaks = {
+        "onnx-none": {"export_bytes": 280e6, "pytorch_bytes": 0},
+        "coreml-none": {"export_bytes": 300e6, "pytorch_bytes": 0},
+        "onnx-none, compared": {"export_bytes": 330e6, "pytorch_bytes": 450e6},
+        "coreml-none, compared": {"export_bytes": 310e6, "pytorch_bytes": 465e6},
+    }
+    return {"card_mb": 140, "stand_in": True, "float32_bytes": 150e6, "export_peaks": peaks, "rows": rows}
 
 
 def test_a_tier_has_its_claim_beside_what_it_takes(tier):
     table = zoo({"tiers": {"mobile": tier}})
-    assert "| mobile (stand-in) | 140 | 140.0 | 35.0 | 26.0 | 35.0 | 24.0 | 18.0 | 0.50 | 2.0 | none |" in table
+    sizes, ratios = "140.0 | 35.0 | 26.0 | 35.0 | 24.0 | 18.0", "0.50 | 2.00 | 2.20 | 3.10"
+    assert f"| mobile (stand-in) | 140 | {sizes} | {ratios} | none |" in table
     assert "`coreml-palettize6` (24.0 MB) fits into 25 MB; the smallest is `coreml-int4` with 18.0 MB" in table
 
 
 def test_what_is_beyond_its_budget_is_named(tier):
     tier["rows"][5]["verdict"] = "fail"
     assert "| coreml-int4 |" in zoo({"tiers": {"mini": tier}})
+
+
+def test_a_claim_is_held_by_what_keeps_its_budget(tier):
+    tier["rows"][4]["verdict"] = "fail"
+    assert "`coreml-int4` (18.0 MB) fits into 25 MB" in zoo({"tiers": {"mobile": tier}})
 
 
 def test_simulated_embeddings_have_no_times():
