@@ -13,6 +13,8 @@ WIDTH = 420
 CHARACTER = 7
 """Width of a character of a label, in the widest of the fonts that a system may choose."""
 LINE = 14
+_WIDE = 8
+"""The largest is so many times the smallest before sizes are drawn by ratio."""
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Scale = Callable[[float], float]
@@ -104,6 +106,14 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     power = float(f"1e{floor(log10(raw))}")
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
     return [step * number for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
+
+
+def size_axis(values: Sequence[float], start: float, end: float) -> tuple[Scale, list[float]]:
+    """From nothing on, or by ratio where the smallest would all stand in one place; and the numbers to write."""
+    least, most = min(values), max(values)
+    if 0 < least < most / _WIDE:
+        return logarithmic(least / 1.3, most * 1.2, start, end), one_two_five(least / 1.3, most * 1.2)
+    return linear(0, most * 1.12, start, end), ticks(0, most * 1.1)
 
 
 def one_two_five(low: float, high: float) -> list[float]:

@@ -22,6 +22,7 @@ from runtimes.reporting.canvas import (
     logarithmic,
     one_two_five,
     shortened,
+    size_axis,
     spread,
     ticks,
 )
@@ -90,10 +91,10 @@ def scatter(points: Sequence[Point], reference: tuple[str, float] | None, x_word
     canvas = Canvas(height, f"{y_words} by {x_words}")
     bounds = [value for p in points for value in (p.low, p.high, p.y) if value is not None]
     low, high = _padded([*bounds, *([reference[1]] if reference else [])])
-    x = linear(0, max(p.x for p in points) * 1.12, left, WIDTH - right)
+    x, marks = size_axis([p.x for p in points], left, WIDTH - right)
     y = linear(low, high, height - bottom, top)
     _y_axis(canvas, y, ticks(low, high), y_words, left)
-    _x_axis(canvas, x, ticks(0, max(p.x for p in points) * 1.1), x_words, height - bottom)
+    _x_axis(canvas, x, marks, x_words, height - bottom)
     taken = [Box(x(p.x) - 6, y(p.y) - 6, 12, 12) for p in points]
     taken += [Box(x(p.x) - 2, y(p.high), 4, y(p.low) - y(p.high)) for p in points if p.low and p.high]
     if reference:

@@ -3,10 +3,11 @@
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtimes.reporting.canvas import CHARACTER, LINE, WIDTH, Box, decades, one_two_five, spread, ticks
+from runtimes.reporting.canvas import CHARACTER, LINE, WIDTH, Box, decades, one_two_five, size_axis, spread, ticks
 from runtimes.reporting.charts import Bar, Line, Point, Step, Strip, bars, layers, lines, scatter, strips
 
 names = st.text(min_size=1, max_size=30)
@@ -49,6 +50,14 @@ def test_labels_of_lines_never_meet(found):
 def test_two_points_at_one_place_have_both_their_names():
     found = scatter([Point("first", "c0", 4, 0.9), Point("second", "c1", 4, 0.9)], None, "MB", "accuracy")
     assert {words for _, words in texts(found)} == {"first", "second"}
+
+
+@pytest.mark.parametrize(("largest", "by_ratio"), [(17.6, True), (4.0, False)])
+def test_the_smallest_of_many_sizes_are_told_apart(largest, by_ratio):
+    scale, marks = size_axis([0.75, 1.5, largest], 0, 400)
+    assert scale(1.5) - scale(0.75) > 60
+    assert all(0 <= scale(mark) <= 400 for mark in (*marks, 0.75, largest))
+    assert (0 not in marks) is by_ratio
 
 
 @given(st.lists(st.floats(0, 100), max_size=8))
