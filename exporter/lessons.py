@@ -1,6 +1,8 @@
 """What a coded table learns from: the user's texts, and beside them what no text of the task is like.
 
 Taught by real texts alone, a model answers those better and others worse than before it learnt: nothing held it there.
+The battery that judges a bundle draws others, by another seed; but a text without tokens and padding alone exist once,
+and are no held-out check of it.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ run, and the manifest records what was used. The cosines were measured on all-Mi
 96 simulated in Core ML (`artifacts/embeddings.json`): a budget allows about twice the least one's distance from 1, and
 where none was measured yet there is none. What a scheme may cost an embedding is not what a search can bear: `w8a8`
 (0.962), `pq` (0.968), `int4` (0.951) and `palettize4` (0.868) move a real model's sentences visibly. ONNX `pq` with
-4 numbers in a byte keeps 0.95, with 8 it keeps 0.75, too little to search by: its budget lies between.
+4 numbers in a byte keeps 0.95, with 8 it keeps 0.77, too little to search by: its budget lies between.
 """
 
 from dataclasses import replace
