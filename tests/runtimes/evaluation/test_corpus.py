@@ -50,5 +50,6 @@ def test_what_holds_none_is_refused(tmp_path, name, content, words):
 
 @pytest.mark.parametrize("option", ["--trim-vocabulary", "--frequency-from"])
 def test_the_option_is_named(tmp_path, capsys, option):
-    assert main(["export", "demo", option, str(tmp_path / "none.csv"), "-o", str(tmp_path / "out")]) == 2
+    given = ["--quantize", "pq", option, str(tmp_path / "none.csv")]
+    assert main(["export", "demo", *given, "-o", str(tmp_path / "out")]) == 2
     assert f"{option} {tmp_path}/none.csv: cannot be read" in capsys.readouterr().err
