@@ -110,7 +110,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 def size_axis(values: Sequence[float], start: float, end: float) -> tuple[Scale, list[float]]:
     """From nothing on, or by ratio where the smallest would all stand in one place; and the numbers to write."""
-    least, most = min(values), max(values)
+    least, most = min(values), max(values) or 1.0  # a record may say that a bundle has no bytes
     if 0 < least < most / _WIDE:
         return logarithmic(least / 1.3, most * 1.2, start, end), one_two_five(least / 1.3, most * 1.2)
     return linear(0, most * 1.12, start, end), ticks(0, most * 1.1)

@@ -67,6 +67,13 @@ def test_spread_keeps_order_and_distance(wanted):
     assert all(later - earlier >= 10 - 1e-9 for earlier, later in pairwise(ordered))
 
 
+def test_sizes_that_are_all_nothing_have_an_axis():
+    scale, marks = size_axis([0.0, 0.0], 0, 400)
+    assert scale(0.0) == 0
+    assert marks[0] == 0
+    assert len(marks) > 1
+
+
 @given(positive, positive)
 def test_ticks_lie_within_and_are_not_too_many(first, second):
     low, high = sorted((first, second * 1.5 if first == second else second))
