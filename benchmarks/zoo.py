@@ -86,9 +86,14 @@ def run_tier(tier: Tier, checkpoint: Path, stand_in: bool, say: Callable[[str], 
         "export_peak_rss_bytes": {name: peak.largest_bytes for name, peak in memory.items()},
         "export_peaks": {name: asdict(peak) for name, peak in memory.items()},
         "pytorch": latency.pop("pytorch"),
-        "rows": [item | latency.get(item["name"], {}) for item in exported],
+        "rows": [_told(item) | latency.get(item["name"], {}) for item in exported],
         "load_average": os.getloadavg(),
     }
+
+
+def _told(item: dict[str, Any]) -> dict[str, Any]:
+    """Without the folder, which is gone."""
+    return {key: value for key, value in item.items() if key != "directory"}
 
 
 _WEIGHED = (
