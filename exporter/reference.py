@@ -86,17 +86,7 @@ class Reference:
             from runtimes.pytorch import TorchRunner
 
         # outside the block: a model is not to stay for good
-        told, modules = self._told(), self.checkpoint.model.modules
-        return TorchRunner(
-            told.checkpoint,
-            told.architecture,
-            told.outputs,
-            modules,
-            told.pooling,
-            told.inputs,
-            weights=self._weights,
-            labels=told.labels,
-        )
+        return TorchRunner.of(self._told(), self.checkpoint.model.modules, self._weights)
 
     def _told(self) -> ReferenceModel:
         checkpoint, model = self.checkpoint, self.checkpoint.model

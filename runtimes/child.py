@@ -113,10 +113,9 @@ class Child:
             timer.join()  # it holds the process
 
 
-def python_path(*first: Path) -> dict[str, str]:
-    """The environment of a Python that finds `first`, then our packages, then what this process was told of."""
-    found = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join([*map(str, first), str(ROOT), *([found] if found else [])])}
+def python_path() -> dict[str, str]:
+    """The environment of a Python that finds our packages, then what this process was told of."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
 
 
 def _start(program: Program, log: IO[bytes], folder: Path | None) -> "subprocess.Popen[bytes]":

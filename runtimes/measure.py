@@ -119,10 +119,10 @@ def fingerprint() -> dict[str, str]:
 
 def measure_once(case: Case, plan: Plan) -> Measurement:
     """Run one case in a child of this process. Raises MeasurementError when the child does not come to its end."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads)}
+    from runtimes.child import python_path  # here, for the child imports this module, and is weighed
+
+    environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads), **python_path()}
     command = [sys.executable, "-P", "-m", "runtimes.measure"]  # -P: nothing from the folder it starts in
-    root = str(Path(__file__).parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
     started_s = time.perf_counter()  # the same clock in every process
     request = json.dumps({"case": asdict(case), "plan": asdict(plan), "started_s": started_s})
     child = subprocess.run(  # noqa: S603 - this interpreter, this module

@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from exporter.errors import CheckpointError, in_one_line
-from runtimes.reference_model import Pooling
+from runtimes.reference_model import Pooling, ReferenceModel
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
 from runtimes.sentences import embed
 
@@ -54,6 +54,25 @@ class TorchRunner:
         transformers.utils.logging.disable_progress_bar()
         self._model = _load(checkpoint, architecture, labels, device)
         self._replace(weights)
+
+    @classmethod
+    def of(
+        cls,
+        told: ReferenceModel,
+        modules: Sequence[tuple[str, str]] = (),
+        weights: Mapping[str, Array] = MappingProxyType({}),
+    ) -> "TorchRunner":
+        """The model that `told` describes."""
+        return cls(
+            told.checkpoint,
+            told.architecture,
+            told.outputs,
+            modules,
+            told.pooling,
+            told.inputs,
+            weights=weights,
+            labels=told.labels,
+        )
 
     @property
     def model(self) -> Any:

@@ -25,14 +25,7 @@ def open_reference(questions: IO[bytes]) -> Runner:
     with without_collections():
         from runtimes.pytorch import TorchRunner
 
-        return TorchRunner(
-            model.checkpoint,
-            model.architecture,
-            model.outputs,
-            pooling=model.pooling,
-            inputs=model.inputs,
-            labels=model.labels,
-        )
+        return TorchRunner.of(model)
 
 
 def main() -> None:
