@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from exporter import __version__
+from exporter.auditing.audited import Audited
+from exporter.auditing.findings import Audit
 from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
@@ -42,7 +44,8 @@ class Target:
     """One target.
 
     `recipe` checks the settings; `write` puts the model into a folder and names its files; `advice` is a word on the
-    recipe, or nothing; `canonical` brings a runtime's named tensors to the names and shapes of `targets.numpy`.
+    recipe, or nothing; `canonical` brings a runtime's named tensors to the names and shapes of `targets.numpy`; `audit`
+    compares the saved model file with the checkpoint and the recipe, without running it.
     """
 
     recipe: Callable[[Checkpoint, str, Settings], Recipe]
@@ -50,6 +53,7 @@ class Target:
     write: Callable[[Checkpoint, Recipe, Path, Material], tuple[str, ...]]
     advice: Callable[[Recipe], str]
     canonical: Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    audit: Callable[[Audited], Audit]
     libraries: tuple[str, ...]
 
 
@@ -163,7 +167,13 @@ def _ranges(checkpoint: Checkpoint, samples: list[Inputs[Array]]) -> dict[str, f
 
 TARGETS = {
     "onnx": Target(
-        _onnx_recipe, _onnx_inputs, _write_onnx, lambda _: "", canonical=lambda tensors: tensors, libraries=("onnx",)
+        _onnx_recipe,
+        _onnx_inputs,
+        _write_onnx,
+        lambda _: "",
+        canonical=lambda tensors: tensors,
+        audit=lambda _: Audit(),
+        libraries=("onnx",),
     ),
     "coreml": Target(
         _coreml_recipe,
@@ -171,6 +181,7 @@ TARGETS = {
         _write_coreml,
         _coreml_advice,
         canonical=_coreml_canonical,
+        audit=lambda _: Audit(),
         libraries=("coremltools",),
     ),
 }

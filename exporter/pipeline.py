@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from exporter.auditing.audit import audit_bundle, with_audit
+from exporter.auditing.audited import Audited
 from exporter.bundle import (
     CARD,
     GOLDEN,
@@ -139,7 +141,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
         bundle = Bundle(staging.directory, manifest)
         if request.verify:
             say(f"{recipe.name}: comparing with PyTorch")
-        parity = _check(bundle, reference, plan.own, request.verify)
+        parity = _check(Audited(bundle, checkpoint), reference, plan.own, request.verify)
         size_bytes = bundle.size_bytes
         kept = parity.verdict is not Verdict.FAIL or request.keep_failing
         if kept:
@@ -148,16 +150,17 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
         return Exported(recipe, plan.place if kept else None, size_bytes, parity)
 
 
-def _check(bundle: Bundle, reference: Reference, own: Reference | None, wanted: bool) -> Parity:
+def _check(audited: Audited, reference: Reference, own: Reference | None, wanted: bool) -> Parity:
     if not wanted:
         return not_run("exported with --no-verify; bertport verify does it later")
-    lengths = bundle.manifest.recipe.sequence_lengths
+    bundle, lengths = audited.bundle, audited.recipe.sequence_lengths
     for one in filter(None, (reference, own)):
         one.prepare(lengths)
+    audit = audit_bundle(audited)
     release()
     runner, manifest = open_runner(bundle), bundle.manifest
     trim()  # ONNX Runtime frees each matrix that it has packed: two fifths of a float32 model
-    parity = compare_with_pytorch(reference, runner, manifest, manifest.budget)
+    parity = with_audit(compare_with_pytorch(reference, runner, manifest, manifest.budget), audit)
     if own is None:
         return parity
     return beside_own(parity, compare_with_pytorch(own, runner, manifest, FINETUNED[manifest.recipe.target]))

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from exporter.auditing.audit import audit_bundle, with_audit
+from exporter.auditing.audited import Audited
 from exporter.bundle import MAPPED, Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
 from exporter.encoder.ops import Array
@@ -13,7 +15,7 @@ from exporter.reference import Reference
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
 from exporter.tokenizer import open_tokenizer
-from exporter.vocabulary import kept_ids
+from exporter.vocabulary import kept_ids, trim_checkpoint
 from runtimes.bisect import Departure, depart
 from runtimes.onnx_places import check_onnx
 from runtimes.parity import Parity, Subject, compare
@@ -86,14 +88,25 @@ def find_reference(check: Check) -> Reference:
 def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[], Explanation]]:
     """The second half of `verify`: a bundle whose files are what its manifest says, against its checkpoint's reference.
 
+    What the files say is audited, and what the model answers is compared.
+
     A manifest may state a tighter budget than its scheme's, and none that is wider: only the caller widens one.
     """
     manifest = check.bundle.manifest
     _check_door(check.bundle)
     own = for_depth(find_budget(manifest.recipe.target, manifest.recipe.scheme), reference.checkpoint.geometry.layers)
+    audit = audit_bundle(_audited(check.bundle, reference))
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
-    parity = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
+    compared = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
+    parity = with_audit(compared, audit)
     return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
+
+
+def _audited(bundle: Bundle, reference: Reference) -> Audited:
+    """The bundle with its checkpoint trimmed as it is; weights that were fine-tuned are not known any more."""
+    checkpoint, kept = reference.checkpoint, reference.kept
+    exported = checkpoint if kept is None else trim_checkpoint(checkpoint, kept)
+    return Audited(bundle, exported, exact=bundle.manifest.recipe.finetuned_sha256 is None)
 
 
 def _check_door(bundle: Bundle) -> None:

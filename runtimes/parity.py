@@ -35,6 +35,7 @@ class Parity:
     `agreement` is over the real texts, each once: the share of them of which a user sees the same. `seen` are the
     figures of what he sees, by their names: same label, entity F1, top-5, least cosine.
     `absolute_quantiles` maps each of QUANTILES, as text, to the difference that this share of all numbers keeps within.
+    `coverage` counts what was read of the saved files (`audited_…`) and what the texts exercised (`exercised_…`).
     """
 
     verdict: Verdict
@@ -53,6 +54,7 @@ class Parity:
     warnings: tuple[str, ...] = ()
     note: str = ""
     absolute_quantiles: Mapping[str, float] = field(default_factory=dict)
+    coverage: Mapping[str, int] = field(default_factory=dict)
 
     def as_record(self) -> dict[str, Any]:
         """For JSON."""

@@ -8,15 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-_MOST = 1e30
-"""Of any figure: sums and axes of figures stay finite."""
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Bytes = Annotated[int, Field(ge=0, lt=2**63)]
-Finite = Annotated[float, Field(ge=-_MOST, le=_MOST, allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
-Seconds = Amount
-Text = Annotated[str, Field(max_length=4000)]
-Status = Literal["measured", "emulated", "simulated", "not run"]
+from runtimes.record_values import Amount, Bytes, Count, Finite, Seconds, Status, Text
 
 
 @dataclass(frozen=True)
@@ -66,6 +58,7 @@ class ParityRecord:
     warnings: tuple[Text, ...]
     note: Text = ""
     absolute_quantiles: dict[str, Amount] = field(default_factory=dict)
+    coverage: dict[str, Count] = field(default_factory=dict)
     bundle: BundleName | None = None
     explanation: Explanation | None = None
     kind: Literal["parity"] = "parity"

@@ -1,12 +1,20 @@
 """Records → tables for people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 _MEGABYTE = 1e6
+_AUDITED = {
+    "audited_weights": "weights",
+    "audited_rows": "rows",
+    "audited_operators": "operators",
+    "audited_facts": "facts beside the model",
+}
+_EXERCISED = {"exercised_rows": ("vocabulary_rows", "word rows"), "exercised_positions": ("positions", "positions")}
+"""Key of `Parity.coverage` → the key of its total, and what it counts."""
 
 
 def show(table: Table) -> None:
@@ -92,6 +100,18 @@ def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def covered(coverage: Mapping[str, int]) -> str:
+    """What was audited of a bundle and what its texts exercised, in one line; counts that are missing are left out."""
+    read = [f"{coverage[key]:,} {what}" for key, what in _AUDITED.items() if key in coverage]
+    exercised = [
+        f"{coverage[key]:,} of {coverage[total]:,} {what}"
+        for key, (total, what) in _EXERCISED.items()
+        if key in coverage and total in coverage
+    ]
+    parts = (("audited", read), ("texts exercise", exercised))
+    return "; ".join(f"{verb} {', '.join(counts)}" for verb, counts in parts if counts)
 
 
 def _table(title: str, columns: list[str]) -> Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 from exporter.errors import UsageError
 from exporter.verification import Limit
 from runtimes.parity import Parity, Verdict
+from runtimes.report import covered
 
 
 def say(text: str) -> None:
@@ -73,8 +74,10 @@ def exit_code(parities: list[Parity]) -> int:
 
 
 def tell(results: list[tuple[str, Parity]]) -> None:
-    """Say the warnings and failures of each named parity."""
+    """Say what was audited, and the warnings and failures, of each named parity."""
     for name, parity in results:
+        if parity.coverage:
+            say(f"{name}: {covered(parity.coverage)}")
         for text in parity.warnings:
             say(f"{name}: warning: {text}")
         for text in parity.failures:

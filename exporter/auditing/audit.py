@@ -1,0 +1,42 @@
+"""The audit of a whole bundle: its model, and the files beside it, each against the checkpoint and the recipe."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from exporter.auditing.audited import Audited
+from exporter.auditing.findings import Audit
+from exporter.lowering import TARGETS
+from runtimes.parity import Parity, Verdict
+
+_LISTED = 8
+"""Findings that are shown one by one: a wrong table may have one for each of its rows."""
+_BESIDE: tuple[Callable[[Audited], Audit], ...] = ()
+"""Audits of what lies beside the model, whatever the target is."""
+
+
+def audit_bundle(audited: Audited) -> Audit:
+    """Audit the model file through its target, and every file beside it.
+
+    Runs no model. A file that cannot be read at all is a finding, not an error.
+    """
+    parts = (TARGETS[audited.recipe.target].audit, *_BESIDE)
+    return sum((audit(audited) for audit in parts), Audit())
+
+
+def with_audit(parity: Parity, audit: Audit) -> Parity:
+    """The parity of a bundle that was audited too: any finding is a failure, and `coverage` says what was read."""
+    counts = {
+        "audited_weights": audit.weights,
+        "audited_rows": audit.rows,
+        "audited_operators": audit.operators,
+        "audited_facts": audit.facts,
+    }
+    failures = (*parity.failures, *_lines(audit))
+    verdict = Verdict.FAIL if audit.findings else parity.verdict
+    return replace(parity, verdict=verdict, failures=failures, coverage={**parity.coverage, **counts})
+
+
+def _lines(audit: Audit) -> list[str]:
+    shown = [f"audit: {finding}" for finding in audit.findings[:_LISTED]]
+    beyond = len(audit.findings) - len(shown)
+    return [*shown, f"audit: {beyond:,} more findings, {len(audit.findings):,} in all"] if beyond else shown
