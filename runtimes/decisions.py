@@ -13,6 +13,8 @@ _LONGEST_ANSWER = 15
 _TOP = 5
 _CONSTANT_ROWS, _CONSTANT_SHARE, _CONSTANT_TOKENS = 20, 0.95, 0.99
 _SAME_VECTOR = 0.9999
+_DIRECTION_NUMBERS = 32
+"""Fewest numbers of a row whose cosine is shown: that of two logits in a tie was −0.99 in a parity that passed."""
 
 Span = tuple[int, int, str]
 """First and last token, and what it is."""
@@ -73,6 +75,11 @@ def cosine(left: Array, right: Array) -> float:
     """Of two vectors; two of zeros are alike."""
     norms = float(np.linalg.norm(left) * np.linalg.norm(right))
     return float(left @ right) / norms if norms else float(np.array_equal(left, right))
+
+
+def has_direction(vector: Array, problem: str) -> bool:
+    """Whether a cosine of this row says anything: two logits near zero turn about at any rounding, a hundred do not."""
+    return (problem == "embedding" and len(vector) > 0) or len(vector) >= _DIRECTION_NUMBERS
 
 
 def cosines(left: Sequence[Array], right: Sequence[Array]) -> dict[str, float]:

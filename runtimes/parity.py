@@ -12,7 +12,7 @@ import numpy as np
 
 from exporter.bundle import Budget
 from runtimes.battery import Case
-from runtimes.decisions import NUMBERS, PROBLEMS, cosine, degenerate, degenerate_vectors
+from runtimes.decisions import NUMBERS, PROBLEMS, cosine, degenerate, degenerate_vectors, has_direction
 from runtimes.runner import Array, Outputs, Status
 
 SCHEMA_VERSION = 1
@@ -36,6 +36,8 @@ class Parity:
     figures of what he sees, by their names: same label, entity F1, top-5, least cosine.
     `absolute_quantiles` maps each of QUANTILES, as text, to the difference that this share of all numbers keeps within.
     `coverage` counts what was read of the saved files (`audited_…`) and what the texts exercised (`exercised_…`).
+    `agreement_interval` is where the agreement lies with 95 % confidence; see runtimes.judgement. `min_cosine` is None
+    where a direction means nothing: of a few logits, or an amount.
     """
 
     verdict: Verdict
@@ -45,7 +47,7 @@ class Parity:
     mean_absolute: float = 0.0
     logit_range: float = 0.0
     max_relative: float = 0.0
-    min_cosine: float = 1.0
+    min_cosine: float | None = None
     agreement: float | None = None
     seen: Mapping[str, float] = field(default_factory=dict)
     padding_max_absolute: float = 0.0
@@ -55,6 +57,7 @@ class Parity:
     note: str = ""
     absolute_quantiles: Mapping[str, float] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)
+    agreement_interval: tuple[float, float] | None = None
 
     def as_record(self) -> dict[str, Any]:
         """For JSON."""
@@ -173,7 +176,7 @@ def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side, problem:
         "mean_absolute": float(flat.mean()),
         "logit_range": logit_range,
         "max_relative": float(flat.max()) / max(logit_range, 1e-12),
-        "min_cosine": min(cosine(a, b) for rows in pairs for a, b in rows if len(a)),
+        "min_cosine": min((cosine(a, b) for rows in pairs for a, b in rows if has_direction(a, problem)), default=None),
         **_seen(reference, candidate, problem),
         "padding_max_absolute": _padding(cases, reference.rows, candidate.rows),
         "absolute_quantiles": dict(zip(map(str, QUANTILES), np.quantile(flat, QUANTILES).tolist(), strict=True)),

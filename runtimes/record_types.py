@@ -50,7 +50,7 @@ class ParityRecord:
     mean_absolute: Amount
     logit_range: Amount
     max_relative: Amount
-    min_cosine: Finite
+    min_cosine: Finite | None
     agreement: Amount | None
     padding_max_absolute: Amount
     worst_case: Text
@@ -59,6 +59,7 @@ class ParityRecord:
     note: Text = ""
     absolute_quantiles: dict[str, Amount] = field(default_factory=dict)
     coverage: dict[str, Count] = field(default_factory=dict)
+    agreement_interval: tuple[Amount, Amount] | None = None
     bundle: BundleName | None = None
     explanation: Explanation | None = None
     kind: Literal["parity"] = "parity"

@@ -154,7 +154,7 @@ def _row(check: Checked) -> tuple[str, ...]:
         _NOT_RUN if check.limit is None else difference(check.limit),
         difference(parity.mean_absolute),
         f"{parity.max_relative:.2%}",
-        f"{parity.min_cosine:.6f}",
+        _NOT_RUN if parity.min_cosine is None else f"{parity.min_cosine:.6f}",
         _NOT_RUN if parity.agreement is None else f"{parity.agreement:.4f}",
     )
 

@@ -39,7 +39,7 @@ def test_all_figures_of_two_cases():
         mean_absolute=1.0,
         logit_range=4.0,
         max_relative=0.75,
-        min_cosine=pytest.approx(8 / (4 * 13**0.5)),
+        min_cosine=None,
         agreement=0.5,
         seen={"same label": 0.5},
         padding_max_absolute=0.0,
@@ -59,12 +59,24 @@ def test_outputs_of_which_nothing_is_read_are_no_rows_of_zeros():
     """A row of padding alone among tokens: it has no numbers, and takes part in no figure."""
     one, empty = case("one"), case("empty", real_text=False)
     empty.batch.mask[:] = 0
-    side = {"logits": np.ones((1, 3, 2), np.float32)}
+    side = {"logits": np.ones((1, 3, 16), np.float32)}
     found = compare([empty, one], [side, side], [side, side], subject(problem="token_classification", logits=True))
     assert (found.min_cosine, found.worst_case, found.rows) == (pytest.approx(1.0), "empty", 2)
-    moved = {"logits": np.array([[[1, 1], [1, 1], [1, 0]]], np.float32)}
+    moved = {"logits": np.ones((1, 3, 16), np.float32)}
+    moved["logits"][0, 2, 3] = 0
     found = compare([empty, one], [side, side], [side, moved], subject(problem="token_classification", logits=True))
     assert (found.max_absolute, found.worst_case) == (1.0, "one")
+
+
+@pytest.mark.parametrize(("labels", "shown"), [(2, False), (31, False), (32, True), (100, True)])
+def test_the_cosine_of_a_few_logits_is_noise_and_not_shown(labels, shown):
+    """Two logits around a tie turn about at any rounding: −0.99 in a parity that passed."""
+    left, right = np.full((1, labels), 1e-4), np.full((1, labels), -1e-4)
+    for problem in (LABEL, "regression"):
+        found = compare([case()], [{"logits": left}], [{"logits": right}], subject(problem=problem))
+        assert found.min_cosine == (pytest.approx(-1.0) if shown else None)
+    vectors = compare([case()], [{"logits": left}], [{"logits": right}], subject(problem="embedding"))
+    assert vectors.min_cosine == pytest.approx(-1.0)
 
 
 def test_several_outputs_are_one_vector_in_their_order():
@@ -281,7 +293,7 @@ def test_what_was_not_run_says_why_and_is_no_pass():
         "mean_absolute": 0.0,
         "logit_range": 0.0,
         "max_relative": 0.0,
-        "min_cosine": 1.0,
+        "min_cosine": None,
         "agreement": None,
         "seen": {},
         "padding_max_absolute": 0.0,
@@ -290,4 +302,6 @@ def test_what_was_not_run_says_why_and_is_no_pass():
         "warnings": (),
         "note": "no runtime",
         "absolute_quantiles": {},
+        "coverage": {},
+        "agreement_interval": None,
     }

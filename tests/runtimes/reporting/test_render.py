@@ -138,6 +138,15 @@ def test_a_later_check_has_its_bundles_budget_and_its_own_status(made, records):
     assert later.limit == pytest.approx(0.1 * 5.0)
 
 
+@pytest.mark.parametrize(("cosine", "cell"), [(None, "–"), (0.25, "0.250000")])
+def test_a_cosine_that_means_nothing_is_not_shown(made, tmp_path, cosine, cell):
+    shutil.copytree(made / "onnx-int8", tmp_path / "one")
+    edit_parity(tmp_path / "one", min_cosine=cosine)
+    tables = [table for section in build(collect([tmp_path]))[0].sections for table in section.tables]
+    (found,) = [table for table in tables if table.title == "Every check"]
+    assert [row[found.columns.index("cosine")] for row in found.rows] == [cell]
+
+
 def test_verdicts_become_tests(made, records, tmp_path):
     shutil.copytree(made / "onnx-int8", tmp_path / "bad")
     edit_parity(tmp_path / "bad", verdict="fail", failures=["max_absolute 9 is beyond 1"])
