@@ -18,6 +18,7 @@ from exporter.keep import Keep
 from exporter.material import Finetune, Material, texts_sha256
 from exporter.outliers import LEAST_WIDTH, MOST_CHANNELS, NO_CHANNELS, find_outliers
 from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
+from exporter.targets.coreml_card import Metadata
 from exporter.targets.coreml_names import canonical_tensors
 from exporter.vocabulary import Trim
 from exporter.weight_list import rounded_weights
@@ -131,16 +132,25 @@ def _coreml_inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, 
     return tuple(TensorSpec(name, "int32", (1, size)) for name in checkpoint.model.inputs)
 
 
-def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
+def coreml_options(recipe: Recipe) -> coreml.Options:
+    """What a recipe asks of its packages."""
     units = recipe.compute_units or coreml.DEFAULT_COMPUTE_UNITS
     target = recipe.deployment_target or coreml.DEFAULT_DEPLOYMENT_TARGET
-    options = coreml.Options(recipe.sequence_lengths, units, target, Keep(recipe.keep))
-    calibrated = coreml.calibrated(recipe.scheme)
-    ranges = _ranges(checkpoint, material.samples(max(recipe.sequence_lengths))) if calibrated else None
+    return coreml.Options(recipe.sequence_lengths, units, target, Keep(recipe.keep))
+
+
+def coreml_metadata(checkpoint: Checkpoint) -> Metadata:
+    """What its packages say of a checkpoint."""
     labels = f" with {', '.join(checkpoint.labels)}" if checkpoint.labels else ""
     description = f"{checkpoint.task.name}{labels} ({checkpoint.source.model})"
     author, licence = checkpoint.authorship
-    metadata = coreml.Metadata(description, author, licence, __version__, checkpoint.labels)
+    return Metadata(description, author, licence, __version__, checkpoint.labels)
+
+
+def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
+    options, metadata = coreml_options(recipe), coreml_metadata(checkpoint)
+    calibrated = coreml.calibrated(recipe.scheme)
+    ranges = _ranges(checkpoint, material.samples(max(recipe.sequence_lengths))) if calibrated else None
     return tuple(coreml.lower(checkpoint.model, recipe.scheme, options, metadata, directory, ranges, material.encode))
 
 

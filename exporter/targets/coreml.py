@@ -10,24 +10,24 @@ refused below iOS 18. Several lengths become functions of one package that share
 that (iOS 18), the longest being the default; one package each where it has not.
 """
 
-import json
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from exporter import __version__
 from exporter.codebooks import product_quantise
 from exporter.encoder.model import Model
-from exporter.encoder.ops import Extent, Inputs
+from exporter.encoder.ops import Inputs
 from exporter.errors import LoweringError, UsageError
 from exporter.keep import NOTHING, Keep
+from exporter.targets.coreml_card import Metadata, make_card
 from exporter.targets.coreml_schemes import CoreMLScheme, find_scheme
 
 if TYPE_CHECKING:
-    from exporter.targets.coreml_package import Card, Content
-    from exporter.targets.coreml_spelling import Dialect, Ranges, Spelling
+    from exporter.targets.coreml_dialect import Constants, Dialect, Ranges
+    from exporter.targets.coreml_package import Content
+    from exporter.targets.coreml_spelling import Spelling
     from exporter.targets.coreml_weights import Encode
 
     _Package = tuple[str, Content, tuple[int, ...]]
@@ -40,8 +40,6 @@ DEFAULT_DEPLOYMENT_TARGET = "iOS17"
 DEFAULT_LENGTH = 128
 _ONE_PROGRAM = threading.Lock()
 """coremltools 9.0 builds every program on one stack of blocks of the whole process; two at once spoil each other."""
-_PREVIEWS = {"question-answering": {"com.apple.coreml.model.preview.type": "bertQA"}}
-"""Task → what makes Xcode show a preview (coremltools' guide, "Xcode Model Preview Types")."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +64,6 @@ class Options:
     def has(self, target: str) -> bool:
         """Whether the deployment target is `target` or a newer one."""
         return DEPLOYMENT_TARGETS.index(self.deployment_target) >= DEPLOYMENT_TARGETS.index(target)
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What Xcode shows of where a package comes from; texts may be empty. `labels` in the order of the logits."""
-
-    description: str
-    author: str = ""
-    licence: str = ""
-    version: str = ""
-    labels: tuple[str, ...] = ()
 
 
 def check(options: Options, scheme: str, positions: int) -> None:
@@ -143,7 +130,7 @@ def lower(
         place = Path(folder)
         built = {length: _build(model, plan, length, place) for length in options.sequence_lengths}
         for name, content, lengths in _packages(built, options, place):
-            package.describe(content.model, _card(model, scheme, options, metadata, lengths))
+            package.describe(content.model, make_card(model, scheme, options.compute_units, metadata, lengths))
             package.write(content, directory / name)
     return file_names(options)
 
@@ -197,56 +184,32 @@ def _build(model: Model, plan: _Plan, length: int, place: Path) -> "Content":
         return convert(program, target, place / f"{length}.mlpackage")
 
 
-def _spelling(plan: _Plan) -> "Spelling":
+def make_spelling(mb: Any, weights: "Constants", options: Options, ranges: "Ranges") -> "Spelling":
+    """The spelling of the options' layout for `mb`, which is coremltools' builder or stands for it.
+
+    `ranges` is empty where a scheme rounds no activations.
+    """
     from exporter.targets.coreml_channels import ChannelsOps
     from exporter.targets.coreml_rows import RowsOps
+
+    layout = {"channels": ChannelsOps, "rows": RowsOps}[options.layout]
+    return layout(mb, weights, _dialect(options), ranges)
+
+
+def _spelling(plan: _Plan) -> "Spelling":
+    from exporter.targets.coreml_quiet import mb
     from exporter.targets.coreml_weights import WeightStore
 
-    dialect = _dialect(plan.options)
-    spelling = {"channels": ChannelsOps, "rows": RowsOps}[plan.options.layout]
-    weights = WeightStore(plan.scheme, dialect.blockwise, plan.encode)
-    return spelling(weights, dialect, (plan.ranges or {}) if plan.scheme.int8_inputs else {})
+    weights = WeightStore(plan.scheme, plan.options.has("iOS18"), plan.encode)
+    return make_spelling(mb, weights, plan.options, (plan.ranges or {}) if plan.scheme.int8_inputs else {})
 
 
 def _dialect(options: Options) -> "Dialect":
-    from exporter.targets.coreml_spelling import Dialect
+    from exporter.targets.coreml_dialect import Dialect
 
     newer = options.has("iOS18")
     longest = max(options.sequence_lengths) if options.shares_weights else 0
-    return Dialect(small_indices=options.has("iOS17"), fused_attention=newer, blockwise=newer, longest=longest)
-
-
-def _card(model: Model, scheme: str, options: Options, metadata: Metadata, lengths: tuple[int, ...]) -> "Card":
-    from exporter.targets.coreml_package import Card
-
-    listed = f"of each label, before softmax: {', '.join(metadata.labels)}"
-    scores = {
-        Extent.TEXT: f"one score {listed}",
-        Extent.CHOICE: "one score of the choice",
-        Extent.TOKEN: f"for each token one score {listed}",
-        Extent.POSITION: "one score for each token, before softmax",
-    }
-    return Card(
-        description=metadata.description,
-        author=metadata.author,
-        licence=metadata.licence,
-        version=metadata.version,
-        inputs={
-            "input_ids": "token ids of one text with its special tokens, padded to the length of the input",
-            "attention_mask": "1 for a token, 0 for padding",
-            "token_type_ids": "0 for the first text of a pair, 1 for the second",
-        },
-        outputs={name: model.task.meanings.get(name, scores[extent]) for name, extent in model.outputs.items()},
-        facts={
-            **_PREVIEWS.get(model.task.name, {}),
-            "bertport_version": __version__,
-            "compute_units": options.compute_units,
-            "labels": json.dumps(metadata.labels, ensure_ascii=False),
-            "scheme": scheme,
-            "sequence_lengths": json.dumps(lengths),
-            "task": model.task.name,
-        },
-    )
+    return Dialect(small_indices=options.has("iOS17"), fused_attention=newer, longest=longest)
 
 
 def _check_target(name: str) -> None:

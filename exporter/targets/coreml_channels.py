@@ -5,10 +5,9 @@ hardware lays out in runs of 64 bytes, and the heads' products are spelled so th
 """
 
 from exporter.encoder.ops import Weight
+from exporter.targets.coreml_dialect import Mask, Var
 from exporter.targets.coreml_names import mil_name
-from exporter.targets.coreml_quiet import mb
-from exporter.targets.coreml_spelling import Mask, Spelling
-from exporter.targets.coreml_weights import Var
+from exporter.targets.coreml_spelling import Spelling
 
 
 class ChannelsOps(Spelling):
@@ -26,69 +25,71 @@ class ChannelsOps(Spelling):
         """See Ops; [B, S, E] → [B, 3·E, 1, S]."""
         turned = self._turned(f"{name}.own", x)
         after, before = self._beyond_ends(name, turned, axis=3)
-        return mb.concat(values=[after, turned, before], axis=1, name=mil_name(name))
+        return self.mb.concat(values=[after, turned, before], axis=1, name=mil_name(name))
 
     def scale(self, name: str, x: Var, gain: Weight) -> Var:
         """See Ops."""
         column = self.weights.constant(gain, (1, len(gain.values), 1, 1))
-        return mb.mul(x=x, y=column, name=mil_name(name))
+        return self.mb.mul(x=x, y=column, name=mil_name(name))
 
     def layer_norm(self, name: str, x: Var, gain: Weight, bias: Weight, epsilon: float) -> Var:
         """See Ops; over the channels."""
         gamma, beta = self._vector(gain), self._vector(bias)
-        return mb.layer_norm(x=x, axes=[1], gamma=gamma, beta=beta, epsilon=self._epsilon(epsilon), name=mil_name(name))
+        return self.mb.layer_norm(
+            x=x, axes=[1], gamma=gamma, beta=beta, epsilon=self._epsilon(epsilon), name=mil_name(name)
+        )
 
     def linear(self, name: str, x: Var, weight: Weight, bias: Weight | None) -> Var:
         """See Ops."""
         x, kernel = self._linear_input(x, weight.role), self.weights.constant(weight, (*weight.values.shape, 1, 1))
         if bias is None:
-            return mb.conv(x=x, weight=kernel, pad_type="valid", name=mil_name(name))
-        return mb.conv(x=x, weight=kernel, bias=self._vector(bias), pad_type="valid", name=mil_name(name))
+            return self.mb.conv(x=x, weight=kernel, pad_type="valid", name=mil_name(name))
+        return self.mb.conv(x=x, weight=kernel, bias=self._vector(bias), pad_type="valid", name=mil_name(name))
 
     def grouped_linear(self, name: str, x: Var, weight: Weight) -> Var:
         """See Ops; [B, groups·in, 1, 1] → [B, groups·out, 1, 1]."""
         groups, out, inner = weight.values.shape
         kernel = self.weights.constant(weight, (groups * out, inner, 1, 1))
-        return mb.conv(x=x, weight=kernel, groups=groups, pad_type="valid", name=mil_name(name))
+        return self.mb.conv(x=x, weight=kernel, groups=groups, pad_type="valid", name=mil_name(name))
 
     def attention(self, name: str, query: Var, key: Var, value: Var, bias: Mask, heads: int) -> Var:
         """See Ops."""
-        seen = mb.mul(x=key, y=bias.key_factor, name=mil_name(f"{name}.key.seen"))
-        turned = mb.transpose(x=seen, perm=[0, 3, 2, 1], name=mil_name(f"{name}.key.turned"))  # [B, S, 1, H]
+        seen = self.mb.mul(x=key, y=bias.key_factor, name=mil_name(f"{name}.key.seen"))
+        turned = self.mb.transpose(x=seen, perm=[0, 3, 2, 1], name=mil_name(f"{name}.key.turned"))  # [B, S, 1, H]
         keys = self._split(f"{name}.key", turned, heads, axis=3)  # [B, S, 1, D] each
         queries = self._split(f"{name}.query", query, heads, axis=1)  # [B, D, 1, S] each
         values = self._split(f"{name}.value", value, heads, axis=1)
         triples = enumerate(zip(queries, keys, values, strict=True))
         contexts = [self._head(name, f"head{number}", *triple, bias.score_bias) for number, triple in triples]
-        return mb.concat(values=contexts, axis=1, name=mil_name(f"{name}.context"))
+        return self.mb.concat(values=contexts, axis=1, name=mil_name(f"{name}.context"))
 
     def first_token(self, name: str, x: Var) -> Var:
         """See Ops; [B, H, 1, 1]."""
-        return mb.slice_by_index(x=x, begin=[0, 0, 0, 0], end=[1, x.shape[1], 1, 1], name=mil_name(name))
+        return self.mb.slice_by_index(x=x, begin=[0, 0, 0, 0], end=[1, x.shape[1], 1, 1], name=mil_name(name))
 
     def _head(self, name: str, head: str, query: Var, key: Var, value: Var, bias: Var) -> Var:
         """softmax over the keys k of [B, k, 1, q], then the mean of the values: [B, D, 1, S]."""
         equations = ("bkhc,bchq->bkhq", "bchk,bkhq->bchq")  # coremltools takes these two alone
-        products = mb.einsum(values=[key, query], equation=equations[0], name=mil_name(f"{name}.products.{head}"))
-        scores = mb.add(x=products, y=bias, name=mil_name(f"{name}.scores.{head}"))
-        weights = mb.softmax(x=scores, axis=1, name=mil_name(f"{name}.probabilities.{head}"))
-        return mb.einsum(values=[value, weights], equation=equations[1], name=mil_name(f"{name}.heads.{head}"))
+        products = self.mb.einsum(values=[key, query], equation=equations[0], name=mil_name(f"{name}.products.{head}"))
+        scores = self.mb.add(x=products, y=bias, name=mil_name(f"{name}.scores.{head}"))
+        weights = self.mb.softmax(x=scores, axis=1, name=mil_name(f"{name}.probabilities.{head}"))
+        return self.mb.einsum(values=[value, weights], equation=equations[1], name=mil_name(f"{name}.heads.{head}"))
 
     def _split(self, name: str, x: Var, heads: int, axis: int) -> list[Var]:
         if heads == 1:
             return [x]
-        return list(mb.split(x=x, num_splits=heads, axis=axis, name=mil_name(f"{name}.split")))
+        return list(self.mb.split(x=x, num_splits=heads, axis=axis, name=mil_name(f"{name}.split")))
 
     def _turned(self, name: str, rows: Var) -> Var:
         """[B, S, C] → [B, C, 1, S]."""
-        turned = mb.transpose(x=rows, perm=[0, 2, 1], name=mil_name(f"{name}.turned"))
-        return mb.expand_dims(x=turned, axes=[2], name=mil_name(name))
+        turned = self.mb.transpose(x=rows, perm=[0, 2, 1], name=mil_name(f"{name}.turned"))
+        return self.mb.expand_dims(x=turned, axes=[2], name=mil_name(name))
 
     def _mask(self, name: str, seen: Var, bias: Var) -> Mask:
-        row = mb.expand_dims(x=seen, axes=[1], name=mil_name(f"{name}.first"))  # [B, 1, S]
-        factor = mb.expand_dims(x=row, axes=[2], name=mil_name(f"{name}.keys"))  # [B, 1, 1, S]
-        turned = mb.transpose(x=bias, perm=[0, 2, 1], name=mil_name(f"{name}.turned"))
-        column = mb.expand_dims(x=turned, axes=[3], name=mil_name(f"{name}.scores"))  # [B, S, 1, 1]
+        row = self.mb.expand_dims(x=seen, axes=[1], name=mil_name(f"{name}.first"))  # [B, 1, S]
+        factor = self.mb.expand_dims(x=row, axes=[2], name=mil_name(f"{name}.keys"))  # [B, 1, 1, S]
+        turned = self.mb.transpose(x=bias, perm=[0, 2, 1], name=mil_name(f"{name}.turned"))
+        column = self.mb.expand_dims(x=turned, axes=[3], name=mil_name(f"{name}.scores"))  # [B, S, 1, 1]
         return Mask(factor, column, row, bias)
 
     @property
@@ -96,13 +97,13 @@ class ChannelsOps(Spelling):
         return [1, -1, 1, 1]
 
     def _sequence(self, name: str, x: Var) -> tuple[Var, bool]:
-        return mb.squeeze(x=x, axes=[2], name=mil_name(name)), False
+        return self.mb.squeeze(x=x, axes=[2], name=mil_name(name)), False
 
     def _tokens(self, name: str, x: Var, every: bool) -> Var:
         if len(x.shape) == 3:  # `row_products` gives rows in this layout too
             return x
         if not every:
-            return mb.squeeze(x=x, axes=[2, 3], name=mil_name(name))
-        return mb.transpose(
-            x=mb.squeeze(x=x, axes=[2], name=mil_name(f"{name}.channels")), perm=[0, 2, 1], name=mil_name(name)
+            return self.mb.squeeze(x=x, axes=[2, 3], name=mil_name(name))
+        return self.mb.transpose(
+            x=self.mb.squeeze(x=x, axes=[2], name=mil_name(f"{name}.channels")), perm=[0, 2, 1], name=mil_name(name)
         )

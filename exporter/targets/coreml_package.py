@@ -14,24 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.targets.coreml_card import Card
 from exporter.targets.coreml_quiet import ct, quiet_conversion
 
 _ROOT = "com.apple.CoreML"
 _MODEL, _WEIGHTS = f"{_ROOT}/model.mlmodel", f"{_ROOT}/weights"
 _DATE = "com.github.apple.coremltools.conversion_date"
-
-
-@dataclass(frozen=True)
-class Card:
-    """What Xcode shows of a package. `facts` are further keys and values, texts all."""
-
-    description: str
-    author: str
-    licence: str
-    version: str
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
-    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,20 @@
-"""Ops → ML program, the half that both layouts spell alike. Batch 1; handles are coremltools' Vars.
+"""Ops → ML program, the half that both layouts spell alike. Batch 1; handles are the builder's Vars.
+
+The builder is coremltools' `mb`, or what records the calls that would be made of it (`auditing.coreml_recorder`).
 
 Shapes: B = 1, S the fixed sequence length, H hidden, A heads, D = H / A. The program is built in the type it is
 computed in: no pass rewrites it, and every tensor keeps the name given here.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from exporter.encoder.ops import Extent, Role, Weight
 from exporter.errors import LoweringError
+from exporter.targets.coreml_dialect import Constants, Dialect, Mask, Ranges, Var
 from exporter.targets.coreml_names import canonical_name, mil_name
-from exporter.targets.coreml_quiet import mb
-from exporter.targets.coreml_weights import Var, WeightStore
-
-Ranges = Mapping[str, float]
-"""Tensor name → its largest magnitude, for the inputs of linears that are rounded to int8."""
 
 _UINT16_ROWS = 1 << 16
 _LOWEST = 4e4
@@ -33,39 +29,11 @@ _ACTIVATIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """What the operations of a deployment target can say.
-
-    `small_indices`: gather takes uint16, and need not check indices (iOS 17). `fused_attention`: one operation for
-    softmax(q·kᵀ/√D + bias)·v; `blockwise`: int4, and compressed forms with a scale for each block (iOS 18). `longest`:
-    the most tokens of any function that shares these weights.
-    """
-
-    small_indices: bool
-    fused_attention: bool
-    blockwise: bool
-    longest: int
-
-
-@dataclass(frozen=True)
-class Mask:
-    """The mask in the shapes that its readers need: 1 for a token as a factor of keys, 0 for a token added to scores.
-
-    Over every query, in the layout's shapes; and for the first token, factor as `_sequence` and bias [B, 1, S].
-    """
-
-    key_factor: Var
-    score_bias: Var
-    first_key_factor: Var
-    first_score_bias: Var
-
-
 class Spelling(ABC):
-    """Every operation of `Ops`; a layout spells the rest."""
+    """Every operation of `Ops`, of the builder `mb`; a layout spells the rest."""
 
-    def __init__(self, weights: WeightStore, dialect: Dialect, ranges: Ranges) -> None:
-        self.weights, self.dialect = weights, dialect
+    def __init__(self, mb: Any, weights: Constants, dialect: Dialect, ranges: Ranges) -> None:
+        self.mb, self.weights, self.dialect = mb, weights, dialect
         self.outputs: list[Var] = []
         self._ranges = ranges
         self._half = weights.dtype is np.float16
@@ -77,9 +45,9 @@ class Spelling(ABC):
             return self._coded_embedding(name, table, ids)
         values = self.weights.table(table)
         if not self.dialect.small_indices:
-            return mb.gather(x=values, indices=ids, axis=0, name=mil_name(name))
+            return self.mb.gather(x=values, indices=ids, axis=0, name=mil_name(name))
         indices = self._indices(name, ids, len(table.values))
-        return mb.gather(x=values, indices=indices, axis=0, validate_indices=False, name=mil_name(name))
+        return self.mb.gather(x=values, indices=indices, axis=0, validate_indices=False, name=mil_name(name))
 
     def _coded_embedding(self, name: str, table: Weight, ids: Var) -> Var:
         """Two gathers: the codes of each piece, then by them the stretches that make its row.
@@ -89,15 +57,17 @@ class Spelling(ABC):
         """
         codes, starts, book = self.weights.codes(table)
         rows = self._indices(name, ids, len(table.values))
-        found = mb.gather(x=codes, indices=rows, axis=0, validate_indices=False, name=mil_name(f"{name}.codes"))
-        wide = mb.cast(x=found, dtype="int32", name=mil_name(f"{name}.codes.wide"))  # [B, S, H / d]
-        entry = mb.add(x=wide, y=starts, name=mil_name(f"{name}.entry"))
-        parts = mb.gather(x=book, indices=entry, axis=0, validate_indices=False, name=mil_name(f"{name}.stretches"))
-        return mb.reshape(x=parts, shape=[1, ids.shape[1], table.values.shape[1]], name=mil_name(name))
+        found = self.mb.gather(x=codes, indices=rows, axis=0, validate_indices=False, name=mil_name(f"{name}.codes"))
+        wide = self.mb.cast(x=found, dtype="int32", name=mil_name(f"{name}.codes.wide"))  # [B, S, H / d]
+        entry = self.mb.add(x=wide, y=starts, name=mil_name(f"{name}.entry"))
+        parts = self.mb.gather(
+            x=book, indices=entry, axis=0, validate_indices=False, name=mil_name(f"{name}.stretches")
+        )
+        return self.mb.reshape(x=parts, shape=[1, ids.shape[1], table.values.shape[1]], name=mil_name(name))
 
     def _indices(self, name: str, ids: Var, rows: int) -> Var:
         """`ids` in 16 bits where that tells the table's rows apart: the Neural Engine gathers by those only."""
-        return mb.cast(x=ids, dtype="uint16", name=mil_name(f"{name}.ids")) if rows <= _UINT16_ROWS else ids
+        return self.mb.cast(x=ids, dtype="uint16", name=mil_name(f"{name}.ids")) if rows <= _UINT16_ROWS else ids
 
     def positions(self, name: str, table: Weight, tokens: Var) -> Var:
         """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""
@@ -107,40 +77,42 @@ class Spelling(ABC):
         stored = self.weights.constant(rows, (1, *rows.values.shape))
         if kept > length:  # the same table in every function is stored once
             end = [1, length, rows.values.shape[1]]
-            stored = mb.slice_by_index(x=stored, begin=[0, 0, 0], end=end, name=mil_name(f"{name}.positions"))
-        return mb.add(x=tokens, y=stored, name=mil_name(name))
+            stored = self.mb.slice_by_index(x=stored, begin=[0, 0, 0], end=end, name=mil_name(f"{name}.positions"))
+        return self.mb.add(x=tokens, y=stored, name=mil_name(name))
 
     def counted_positions(self, name: str, table: Weight, tokens: Var, ids: Var, pad: int) -> Var:
         """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""
         kept = pad + 1 + max(tokens.shape[1], self.dialect.longest)
         rows = Weight(table.name, np.ascontiguousarray(table.values[:kept]), table.role)
-        is_token = mb.not_equal(x=ids, y=np.int32(pad), name=mil_name(f"{name}.is_token"))
-        ones = mb.cast(x=is_token, dtype="int32", name=mil_name(f"{name}.ones"))
-        count = mb.cumsum(x=ones, axis=1, name=mil_name(f"{name}.count"))
-        number = mb.mul(x=count, y=ones, name=mil_name(f"{name}.number"))
-        row = mb.add(x=number, y=np.int32(pad), name=mil_name(f"{name}.row"))
-        return mb.add(x=tokens, y=self.embedding(f"{name}.positions", rows, row), name=mil_name(name))
+        is_token = self.mb.not_equal(x=ids, y=np.int32(pad), name=mil_name(f"{name}.is_token"))
+        ones = self.mb.cast(x=is_token, dtype="int32", name=mil_name(f"{name}.ones"))
+        count = self.mb.cumsum(x=ones, axis=1, name=mil_name(f"{name}.count"))
+        number = self.mb.mul(x=count, y=ones, name=mil_name(f"{name}.number"))
+        row = self.mb.add(x=number, y=np.int32(pad), name=mil_name(f"{name}.row"))
+        return self.mb.add(x=tokens, y=self.embedding(f"{name}.positions", rows, row), name=mil_name(name))
 
     def add(self, name: str, left: Var, right: Var) -> Var:
         """See Ops."""
-        return mb.add(x=left, y=right, name=mil_name(name))
+        return self.mb.add(x=left, y=right, name=mil_name(name))
 
     def _beyond_ends(self, name: str, x: Var, axis: int) -> list[Var]:
         """Each token's next and the one before along `axis`; zeros beyond the ends."""
         pads = [0, 0] * x.rank
         pads[2 * axis : 2 * axis + 2] = [1, 1]
-        wide = mb.pad(x=x, pad=pads, mode="constant", constant_val=self._number(0.0), name=mil_name(f"{name}.padded"))
+        wide = self.mb.pad(
+            x=x, pad=pads, mode="constant", constant_val=self._number(0.0), name=mil_name(f"{name}.padded")
+        )
         neighbours = []
         for part, begin in (("after", 2), ("before", 0)):
             starts = [begin if at == axis else 0 for at in range(x.rank)]
-            piece = mb.slice_by_size(x=wide, begin=starts, size=list(x.shape), name=mil_name(f"{name}.{part}"))
+            piece = self.mb.slice_by_size(x=wide, begin=starts, size=list(x.shape), name=mil_name(f"{name}.{part}"))
             neighbours.append(piece)
         return neighbours
 
     def activation(self, name: str, x: Var, kind: str) -> Var:
         """See Ops."""
         operation, arguments = _ACTIVATIONS[kind]
-        return getattr(mb, operation)(x=x, **arguments, name=mil_name(name))
+        return getattr(self.mb, operation)(x=x, **arguments, name=mil_name(name))
 
     def mask_bias(self, name: str, mask: Var) -> Mask:
         """See Ops; what `name` bears is [B, 1, S], 0 or −4e4.
@@ -149,10 +121,10 @@ class Spelling(ABC):
         and scores of ±80 occur. A padded key is therefore made zero too: a row of padding alone then comes out
         uniform, as in PyTorch.
         """
-        seen = mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.seen"))
-        padding = mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
-        bias = mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.flat"))
-        return self._mask(name, seen, mb.expand_dims(x=bias, axes=[1], name=mil_name(name)))
+        seen = self.mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.seen"))
+        padding = self.mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
+        bias = self.mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.flat"))
+        return self._mask(name, seen, self.mb.expand_dims(x=bias, axes=[1], name=mil_name(name)))
 
     def first_token_attention(self, name: str, query: Var, x: Var, bias: Mask, heads: int) -> Var:
         """See Ops; `query` and the result hold A·H numbers for the one token.
@@ -161,70 +133,74 @@ class Spelling(ABC):
         lays out.
         """
         tokens, by_token = self._sequence(f"{name}.tokens", x)
-        split = mb.reshape(x=query, shape=[1, heads, -1], name=mil_name(f"{name}.query.heads"))  # [B, A, H]
-        keys = mb.mul(x=tokens, y=bias.first_key_factor, name=mil_name(f"{name}.seen"))
-        products = mb.matmul(x=split, y=keys, transpose_y=by_token, name=mil_name(f"{name}.products"))
-        scores = mb.add(x=products, y=bias.first_score_bias, name=mil_name(f"{name}.scores"))  # [B, A, S]
-        weights = mb.softmax(x=scores, axis=-1, name=mil_name(f"{name}.probabilities"))
-        seen = mb.matmul(x=weights, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.heads"))  # [B, A, H]
-        return mb.reshape(x=seen, shape=self._vector_shape, name=mil_name(f"{name}.context"))
+        split = self.mb.reshape(x=query, shape=[1, heads, -1], name=mil_name(f"{name}.query.heads"))  # [B, A, H]
+        keys = self.mb.mul(x=tokens, y=bias.first_key_factor, name=mil_name(f"{name}.seen"))
+        products = self.mb.matmul(x=split, y=keys, transpose_y=by_token, name=mil_name(f"{name}.products"))
+        scores = self.mb.add(x=products, y=bias.first_score_bias, name=mil_name(f"{name}.scores"))  # [B, A, S]
+        weights = self.mb.softmax(x=scores, axis=-1, name=mil_name(f"{name}.probabilities"))
+        seen = self.mb.matmul(
+            x=weights, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.heads")
+        )  # [B, A, H]
+        return self.mb.reshape(x=seen, shape=self._vector_shape, name=mil_name(f"{name}.context"))
 
     def row_products(self, name: str, x: Var, table: Weight, bias: Weight, rest: Weight | None = None) -> Var:
         """See Ops; [B, S, rows] in both layouts, so that one constant serves `embedding` and this."""
         tokens, matrix, vector = self._tokens(f"{name}.tokens", x, True), self.weights.table(table), self._vector(bias)
         if rest is None:
-            return mb.linear(x=tokens, weight=matrix, bias=vector, name=mil_name(name))
+            return self.mb.linear(x=tokens, weight=matrix, bias=vector, name=mil_name(name))
         parts = [table.values.shape[1], rest.values.shape[1]]
-        split = mb.split(x=tokens, split_sizes=parts, axis=-1, name=mil_name(f"{name}.split"))
-        within = mb.linear(x=split[0], weight=matrix, bias=vector, name=mil_name(f"{name}.within"))
+        split = self.mb.split(x=tokens, split_sizes=parts, axis=-1, name=mil_name(f"{name}.split"))
+        within = self.mb.linear(x=split[0], weight=matrix, bias=vector, name=mil_name(f"{name}.within"))
         matrix = self.weights.constant(rest, rest.values.shape)
-        beyond = mb.linear(x=split[1], weight=matrix, name=mil_name(f"{name}.beyond"))
-        return mb.add(x=within, y=beyond, name=mil_name(name))
+        beyond = self.mb.linear(x=split[1], weight=matrix, name=mil_name(f"{name}.beyond"))
+        return self.mb.add(x=within, y=beyond, name=mil_name(name))
 
     def pool(self, name: str, x: Var, mask: Var, kind: str) -> Var:
         """See Ops. A mean is a product with the mask over the number of tokens, whose sum no float16 overflows."""
         tokens, by_token = self._sequence(f"{name}.tokens", x)
-        seen = mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.mask"))  # [B, S]
+        seen = self.mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.mask"))  # [B, S]
         if kind == "max":
             return self._largest(name, tokens, seen, by_token)
-        number = mb.reduce_sum(x=seen, axes=[1], keep_dims=True, name=mil_name(f"{name}.number"))
-        some = mb.maximum(x=number, y=self._number(1.0), name=mil_name(f"{name}.at_least_one"))
-        divisor = some if kind == "mean" else mb.sqrt(x=some, name=mil_name(f"{name}.root"))
-        weights = mb.real_div(x=seen, y=divisor, name=mil_name(f"{name}.weights"))
-        row = mb.expand_dims(x=weights, axes=[1], name=mil_name(f"{name}.row"))  # [B, 1, S]
-        product = mb.matmul(x=row, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.product"))  # [B, 1, H]
-        return mb.reshape(x=product, shape=self._vector_shape, name=mil_name(name))
+        number = self.mb.reduce_sum(x=seen, axes=[1], keep_dims=True, name=mil_name(f"{name}.number"))
+        some = self.mb.maximum(x=number, y=self._number(1.0), name=mil_name(f"{name}.at_least_one"))
+        divisor = some if kind == "mean" else self.mb.sqrt(x=some, name=mil_name(f"{name}.root"))
+        weights = self.mb.real_div(x=seen, y=divisor, name=mil_name(f"{name}.weights"))
+        row = self.mb.expand_dims(x=weights, axes=[1], name=mil_name(f"{name}.row"))  # [B, 1, S]
+        product = self.mb.matmul(
+            x=row, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.product")
+        )  # [B, 1, H]
+        return self.mb.reshape(x=product, shape=self._vector_shape, name=mil_name(name))
 
     def normalise(self, name: str, x: Var) -> Var:
         """See Ops; divided by the largest magnitude first, for squares that float16 can hold."""
         axes = [1]  # the numbers of a vector, [B, n] or [B, n, 1, 1]
-        size = mb.abs(x=x, name=mil_name(f"{name}.magnitudes"))
-        largest = mb.reduce_max(x=size, axes=axes, keep_dims=True, name=mil_name(f"{name}.largest"))
-        some = mb.maximum(x=largest, y=self._number(_TINY), name=mil_name(f"{name}.scale"))
-        scaled = mb.real_div(x=x, y=some, name=mil_name(f"{name}.scaled"))
-        norm = mb.reduce_l2_norm(x=scaled, axes=axes, keep_dims=True, name=mil_name(f"{name}.norm"))
-        divisor = mb.maximum(x=norm, y=self._number(_TINY), name=mil_name(f"{name}.divisor"))
-        return mb.real_div(x=scaled, y=divisor, name=mil_name(name))
+        size = self.mb.abs(x=x, name=mil_name(f"{name}.magnitudes"))
+        largest = self.mb.reduce_max(x=size, axes=axes, keep_dims=True, name=mil_name(f"{name}.largest"))
+        some = self.mb.maximum(x=largest, y=self._number(_TINY), name=mil_name(f"{name}.scale"))
+        scaled = self.mb.real_div(x=x, y=some, name=mil_name(f"{name}.scaled"))
+        norm = self.mb.reduce_l2_norm(x=scaled, axes=axes, keep_dims=True, name=mil_name(f"{name}.norm"))
+        divisor = self.mb.maximum(x=norm, y=self._number(_TINY), name=mil_name(f"{name}.divisor"))
+        return self.mb.real_div(x=scaled, y=divisor, name=mil_name(name))
 
     def output(self, name: str, x: Var, extent: Extent) -> None:
         """See Ops; float32 in every program."""
         tokens = self._tokens(f"{name}.tokens", x, extent in (Extent.TOKEN, Extent.POSITION))
         if extent is Extent.POSITION:
-            tokens = mb.squeeze(x=tokens, axes=[2], name=mil_name(f"{name}.squeezed"))
+            tokens = self.mb.squeeze(x=tokens, axes=[2], name=mil_name(f"{name}.squeezed"))
         if self._half:
-            self.outputs.append(mb.cast(x=tokens, dtype="fp32", name=name))
+            self.outputs.append(self.mb.cast(x=tokens, dtype="fp32", name=name))
         else:
-            self.outputs.append(mb.identity(x=tokens, name=name))
+            self.outputs.append(self.mb.identity(x=tokens, name=name))
 
     def _largest(self, name: str, tokens: Var, seen: Var, by_token: bool) -> Var:
         """The largest of each feature over the tokens: padding is pushed below any of them, tokens stay exact."""
-        padding = mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
-        low = mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.low"))
+        padding = self.mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
+        low = self.mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.low"))
         axis = 1 if by_token else 2
-        wide = mb.expand_dims(x=low, axes=[3 - axis], name=mil_name(f"{name}.wide"))
-        shown = mb.add(x=tokens, y=wide, name=mil_name(f"{name}.shown"))
-        flat = mb.reduce_max(x=shown, axes=[axis], keep_dims=False, name=mil_name(f"{name}.flat"))  # [B, H]
-        return mb.reshape(x=flat, shape=self._vector_shape, name=mil_name(name))
+        wide = self.mb.expand_dims(x=low, axes=[3 - axis], name=mil_name(f"{name}.wide"))
+        shown = self.mb.add(x=tokens, y=wide, name=mil_name(f"{name}.shown"))
+        flat = self.mb.reduce_max(x=shown, axes=[axis], keep_dims=False, name=mil_name(f"{name}.flat"))  # [B, H]
+        return self.mb.reshape(x=flat, shape=self._vector_shape, name=mil_name(name))
 
     @abstractmethod
     def trigram(self, name: str, x: Var) -> Var:
@@ -277,8 +253,8 @@ class Spelling(ABC):
             return x
         if x.name not in self._rounded:
             scale = self._number(self._range(canonical_name(x.name)) / 127.0)
-            integers = mb.quantize(input=x, scale=scale, output_dtype="int8", name=f"{x.name}_int8")
-            self._rounded[x.name] = mb.dequantize(input=integers, scale=scale, name=f"{x.name}_rounded")
+            integers = self.mb.quantize(input=x, scale=scale, output_dtype="int8", name=f"{x.name}_int8")
+            self._rounded[x.name] = self.mb.dequantize(input=integers, scale=scale, name=f"{x.name}_rounded")
         return self._rounded[x.name]
 
     def _range(self, name: str) -> float:

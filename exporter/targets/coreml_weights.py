@@ -5,7 +5,6 @@ scheme speaks of are known here, and because a package is then the same each tim
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,15 +12,13 @@ from exporter import palettes, quantize
 from exporter.codebooks import ProductCodes
 from exporter.encoder.ops import Array, Weight
 from exporter.errors import LoweringError
+from exporter.targets.coreml_dialect import Var
 from exporter.targets.coreml_names import mil_name
 from exporter.targets.coreml_quiet import mb, types
 from exporter.targets.coreml_schemes import CoreMLScheme, Form
 
 Encode = Callable[[Array], ProductCodes]
 """A table [rows, H] → its codes."""
-
-Var = Any
-"""A tensor of the program: coremltools' Var, which is not typed."""
 
 _FLOAT16_MAX = 65504.0
 _BLOCK = {Form.INT4_BY_32: 32, Form.INT4_BY_64: 64}

@@ -9,7 +9,8 @@ from exporter.errors import CheckpointError
 from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve
 from exporter.targets import onnx as target
-from exporter.targets.coreml import Metadata, Options, lower
+from exporter.targets.coreml import Options, lower
+from exporter.targets.coreml_card import Metadata
 from exporter.targets.coreml_package import read as read_package
 from exporter.targets.numpy import trace
 from runtimes.mil import open_package

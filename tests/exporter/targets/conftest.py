@@ -10,8 +10,9 @@ import pytest
 
 from exporter.checkpoint import load
 from exporter.source import HubOptions, resolve
-from exporter.targets.coreml import Metadata, Options, lower
+from exporter.targets.coreml import Options, lower
 from exporter.targets.coreml_calibration import calibrate
+from exporter.targets.coreml_card import Metadata
 from exporter.targets.numpy import trace
 from runtimes.mil import open_package
 

@@ -10,7 +10,8 @@ from exporter import palettes, quantize
 from exporter.encoder.ops import Inputs, Role
 from exporter.errors import LoweringError, UsageError
 from exporter.targets import coreml_spelling
-from exporter.targets.coreml import DEPLOYMENT_TARGETS, LAYOUTS, Metadata, Options, check, lower
+from exporter.targets.coreml import DEPLOYMENT_TARGETS, LAYOUTS, Options, check, lower
+from exporter.targets.coreml_card import Metadata
 from exporter.targets.coreml_names import canonical_tensors
 from exporter.targets.coreml_schemes import SCHEMES, Form
 from exporter.targets.numpy import NumpyOps, trace

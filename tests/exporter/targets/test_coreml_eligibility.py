@@ -8,7 +8,8 @@ from coremltools.converters.mil.mil import types
 
 from exporter.errors import BundleError
 from exporter.targets import coreml_eligibility
-from exporter.targets.coreml import Metadata, Options, lower
+from exporter.targets.coreml import Options, lower
+from exporter.targets.coreml_card import Metadata
 from exporter.targets.coreml_eligibility import find_obstacles
 from exporter.targets.coreml_package import convert, write
 

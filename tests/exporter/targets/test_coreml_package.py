@@ -12,7 +12,8 @@ import pytest
 
 from exporter.errors import LoweringError
 from exporter.source import DEMO
-from exporter.targets.coreml import Metadata, Options, file_names, function_name, lower
+from exporter.targets.coreml import Options, file_names, function_name, lower
+from exporter.targets.coreml_card import Metadata
 from exporter.targets.coreml_quiet import quiet_conversion
 from runtimes.mil import open_package
 from runtimes.pytorch import TorchRunner
@@ -33,7 +34,8 @@ from pathlib import Path
 sys.modules["torch"] = sys.modules["transformers"] = None  # an export needs neither
 from exporter.checkpoint import load
 from exporter.source import HubOptions, resolve
-from exporter.targets.coreml import Metadata, Options, lower
+from exporter.targets.coreml import Options, lower
+from exporter.targets.coreml_card import Metadata
 
 model = load(resolve(sys.argv[1], HubOptions())).model
 tensors = ("embeddings", "layer.0.attention.context", "layer.0.attention.output", "layer.0.intermediate")
