@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-_REQUIREMENT = re.compile(r"([\w.-]+(?:\[[\w,-]+\])?)>=([\w.]+)((?:,[<!]=?[\w.]+)*)")
+_REQUIREMENT = re.compile(r"([\w.-]+(?:\[[\w,-]+\])?)>=([\w.]+)((?:,[<!]=?[\w.]+)*)(;.+)?")
 _CHECKERS = ("mypy", "ruff")
 
 
@@ -28,7 +28,7 @@ def _at(end: str, requirement: str) -> str:
     found = _REQUIREMENT.fullmatch(requirement)
     if found is None or end not in ("lowest", "newest"):
         raise ValueError(f"{requirement}, {end}: expected NAME>=VERSION and lowest, newest or pinned")
-    return requirement if end == "newest" else f"{found[1]}=={found[2]}"
+    return requirement if end == "newest" else f"{found[1]}=={found[2]}{found[4] or ''}"
 
 
 if __name__ == "__main__":

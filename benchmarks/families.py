@@ -98,7 +98,7 @@ def _fill_up(vocabulary: Path, size: int) -> None:
 _EXPORT = """
 import sys
 from exporter.cli import main
-from runtimes.measure import peak_rss_bytes
+from runtimes.peak_memory import peak_rss_bytes
 code = main(sys.argv[1:])
 print(peak_rss_bytes())
 sys.exit(code)

@@ -1,17 +1,20 @@
 """Arguments in, exit code out.
 
 0 done and within budget · 1 parity beyond budget · 2 usage · 3 export failed · 4 could not be checked here
+130 interrupted · 141 nobody reads what is printed
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 
 from exporter import __version__
 from exporter.commands import app_kit, bench, check, evaluate, export, inspect, report, tune, verify
 from exporter.errors import BertportError
 from exporter.interrupts import end_by_interrupt, watch_interrupts
+from exporter.output import CLOSED, OutputClosed, OutputError, watched_output
 
 COMMANDS: dict[str, ModuleType] = {
     "export": export,
@@ -28,6 +31,24 @@ COMMANDS: dict[str, ModuleType] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`bertport COMMAND …`: run it and return the exit code."""
+    try:
+        with watched_output():
+            return _run(arguments)
+    except OutputClosed:
+        return CLOSED
+    except OutputError as error:
+        with suppress(OSError):
+            print(f"bertport: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def export_main(arguments: Sequence[str] | None = None) -> int:
+    """`export …` and `python -m exporter …`: the same as `bertport export …`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return main(given if given[:1] and given[0] in COMMANDS else ["export", *given])
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     with watch_interrupts() as interrupted:
         try:
@@ -36,17 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if interrupted():
                 print("bertport: interrupted; nothing was left half-written", file=sys.stderr)
                 return end_by_interrupt()
-            if isinstance(error, BertportError):
+            if isinstance(error, BertportError) and not isinstance(error, OutputError):
                 print(f"bertport: {error}", file=sys.stderr)
                 return error.exit_code
             raise
     return code
-
-
-def export_main(arguments: Sequence[str] | None = None) -> int:
-    """`export …` and `python -m exporter …`: the same as `bertport export …`."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    return main(given if given[:1] and given[0] in COMMANDS else ["export", *given])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -97,7 +97,7 @@ def sync(path: Path) -> None:
     """Have a file or the names in a folder on the disk, so that a power cut does not undo a move."""
     if sys.platform == "win32" and path.is_dir():
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)  # Windows syncs what it may write
     try:
         os.fsync(handle)
     finally:
@@ -130,17 +130,16 @@ def _clear(place: Path) -> None:
 
 def _hold(folder: Path, wait: bool) -> int | None:
     """Lock a folder; None if another has it, or where folders cannot be locked."""
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
     handle = None
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held by another, not a folder of ours, or a file system without locks
-        _release(handle)
-        return None
+    if sys.platform != "win32":
+        try:
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (ImportError, OSError):  # held by another, not a folder of ours, or a system or disk without locks
+            _release(handle)
+            return None
     return handle
 
 

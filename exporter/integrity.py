@@ -13,6 +13,8 @@ from typing import Any
 from exporter.errors import BertportError
 
 SEAL = "seal"
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
+"""What Windows takes for a device, whatever the folder and the suffix."""
 
 
 def seal_of(content: bytes) -> str:
@@ -21,9 +23,13 @@ def seal_of(content: bytes) -> str:
 
 
 def is_plain_path(name: str) -> bool:
-    """Whether `name` stays below the folder that it is looked for in: relative, with forward slashes, without `..`."""
+    """Whether `name` stays below the folder that it is looked for in: relative, with forward slashes, without `..`.
+
+    On every system: a colon is a drive or a stream on Windows, and a device such as NUL is there in every folder.
+    """
     path = PurePosixPath(name)
-    odd = not name or "\\" in name or any(not character.isprintable() for character in name)
+    odd = not name or any(character in "\\:" or not character.isprintable() for character in name)
+    odd = odd or any(part.split(".")[0].rstrip().upper() in _DEVICES for part in path.parts)
     return not odd and not path.is_absolute() and ".." not in path.parts and path.as_posix() == name
 
 

@@ -171,7 +171,7 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
     (directory / PARITY).write_bytes(to_json(parity.as_record()))
     if parity.verdict is not Verdict.NOT_RUN:
         (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
-    (directory / CARD).write_text(write_card(bundle.manifest, parity, bundle.size_bytes), encoding="utf-8")
+    (directory / CARD).write_bytes(write_card(bundle.manifest, parity, bundle.size_bytes).encode())
     hashes = write_bill(directory, bundle.manifest, hash_files(directory))
     write_manifest(directory, replace(bundle.manifest, files=hashes))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from exporter.documents import read_json, read_object
@@ -74,7 +74,7 @@ def _modules(directory: Path) -> list[tuple[str, Path]]:
         found = [(str(one["type"]).rpartition(".")[2], str(one["path"])) for one in listed]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: expected a list of modules with type and path ({error!r})") from error
-    outside = [folder for _, folder in found if Path(folder).is_absolute() or ".." in Path(folder).parts]
+    outside = [folder for _, folder in found if PureWindowsPath(folder).anchor or ".." in PureWindowsPath(folder).parts]
     if outside:
         raise CheckpointError(f"{path}: modules must lie beside it; found {', '.join(outside)}")
     if not found or found[0][0] != "Transformer" or found[0][1] not in ("", "."):

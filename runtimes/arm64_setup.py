@@ -77,7 +77,7 @@ def _fetch_sysroot(sysroot: Path) -> None:
 
 
 def _debootstrap(root: Path) -> list[str]:
-    needed = ["debootstrap", "dpkg"] + ["fakeroot"] * (os.geteuid() != 0)
+    needed = ["debootstrap", "dpkg"] + ["fakeroot"] * (not _is_root())
     # Debian keeps debootstrap where only root looks
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     missing = [name for name in needed if not shutil.which(name, path=path)]
@@ -86,6 +86,10 @@ def _debootstrap(root: Path) -> list[str]:
     command = [str(shutil.which("debootstrap", path=path)), "--download-only", "--arch=arm64", "--variant=minbase"]
     fakeroot = needed[2:]
     return [*fakeroot, *command, "--include=python3,libstdc++6", _suite(), str(root)]
+
+
+def _is_root() -> bool:
+    return sys.platform != "win32" and os.geteuid() == 0
 
 
 def _suite() -> str:
@@ -113,7 +117,7 @@ def _describe_processor(sysroot: Path) -> None:
     }.items():
         path = sysroot / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="ascii")
+        path.write_text(content, encoding="ascii", newline="\n")
 
 
 def _fetch_wheels(wheels: Path) -> None:
@@ -136,7 +140,9 @@ def _try() -> str:
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own commands
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=environment
+    )
     if done.returncode:
         said = (done.stderr + done.stdout).strip().splitlines()[-1:]
         raise RuntimeUnavailable(f"{Path(command[0]).name} ended with {done.returncode}: {''.join(said)}")

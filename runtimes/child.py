@@ -127,6 +127,7 @@ def _start(program: Program, log: IO[bytes], folder: Path | None) -> "subprocess
         cwd=folder,
         env={**os.environ, **program.environment},
         start_new_session=True,  # Ctrl-C is for the parent, which ends the child
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
 
 

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import MeasurementError
+from runtimes.peak_memory import peak_rss_bytes
 
 WARM_UP_RUNS, WARM_UP_S = 5, 2.0
 LEAST_RUNS, SHAPE_S = 5, 10.0
@@ -126,7 +126,7 @@ def measure_once(case: Case, plan: Plan) -> Measurement:
     started_s = time.perf_counter()  # the same clock in every process
     request = json.dumps({"case": asdict(case), "plan": asdict(plan), "started_s": started_s})
     child = subprocess.run(  # noqa: S603 - this interpreter, this module
-        command, input=request, capture_output=True, text=True, env=environment, check=False
+        command, input=request, capture_output=True, encoding="utf-8", errors="replace", env=environment, check=False
     )
     if child.returncode:
         raise MeasurementError(f"{case.name}: measuring {case.path} {_ending(child)}")
@@ -224,24 +224,12 @@ def _coreml() -> Callable[[Case], Any]:
 _OPEN: dict[str, Callable[[], Callable[[Case], Any]]] = {"onnx": _onnx, "pytorch": _pytorch, "coreml": _coreml}
 
 
-def peak_rss_bytes() -> int:
-    """Largest resident size of this process so far.
-
-    Linux's ru_maxrss survives exec and so starts at the parent's size; VmHWM does not.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return platform.processor()
-    lines = dict(line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line)
+    stated = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = dict(line.split(":", 1) for line in stated if ":" in line)
     fields = {key.strip(): value.strip() for key, value in lines.items()}
     vector = [
         flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni") if flag in fields.get("flags", "").split()

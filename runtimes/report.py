@@ -19,8 +19,8 @@ _EXERCISED = {"exercised_rows": ("vocabulary_rows", "word rows"), "exercised_pos
 
 def show(table: Table) -> None:
     """Print to stdout; wide enough for every column where stdout is no terminal."""
-    console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
+    console = Console(markup=False, emoji=False)  # cells hold names, and a name may look like markup
+    (console if console.is_terminal else Console(width=160, markup=False, emoji=False)).print(table)
 
 
 def exported_table(items: Iterable[Any]) -> Table:

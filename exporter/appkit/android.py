@@ -36,9 +36,9 @@ def emit(kit: Kit, directory: Path) -> None:
     for path in sorted(path for path in SOURCES.rglob("*") if path.is_file()):
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, name)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(_filled(kit, path, values).replace(_NAME, name), encoding="utf-8")
+        place.write_text(_filled(kit, path, values).replace(_NAME, name), encoding="utf-8", newline="\n")
     main, tests = directory / "src" / "main", directory / "src" / "sharedTest" / "assets"
-    (main / "kotlin" / name / "CharacterTables.kt").write_text(_tables_source(name), encoding="utf-8")
+    (main / "kotlin" / name / "CharacterTables.kt").write_text(_tables_source(name), encoding="utf-8", newline="\n")
     assets = main / "assets" / name
     assets.mkdir(parents=True)
     (assets / "vocab.txt").write_bytes(wordpiece.vocabulary())

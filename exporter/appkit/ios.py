@@ -64,7 +64,7 @@ def emit(kit: Kit, directory: Path) -> None:
     package = _Package(kit, module_name(kit.name), _type(kit), read_wordpiece(kit.bundle.directory))
     sources = directory / "Sources" / package.name
     _copy_sources(package, directory)
-    (sources / "CharacterTables.swift").write_text(tables_source(), encoding="utf-8")
+    (sources / "CharacterTables.swift").write_text(tables_source(), encoding="utf-8", newline="\n")
     _write_model_files(package, sources / "ModelFiles")
     (directory / "Tests" / f"{package.name}Tests" / "golden.json").write_bytes(to_json(kit.golden))
 
@@ -112,7 +112,7 @@ def _copy_sources(package: _Package, directory: Path) -> None:
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, package.name)
         place.parent.mkdir(parents=True, exist_ok=True)
         before = f"// {package.kit.warning}\n\n" if package.kit.failed and path.stem == package.type else ""
-        place.write_text(before + _filled(path.read_text(encoding="utf-8"), package), encoding="utf-8")
+        place.write_text(before + _filled(path.read_text(encoding="utf-8"), package), encoding="utf-8", newline="\n")
 
 
 def _sources(package: _Package) -> Iterator[Path]:

@@ -85,7 +85,7 @@ def _write_data(kit: Kit, wordpiece: WordPiece, model: str, directory: Path) -> 
     tables = directory / "bertkit" / "character-tables.js"
     tables.parent.mkdir()
     lines = onnx_kit.tables('export const {name} = "{text}";')
-    tables.write_text(f"{onnx_kit.asked()}\n{lines}", encoding="utf-8")
+    tables.write_text(f"{onnx_kit.asked()}\n{lines}", encoding="utf-8", newline="\n")
 
 
 def _write(kit: Kit, source: str, place: Path, more: dict[str, str]) -> None:
@@ -99,7 +99,7 @@ def _write(kit: Kit, source: str, place: Path, more: dict[str, str]) -> None:
     if kit.failed and place.name == "index.js":
         text = f"// {kit.warning}\n{text}"
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text, encoding="utf-8")
+    place.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _values(kit: Kit) -> dict[str, str]:

@@ -8,8 +8,13 @@ from exporter.errors import BundleError, CheckpointError
 from exporter.integrity import is_file, is_folder, is_plain_path, read_bounded, strange_entries
 from exporter.tensors import weight_files
 
+ON_WINDOWS = ["C:x", "C:/x", "model.onnx:stream", "NUL", "nul.json", "a/COM1.txt", "aux"]
+"""Another drive, a second stream of a file, and devices, which are there in every folder."""
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x", "a\\b", "", "a//b", "./a", "a\nb", "a/"])
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../x", "a/../../x", "a\\b", "", "a//b", "./a", "a\nb", "a/", *ON_WINDOWS]
+)
 def test_a_name_that_leads_elsewhere_is_no_plain_path(name):
     assert not is_plain_path(name)
     assert is_plain_path("Model.mlpackage/Data/com.apple.CoreML/model.mlmodel")

@@ -10,7 +10,8 @@ import pytest
 from exporter.errors import MeasurementError
 from exporter.pipeline import Request, export
 from runtimes import measure as measuring
-from runtimes.measure import Case, Plan, fingerprint, measure, peak_rss_bytes
+from runtimes.measure import Case, Plan, fingerprint, measure
+from runtimes.peak_memory import peak_rss_bytes
 
 PLAN = Plan(lengths=(9, 4), runs=3, rounds=2, batches=(2, 1))
 
@@ -65,7 +66,7 @@ def test_an_onnx_measurement_imports_no_torch(onnx_case):
 
 def test_the_childs_memory_is_not_the_parents():
     """Linux's ru_maxrss starts at the parent's peak; ours must not."""
-    program = "import runtimes.measure as m; print(m.peak_rss_bytes())"
+    program = "from runtimes.peak_memory import peak_rss_bytes; print(peak_rss_bytes())"
     ballast = bytearray(300_000_000)
     ballast[::4096] = b"x" * len(ballast[::4096])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

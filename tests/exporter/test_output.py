@@ -1,0 +1,90 @@
+"""stdout and stderr closed, full, or in an encoding that lacks what is printed: one line, or none, and an exit code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter import output
+from exporter.cli import main
+from exporter.output import OutputError
+
+ROOT = Path(__file__).parents[2]
+CALLS = {"help": ["--help"], "a result": ["inspect"], "JSON": ["inspect", "--json"]}
+
+
+@pytest.fixture(scope="module")
+def bundle(checkpoint, tmp_path_factory):
+    place = tmp_path_factory.mktemp("bundle") / "made"
+    assert main(["export", str(checkpoint), "--no-verify", "-o", str(place)]) == 0
+    return place
+
+
+@pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
+def buffering(request, monkeypatch):
+    monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
+
+
+def command(call, bundle):
+    return [sys.executable, "-m", "exporter", *call, *([str(bundle)] if "inspect" in call else [])]
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.usefixtures("buffering")
+def test_a_reader_that_has_enough_ends_the_command_without_a_word(bundle, call):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command(call, bundle), stdout=write, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (output.CLOSED, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's full disk")
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.usefixtures("buffering")
+def test_a_full_disk_behind_stdout_is_one_line(bundle, call):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command(call, bundle), stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    assert done.returncode == OutputError.exit_code
+    assert done.stderr == b"bertport: stdout: could not be written (No space left on device); send it elsewhere\n"
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-", "0<&-"])
+def test_closed_streams_change_nothing_else(checkpoint, tmp_path, closed):
+    """With stderr closed, progress must not come out among the results."""
+    line = f'"$@" {closed}'
+    call = [sys.executable, "-m", "exporter", "export", str(checkpoint), "--no-verify", "-o", str(tmp_path / "out")]
+    done = subprocess.run(["sh", "-c", line, "sh", *call], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "bertport.json").is_file()
+    assert "writing" not in done.stdout
+    assert ("writing" in done.stderr) == ("2>" not in closed)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path, encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    call = [sys.executable, "-m", "exporter", "inspect", str(tmp_path / "модель")]
+    done = subprocess.run(call, capture_output=True, cwd=ROOT, check=False, env=environment)
+    assert done.returncode == 2
+    shown = "модель" if encoding == "utf-8" else r"\u043c\u043e\u0434\u0435\u043b\u044c"
+    assert shown in done.stderr.decode(encoding)
+
+
+def test_another_pipe_that_breaks_is_no_closed_stdout(capsys):
+    with pytest.raises(BrokenPipeError), output.watched_output():
+        raise BrokenPipeError
+
+
+ODD = ["with space", "ünïcode 模型", "back\\slash", "quote'n\"", "[red]markup[/red]", ":smile:", "%s {0}"]
+
+
+@pytest.mark.parametrize("place", ODD)
+def test_odd_names_of_folders(checkpoint, tmp_path, place, capsys):
+    """Shown as they are, whatever a shell, a terminal or our own tables would make of them."""
+    assert main(["export", str(checkpoint), "--no-verify", "-o", str(tmp_path / place / place)]) == 0
+    shown = "".join(character for character in capsys.readouterr().out if character not in "│\n ")
+    assert f"/{place}/{place}".replace(" ", "") in shown
+    assert main(["inspect", str(tmp_path / place / place)]) == 0
