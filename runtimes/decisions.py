@@ -24,13 +24,13 @@ Span = tuple[int, int, str]
 class Problem:
     """One kind of answer.
 
-    `decide` gives the answer to each row of a case; `figures` are shares (and cosines) over all rows by their names.
-    `answers` are what must not be all alike, `noun` what they are given to, and `limit` the share of one answer that
-    is said aloud.
+    `decide` gives the answer to each row of a case; `figures` are shares over all rows by their names, beside the one
+    of `runtimes.agreement`. `answers` are what must not be all alike, `noun` what they are given to, and `limit` the
+    share of one answer that is said aloud.
     """
 
     decide: Callable[[Outputs, Case, tuple[str, ...]], list[Hashable]]
-    figures: Callable[[Sequence[Hashable], Sequence[Hashable]], dict[str, float]]
+    figures: Callable[[Sequence[Hashable], Sequence[Hashable]], dict[str, float]] | None = None
     noun: str = "texts"
     limit: float = _CONSTANT_SHARE
     answers: Callable[[Outputs, Case, tuple[str, ...]], list[Hashable]] | None = None
@@ -141,17 +141,7 @@ def _entities(outputs: Outputs, case: Case, labels: tuple[str, ...]) -> list[Has
     return [find_entities(row) for row in _tags(outputs, case, labels)]
 
 
-def _entity_figures(left: Sequence[Hashable], right: Sequence[Hashable]) -> dict[str, float]:
-    """The share of texts with the same entities, and the F1 of the entities of all texts."""
-    pairs = [
-        (set(a), set(b)) for a, b in zip(left, right, strict=True) if isinstance(a, tuple) and isinstance(b, tuple)
-    ]
-    total = sum(len(a) + len(b) for a, b in pairs)
-    both = sum(len(a & b) for a, b in pairs)
-    return same("same entities")(left, right) | {"entity F1": 2 * both / total if total else 1.0}
-
-
-def _answer_spans(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
+def answer_spans(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
     """The best start and end within the second text, or (0, 0) where the first token scores higher: no answer."""
     rows = zip(outputs["start_logits"], outputs["end_logits"], _contexts(case), strict=True)
     return [_span(start.astype(np.float64), end.astype(np.float64), seen) for start, end, seen in rows]
@@ -187,11 +177,10 @@ def _top_pieces(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[
 
 
 def _top_figures(left: Sequence[Hashable], right: Sequence[Hashable]) -> dict[str, float]:
-    """The share of masks with the same best piece, and what of the five best both have, in whatever order."""
+    """What of the five best both have, in whatever order."""
     rows = [(a, b) for a, b in zip(left, right, strict=True) if isinstance(a, tuple) and isinstance(b, tuple)]
-    pairs = [pair for a, b in rows for pair in zip(a, b, strict=True)]
-    five = [len(set(a) & set(b)) / len(a) for a, b in pairs]
-    return {"top-1": _share([a[0] == b[0] for a, b in pairs]), "top-5": float(np.mean(five)) if five else 0.0}
+    five = [len(set(x) & set(y)) / len(x) for a, b in rows for x, y in zip(a, b, strict=True)]
+    return {"top-5": float(np.mean(five)) if five else 0.0}
 
 
 def _share(equal: Sequence[bool]) -> float:
@@ -216,12 +205,12 @@ def _each_best(outputs: Outputs, case: Case, labels: tuple[str, ...]) -> list[Ha
 
 
 PROBLEMS: Mapping[str, Problem] = {
-    "single_label_classification": Problem(_best, same("same label")),
-    "next_sentence": Problem(_best, same("same label"), noun="pairs"),
-    "multiple_choice": Problem(_best, same("same choice"), noun="questions"),
-    "multi_label_classification": Problem(_all_labels, same("same labels")),
-    "token_classification": Problem(_entities, _entity_figures, "tokens", _CONSTANT_TOKENS, _each_tag),
-    "question_answering": Problem(_answer_spans, same("same answer"), noun="questions"),
+    "single_label_classification": Problem(_best),
+    "next_sentence": Problem(_best, noun="pairs"),
+    "multiple_choice": Problem(_best, noun="questions"),
+    "multi_label_classification": Problem(_all_labels),
+    "token_classification": Problem(_entities, same("same entities"), "tokens", _CONSTANT_TOKENS, _each_tag),
+    "question_answering": Problem(answer_spans, same("same answer"), noun="questions"),
     "fill_mask": Problem(_top_pieces, _top_figures, noun="masks", answers=_each_best),
 }
 """Problem → what the user of each row sees. Regression and embeddings have numbers instead of answers."""

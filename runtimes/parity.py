@@ -3,7 +3,7 @@
 A comparison that compared nothing, a missing output, a shape that differs, NaN: each is a failure, never a pass.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
@@ -11,12 +11,17 @@ from typing import Any
 import numpy as np
 
 from exporter.bundle import Budget
+from runtimes.agreement import AGREEMENT, measure_agreement
 from runtimes.battery import Case
 from runtimes.decisions import NUMBERS, PROBLEMS, cosine, degenerate, degenerate_vectors, has_direction
+from runtimes.judgement import NUMBERS_OF_BUDGETS, Float64, apart, beyond, float32_decides, largest, near
 from runtimes.runner import Array, Outputs, Status
+from runtimes.ties import settled
 
 SCHEMA_VERSION = 1
 """Of `Parity.as_record`; a reader refuses any other."""
+Exact = Callable[[], Sequence[Outputs]]
+"""PyTorch's outputs of every case in float64, made when they are asked for."""
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 
@@ -32,11 +37,11 @@ class Verdict(Enum):
 class Parity:
     """Figures over all rows of all cases; differences in logits.
 
-    `agreement` is over the real texts, each once: the share of them of which a user sees the same. `seen` are the
-    figures of what he sees, by their names: same label, entity F1, top-5, least cosine.
+    `agreement` is over the real texts, each once: how much of what a user sees is the same, as `runtimes.agreement`
+    counts it. `seen` are the figures of what he sees, by their names: same label, entity F1, top-5, least cosine.
     `absolute_quantiles` maps each of QUANTILES, as text, to the difference that this share of all numbers keeps within.
     `coverage` counts what was read of the saved files (`audited_…`) and what the texts exercised (`exercised_…`).
-    `agreement_interval` is where the agreement lies with 95 % confidence; see runtimes.judgement. `min_cosine` is None
+    `agreement_interval` is where the agreement lies with 95 % confidence. `min_cosine` is None
     where a direction means nothing: of a few logits, or an amount.
     """
 
@@ -86,35 +91,77 @@ class Subject:
 
 
 def compare(
-    cases: Sequence[Case], reference: Sequence[Outputs], candidate: Sequence[Outputs], subject: Subject
+    cases: Sequence[Case],
+    reference: Sequence[Outputs],
+    candidate: Sequence[Outputs],
+    subject: Subject,
+    exact: Exact | None = None,
 ) -> Parity:
-    """Compare the outputs of every case, in order."""
+    """Compare the outputs of every case, in order.
+
+    `exact` gives PyTorch's outputs in float64; it is asked where the outputs are so large that float32's own steps
+    would break the budget.
+    """
     broken = _incomparable(cases, reference, candidate, tuple(subject.outputs))
     if broken:
         return Parity(Verdict.FAIL, subject.status.value, failures=tuple(broken))
-    sides = [_Side(cases, outputs, subject) for outputs in (reference, candidate)]
-    figures = _figures(cases, sides[0], sides[1], subject.problem)
-    failures = _beyond(figures, subject.budget)
-    verdict = Verdict.FAIL if failures else Verdict.PASS
-    warnings = [
-        *degenerate(sides[0].answers, subject.problem),
-        *degenerate_vectors(sides[0].vectors, subject.problem),
+    settle = [
+        settled(subject.problem, case, left, right) if case.real_text else left
+        for case, left, right in zip(cases, reference, candidate, strict=True)
     ]
+    sides = _Side(cases, reference, subject, settle), _Side(cases, candidate, subject)
+    figures = _figures(cases, sides[0], sides[1], subject.problem)
+    failures, warnings = _judged(cases, sides, figures, subject, exact)
+    verdict = Verdict.FAIL if failures else Verdict.PASS
+    warnings += degenerate(sides[0].answers, subject.problem)
+    warnings += degenerate_vectors(sides[0].vectors, subject.problem)
     return Parity(verdict, subject.status.value, **figures, failures=tuple(failures), warnings=tuple(warnings))
 
 
-class _Side:
-    """One side's outputs: of every row of every case a vector of what counts, and of real texts what is decided."""
+def _judged(
+    cases: Sequence[Case],
+    sides: "tuple[_Side, _Side]",
+    figures: dict[str, Any],
+    subject: Subject,
+    exact: Exact | None,
+) -> tuple[list[str], list[str]]:
+    """What is beyond the budget, and what must be said of what is not."""
+    failures, warnings = beyond(figures, subject.budget), near(figures, subject.budget)
+    if figures["agreement"] is None and subject.problem in AGREEMENT:
+        warnings.append(AGREEMENT[subject.problem].nothing.format(texts=len(sides[0].decisions)))
+    size = largest(sides[0].rows)
+    if exact is None or not failures or not float32_decides(figures, size, subject.budget):
+        return failures, warnings
+    true = _Side(cases, exact(), subject).rows
+    found = Float64(apart(sides[0].rows, true), apart(sides[1].rows, true), _padding(cases, true, sides[1].rows), size)
+    numbers = [text for text in failures if text.startswith(NUMBERS_OF_BUDGETS)]
+    return [text for text in failures if not (found.holds and text in numbers)], [*warnings, found.told]
 
-    def __init__(self, cases: Sequence[Case], outputs: Sequence[Outputs], subject: Subject) -> None:
-        pairs = list(zip(cases, outputs, strict=True))
-        self.rows = [_vectors(case, found, subject) for case, found in pairs]
-        real = [(case, found) for case, found in pairs if case.real_text]
-        self.vectors = [row for (case, _), rows in zip(pairs, self.rows, strict=True) if case.real_text for row in rows]
+
+class _Side:
+    """One side's outputs: of every row of every case a vector of what counts, and of real texts what is decided.
+
+    `settle` are the outputs by which it decides, where those are not its own.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        outputs: Sequence[Outputs],
+        subject: Subject,
+        settle: Sequence[Outputs] | None = None,
+    ) -> None:
+        labels = subject.labels
+        self.rows = [_vectors(case, found, subject) for case, found in zip(cases, outputs, strict=True)]
+        self.vectors = [row for case, rows in zip(cases, self.rows, strict=True) if case.real_text for row in rows]
         kind = PROBLEMS.get(subject.problem)
         decide, answer = (kind.decide, kind.answers or kind.decide) if kind else (_nothing, _nothing)
-        self.decisions = [row for case, found in real for row in decide(found, case, subject.labels)]
-        self.answers = [row for case, found in real for row in answer(found, case, subject.labels)]
+        self.decisions = [row for case, found in _real(cases, settle or outputs) for row in decide(found, case, labels)]
+        self.answers = [row for case, found in _real(cases, outputs) for row in answer(found, case, labels)]
+
+
+def _real(cases: Sequence[Case], outputs: Sequence[Outputs]) -> list[tuple[Case, Outputs]]:
+    return [(case, found) for case, found in zip(cases, outputs, strict=True) if case.real_text]
 
 
 def _nothing(_outputs: Outputs, _case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
@@ -185,12 +232,16 @@ def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side, problem:
 
 
 def _seen(reference: _Side, candidate: _Side, problem: str) -> dict[str, Any]:
-    """`agreement` and `seen`. The first figure of answers is the share that the budget speaks of."""
-    if problem in PROBLEMS:
-        figures = PROBLEMS[problem].figures(reference.decisions, candidate.decisions)
-        return {"agreement": next(iter(figures.values())), "seen": figures}
-    numbers = NUMBERS.get(problem)
-    return {"agreement": None, "seen": numbers(reference.vectors, candidate.vectors) if numbers else {}}
+    """`agreement`, its interval, and `seen`, whose first figure is what the budget speaks of."""
+    measured = measure_agreement(problem, reference.decisions, candidate.decisions)
+    if measured is None:
+        numbers = NUMBERS.get(problem)
+        seen = numbers(reference.vectors, candidate.vectors) if numbers else {}
+        return {"agreement": None, "agreement_interval": None, "seen": seen}
+    seen = {} if measured.value is None else {measured.name: measured.value}
+    others = PROBLEMS[problem].figures
+    seen |= others(reference.decisions, candidate.decisions) if others else {}
+    return {"agreement": measured.value, "agreement_interval": measured.interval, "seen": seen}
 
 
 def _padding(cases: Sequence[Case], reference: Sequence[list[Array]], candidate: Sequence[list[Array]]) -> float:
@@ -202,28 +253,3 @@ def _padding(cases: Sequence[Case], reference: Sequence[list[Array]], candidate:
     error = {case.name: right[0] - left[0] for case, left, right in sides}
     changes = [np.abs(error[c.name] - error[c.padding_of]).max() for c in cases if c.padding_of]
     return float(max(changes, default=0.0))
-
-
-def _beyond(figures: dict[str, Any], budget: Budget) -> list[str]:
-    """What exceeds the budget, each with the value that would pass."""
-    failures = []
-    limits = [
-        ("max_absolute", budget.max_absolute, figures["max_absolute"]),
-        ("max_relative", budget.max_relative, figures["max_relative"]),
-        ("padding, absolute", budget.max_absolute, figures["padding_max_absolute"]),
-        (
-            "padding, relative",
-            budget.max_relative,
-            figures["padding_max_absolute"] / max(figures["logit_range"], 1e-12),
-        ),
-    ]
-    for name, limit, value in limits:
-        if limit is not None and not value <= limit:
-            failures.append(f"{name} {value:.3g} is beyond {limit:.3g} (worst: {figures['worst_case']})")
-    seen = figures["agreement"]
-    if seen is not None and seen < budget.min_agreement:
-        failures.append(f"agreement {seen:.4f} is below {budget.min_agreement:.4f}")
-    least = figures["seen"].get("least cosine")
-    if least is not None and budget.min_cosine is not None and not least >= budget.min_cosine:
-        failures.append(f"least cosine {least:.6f} is below {budget.min_cosine:.6f}")
-    return failures

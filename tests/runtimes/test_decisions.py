@@ -55,7 +55,7 @@ def test_what_special_tokens_are_labelled_nobody_sees():
     left, right = tagged(0, 1, 2, 0), tagged(3, 1, 2, 3)
     hidden = [case(4, origin=[-1, 0, 0, -1])]
     assert seen("token_classification", hidden, [left], [right], LABELS).agreement == 1.0
-    assert seen("token_classification", [case(4)], [left], [right], LABELS).agreement == 0.0
+    assert seen("token_classification", [case(4)], [left], [right], LABELS).agreement == 0.5
 
 
 def spans(start, end):
@@ -66,9 +66,12 @@ def test_an_answer_lies_in_the_second_text():
     cases = [case(5, origin=[-1, 0, -1, 1, 1])]
     left = spans([0, 9, 0, 2, 0], [0, 9, 0, 0, 2])
     right = spans([0, 0, 0, 2, 0], [0, 0, 0, 0, 2])  # what the question's tokens score is not looked at
-    assert seen("question_answering", cases, [left], [right]).seen == {"same answer": 1.0}
+    assert seen("question_answering", cases, [left], [right]).seen == {"answer F1": 1.0, "same answer": 1.0}
     other = spans([0, 9, 0, 0, 2], [0, 9, 0, 0, 2])
-    assert seen("question_answering", cases, [left], [other]).seen == {"same answer": 0.0}
+    assert seen("question_answering", cases, [left], [other]).seen == {
+        "answer F1": pytest.approx(2 / 3),
+        "same answer": 0.0,
+    }
 
 
 def test_an_answer_does_not_end_before_it_starts():
@@ -163,8 +166,8 @@ CONSTANT = {
 @pytest.mark.parametrize("problem", CONSTANT)
 def test_one_answer_to_everything_is_said_aloud(problem):
     constant, varied, per_token, settings, words = CONSTANT[problem]
-    (warning,) = many(constant, problem, LABELS, per_token, **settings)
-    assert words in warning
+    warnings = [text for text in many(constant, problem, LABELS, per_token, **settings) if "no entity" not in text]
+    assert [words in text for text in warnings] == [True]
     assert many(varied, problem, LABELS, per_token, **settings) == ()
 
 

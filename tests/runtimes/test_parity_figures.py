@@ -44,6 +44,7 @@ def test_all_figures_of_two_cases():
         seen={"same label": 0.5},
         padding_max_absolute=0.0,
         worst_case="first",
+        agreement_interval=pytest.approx((0.0945312, 0.9054688)),
         absolute_quantiles={"0.01": 0.0, "0.25": 0.0, "0.5": 0.5, "0.75": 1.75, "0.9": 2.5, "0.99": 2.95},
     )
 
@@ -220,11 +221,23 @@ def test_a_limit_holds_up_to_itself(budget, failures):
     assert found.verdict is (Verdict.FAIL if failures else Verdict.PASS)
 
 
-@pytest.mark.parametrize(("limit", "failures"), [(0.5, ()), (0.75, ("agreement 0.5000 is below 0.7500",)), (0.0, ())])
-def test_agreement_is_held_to_its_limit(limit, failures):
-    sides = [logits([0, 1], [1, 0]), logits([0, 1], [0, 1])]
-    found = compare([case(rows=2)], sides[:1], sides[1:], subject(Budget(min_agreement=limit)))
-    assert found.failures == failures
+@pytest.mark.parametrize("same", [90, 91, 92, 93, 94, 95, 96])
+@pytest.mark.parametrize("least", [0.0, 0.9, 0.97, 1.0])
+def test_agreement_fails_where_all_that_it_may_be_is_below_its_limit(same, least):
+    left, right = logits(*[[0, 1]] * 96), logits(*[[0, 1]] * same, *[[1, 0]] * (96 - same))
+    read = subject(Budget(min_agreement=least))
+    found = compare([case(rows=96)], [left], [right], read)
+    low, high = found.agreement_interval
+    assert low < found.agreement <= high
+    assert bool(found.failures) == (high < least) == (same < {0.0: 0, 0.9: 81, 0.97: 90, 1.0: 96}[least])
+    told = [text for text in found.warnings if "too few to tell" in text]
+    assert bool(told) == (found.agreement < least <= high)
+
+
+def test_a_failure_says_the_figure_its_interval_and_what_it_is_of():
+    left, right = logits(*[[0, 1]] * 96), logits(*[[0, 1]] * 80, *[[1, 0]] * 16)
+    found = compare([case(rows=96)], [left], [right], subject(Budget(min_agreement=0.97)))
+    assert found.failures == ("agreement 0.8333 (same label, 95 % between 0.7463 and 0.8947) is below 0.9700",)
 
 
 @pytest.mark.parametrize(
