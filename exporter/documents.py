@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import CheckpointError, UnsupportedError
+from exporter.errors import CheckpointError, UnsupportedError, in_one_line
 from exporter.integrity import read_bounded
 
 MAX_CONFIG_BYTES = 4_000_000
@@ -13,33 +13,62 @@ MAX_TOKENIZER_BYTES = 64_000_000
 """Of tokenizer.json and vocab.txt: those of 250,000 pieces have 17 MB."""
 
 
-def read_object(path: Path, missing: str, most_bytes: int = MAX_CONFIG_BYTES) -> dict[str, Any]:
-    """The object in a JSON file. Raises CheckpointError, in the words of `missing` where there is no file."""
-    content = read_json(path, missing, most_bytes)
+def read_object(
+    path: Path, missing: str, most_bytes: int = MAX_CONFIG_BYTES, constants: bool = False
+) -> dict[str, Any]:
+    """The object in a JSON file; see `parse_json`.
+
+    Raises CheckpointError, in the words of `missing` where there is no file.
+    """
+    content = read_json(path, missing, most_bytes, constants)
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: expected an object, found {type(content).__name__}")
+        raise CheckpointError(f"{path}: expected an object, found {type(content).__name__}; save it again")
     return content
 
 
-def read_json(path: Path, missing: str, most_bytes: int = MAX_CONFIG_BYTES) -> Any:
-    """Whatever a JSON file holds. Raises CheckpointError."""
+def read_json(path: Path, missing: str, most_bytes: int = MAX_CONFIG_BYTES, constants: bool = False) -> Any:
+    """Whatever a JSON file holds; see `parse_json`. Raises CheckpointError."""
     try:
-        return parse_json(path, read_bounded(path, most_bytes, CheckpointError))
+        return parse_json(path, read_bounded(path, most_bytes, CheckpointError), constants)
     except FileNotFoundError as error:
         raise CheckpointError(missing) from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); fetch it again") from error
 
 
-def parse_json(path: Path, content: bytes) -> Any:
-    """Parse a file's bytes; text must be Unicode, for it is written again. Raises CheckpointError that names `path`."""
+def parse_json(path: Path, content: bytes, constants: bool = False) -> Any:
+    """Parse a file's bytes; text must be Unicode, for it is written again. Raises CheckpointError that names `path`.
+
+    With `constants` NaN and Infinity are read, which Python writes and JSON does not know.
+    """
     try:
-        found = json.loads(content)
+        found = json.loads(content, parse_constant=float if constants else _refuse_constant)
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise CheckpointError(f"{path}: not JSON: {reason}") from error
+        reason = "nested too deeply" if isinstance(error, RecursionError) else in_one_line(error, 200)
+        raise CheckpointError(f"{path}: not JSON: {reason}; save it again") from error
     return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is none of its numbers")
+
+
+def is_utf8(content: bytes) -> bool:
+    """Whether JSON is in UTF-8 without a byte order mark, as apps read it: Python reads UTF-16 and UTF-32 too."""
+    return json.detect_encoding(content) == "utf-8"
+
+
+def find_nested(content: Any, key: str) -> bool:
+    """Whether an object in a document has something under `key`, however deep."""
+    waiting = [content]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict) and one.get(key):
+            return True
+        if isinstance(one, dict | list):
+            waiting += one.values() if isinstance(one, dict) else one
+    return False
 
 
 def refuse_code(path: Path, content: dict[str, Any]) -> None:

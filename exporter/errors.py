@@ -14,13 +14,47 @@ BertportError                 3  anything below, and nothing else, reaches the c
 A message names the subject, what was expected, what was found, and the next step.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from reprlib import Repr
+
 LONGEST = 4_000
 """Characters of a message: files may hold a million names."""
+
+
+_QUOTED = 40
+_SHORT = Repr()
+_SHORT.maxlevel = 2
+
+
+def excerpt(value: object) -> str:
+    """A short quote of what a file says: enough to find it, too little to give it away."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= _QUOTED else f"{value[:_QUOTED]!r}…"
+    text = _SHORT.repr(value)
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def in_one_line(error: BaseException, most: int) -> str:
     """What another library says, at most so many characters of it."""
     return " ".join(str(error).split())[:most]
+
+
+@contextmanager
+def in_our_words(refusal: Callable[[str], "BertportError"], most: int = 300) -> Iterator[None]:
+    """Within the block another library reads what a user gave it: whatever it raises becomes `refusal` of its words.
+
+    No list of its errors is long enough. Ours go through as they are, and so does what says nothing of the content: an
+    interrupt, an exit, a lack of memory. A panic of Rust's libraries (PyO3) is no Exception, and is caught.
+    """
+    try:
+        yield
+    except (BertportError, MemoryError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise refusal(in_one_line(error, most) or type(error).__name__) from error
 
 
 class BertportError(Exception):

@@ -83,6 +83,8 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     for place in places:
         check_destination(place)
     checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
+    for note in checkpoint.notes:
+        say(note)
     if checkpoint.model.leftovers:
         left_out = ", ".join(checkpoint.model.leftovers)
         say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")

@@ -91,8 +91,8 @@ class Reference:
     def _told(self) -> ReferenceModel:
         checkpoint, model = self.checkpoint, self.checkpoint.model
         outputs, directory = tuple(model.outputs), checkpoint.source.directory
-        pooling, labels = _pooling(checkpoint), checkpoint.label_rows
-        return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, pooling, labels)
+        pooling, config = _pooling(checkpoint), checkpoint.reference_config
+        return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, pooling, config)
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.

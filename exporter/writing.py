@@ -7,7 +7,10 @@ from pathlib import Path
 from exporter import __version__
 from exporter.bundle import SEQUENCE, Budget, Manifest, Recipe, TensorSpec, to_json
 from exporter.checkpoint import Checkpoint
+from exporter.documents import MAX_CONFIG_BYTES, is_utf8
 from exporter.encoder.ops import Extent
+from exporter.errors import CheckpointError
+from exporter.integrity import read_bounded
 from exporter.lowering import TARGETS
 from exporter.material import Material
 from exporter.targets.onnx import CHOICES
@@ -56,8 +59,9 @@ def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]
 
 def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
     """Config and tokenizer go with the model."""
-    content = (checkpoint.source.directory / "config.json").read_bytes()
-    unchanged = json.loads(content) == checkpoint.config
+    path = checkpoint.source.directory / "config.json"
+    content = read_bounded(path, MAX_CONFIG_BYTES, CheckpointError)
+    unchanged = is_utf8(content) and json.loads(content) == checkpoint.config
     (directory / "config.json").write_bytes(content if unchanged else to_json(checkpoint.config))
     for name, content in checkpoint.tokenizer.files.items():
         (directory / name).write_bytes(content)

@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ class Case:
     """What to measure.
 
     `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture`,
-    `outputs`, `inputs` and `labels`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None:
+    `outputs`, `inputs` and `config`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None:
     any.
     """
 
@@ -45,7 +45,7 @@ class Case:
     device: str = "cpu"
     positions: int | None = None
     max_rows: int | None = None
-    labels: int | None = None
+    config: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -202,8 +202,8 @@ def _pytorch() -> Callable[[Case], Any]:
 
     def opened(case: Case) -> Any:
         torch.set_num_threads(case.threads)
-        directory, inputs, labels = Path(case.path), case.inputs, case.labels
-        return TorchRunner(directory, case.architecture, case.outputs, inputs=inputs, device=case.device, labels=labels)
+        directory, inputs, config = Path(case.path), case.inputs, case.config
+        return TorchRunner(directory, case.architecture, case.outputs, inputs=inputs, device=case.device, config=config)
 
     return opened
 

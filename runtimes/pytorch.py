@@ -12,12 +12,12 @@ from typing import Any
 import torch
 import transformers
 
-from exporter.errors import CheckpointError, in_one_line
+from exporter.errors import CheckpointError, in_our_words
 from runtimes.reference_model import Pooling, ReferenceModel
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
 from runtimes.sentences import embed
 
-_REASON_CHARACTERS = 300
+_READER = f"transformers {transformers.__version__}"
 _ONE_LOAD = threading.Lock()
 """transformers 4 makes tensors without storage while it loads a model, by a switch of torch that all threads share."""
 
@@ -27,10 +27,10 @@ class TorchRunner:
 
     `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
-    the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `labels` is how
-    many rows a classifier has, where its config.json may not say: transformers would take 2 then.
+    the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `config` are the
+    keys of transformers' config class; None lets it read config.json, which is for our own checkpoints alone.
 
-    Raises CheckpointError for what transformers does not load.
+    Raises CheckpointError for what transformers does not load or run.
     """
 
     status = Status.MEASURED
@@ -46,13 +46,13 @@ class TorchRunner:
         inputs: tuple[str, ...] = INPUTS,
         device: str = "cpu",
         weights: Mapping[str, Array] = MappingProxyType({}),
-        labels: int | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
-        self._inputs, self._device = inputs, device
+        self._inputs, self._device, self._checkpoint = inputs, device, checkpoint
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
-        self._model = _load(checkpoint, architecture, labels, device)
+        self._model = _load(checkpoint, architecture, config, device)
         self._replace(weights)
 
     @classmethod
@@ -71,7 +71,7 @@ class TorchRunner:
             told.pooling,
             told.inputs,
             weights=weights,
-            labels=told.labels,
+            config=told.config,
         )
 
     @property
@@ -81,7 +81,7 @@ class TorchRunner:
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        with torch.inference_mode():
+        with torch.inference_mode(), in_our_words(self._refused):
             return {name: values.cpu().numpy() for name, values in self.outputs(batch).items()}
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
@@ -91,6 +91,9 @@ class TorchRunner:
         if self._pooling is not None:
             return dict.fromkeys(self._outputs, embed(found.last_hidden_state, feeds["attention_mask"], self._pooling))
         return {name: getattr(found, name) for name in self._outputs}
+
+    def _refused(self, reason: str) -> CheckpointError:
+        return CheckpointError(f"{self._checkpoint}: {_READER} does not run it: {reason}; save the model again")
 
     def _replace(self, weights: Mapping[str, Array]) -> None:
         given = {name: torch.from_numpy(values) for name, values in weights.items()}
@@ -116,22 +119,24 @@ class TorchRunner:
         return kept | outputs
 
 
-def _load(checkpoint: Path, architecture: str, labels: int | None, device: str) -> Any:
-    try:
-        with _ONE_LOAD:
-            model = getattr(transformers, architecture).from_pretrained(
-                checkpoint,
-                dtype=torch.float32,
-                attn_implementation="eager",
-                local_files_only=True,
-                trust_remote_code=False,
-                weights_only=True,
-                **({} if labels is None else {"num_labels": labels}),
-            )
-            return model.to(device).eval()
-    except (ValueError, RuntimeError) as error:
-        reader, reason = f"transformers {transformers.__version__}", in_one_line(error, _REASON_CHARACTERS)
-        raise CheckpointError(f"{checkpoint}: {reader} does not load it as {architecture}: {reason}") from error
+def _load(checkpoint: Path, architecture: str, config: Mapping[str, Any] | None, device: str) -> Any:
+    def refused(reason: str) -> CheckpointError:
+        return CheckpointError(
+            f"{checkpoint}: {_READER} does not load it as {architecture}: {reason}; save the model again with it"
+        )
+
+    with _ONE_LOAD, in_our_words(refused):
+        made = {} if config is None else {"config": transformers.AutoConfig.for_model(**config)}
+        model = getattr(transformers, architecture).from_pretrained(
+            checkpoint,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+            trust_remote_code=False,
+            weights_only=True,
+            **made,
+        )
+        return model.to(device).eval()
 
 
 def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:

@@ -26,7 +26,8 @@ class TorchApart:
 
     def __init__(self, model: ReferenceModel) -> None:
         def refused(text: str) -> BertportError:
-            return CheckpointError(f"{model.checkpoint}: PyTorch cannot answer for it: {text}")
+            own = text.startswith(f"{model.checkpoint}: ")  # what the other end says in our words
+            return CheckpointError(text if own else f"{model.checkpoint}: PyTorch cannot answer for it: {text}")
 
         command = (sys.executable, "-P", "-m", "runtimes.pytorch_child")  # -P: nothing from the folder it starts in
         process = "its process (--no-verify exports without it)"

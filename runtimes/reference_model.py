@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class ReferenceModel:
     outputs: tuple[str, ...] = ("logits",)
     inputs: tuple[str, ...] = INPUTS
     pooling: Pooling | None = None
-    labels: int | None = None
+    config: Mapping[str, Any] | None = None
 
 
 def to_arrays(model: ReferenceModel) -> dict[str, Array]:
@@ -51,7 +52,7 @@ def to_arrays(model: ReferenceModel) -> dict[str, Array]:
         "architecture": model.architecture,
         "outputs": model.outputs,
         "inputs": model.inputs,
-        "labels": model.labels,
+        "config": model.config,
         "kind": pooling and pooling.kind,
         "steps": [step and {"activation": step.activation} for step in (pooling.steps if pooling else ())],
     }
@@ -67,4 +68,4 @@ def from_arrays(arrays: Mapping[str, Array]) -> ReferenceModel:
     ]
     pooling = Pooling(told["kind"], tuple(layers)) if told["kind"] else None
     outputs, inputs = tuple(told["outputs"]), tuple(told["inputs"])
-    return ReferenceModel(Path(told["checkpoint"]), told["architecture"], outputs, inputs, pooling, told["labels"])
+    return ReferenceModel(Path(told["checkpoint"]), told["architecture"], outputs, inputs, pooling, told["config"])

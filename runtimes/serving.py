@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import IO
 
-from exporter.errors import in_one_line
+from exporter.errors import BertportError, in_one_line
 from runtimes.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
 from runtimes.runner import Batch, Runner
 
@@ -22,7 +22,8 @@ def serve(opened: Callable[[], tuple[Runner, str]], batches: IO[bytes], answers:
     except (EOFError, BrokenPipeError):  # nobody asks any more
         return
     except Exception as error:
-        write_frame(answers, ERROR, f"{type(error).__name__}: {in_one_line(error, _REASON_CHARACTERS)}".encode())
+        kind = "" if isinstance(error, BertportError) else f"{type(error).__name__}: "
+        write_frame(answers, ERROR, f"{kind}{in_one_line(error, _REASON_CHARACTERS)}".encode())
 
 
 def own_stdout() -> IO[bytes]:

@@ -69,7 +69,7 @@ def _on_device(checkpoint: Checkpoint, allow_pickle: bool, name: str, threads: T
             inputs=checkpoint.model.inputs,
             device=device,
             positions=geometry.positions,
-            labels=checkpoint.label_rows,
+            config=checkpoint.reference_config,
         )
 
     cases = [case(count) for count in (threads if device == "cpu" else threads[:1])]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Family, Head
-from exporter.encoder.geometry import Geometry, read_geometry
+from exporter.encoder.geometry import BertConfig, Geometry
 from exporter.encoder.heads import (
     choice_entries,
     classify_pooled,
@@ -72,7 +72,8 @@ BERT = Family(
     tokenizer_class="BertTokenizer",
     prefix="bert.",
     buffers=("embeddings.position_ids", "embeddings.token_type_ids"),
-    read_geometry=read_geometry,
+    schema=BertConfig,
+    read_geometry=lambda config: BertConfig.read(config).geometry(),
     reads_types=lambda _: True,
     entries=encoder_entries,
     encode=encode,

@@ -1,11 +1,18 @@
 """DistilBERT (Sanh et al. 2019): BERT without segments and without a pooler, under names of its own."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Family, Head
-from exporter.encoder.geometry import Geometry, check_heads, read_activation, read_numbers, refuse_variants
+from exporter.encoder.geometry import (
+    EncoderConfig,
+    Geometry,
+    Layers,
+    Width,
+    heads_that_do_not_divide,
+    read_activation,
+)
 from exporter.encoder.heads import (
     choice_entries,
     classify_pooled,
@@ -22,17 +29,26 @@ from exporter.encoder.tasks import (
 from exporter.encoder.transformer import encode
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
 
-_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 30522,
-    "dim": 768,
-    "n_layers": 6,
-    "n_heads": 12,
-    "hidden_dim": 3072,
-    "max_position_embeddings": 512,
-    "activation": "gelu",
-    "pad_token_id": 0,
-}
-"""What transformers' DistilBertConfig takes where config.json is silent."""
+
+class DistilBertConfig(EncoderConfig):
+    """Sinusoidal positions are stored like learnt ones, so `sinusoidal_pos_embds` makes no difference here."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "hidden_size": "dim",
+        "num_attention_heads": "n_heads",
+        "num_hidden_layers": "n_layers",
+    }
+
+    dim: Width = 768
+    n_layers: Layers = 6
+    n_heads: Width = 12
+    hidden_dim: Width = 3072
+    activation: Any = "gelu"
+
+    def contradictions(self) -> list[str]:
+        """See EncoderConfig."""
+        return super().contradictions() + heads_that_do_not_divide(self, "dim", "n_heads")
+
 
 _PRETRAINING = ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.")
 """The head of pretraining, which fine-tuned checkpoints may still hold."""
@@ -42,22 +58,19 @@ _EPSILON = 1e-12
 
 
 def _read_geometry(config: Mapping[str, Any]) -> Geometry:
-    """Sinusoidal positions are stored like learnt ones, so `sinusoidal_pos_embds` makes no difference here."""
-    refuse_variants(config)
-    values = read_numbers(config, _DEFAULTS)
-    check_heads(values, "dim", "n_heads")
+    read = DistilBertConfig.read(config)
     return Geometry(
-        vocabulary=values["vocab_size"],
-        embedding=values["dim"],
-        hidden=values["dim"],
-        layers=values["n_layers"],
-        heads=values["n_heads"],
-        intermediate=values["hidden_dim"],
-        positions=values["max_position_embeddings"],
+        vocabulary=read.vocab_size,
+        embedding=read.dim,
+        hidden=read.dim,
+        layers=read.n_layers,
+        heads=read.n_heads,
+        intermediate=read.hidden_dim,
+        positions=read.max_position_embeddings,
         types=0,
-        activation=read_activation(values, "activation"),
+        activation=read_activation("activation", read.activation),
         epsilon=_EPSILON,
-        pad=values["pad_token_id"],
+        pad=read.pad_token_id,
     )
 
 
@@ -94,6 +107,7 @@ DISTILBERT = Family(
     tokenizer_class="DistilBertTokenizer",
     prefix="distilbert.",
     buffers=("embeddings.position_ids",),
+    schema=DistilBertConfig,
     read_geometry=_read_geometry,
     reads_types=lambda _: False,
     entries=_entries,

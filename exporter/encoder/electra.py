@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import Field
+
 from exporter.encoder.bert import embedding_entries, layer_entries, layer_modules
 from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Encoded, Family, Head, Stored
-from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
+from exporter.encoder.geometry import BertConfig, Geometry, Name, Switch, Width
 from exporter.encoder.heads import (
     choice_entries,
     classify_pooled,
@@ -25,13 +27,17 @@ from exporter.encoder.transformer import embed, run_layers
 from exporter.encoder.weights import Entry, dense_entries
 from exporter.errors import UnsupportedError
 
-_DEFAULTS = BERT_DEFAULTS | {
-    "embedding_size": 128,
-    "hidden_size": 256,
-    "num_attention_heads": 4,
-    "intermediate_size": 1024,
-}
-"""What transformers' ElectraConfig takes where config.json is silent."""
+
+class ElectraConfig(BertConfig):
+    """`summary_…` is read by multiple choice alone."""
+
+    embedding_size: Width = 128
+    hidden_size: Width = 256
+    num_attention_heads: Width = 4
+    intermediate_size: Width = 1024
+    summary_type: Name = "first"
+    summary_use_proj: Switch = True
+    summary_activation: Name | None = Field("gelu", description="a name")
 
 
 _SUMMARY = {"summary_type": "first", "summary_use_proj": True, "summary_activation": "gelu"}
@@ -40,7 +46,8 @@ _PRETRAINING = ("discriminator_predictions.", "generator_predictions.", "generat
 
 
 def _read_geometry(config: Mapping[str, Any]) -> Geometry:
-    return read_geometry(config, _DEFAULTS)
+    read = ElectraConfig.read(config)
+    return read.geometry(read.embedding_size)
 
 
 def _entries(geometry: Geometry) -> Iterator[Entry]:
@@ -79,6 +86,7 @@ ELECTRA = Family(
     tokenizer_class="ElectraTokenizer",
     prefix="electra.",
     buffers=("embeddings.position_ids", "embeddings.token_type_ids"),
+    schema=ElectraConfig,
     read_geometry=_read_geometry,
     reads_types=lambda _: True,
     entries=_entries,

@@ -9,7 +9,7 @@ from exporter.encoder.electra import ELECTRA
 from exporter.encoder.family import Family
 from exporter.encoder.mobilebert import MOBILEBERT
 from exporter.encoder.roberta import ROBERTA
-from exporter.errors import UnsupportedError
+from exporter.errors import UnsupportedError, excerpt
 
 FAMILIES: dict[str, Family[Any]] = {
     family.model_type: family for family in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT)
@@ -20,5 +20,7 @@ def find_family(config: Mapping[str, Any]) -> Family[Any]:
     """Return the family that config.json names. Raises UnsupportedError with the list of what is known."""
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
-        raise UnsupportedError(f"config.json: model_type {model_type!r} is not supported; known: {', '.join(FAMILIES)}")
+        raise UnsupportedError(
+            f"config.json: model_type {excerpt(model_type)} is not supported; known: {', '.join(FAMILIES)}"
+        )
     return FAMILIES[model_type]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from exporter.encoder.geometry import Geometry
+from exporter.encoder.geometry import EncoderConfig, Geometry
 from exporter.encoder.ops import Extent, Inputs, Ops, Read, T
 from exporter.encoder.tasks import TASKS, Task
 from exporter.encoder.weights import Entry, StoredTensor
@@ -74,7 +74,8 @@ class Family(Generic[G]):
     """One architecture, as `model_type` in config.json names it.
 
     `tokenizer_class` is transformers' for it; `reads_types` says whether a model reads segment numbers, as far as that
-    tokenizer gives any. `padding_shows`: what follows a text changes its answer, padding too.
+    tokenizer gives any. `schema` is what its config.json may say, and `read_geometry` reads it. `padding_shows`: what
+    follows a text changes its answer, padding too.
 
     `prefix` stands before the encoder's tensors in a checkpoint with a head; `entries` are without it, and so are
     `buffers`, the constants that older transformers stored. `modules` are those parts of transformers' model whose
@@ -85,6 +86,7 @@ class Family(Generic[G]):
     tokenizer_class: str
     prefix: str
     buffers: tuple[str, ...]
+    schema: type[EncoderConfig]
     read_geometry: Callable[[Mapping[str, Any]], Any]
     reads_types: Callable[[G], bool]
     entries: Callable[[G], Iterator[Entry]]

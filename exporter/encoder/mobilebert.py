@@ -8,11 +8,13 @@ Shapes: B batch, S sequence, H hidden, N the width of the bottleneck, A heads, D
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Encoded, Family, Head, Stored
-from exporter.encoder.geometry import BERT_DEFAULTS, read_geometry
+from exporter.encoder.geometry import BertConfig, Layers, Switch, Width, heads_that_do_not_divide
 from exporter.encoder.heads import (
     choice_entries,
     classify_pooled,
@@ -31,46 +33,55 @@ from exporter.encoder.tasks import (
     TEXT_CLASSIFICATION,
 )
 from exporter.encoder.weights import Entry, dense_entries, layer_norm_entries
-from exporter.errors import UnsupportedError
+from exporter.errors import UnsupportedError, excerpt
 
-_DEFAULTS = BERT_DEFAULTS | {
-    "hidden_size": 512,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 4,
-    "intermediate_size": 512,
-    "hidden_act": "relu",
-    "embedding_size": 128,
-    "intra_bottleneck_size": 128,
-    "num_feedforward_networks": 4,
-    "key_query_shared_bottleneck": True,
-    "use_bottleneck_attention": False,
-    "classifier_activation": True,
-}
-"""What transformers' MobileBertConfig takes where config.json is silent."""
+FeedForwards = Annotated[int, Field(ge=1, le=1 << 6, description="a whole number from 1 to 64")]
+
+
+class MobileBertConfig(BertConfig):
+    """Variants of the paper's ablations are refused: only the published model is spelled."""
+
+    hidden_size: Width = 512
+    num_hidden_layers: Layers = 24
+    num_attention_heads: Width = 4
+    intermediate_size: Width = 512
+    hidden_act: Any = "relu"
+    embedding_size: Width = 128
+    intra_bottleneck_size: Width = 128
+    num_feedforward_networks: FeedForwards = 4
+    key_query_shared_bottleneck: Switch = True
+    use_bottleneck_attention: Switch = False
+    classifier_activation: Switch = True
+
+    def contradictions(self) -> list[str]:
+        """See EncoderConfig; the heads share the bottleneck's width."""
+        of_all = super(BertConfig, self).contradictions()
+        return of_all + heads_that_do_not_divide(self, "intra_bottleneck_size", "num_attention_heads")
+
 
 _PRETRAINING = ("cls.predictions.", "cls.seq_relationship.")
 _UNREAD = (*_PRETRAINING, "mobilebert.pooler.")
 """What fine-tuned checkpoints may still hold."""
 
 _ONLY = {"trigram_input": True, "use_bottleneck": True, "normalization_type": "no_norm"}
-"""Variants of the paper's ablations, of which only the published model is spelled."""
+"""What the published model has."""
 
 
 def _read_geometry(config: Mapping[str, Any]) -> MobileGeometry:
     for key, only in _ONLY.items():
         if config.get(key, only) != only:
-            raise UnsupportedError(f"config.json: {key} {config[key]!r} is not supported; only {only!r} is")
-    values = _DEFAULTS | {key: config[key] for key in _DEFAULTS if key in config}
-    if not values["key_query_shared_bottleneck"] and not values["use_bottleneck_attention"]:
+            raise UnsupportedError(f"config.json: {key} {excerpt(config[key])} is not supported; only {only!r} is")
+    read = MobileBertConfig.read(config)
+    if not read.key_query_shared_bottleneck and not read.use_bottleneck_attention:
         raise UnsupportedError(
             "config.json: key_query_shared_bottleneck and use_bottleneck_attention are both false, and one is needed"
         )
     return MobileGeometry(
-        **asdict(read_geometry(config, _DEFAULTS, shared="intra_bottleneck_size")),
-        bottleneck=values["intra_bottleneck_size"],
-        feedforwards=values["num_feedforward_networks"],
-        shares_bottleneck=values["key_query_shared_bottleneck"],
-        narrow_attention=values["use_bottleneck_attention"],
+        **asdict(read.geometry(read.embedding_size)),
+        bottleneck=read.intra_bottleneck_size,
+        feedforwards=read.num_feedforward_networks,
+        shares_bottleneck=read.key_query_shared_bottleneck,
+        narrow_attention=read.use_bottleneck_attention,
     )
 
 
@@ -148,6 +159,7 @@ MOBILEBERT = Family(
     tokenizer_class="MobileBertTokenizer",
     prefix="mobilebert.",
     buffers=("embeddings.position_ids",),
+    schema=MobileBertConfig,
     read_geometry=_read_geometry,
     reads_types=lambda _: True,
     entries=_entries,

@@ -7,7 +7,7 @@ from typing import Any
 from exporter.encoder.bert import embedding_entries, layer_entries, layer_modules
 from exporter.encoder.embeddings import features_head, sentence_head
 from exporter.encoder.family import Family, Head
-from exporter.encoder.geometry import BERT_DEFAULTS, Geometry, read_geometry
+from exporter.encoder.geometry import BertConfig, Geometry, Identifier, Rows
 from exporter.encoder.heads import (
     choice_entries,
     classify_pooled,
@@ -23,10 +23,19 @@ from exporter.encoder.tasks import (
 )
 from exporter.encoder.transformer import layer_norm, run_layers, sum_words_and_types
 from exporter.encoder.weights import Entry
-from exporter.errors import CheckpointError
 
-_DEFAULTS = BERT_DEFAULTS | {"vocab_size": 50265, "pad_token_id": 1}
-"""What transformers' RobertaConfig takes where config.json is silent."""
+
+class RobertaConfig(BertConfig):
+    """Positions up to `pad_token_id` belong to no token: of 514 rows, 512 are for a text."""
+
+    vocab_size: Rows = 50265
+    pad_token_id: Identifier = 1
+
+    def contradictions(self) -> list[str]:
+        """See EncoderConfig."""
+        short = self.max_position_embeddings <= self.pad_token_id + 1
+        told = f"max_position_embeddings {self.max_position_embeddings} leaves no position beyond pad_token_id"
+        return super().contradictions() + ([f"{told} {self.pad_token_id}"] if short else [])
 
 
 _UNREAD = ("lm_head.", "roberta.pooler.")
@@ -34,15 +43,8 @@ _UNREAD = ("lm_head.", "roberta.pooler.")
 
 
 def _read_geometry(config: Mapping[str, Any]) -> Geometry:
-    """Positions up to `pad_token_id` belong to no token: of 514 rows, 512 are for a text."""
-    found = read_geometry(config, _DEFAULTS)
-    usable = found.positions - found.pad - 1
-    if usable < 1:
-        raise CheckpointError(
-            f"config.json: max_position_embeddings {found.positions} leaves no position beyond pad_token_id "
-            f"{found.pad}; correct the file"
-        )
-    return replace(found, positions=usable)
+    found = RobertaConfig.read(config).geometry()
+    return replace(found, positions=found.positions - found.pad - 1)
 
 
 def _entries(geometry: Geometry) -> Iterator[Entry]:
@@ -70,6 +72,7 @@ ROBERTA = Family(
     tokenizer_class="RobertaTokenizer",
     prefix="roberta.",
     buffers=("embeddings.position_ids", "embeddings.token_type_ids"),
+    schema=RobertaConfig,
     read_geometry=_read_geometry,
     reads_types=lambda geometry: geometry.types > 1,
     entries=_entries,
