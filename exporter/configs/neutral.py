@@ -26,7 +26,8 @@ def _usual(position: bool) -> AfterValidator:
     return AfterValidator(check)
 
 
-_On, _Off = Annotated[bool, _usual(True)], Annotated[bool, _usual(False)]
+_On = Annotated[bool, _usual(True)]
+_Off = Annotated[bool, _usual(False)]
 
 
 class Neutral(BaseModel):
