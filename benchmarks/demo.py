@@ -24,6 +24,7 @@ from exporter.pipeline import Exported, Request, export
 from exporter.reference import TEST_ROWS
 from exporter.schemes import SCHEMES
 from exporter.source import DEMO, HubOptions, resolve
+from exporter.timing import bundle_case, pytorch_case
 from runtimes.battery import Encoder, Limits
 from runtimes.bench import compressed_bytes
 from runtimes.measure import Case, Measurement, Plan, fingerprint, measure
@@ -76,10 +77,9 @@ def export_all(target: str, place: Path) -> list[Exported]:
 
 def cases(checkpoint: Checkpoint, done: list[Exported]) -> list[Case]:
     """What can be measured here: PyTorch and the ONNX bundles."""
-    vocabulary, directory = checkpoint.geometry.vocabulary, str(checkpoint.source.directory)
     onnx = [item for item in done if item.recipe.target == "onnx" and item.directory is not None]
-    models = [Case(item.recipe.name, "onnx", str(read_bundle(item.directory).door), vocabulary) for item in onnx]
-    return [Case(REFERENCE, "pytorch", directory, vocabulary, checkpoint.model.head.architecture), *models]
+    models = [bundle_case(item.recipe.name, read_bundle(item.directory)) for item in onnx if item.directory]
+    return [pytorch_case(REFERENCE, checkpoint), *models]
 
 
 def rows(

@@ -66,7 +66,7 @@ def others(path: Path, host: Any, wanted: list[str]) -> dict[str, Any]:
 
 def latencies(bundles: dict[str, Path], words: int) -> dict[str, list[float]]:
     """Every run of each ONNX bundle at TOKENS, rounds interleaved, one thread."""
-    cases = [Case(name, "onnx", str(path), words, outputs=(OUTPUT,)) for name, path in bundles.items()]
+    cases = [Case(name, "onnx", str(path), words) for name, path in bundles.items()]
     found: dict[str, list[float]] = {name: [] for name in bundles}
     for one in measure(cases, Plan((TOKENS,), 20, 5), print):
         found[one.case.name] += [round(value, 6) for value in one.latency_s[TOKENS]]

@@ -34,6 +34,7 @@ from exporter.checkpoint import load
 from exporter.reference import default_texts
 from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve
+from exporter.timing import pytorch_case
 from runtimes.measure import Case, Plan, fingerprint, measure
 
 ARTIFACT = Path("artifacts/zoo.json")
@@ -145,10 +146,10 @@ def _export_peak(checkpoint: Path, name: str, folder: Path) -> Peak:
 
 def _latencies(exported: list[dict[str, Any]], checkpoint: Path, hidden: int, say: Callable[[str], None]) -> Any:
     """Raw latencies and memory of the ONNX bundles and of PyTorch."""
-    model = load(resolve(str(checkpoint), HubOptions())).model
-    words = model.geometry.vocabulary
+    loaded = load(resolve(str(checkpoint), HubOptions()))
+    words = loaded.geometry.vocabulary
     onnx = [item for item in exported if item["name"].startswith("onnx")]
-    cases = [Case("pytorch", "pytorch", str(checkpoint), words, model.head.architecture)]
+    cases = [pytorch_case("pytorch", loaded)]
     cases += [Case(item["name"], "onnx", str(Path(item["directory"]) / "model.onnx"), words) for item in onnx]
     runs = max(3, 4000 // hidden)
     found: dict[str, Any] = {}

@@ -158,6 +158,21 @@ class Bundle:
         return [path for path in paths if path.is_file()]
 
     @property
+    def fixed_models(self) -> list[tuple[Path, str | None, int]]:
+        """(package, function, length) of each length that a Core ML model has, by the manifest alone.
+
+        The function is None where each length has a package of its own. Raises BundleError where they do not fit.
+        """
+        lengths, names = self.manifest.recipe.sequence_lengths, self.manifest.models
+        packages = [self.directory / name for name in names]
+        if len(packages) == 1 and len(lengths) > 1:
+            return [(packages[0], function_of(length), length) for length in lengths]
+        if len(packages) != len(lengths):
+            found = f"{len(packages)} models for {len(lengths)} lengths"
+            raise BundleError(f"{self.directory / MANIFEST}: expected a model for each length, found {found}")
+        return [(package, None, length) for package, length in zip(packages, lengths, strict=True)]
+
+    @property
     def door(self) -> Path:
         """What an app opens by its path: the file whose weights are mapped where there is one, else the model."""
         return self.directory / (MAPPED if MAPPED in self.manifest.files else self.manifest.models[0])
@@ -166,6 +181,11 @@ class Bundle:
     def size_bytes(self) -> int:
         """Bytes of the model alone."""
         return sum(path.stat().st_size for path in self.model_files)
+
+
+def function_of(length: int) -> str:
+    """What a package of several lengths calls the function that takes `length` tokens."""
+    return f"length_{length}"
 
 
 def to_json(value: Any) -> bytes:

@@ -57,6 +57,13 @@ class Battery:
     limits: Limits
 
 
+def reference_model(checkpoint: Checkpoint) -> ReferenceModel:
+    """What PyTorch is told of a checkpoint, here and where it is measured."""
+    model, directory, config = checkpoint.model, checkpoint.source.directory, checkpoint.reference_config
+    outputs = tuple(model.outputs)
+    return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, _pooling(checkpoint), config)
+
+
 class Reference:
     """Batteries of a checkpoint; torch is imported when the first of them is asked for, in a process of its own.
 
@@ -86,13 +93,7 @@ class Reference:
             from runtimes.pytorch import TorchRunner
 
         # outside the block: a model is not to stay for good
-        return TorchRunner.of(self._told(), self.checkpoint.model.modules, self._weights)
-
-    def _told(self) -> ReferenceModel:
-        checkpoint, model = self.checkpoint, self.checkpoint.model
-        outputs, directory = tuple(model.outputs), checkpoint.source.directory
-        pooling, config = _pooling(checkpoint), checkpoint.reference_config
-        return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, pooling, config)
+        return TorchRunner.of(reference_model(self.checkpoint), self.checkpoint.model.modules, self._weights)
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
@@ -116,7 +117,7 @@ class Reference:
         """
         self._expected = {self._wanted(max(lengths, default=None), lengths) for lengths in every}
         if self._expected and self._size_bytes <= _SMALL_BYTES and self._is_apart:
-            self._apart = TorchApart(self._told())
+            self._apart = TorchApart(reference_model(self.checkpoint))
         try:
             yield
         finally:
@@ -198,7 +199,7 @@ class Reference:
     def _answer(self, every: set[_Wanted]) -> None:
         """Let PyTorch answer for all that is not made yet, with one model that stays no longer than for this."""
         if self._apart is None and self._is_apart:
-            self._apart = TorchApart(self._told())
+            self._apart = TorchApart(reference_model(self.checkpoint))
         runner = self._apart or self.loaded()
         try:
             for wanted in sorted(every - self._made.keys()):

@@ -21,10 +21,11 @@ from exporter.pipeline import Exported, Request, export
 from exporter.schemes import SCHEMES, find_budget
 from exporter.sensitivity import Sensitivity, measure_sensitivity, worth_keeping
 from exporter.source import HubOptions, resolve
+from exporter.timing import bundle_case
 from exporter.variants import told, variants
 from runtimes.evaluation.comparison import Comparison, compare_answers
 from runtimes.evaluation.dataset import DataFile
-from runtimes.measure import Case, Plan, measure
+from runtimes.measure import Plan, measure
 from runtimes.parity import Verdict
 
 Say = Callable[[str], None]
@@ -170,19 +171,15 @@ class _Trials:
     def time_all(self) -> None:
         """Latency of every ONNX candidate, turn by turn in one run; simulated Core ML has none."""
         timed = [at for at, one in enumerate(self.candidates) if one.recipe.target == "onnx"]
-        tokens = min(TIMED_TOKENS, self._examiner.checkpoint.geometry.positions)
-        cases = [self._case(at) for at in timed]
+        threads = self._aim.threads
+        cases = [bundle_case(self.candidates[at].name, self._bundles[at], threads) for at in timed]
+        tokens = min([TIMED_TOKENS, *(case.positions for case in cases if case.positions)])
         done = measure(cases, Plan((tokens,), runs=30), self._say) if cases else []
         for at in timed:
             runs = [
                 value for one in done if one.case.name == self.candidates[at].name for value in one.latency_s[tokens]
             ]
             self.candidates[at] = replace(self.candidates[at], latency_s=tuple(runs))
-
-    def _case(self, at: int) -> Case:
-        candidate, door = self.candidates[at], str(self._bundles[at].door)
-        vocabulary = candidate.recipe.pieces or self._examiner.checkpoint.geometry.vocabulary
-        return Case(candidate.name, "onnx", door, vocabulary, threads=self._aim.threads)
 
     def _missed(self, target: str) -> list[Candidate]:
         """Candidates that miss by little, the smallest first."""

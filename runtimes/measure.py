@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,23 +29,21 @@ _REASON_CHARACTERS = 300
 class Case:
     """What to measure.
 
-    `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder, its `architecture`,
-    `outputs`, `inputs` and `config`, and the `device`). `positions` and `max_rows` are the most tokens and rows; None:
-    any.
+    `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder; `reference` is the text
+    of its ReferenceModel, and `device` where it runs). `positions` and `max_rows` are the most tokens and rows; None:
+    any. `axes` are those of the inputs: with 3, [rows, 1, tokens], a row is one choice of a text.
     """
 
     name: str
     runtime: str
     path: str
     vocabulary: int
-    architecture: str = ""
+    reference: str = ""
     threads: int = 1
-    outputs: tuple[str, ...] = ("logits",)
-    inputs: tuple[str, ...] = ("input_ids", "attention_mask", "token_type_ids")
     device: str = "cpu"
     positions: int | None = None
     max_rows: int | None = None
-    config: Mapping[str, Any] | None = None
+    axes: int = 2
 
 
 @dataclass(frozen=True)
@@ -154,8 +152,9 @@ def _child(case: Case, plan: Plan, started_s: float) -> dict[str, Any]:
     start = time.perf_counter()
     runner = opened(case)
     load_s = time.perf_counter() - start
-    random, shapes = np.random.default_rng(0), plan.shapes(case)
-    batches = [full_batch(random.integers(0, case.vocabulary, (rows, tokens))) for tokens, rows in shapes]
+    random, shapes, choices = np.random.default_rng(0), plan.shapes(case), (1,) * (case.axes - 2)
+    sizes = [(rows, *choices, tokens) for tokens, rows in shapes]
+    batches = [full_batch(random.integers(0, case.vocabulary, size)) for size in sizes]
     start = time.perf_counter()
     runner.run(batches[0])
     first_run_s, cold_start_s = time.perf_counter() - start, time.perf_counter() - started_s
@@ -199,11 +198,11 @@ def _pytorch() -> Callable[[Case], Any]:
     import torch
 
     from runtimes.pytorch import TorchRunner
+    from runtimes.reference_model import from_text
 
     def opened(case: Case) -> Any:
         torch.set_num_threads(case.threads)
-        directory, inputs, config = Path(case.path), case.inputs, case.config
-        return TorchRunner(directory, case.architecture, case.outputs, inputs=inputs, device=case.device, config=config)
+        return TorchRunner.of(from_text(case.reference), device=case.device)
 
     return opened
 
@@ -239,5 +238,4 @@ def _processor() -> str:
 
 if __name__ == "__main__":
     asked = json.loads(sys.stdin.read())
-    asked["case"]["outputs"] = tuple(asked["case"]["outputs"])
     print(json.dumps(_child(Case(**asked["case"]), Plan(**asked["plan"]), asked["started_s"])))

@@ -61,6 +61,7 @@ class TorchRunner:
         told: ReferenceModel,
         modules: Sequence[tuple[str, str]] = (),
         weights: Mapping[str, Array] = MappingProxyType({}),
+        device: str = "cpu",
     ) -> "TorchRunner":
         """The model that `told` describes."""
         return cls(
@@ -70,8 +71,9 @@ class TorchRunner:
             modules,
             told.pooling,
             told.inputs,
-            weights=weights,
-            config=told.config,
+            device,
+            weights,
+            told.config,
         )
 
     @property

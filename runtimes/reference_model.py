@@ -1,5 +1,6 @@
 """What the reference is, told without torch: a process that has none of it describes it to one that has."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from runtimes.frames import pack, unpack
 from runtimes.runner import INPUTS, Array
 
 
@@ -57,6 +59,16 @@ def to_arrays(model: ReferenceModel) -> dict[str, Array]:
         "steps": [step and {"activation": step.activation} for step in (pooling.steps if pooling else ())],
     }
     return {"told": np.frombuffer(json.dumps(told).encode(), np.uint8), **arrays}
+
+
+def to_text(model: ReferenceModel) -> str:
+    """All of it as a text, for JSON."""
+    return base64.b64encode(pack(to_arrays(model))).decode()
+
+
+def from_text(text: str) -> ReferenceModel:
+    """What `to_text` was given."""
+    return from_arrays(unpack(base64.b64decode(text)))
 
 
 def from_arrays(arrays: Mapping[str, Array]) -> ReferenceModel:

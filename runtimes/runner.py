@@ -113,15 +113,15 @@ def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
 def _coreml(bundle: "Bundle", _threads: int) -> Runner:
     """Apple's runtime where it exists, else the portable interpreter."""
     from runtimes.fixed_length import Interface
-    from runtimes.simulated import functions, open_simulated
 
     interface = Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id)
-    packages = [bundle.directory / name for name in bundle.manifest.models]
-    if platform.system() != "Darwin":
-        return open_simulated(packages, interface)
-    from runtimes.coreml import open_apple
+    if platform.system() == "Darwin":  # and nothing of the interpreter: its decoding would be measured too
+        from runtimes.coreml import open_apple
 
-    return open_apple(functions(packages), bundle.manifest.recipe.compute_units or "all", interface)
+        return open_apple(bundle.fixed_models, bundle.manifest.recipe.compute_units or "all", interface)
+    from runtimes.simulated import open_simulated
+
+    return open_simulated([bundle.directory / name for name in bundle.manifest.models], interface)
 
 
 _RUNTIMES: dict[str, Callable[["Bundle", int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}

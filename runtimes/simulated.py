@@ -18,14 +18,6 @@ def open_simulated(packages: Sequence[Path], interface: Interface) -> FixedLengt
     return FixedLengthRunner(Status.SIMULATED, {length(program): program for program in programs}, interface)
 
 
-def functions(packages: Sequence[Path]) -> list[tuple[Path, str | None, int]]:
-    """(package, function, length) of each; the function is None where the package has but one."""
-    programs = [(path, program) for path in packages for program in _functions(path)]
-    return [
-        (path, program.function if len(program.functions) > 1 else None, length(program)) for path, program in programs
-    ]
-
-
 def length(program: Program) -> int:
     """Tokens that a program takes: S of its first input, [1, S]. Raises BundleError where that is not fixed."""
     shape = program.inputs[0].shape if program.inputs else ()

@@ -21,6 +21,7 @@ SEES_BOTH = {
         "lessons",  # the rows of the battery, of a checkpoint
         "tuning",
         "sensitivity",
+        "timing",
     )
 }
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from exporter.bundle import Bundle
 from exporter.checkpoint import Checkpoint
-from exporter.errors import BundleError, RuntimeUnavailable
+from exporter.errors import RuntimeUnavailable
 from exporter.tensors import weight_files
+from exporter.timing import bundle_case, pytorch_case
 from exporter.verification import Check, find_checkpoint
 from runtimes.bench import Contestant
-from runtimes.measure import Case
 
 Threads = Sequence[int]
 
@@ -54,26 +54,11 @@ def _devices() -> list[str]:
 
 
 def _on_device(checkpoint: Checkpoint, allow_pickle: bool, name: str, threads: Threads, device: str) -> Contestant:
-    directory, geometry = checkpoint.source.directory, checkpoint.geometry
     name = name if device == "cpu" else f"{name}, {device}"
 
-    def case(count: int) -> Case:
-        return Case(
-            name=name,
-            runtime="pytorch",
-            path=str(directory),
-            vocabulary=geometry.vocabulary,
-            architecture=checkpoint.model.head.architecture,
-            threads=count,
-            outputs=tuple(checkpoint.model.outputs),
-            inputs=checkpoint.model.inputs,
-            device=device,
-            positions=geometry.positions,
-            config=checkpoint.reference_config,
-        )
-
-    cases = [case(count) for count in (threads if device == "cpu" else threads[:1])]
-    files = tuple(weight_files(directory, allow_pickle))
+    counts = threads if device == "cpu" else threads[:1]
+    cases = [pytorch_case(name, checkpoint, count, device) for count in counts]
+    files = tuple(weight_files(checkpoint.source.directory, allow_pickle))
     return Contestant(name, "pytorch", files, checkpoint.sha256, tuple(cases))
 
 
@@ -85,7 +70,7 @@ def _bundle(name: str, bundle: Bundle, threads: Threads) -> Contestant:
         runtime=target,
         files=tuple(bundle.model_files),
         hashes=bundle.manifest.files,
-        cases=() if note else tuple(_case(name, bundle, count) for count in counts),
+        cases=() if note else tuple(bundle_case(name, bundle, count) for count in counts),
         bundle=bundle.identity,
         note=note,
     )
@@ -96,26 +81,6 @@ def _untimed(bundle: Bundle) -> str:
     if bundle.manifest.recipe.target == "coreml" and platform.system() != "Darwin":
         return f"Core ML needs macOS, this is {platform.system()}; the package is simulated here, and that has no times"
     return ""
-
-
-def _case(name: str, bundle: Bundle, threads: int) -> Case:
-    recipe, (vocabulary, positions) = bundle.manifest.recipe, _geometry(bundle)
-    if recipe.target == "coreml":
-        longest = max(recipe.sequence_lengths)
-        return Case(name, "coreml", str(bundle.directory), vocabulary, threads=threads, positions=longest, max_rows=1)
-    return Case(name, recipe.target, str(bundle.door), vocabulary, threads=threads, positions=positions)
-
-
-def _geometry(bundle: Bundle) -> tuple[int, int]:
-    """Vocabulary by the config.json that ships in the bundle, and the most tokens of a text, as the manifest has it."""
-    path = bundle.directory / "config.json"
-    try:
-        config = json.loads(path.read_bytes())
-        longest = bundle.manifest.max_tokens or int(config["max_position_embeddings"])
-        found = (int(config["vocab_size"]), longest)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
-        raise BundleError(f"{path}: no vocab_size and max_position_embeddings ({error!r}); export again") from error
-    return found
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from exporter.bundle import function_of
 from exporter.codebooks import product_quantise
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Inputs
@@ -101,7 +102,7 @@ def file_names(options: Options) -> list[str]:
 
 def function_name(options: Options, length: int) -> str:
     """The function that takes `length` tokens: `main`, or in a package of several `length_128`."""
-    return f"length_{length}" if options.shares_weights else "main"
+    return function_of(length) if options.shares_weights else "main"
 
 
 def lower(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exporter.errors import RuntimeUnavailable, UsageError
+from exporter.errors import BundleError, RuntimeUnavailable, UsageError
 from runtimes import coreml
 from runtimes.fixed_length import FixedLengthRunner, Interface
 from runtimes.runner import Batch, Status
@@ -112,3 +112,22 @@ def test_apples_runtime_through_a_stand_in(monkeypatch, tmp_path):
     assert found.run(batch(2, width=2))["logits"].tolist() == [[3.0]]
     assert asked == [(str(tmp_path), "CPU_AND_NE", "length_4")]
     assert found.models[4].load_s >= 0
+
+
+class Refusing:
+    def __init__(self, path, compute_units, function_name):
+        if function_name == "length_9":
+            raise RuntimeError("Error compiling model:\nno such function")
+
+    def predict(self, feeds):
+        raise ValueError("shape (1, 4) is not allowed")
+
+
+def test_what_core_ml_says_is_one_line(monkeypatch, tmp_path):
+    import coremltools
+
+    monkeypatch.setattr(coremltools.models, "MLModel", Refusing)
+    with pytest.raises(BundleError, match="length_9: Core ML does not load it: Error compiling model: no such"):
+        coreml.load(tmp_path, "length_9", "all")
+    with pytest.raises(BundleError, match="cannot run the model: shape"):
+        coreml.load(tmp_path, None, "all").run({})

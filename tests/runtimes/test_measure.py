@@ -12,6 +12,7 @@ from exporter.pipeline import Request, export
 from runtimes import measure as measuring
 from runtimes.measure import Case, Plan, fingerprint, measure
 from runtimes.peak_memory import peak_rss_bytes
+from runtimes.reference_model import ReferenceModel, to_text
 
 PLAN = Plan(lengths=(9, 4), runs=3, rounds=2, batches=(2, 1))
 
@@ -32,7 +33,8 @@ def test_nothing_of_the_folder_it_starts_in_is_run(onnx_case, monkeypatch, tmp_p
 
 
 def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint):
-    torch_case = Case("torch", "pytorch", str(checkpoint), 70, "BertForSequenceClassification")
+    reference = to_text(ReferenceModel(checkpoint, "BertForSequenceClassification"))
+    torch_case = Case("torch", "pytorch", str(checkpoint), 70, reference)
     said = []
     found = measure([onnx_case, torch_case], PLAN, said.append)
     assert [item.case.name for item in found] == ["onnx", "torch", "onnx", "torch"]
