@@ -14,7 +14,7 @@ from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry
 from exporter.encoder.model import Model, match
 from exporter.encoder.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, Task
-from exporter.errors import CheckpointError, UnsupportedError, excerpt
+from exporter.errors import BertportError, CheckpointError, UnsupportedError, excerpt
 from exporter.places import refuse_links
 from exporter.sentence import has_sentences, lowers_case, read_sentences
 from exporter.source import Source
@@ -77,6 +77,16 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
 
     Raises CheckpointError for what is missing, damaged or contradictory, UnsupportedError for what we do not export.
     """
+    try:
+        return _load(source, task, allow_pickle)
+    except BertportError as error:
+        if not source.made_from:
+            raise
+        # a merged adapter lies in a folder of ours, which says nothing to anybody
+        raise type(error)(str(error).replace(str(source.directory), source.model)) from error
+
+
+def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
     refuse_links(source.directory)
     read, directory = read_config(source.directory), source.directory
     family, config = read.family, read.values

@@ -14,7 +14,7 @@ BertportError                 3  anything below, and nothing else, reaches the c
 A message names the subject, what was expected, what was found, and the next step.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from reprlib import Repr
 
@@ -33,6 +33,12 @@ def excerpt(value: object) -> str:
         return repr(value) if len(value) <= _QUOTED else f"{value[:_QUOTED]!r}…"
     text = _SHORT.repr(value)
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """A list in an error: the first few, and how many there are."""
+    listed = ", ".join(names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most:,} more"
 
 
 def in_one_line(error: BaseException, most: int) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from exporter.adapter import Adapter, is_adapter, merge, read_adapter, sources
+from exporter.adapter import Adapter, is_adapter, read_adapter, sources
 from exporter.errors import CheckpointError, UsageError
 from exporter.integrity import is_file, is_folder
+from exporter.merging import merge
 
 DEMO = "demo"
 DEMO_DIRECTORY = Path(__file__).parent / "demo"
@@ -24,6 +25,7 @@ _SMALL_FILES = [
     "vocab.txt",
     "vocab.json",
     "merges.txt",
+    "added_tokens.json",
     "README.md",
     "adapter_config.json",
     "adapter_model.safetensors",

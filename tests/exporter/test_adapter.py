@@ -231,3 +231,95 @@ def test_a_base_on_the_hub_that_is_an_adapter_is_refused(folders, monkeypatch):
     monkeypatch.setattr("exporter.source._snapshot", lambda *_: adapter)
     with pytest.raises(CheckpointError, match="its base owner/name is an adapter too"):
         resolve(str(adapter), HubOptions())
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory, write_checkpoint):
+    """Makes an adapter trained with two words more than its base has; the wrapped model and the folder."""
+    import transformers
+
+    def make(name, **settings):
+        place = tmp_path_factory.mktemp(name)
+        base = write_checkpoint(place / "base", architecture="BertModel", vocab_size=77)
+        pieces = dict.fromkeys((base / "vocab.txt").read_text().split())  # of which two are there twice
+        (base / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+        tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+        tokenizer.add_tokens(["covid", "<unit>"])
+        torch.manual_seed(2)
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=3)
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        common = {"r": 4, "target_modules": ["query"], "init_lora_weights": False, "modules_to_save": ["classifier"]}
+        wrapped = peft.get_peft_model(model, peft.LoraConfig(**{"task_type": "SEQ_CLS", **common, **settings}))
+        for part, weight in wrapped.named_parameters():
+            if "classifier" in part or "trainable_tokens" in part:
+                torch.nn.init.normal_(weight, std=0.5)
+        tokenizer.save_pretrained(place / "adapter")
+        return wrapped.eval(), place / "adapter"
+
+    return make
+
+
+def agrees(wrapped, adapter, texts, tmp_path):
+    (done,) = export(Request(str(adapter), destination=tmp_path / "out", texts=("a covid <unit> cat", *texts)), quiet)
+    assert done.parity.verdict is Verdict.PASS, done.parity.failures
+    vector = json.loads((done.directory / "golden.json").read_text())["vectors"][0]
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    with torch.inference_mode():
+        theirs = wrapped(**{name: torch.tensor([vector[name]]) for name in names}).logits[0]
+    np.testing.assert_allclose(vector["logits"], theirs.numpy(), atol=1e-4)
+    assert {77, 78} <= set(vector["input_ids"])
+
+
+def test_added_tokens_whose_rows_are_saved_are_merged(grown, few, tmp_path):
+    wrapped, adapter = grown("whole")
+    wrapped.save_pretrained(adapter, save_embedding_layers=True)
+    agrees(wrapped, adapter, few[:3], tmp_path)
+
+
+def test_added_tokens_that_were_trained_alone_are_merged(grown, few, tmp_path):
+    wrapped, adapter = grown("alone", trainable_token_indices={"word_embeddings": [5, 77, 78]})
+    wrapped.save_pretrained(adapter, save_embedding_layers=False)
+    agrees(wrapped, adapter, few[:3], tmp_path)
+
+
+def test_added_tokens_without_values_are_told_with_a_next_step(grown):
+    wrapped, adapter = grown("without")
+    wrapped.save_pretrained(adapter, save_embedding_layers=False)
+    with pytest.raises(CheckpointError, match=r"2 tokens more than the base's 77 rows.*save_embedding_layers=True"):
+        load(resolve(str(adapter), HubOptions()))
+
+
+def test_without_a_task_the_class_that_peft_names_is_taken(grown, few, tmp_path):
+    wrapped, adapter = grown("untold", task_type=None)
+    wrapped.save_pretrained(adapter, save_embedding_layers=True)
+    assert json.loads((adapter / "adapter_config.json").read_text())["task_type"] is None
+    agrees(wrapped, adapter, few[:3], tmp_path)
+    edit(adapter, auto_mapping={"base_model_class": "os", "parent_library": "os"})
+    with pytest.raises(UnsupportedError, match="task_type None is not supported; known: SEQ_CLS"):
+        resolve(str(adapter), HubOptions())
+
+
+@pytest.mark.parametrize("change", [{"r": "many"}, {"lora_alpha": None}, {"target_modules": 5}, {"rank_pattern": 3}])
+def test_whatever_peft_raises_is_told_in_one_line(folders, change):
+    edit(folders[1], **change)
+    with pytest.raises(CheckpointError, match="does not fit its base") as error:
+        load(resolve(str(folders[1]), HubOptions()))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", [{"return_dict": False, "dtype": "foo", "initializer_range": None}, {"update": 1}])
+def test_a_base_is_read_as_strictly_as_any_config(folders, change):
+    path = folders[0] / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert load(resolve(str(folders[1]), HubOptions())).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hidden_size": "32"}))
+    with pytest.raises(CheckpointError, match="hidden_size = '32'"):
+        load(resolve(str(folders[1]), HubOptions()))
+
+
+def test_no_error_names_the_folder_of_the_merged_model(folders):
+    (folders[0] / "vocab.txt").write_text("[PAD]\n[UNK]\n")
+    with pytest.raises(CheckpointError) as error:
+        load(resolve(str(folders[1]), HubOptions()))
+    assert str(error.value).startswith("adapter/vocab.txt: ")
+    assert "bertport-merged" not in str(error.value)
