@@ -13,7 +13,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
 from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import SENTENCE_SIMILARITY, TASKS
-from exporter.errors import UnsupportedError
+from exporter.errors import UnsupportedError, UsageError
 from exporter.keep import Keep
 from exporter.material import Finetune, Material, texts_sha256
 from exporter.outliers import LEAST_WIDTH, MOST_CHANNELS, NO_CHANNELS, find_outliers
@@ -21,7 +21,7 @@ from exporter.targets import coreml, coreml_calibration, onnx, onnx_mapped
 from exporter.targets.coreml_card import Metadata
 from exporter.targets.coreml_names import canonical_tensors
 from exporter.vocabulary import Trim
-from exporter.weight_list import rounded_weights
+from exporter.weight_list import WORD_TABLE, rounded_weights
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,14 @@ TARGETS = {
 }
 
 
+def _uncoded(recipe: Recipe, settings: Settings) -> Recipe:
+    """The recipe of pq where the word table is kept in another form. Raises UsageError for what is only of codes."""
+    asked = {"--frequency-from": settings.frequent_texts, "--finetune-codes": settings.finetune}
+    if unused := [option for option, value in asked.items() if value]:
+        raise UsageError(f"{unused[0]}: --keep leaves {WORD_TABLE} without codes; keep others, or drop {unused[0]}")
+    return recipe
+
+
 def make_recipe(checkpoint: Checkpoint, target: str, scheme: str, settings: Settings) -> Recipe:
     """Return the recipe of one bundle; raises what the target and the scheme refuse."""
     recipe = TARGETS[target].recipe(checkpoint, scheme, settings)
@@ -208,6 +216,8 @@ def make_recipe(checkpoint: Checkpoint, target: str, scheme: str, settings: Sett
         raise UnsupportedError(
             "--quantize pq: a fill-mask model multiplies with its whole word table, which codes cannot; pass int8"
         )
+    if Keep(recipe.keep).form(WORD_TABLE) is not None:
+        return _uncoded(recipe, settings)
     check_divisible(checkpoint.geometry.embedding, settings.pq_dims)
     recipe = replace(recipe, pq_dims=settings.pq_dims, frequencies_sha256=texts_sha256(settings.frequent_texts))
     if settings.finetune is None:

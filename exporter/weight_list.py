@@ -6,6 +6,9 @@ from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Inputs, Role, Weight
 from exporter.targets.numpy import NumpyOps
 
+WORD_TABLE = "embeddings.word.weight"
+"""What every family calls its table of word embeddings."""
+
 ROUNDED = frozenset({Role.WORD_EMBEDDING, Role.POSITION_EMBEDDING, Role.LINEAR, Role.TAIL})
 """The roles that schemes round; the others stay floats anyway."""
 

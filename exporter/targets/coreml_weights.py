@@ -45,8 +45,8 @@ class WeightStore:
         return self._tables[weight.name]
 
     def coded(self, weight: Weight) -> bool:
-        """Whether the scheme stores codes of `weight`: see `codes`."""
-        return self._scheme.form(weight.role) is Form.CODES
+        """Whether codes of `weight` are stored, and `--keep` says nothing wider: see `codes`."""
+        return self._scheme.stored(weight) is Form.CODES
 
     def codes(self, table: Weight) -> tuple[Var, Var, Var]:
         """Store an embedding table's codes: uint8 [rows, H / d], the start of each book, all books [H / d · 256, d]."""

@@ -107,3 +107,37 @@ def test_a_pattern_without_a_weight_is_a_mistake(checkpoint, tmp_path, capsys):
     assert main(arguments) == 2
     assert "matches no weight; those that schemes round are embeddings.word.weight" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "scheme", [name for name, one in SCHEMES.items() if one.form(Role.WORD_EMBEDDING) is not Form.PLAIN]
+)
+def test_core_ml_keeps_the_word_table_under_every_scheme(checkpoint, tmp_path, scheme):
+    """As many bytes as it has numbers, at least, in the forms that FORMS names."""
+    table = load(resolve(str(checkpoint), HubOptions())).model.tensors["embeddings.word"]
+    numbers, found = table.shape[0] * table.shape[1], {}
+    arguments = ["export", str(checkpoint), "--target", "coreml", "--quantize", scheme, "--deployment-target", "iOS18"]
+    for form in ("", "int8", "float16"):
+        keep = ["--keep", f"embeddings.word.*={form}"] if form else []
+        assert main([*arguments, "--no-verify", *keep, "-o", str(tmp_path / form / "out")]) == 0
+        found[form] = (
+            (tmp_path / form / "out" / "Model.mlpackage/Data/com.apple.CoreML/weights/weight.bin").stat().st_size
+        )
+    assert found["float16"] - found["int8"] >= 0.7 * numbers
+    whole = scheme in ("int8", "w8a8")
+    assert (found["int8"] == found[""]) == whole
+
+
+@pytest.mark.parametrize("option", ["--frequency-from", "--finetune-codes"])
+def test_what_codes_are_made_by_needs_codes(checkpoint, texts_file, tmp_path, option, capsys):
+    arguments = ["export", str(checkpoint), "-o", str(tmp_path / "out"), "--quantize", "pq", option, str(texts_file)]
+    assert main([*arguments, "--keep", "embeddings.word.*"]) == 2
+    assert f"{option}: --keep leaves embeddings.word.weight without codes" in capsys.readouterr().err
+
+
+def test_a_kept_word_table_need_not_divide_into_codes(make_checkpoint, tmp_path):
+    folder = make_checkpoint(hidden_size=30)
+    arguments = ["export", str(folder), "--quantize", "pq", "--no-verify", "-o", str(tmp_path / "out")]
+    assert main(arguments) == 3
+    assert main([*arguments, "--keep", "embeddings.word.*=int8"]) == 0
+    assert read_bundle(tmp_path / "out").manifest.recipe.pq_dims is None
