@@ -8,6 +8,7 @@ from pathlib import Path
 from exporter import __version__
 from exporter.auditing.audited import Audited
 from exporter.auditing.findings import Audit
+from exporter.auditing.onnx import audit_onnx
 from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
@@ -182,7 +183,7 @@ TARGETS = {
         _write_onnx,
         lambda _: "",
         canonical=lambda tensors: tensors,
-        audit=lambda _: Audit(),
+        audit=audit_onnx,
         libraries=("onnx",),
     ),
     "coreml": Target(

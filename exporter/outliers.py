@@ -35,7 +35,8 @@ def find_outliers(model: Model, samples: Sequence[Inputs[Array]]) -> Channels:
     return {name: channels for name, channels in found.items() if len(channels)}
 
 
-def _is_wide(weight: Weight) -> bool:
+def is_wide(weight: Weight) -> bool:
+    """Whether outlier channels of what a weight reads are looked for."""
     return weight.role is Role.LINEAR and min(weight.values.shape) >= LEAST_WIDTH
 
 
@@ -76,7 +77,7 @@ class _Reach(NumpyOps):
         return x
 
     def _note(self, weight: Weight, x: Array) -> None:
-        if _is_wide(weight):
+        if is_wide(weight):
             self.reach[weight.name] = np.abs(x).max(axis=(0, 1))
 
     def _keep(self, _name: str, x: Array) -> Array:

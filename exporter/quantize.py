@@ -46,22 +46,42 @@ def int4_blocks(values: Array, size: int = 32, positive_scales: bool = False) ->
     """
     block = math.gcd(values.shape[1], size)
     parts = values.reshape(len(values), -1, block)  # [rows, blocks, block]
-    extreme = np.take_along_axis(parts, np.abs(parts).argmax(-1, keepdims=True), -1)
-    extreme, ratios = (-np.abs(extreme), _WIDE_RATIOS) if positive_scales else (extreme, _CLIP_RATIOS)
-    best, scale = np.full(extreme.shape, np.inf), np.ones(extreme.shape, np.float16)
-    for ratio in ratios:
-        candidate = (extreme * ratio / -8.0).astype(np.float16)
-        candidate = np.where(candidate == 0, np.float16(1), candidate)
-        error = np.square(_int4(parts, candidate) * candidate.astype(np.float32) - parts).sum(-1, keepdims=True)
+    candidates = int4_candidates(parts, positive_scales)
+    best, scale = np.full((*parts.shape[:2], 1), np.inf), np.ones((*parts.shape[:2], 1), np.float16)
+    for candidate in np.split(candidates, candidates.shape[-1], -1):
+        error = np.square(int4_nearest(parts, candidate) * candidate.astype(np.float32) - parts).sum(-1, keepdims=True)
         scale = np.where(error < best, candidate, scale)
         best = np.minimum(error, best)
-    return (_int4(parts, scale) + 8).astype(np.uint8).reshape(values.shape), scale[..., 0]
+    return (int4_nearest(parts, scale) + 8).astype(np.uint8).reshape(values.shape), scale[..., 0]
+
+
+def int4_scales(width: int, size: int = 32) -> int:
+    """How many scales `int4_blocks` gives a row of `width` numbers."""
+    return width // math.gcd(width, size)
+
+
+def int4_candidates(parts: Array, positive_scales: bool = False) -> Array:
+    """The scales that `int4_blocks` tries for blocks [rows, blocks, block]: float16 [rows, blocks, candidates]."""
+    extreme = np.take_along_axis(parts, np.abs(parts).argmax(-1, keepdims=True), -1)
+    extreme, ratios = (-np.abs(extreme), _WIDE_RATIOS) if positive_scales else (extreme, _CLIP_RATIOS)
+    candidates = np.concatenate([(extreme * ratio / -8.0).astype(np.float16) for ratio in ratios], -1)
+    return np.where(candidates == 0, np.float16(1), candidates)
+
+
+def int4_nearest(parts: Array, scale: Array) -> Array:
+    """The integers in −8..7 nearest to blocks [rows, blocks, block] by `scale` [rows, blocks, 1], as float32."""
+    return np.asarray(np.clip(np.rint(parts / scale.astype(np.float32)), -8, 7))
 
 
 def pack_nibbles(q: Array) -> Array:
     """[rows, H] of 0..15 → [rows, H / 2]: the first half of a row in the low nibbles, the second in the high."""
     half = q.shape[1] // 2
     return np.asarray(q[:, :half] | (q[:, half:] << 4), np.uint8)
+
+
+def unpack_nibbles(packed: Array) -> Array:
+    """What `pack_nibbles` packed."""
+    return np.concatenate([packed & 15, packed >> 4], 1)
 
 
 def _largest(values: Array) -> Array:
@@ -86,7 +106,3 @@ def _round_to(values: Array, scale: Array, scale_type: type = np.float32) -> tup
     q = values / usable.astype(np.float32)
     np.clip(np.rint(q, out=q), -127, 127, out=q)
     return q.astype(np.int8), usable
-
-
-def _int4(parts: Array, scale: Array) -> Array:
-    return np.asarray(np.clip(np.rint(parts / scale.astype(np.float32)), -8, 7))

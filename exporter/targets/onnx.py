@@ -9,6 +9,7 @@ import io
 from typing import IO, Any
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper
 
 from exporter.codebooks import product_quantise
@@ -73,16 +74,21 @@ def write(
     `encode` makes the codes of the word table, where the scheme stores codes; `outliers` are computed in
     floats, where the scheme computes in integers.
     """
+    ops = OnnxOps(STORAGE[scheme], model.geometry.heads, keep, model.head.tied, encode, outliers)
+    return onnx_file.write(file, build(ops, model, opset, int32_inputs), ops.weights.tensors)
+
+
+def build(ops: "OnnxOps", model: Model, opset: int, int32_inputs: bool) -> onnx.ModelProto:
+    """`model` as an ONNX model without initializers: those are `ops.weights`. Raises as `check_opset` does."""
     check_opset(opset)
     integer = TensorProto.INT32 if int32_inputs else TensorProto.INT64
-    ops = OnnxOps(STORAGE[scheme], model.geometry.heads, keep, model.head.tied, encode, outliers)
     model.build(ops, Inputs(*(ops.one_by_one(model.inputs) if model.task.choices else model.inputs)))
     axes = [_AXES[0], CHOICES, _AXES[1]] if model.task.choices else _AXES
     inputs = [helper.make_tensor_value_info(name, integer, axes) for name in model.inputs]
     graph = helper.make_graph(ops.nodes, model.family.model_type, inputs, ops.outputs)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION)
     proto.producer_name = "bertport"
-    return onnx_file.write(file, proto, ops.weights.tensors)
+    return proto
 
 
 def check_opset(opset: int) -> None:

@@ -5,8 +5,8 @@ model: small on disk, as fast as float32. DequantizeLinear would say the same, b
 are gathered first and made floats after, so that a table stays small in memory too.
 """
 
-import math
 from collections.abc import Callable
+from enum import Enum
 
 import numpy as np
 from onnx import TensorProto
@@ -22,8 +22,26 @@ from exporter.targets.onnx_schemes import Storage, wider
 Node = Callable[..., str]
 Encode = Callable[[Array], ProductCodes]
 """A table [rows, H] → its codes."""
+Quantise = Callable[[Array], tuple[Array, Array]]
+"""Values [..., n] → int8 of their shape, and scales [..., 1]."""
 
 _FLOAT16_MAX = 65504.0
+
+
+class Layout(Enum):
+    """How int8 values [..., out, in] and their scales [..., out, 1] lie in the file."""
+
+    AS_IS = "[..., out, in], scales [..., out, 1]"
+    TRANSPOSED = "[..., in, out], scales [..., 1, out]"
+    FOR_PRODUCTS = "[in, out], scales [out]: what MatMulInteger reads"
+
+    def integers(self, values: Array) -> Array:
+        """Values as they lie in the file, or those of the file as they were."""
+        return values if self is Layout.AS_IS else values.swapaxes(-1, -2)
+
+    def scales(self, scale: Array) -> Array:
+        """Scales as they lie in the file."""
+        return scale[:, 0] if self is Layout.FOR_PRODUCTS else self.integers(scale)
 
 
 class WeightStore:
@@ -45,6 +63,11 @@ class WeightStore:
             self.tensors.append((name, np.asarray(values)))
         return name
 
+    @property
+    def met(self) -> frozenset[str]:
+        """Names of all tensors so far."""
+        return frozenset(self._names)
+
     def storage(self, weight: Weight) -> Storage:
         """How the scheme stores a weight, or wider where it is kept so."""
         return wider(self._storage[weight.role], self._keep.form(weight.name))
@@ -57,7 +80,7 @@ class WeightStore:
         values = weight.values if layout is None else layout
         match self.storage(weight):
             case Storage.FLOAT32:
-                return self.add(weight.name, values)
+                return self.floats(weight.name, values)
             case Storage.FLOAT16:
                 return self.float16(weight.name, values)
             case _:  # an int8-dynamic role and int4 tables keep what is no matrix or word table in plain int8
@@ -65,15 +88,15 @@ class WeightStore:
 
     def float16(self, name: str, values: Array) -> str:
         """Store values as float16; return the name of them in float32."""
-        return self._cast(self.add(f"{name}.float16", _float16(name, values)), name)
+        return self._cast(self.halves(name, values), name)
 
     def rows(self, name: str, table: Weight, ids: str) -> str:
         """Store an embedding table [rows, H]; return its float32 rows at `ids`, [B, S, H]."""
         match self.storage(table):
             case Storage.FLOAT32:
-                return self._node("Gather", [self.add(table.name, table.values), ids], name)
+                return self._node("Gather", [self.floats(table.name, table.values), ids], name)
             case Storage.FLOAT16:
-                half = self.add(f"{table.name}.float16", _float16(table.name, table.values))
+                half = self.halves(table.name, table.values)
                 return self._cast(self._node("Gather", [half, ids], f"{name}.float16"), name)
             case Storage.INT4_BLOCK:
                 return self._int4_rows(name, table, ids)
@@ -93,10 +116,9 @@ class WeightStore:
 
         match self.storage(table):
             case Storage.FLOAT32:
-                return first(self.add(table.name, table.values), name)
+                return first(self.floats(table.name, table.values), name)
             case Storage.FLOAT16:
-                half = self.add(f"{table.name}.float16", _float16(table.name, table.values))
-                return self._cast(first(half, f"{name}.float16"), name)
+                return self._cast(first(self.halves(table.name, table.values), f"{name}.float16"), name)
             case _:
                 stored, scale = self.int8_table(table)
                 return self._scaled(name, first(stored, f"{name}.int8"), first(scale, f"{name}.scale"))
@@ -108,8 +130,9 @@ class WeightStore:
     def int8_table(self, table: Weight) -> tuple[str, str]:
         """Store a table [rows, H] as int8: names of it and of its scales [rows, 1]."""
         multiplied = self._tied and table.role is Role.WORD_EMBEDDING and self.integer_products(table)
-        q, scale = (quantize.int8_without_saturation if multiplied else quantize.int8)(table.values)
-        return self.add(f"{table.name}.int8", q), self.add(f"{table.name}.scale", scale)
+        return self.integers(
+            table.name, table.values, quantize.int8_without_saturation if multiplied else quantize.int8
+        )
 
     def whole_table(self, table: Weight) -> str:
         """The float32 values [rows, H] of a table that `rows` stores: nodes over constants, folded when loaded."""
@@ -117,7 +140,7 @@ class WeightStore:
             case Storage.FLOAT32 | Storage.FLOAT16:
                 return self.float32(table)
             case Storage.INT4_BLOCK:
-                packed, scale = self._int4_table(table)
+                packed, scale = self.nibbles(table.name, table.values)
                 return self._int4_floats(table.name, packed, scale, _blocks(table), [0])
             case _:
                 return self._scaled(table.name, *self.int8_table(table))
@@ -130,15 +153,47 @@ class WeightStore:
         values = weight.values if without is None else weight.values.copy()
         if without is not None:
             values[:, without] = 0
-        q, scale = quantize.int8_without_saturation(values)
-        return self.add(f"{weight.name}.int8", q.T), self.add(f"{weight.name}.scale", scale[:, 0])
+        return self.integers(weight.name, values, quantize.int8_without_saturation, Layout.FOR_PRODUCTS)
+
+    def floats(self, name: str, values: Array) -> str:
+        """Store values as they are."""
+        return self.add(name, values)
+
+    def halves(self, name: str, values: Array) -> str:
+        """Store values as float16; return the stored tensor's name."""
+        return self.add(f"{name}.float16", _float16(name, values))
+
+    def integers(self, name: str, values: Array, quantise: Quantise, layout: Layout = Layout.AS_IS) -> tuple[str, str]:
+        """Store values [..., n] as int8 with a scale for each row: names of both."""
+        q, scale = quantise(values)
+        return self.add(f"{name}.int8", layout.integers(q)), self.add(f"{name}.scale", layout.scales(scale))
+
+    def nibbles(self, name: str, values: Array) -> tuple[str, str]:
+        """Store a table as int4 by blocks: names of the nibbles and of the scales [rows, blocks].
+
+        Two pieces of a row share a byte; see quantize.pack_nibbles for which.
+        """
+        q, scale = quantize.int4_blocks(values)
+        return self.add(f"{name}.int4", quantize.pack_nibbles(q)), self.add(f"{name}.scale", scale)
+
+    def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
+        """Store a table as codes [rows, places] into books [places · entries, d]: names of both.
+
+        Where the book of each place starts is stored too, under the name `starts`.
+        """
+        coded = self._encode(values)
+        places, entries, _ = coded.book.shape
+        self.add_starts(starts, places, entries)
+        book = self.add(f"{name}.book.float16", coded.book.reshape(places * entries, -1).astype(np.float16))
+        return self.add(f"{name}.codes", coded.codes), book
+
+    def add_starts(self, name: str, places: int, entries: int) -> str:
+        """Store the first row of each place's book, int32 [places]."""
+        return self.add(name, np.arange(places, dtype=np.int32) * entries)
 
     def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
-        q, scale = quantize.int8(weight.values)
-        if transposed:
-            q, scale = q.swapaxes(-1, -2), scale.swapaxes(-1, -2)
-        stored = self.add(f"{weight.name}.int8", q)
-        return self._scaled(weight.name, stored, self.add(f"{weight.name}.scale", scale))
+        layout = Layout.TRANSPOSED if transposed else Layout.AS_IS
+        return self._scaled(weight.name, *self.integers(weight.name, weight.values, quantize.int8, layout))
 
     def _int8_rows(self, name: str, table: Weight, ids: str) -> str:
         stored, scale = self.int8_table(table)
@@ -146,15 +201,10 @@ class WeightStore:
         return self._scaled(name, rows, self._node("Gather", [scale, ids], f"{name}.scale"))
 
     def _int4_rows(self, name: str, table: Weight, ids: str) -> str:
-        packed, scale = self._int4_table(table)
+        packed, scale = self.nibbles(table.name, table.values)
         rows = self._node("Gather", [packed, ids], f"{name}.int4")  # [B, S, H / 2]
         scales = self._node("Gather", [scale, ids], f"{name}.scale.float16")  # [B, S, blocks]
         return self._int4_floats(name, rows, scales, _blocks(table), [0, 0])
-
-    def _int4_table(self, table: Weight) -> tuple[str, str]:
-        """Two pieces of a row share a byte; see quantize.pack_nibbles for which."""
-        q, scale = quantize.int4_blocks(table.values)
-        return self.add(f"{table.name}.int4", quantize.pack_nibbles(q)), self.add(f"{table.name}.scale", scale)
 
     def _int4_floats(self, name: str, packed: str, scales: str, blocks: int, kept: list[int]) -> str:
         """[…, H / 2] nibbles and […, blocks] scales → […, H]; `kept` is a 0 for each of the first axes."""
@@ -174,11 +224,9 @@ class WeightStore:
 
     def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
         """The codes of a piece are gathered, and by them the stretches that make its row, which become floats last."""
-        coded = self._encode(table.values)
-        places, entries, _ = coded.book.shape
-        starts = self.add(f"{name}.starts", np.arange(places, dtype=np.int32) * entries)
-        book = self.add(f"{table.name}.book.float16", coded.book.reshape(places * entries, -1).astype(np.float16))
-        codes = self._node("Gather", [self.add(f"{table.name}.codes", coded.codes), ids], f"{name}.codes")
+        starts = f"{name}.starts"
+        stored, book = self.codes(table.name, table.values, starts)
+        codes = self._node("Gather", [stored, ids], f"{name}.codes")
         wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
         entry = self._node("Add", [wide, starts], f"{name}.entries")
         stretches = self._node("Gather", [book, entry], f"{name}.stretches")  # [B, S, H / d, d]
@@ -194,8 +242,7 @@ class WeightStore:
 
 def _blocks(table: Weight) -> int:
     """Scales of a row."""
-    width = int(table.values.shape[1])
-    return width // math.gcd(width, 32)
+    return quantize.int4_scales(int(table.values.shape[1]))
 
 
 def _float16(name: str, values: Array) -> Array:
