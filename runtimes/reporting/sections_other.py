@@ -67,10 +67,10 @@ def device_sections(findings: Findings, names: Names) -> Iterator[Section]:
     """One section a record: figures of two devices never share a table."""
     for found in findings.devices:
         record, host = found.record, found.record.host
-        device = f"{host.device}, {host.system}"
+        device, bundle = f"{host.device}, {host.system}", names.parts(record.source, record.target, record.scheme)
         lead = (
-            f"golden.json of {names.parts(record.source, 'coreml', record.scheme)}, {record.vectors} texts, replayed "
-            f"by the app kit's own tests; {difference(record.tolerance_absolute)} allowed."
+            f"golden.json of {bundle}, {record.vectors} texts, replayed by the app kit's own tests; "
+            f"{difference(record.tolerance_absolute)} allowed."
         )
         if host.simulator:
             lead += " In a simulator, which computes on its host: its times are not a device's and are left out."

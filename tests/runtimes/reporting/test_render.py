@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from exporter.lowering import TARGETS
 from runtimes.junit import junit_xml
 from runtimes.parity import Verdict
 from runtimes.reporting.build import build
@@ -120,6 +121,17 @@ def test_a_simulator_has_no_times(made, records, simulator):
     assert found[0][2:] == ("simulated" if simulator else "measured", "1.0e-02", "1.0e-03", "128", *times)
     assert found[1][3] == "not finite"
     assert [one.verdict.value for one in verdicts if one.suite == "bertport.device"] == ["pass", "fail"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_device_record_is_of_its_own_target(records, target):
+    """Android's and the web's are ONNX bundles; the iOS kit, whose first records said nothing, Core ML's."""
+    said = {} if target == "coreml" else {"target": target}
+    (records / "device.json").write_text(json.dumps(device({"model": "checkpoint"}) | said))
+    document, verdicts = build(collect([records]))
+    (section,) = [one for one in document.sections if one.title.startswith("On the device")]
+    assert f"{target}-fp16, 8 texts" in section.lead
+    assert all(f"{target}-fp16, " in one.name for one in verdicts if one.suite == "bertport.device")
 
 
 def test_percentiles_are_of_one_run(document):
