@@ -155,6 +155,12 @@ def _write_coreml(checkpoint: Checkpoint, recipe: Recipe, directory: Path, mater
     return tuple(coreml.lower(checkpoint.model, recipe.scheme, options, metadata, directory, ranges, material.encode))
 
 
+def _audit_coreml(audited: Audited) -> Audit:
+    from exporter.auditing.coreml import audit_packages  # here: an export without parity has no use for it
+
+    return audit_packages(audited, coreml_options(audited.recipe), coreml_metadata(audited.checkpoint))
+
+
 def _coreml_advice(recipe: Recipe) -> str:
     lengths = len(recipe.sequence_lengths)
     if lengths == 1 or coreml.Options(deployment_target=recipe.deployment_target or "").has("iOS18"):
@@ -192,7 +198,7 @@ TARGETS = {
         _write_coreml,
         _coreml_advice,
         canonical=_coreml_canonical,
-        audit=lambda _: Audit(),
+        audit=_audit_coreml,
         libraries=("coremltools",),
     ),
 }

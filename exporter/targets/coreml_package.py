@@ -4,21 +4,17 @@ A package is three files: `Manifest.json`, the model's protobuf and its weights.
 identifiers, a date and maps in no order; here they are written again without.
 """
 
-import hashlib
-import json
 import shutil
 import tempfile
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from exporter.targets.coreml_card import Card
+from exporter.targets.coreml_contents import MODEL, WEIGHTS, contents
 from exporter.targets.coreml_quiet import ct, quiet_conversion
 
-_ROOT = "com.apple.CoreML"
-_MODEL, _WEIGHTS = f"{_ROOT}/model.mlmodel", f"{_ROOT}/weights"
 _DATE = "com.github.apple.coremltools.conversion_date"
 
 
@@ -66,8 +62,8 @@ def merge(functions: Mapping[str, Content], default: str, merged: Path) -> Conte
 def read(package: Path) -> Content:
     """Read back a package that coremltools wrote."""
     model = ct.proto.Model_pb2.Model()
-    model.ParseFromString((package / "Data" / _MODEL).read_bytes())
-    return Content(model, package / "Data" / _WEIGHTS / "weight.bin")
+    model.ParseFromString((package / "Data" / MODEL).read_bytes())
+    return Content(model, package / "Data" / WEIGHTS / "weight.bin")
 
 
 def describe(model: Any, card: Card) -> None:
@@ -86,22 +82,7 @@ def describe(model: Any, card: Card) -> None:
 
 def write(content: Content, package: Path) -> None:
     """Write a package folder."""
-    (package / "Data" / _WEIGHTS).mkdir(parents=True)
-    (package / "Data" / _MODEL).write_bytes(content.model.SerializeToString(deterministic=True))
-    shutil.copyfile(content.weights, package / "Data" / _WEIGHTS / "weight.bin")
-    (package / "Manifest.json").write_bytes(_manifest())
-
-
-def _manifest() -> bytes:
-    """The list of a package's two items under identifiers that follow from their paths."""
-    items = {
-        _identifier(path): {"author": _ROOT, "description": text, "name": Path(path).name, "path": path}
-        for path, text in ((_MODEL, "CoreML Model Specification"), (_WEIGHTS, "CoreML Model Weights"))
-    }
-    root = {"fileFormatVersion": "1.0.0", "itemInfoEntries": items, "rootModelIdentifier": _identifier(_MODEL)}
-    return (json.dumps(root, indent=4) + "\n").encode()
-
-
-def _identifier(path: str) -> str:
-    """A UUID as the format asks for, always the same."""
-    return str(uuid.UUID(bytes=hashlib.sha256(path.encode()).digest()[:16], version=4)).upper()
+    (package / "Data" / WEIGHTS).mkdir(parents=True)
+    (package / "Data" / MODEL).write_bytes(content.model.SerializeToString(deterministic=True))
+    shutil.copyfile(content.weights, package / "Data" / WEIGHTS / "weight.bin")
+    (package / "Manifest.json").write_bytes(contents())

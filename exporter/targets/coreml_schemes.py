@@ -35,6 +35,12 @@ class Form(Enum):
     CODES = "codes into books of stretches"
 
 
+BLOCKS = {Form.INT4_BY_32: 32, Form.INT4_BY_64: 64}
+"""Numbers of a row that share a scale, at most."""
+BITS = {Form.PALETTE_6: 6, Form.PALETTE_4: 4}
+"""Of an index into a palette."""
+
+
 @dataclass(frozen=True)
 class CoreMLScheme:
     """One `--quantize` choice, and the weights kept out of it.
@@ -95,3 +101,9 @@ def find_scheme(name: str) -> CoreMLScheme:
     if name not in SCHEMES:
         raise UsageError(f"--quantize {name}: unknown to coreml; it has {', '.join(SCHEMES)}")
     return SCHEMES[name]
+
+
+def scale_shape(shape: tuple[int, ...], rows: int, blocks: int) -> tuple[int, ...]:
+    """The shape of the scales [rows, blocks] of a weight in `shape`: its rank, and 1 where one scale serves all."""
+    axis = shape.index(rows)
+    return (*shape[: axis + 1], blocks, *(1 for _ in shape[axis + 2 :]))

@@ -15,14 +15,12 @@ from exporter.errors import LoweringError
 from exporter.targets.coreml_dialect import Var
 from exporter.targets.coreml_names import mil_name
 from exporter.targets.coreml_quiet import mb, types
-from exporter.targets.coreml_schemes import CoreMLScheme, Form
+from exporter.targets.coreml_schemes import BITS, BLOCKS, CoreMLScheme, Form, scale_shape
 
 Encode = Callable[[Array], ProductCodes]
 """A table [rows, H] → its codes."""
 
 _FLOAT16_MAX = 65504.0
-_BLOCK = {Form.INT4_BY_32: 32, Form.INT4_BY_64: 64}
-_BITS = {Form.PALETTE_6: 6, Form.PALETTE_4: 4}
 _INDEX = {6: types.uint6, 4: types.uint4}
 
 
@@ -69,14 +67,14 @@ class WeightStore:
             return mb.const(val=np.ascontiguousarray(weight.values.reshape(shape), self.dtype), name=name)
         if form is Form.INT8:
             return self._int8(name, rows, shape)
-        if form in _BLOCK:
-            return _int4(name, rows, shape, _BLOCK[form])
-        return self._palette(name, rows, shape, _BITS[form])
+        if form in BLOCKS:
+            return _int4(name, rows, shape, BLOCKS[form])
+        return self._palette(name, rows, shape, BITS[form])
 
     def _int8(self, name: str, rows: Array, shape: tuple[int, ...]) -> Var:
         q, scale = quantize.int8(rows, np.float16)
         if self._blockwise:
-            form = _scale_shape(shape, len(rows), 1)
+            form = scale_shape(shape, len(rows), 1)
             return mb.constexpr_blockwise_shift_scale(data=q.reshape(shape), scale=scale.reshape(form), name=name)
         return mb.constexpr_affine_dequantize(
             quantized_data=q.reshape(shape),
@@ -105,11 +103,5 @@ class WeightStore:
 def _int4(name: str, rows: Array, shape: tuple[int, ...], size: int) -> Var:
     q, scale = quantize.int4_blocks(rows, size, positive_scales=True)
     signed = (q.astype(np.int8) - 8).reshape(shape).astype(types.nptype_from_builtin(types.int4))
-    form = _scale_shape(shape, len(rows), scale.shape[1])
+    form = scale_shape(shape, len(rows), scale.shape[1])
     return mb.constexpr_blockwise_shift_scale(data=signed, scale=scale.reshape(form), name=name)
-
-
-def _scale_shape(shape: tuple[int, ...], rows: int, blocks: int) -> tuple[int, ...]:
-    """The shape of the scales [rows, blocks] of a weight in `shape`: its rank, and 1 where one scale serves all."""
-    axis = shape.index(rows)
-    return (*shape[: axis + 1], blocks, *(1 for _ in shape[axis + 2 :]))

@@ -41,15 +41,19 @@ class BlobFile:
 
         Raises `BundleError` for a record outside the file, without the sentinel, of another type or another size.
         """
+        data = self.raw(offset, data_type, count)
+        if data_type.is_packed:
+            return unpack(data, count, data_type)
+        return data.view(data_type.dtype.newbyteorder("<"))
+
+    def raw(self, offset: int, data_type: DataType, count: int) -> Array:
+        """Return the bytes of the same elements as they lie in the file, uint8 (bytes,). Raises as `read`."""
         size_bytes, start = self._record(offset, data_type)
         expected_bytes = (count * data_type.bits + 7) // 8
         if size_bytes != expected_bytes:
             expected = f"expected {expected_bytes} for {count} × {data_type.name}"
             raise self._error(f"blob at {offset} holds {size_bytes} bytes, {expected}")
-        data = self._bytes[start : start + size_bytes]
-        if data_type.is_packed:
-            return unpack(data, count, data_type)
-        return data.view(data_type.dtype.newbyteorder("<"))
+        return self._bytes[start : start + size_bytes]
 
     def _record(self, offset: int, data_type: DataType) -> tuple[int, int]:
         """Return (bytes, start) of the data that the record at `offset` describes, both inside the file."""

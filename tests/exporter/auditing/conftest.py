@@ -1,0 +1,34 @@
+"""Core ML bundles for audits: written as an export does, without tokenizer, records and parity."""
+
+import pytest
+
+from exporter.auditing.audited import Audited
+from exporter.bundle import Bundle
+from exporter.checkpoint import load
+from exporter.lowering import TARGETS, Settings, make_recipe
+from exporter.material import Material
+from exporter.reference import Reference
+from exporter.schemes import find_budget
+from exporter.source import HubOptions, resolve
+from exporter.writing import make_manifest
+
+
+@pytest.fixture(scope="session")
+def load_checkpoint():
+    return lambda folder: load(resolve(str(folder), HubOptions()))
+
+
+@pytest.fixture(scope="session")
+def save_packages():
+    """Write the packages of one recipe; return what is audited."""
+
+    def save(checkpoint, directory, scheme, texts=(), **settings):
+        recipe = make_recipe(checkpoint, "coreml", scheme, Settings(**{"sequence_lengths": (13,), **settings}))
+        frequent = settings.get("frequent_texts", ())
+        material = Material(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, frequent)
+        directory.mkdir(parents=True)
+        models = TARGETS["coreml"].write(checkpoint, recipe, directory, material)
+        manifest = make_manifest(checkpoint, recipe, find_budget("coreml", scheme), models)
+        return Audited(Bundle(directory, manifest), checkpoint)
+
+    return save
