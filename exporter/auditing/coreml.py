@@ -125,7 +125,7 @@ def _untouched(_: Weight) -> str:
 
 
 def _trained(model_type: str, weight: Weight) -> str:
-    """What fine-tuning did to a weight (`runtimes.distillation`): "" for nothing, or a key of `coreml_rounding.TRAINED`."""
+    """What fine-tuning did to a weight (`runtimes.distillation`): "", or a key of `coreml_rounding.TRAINED`."""
     encoder = weight.name.startswith(("layer.", "embeddings.", "pooler."))
     if not encoder or weight.role in (Role.POSITION_EMBEDDING, Role.TYPE_EMBEDDING, Role.HEAD):
         return ""
