@@ -80,7 +80,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Export, print what became of each combination, and return the exit code."""
-    done = export(_request(parsed), say)
+    done = export(request(parsed), say)
     if parsed.json:
         print(json.dumps([_record(item) for item in done], indent=2))
     else:
@@ -142,7 +142,8 @@ def _finetune(parsed: argparse.Namespace) -> Finetune | None:
     return Finetune(corpus(parsed.finetune_codes, "--finetune-codes"), epochs or EPOCHS)
 
 
-def _request(parsed: argparse.Namespace) -> Request:
+def request(parsed: argparse.Namespace) -> Request:
+    """What `add_arguments` was told."""
     schemes = tuple(dict.fromkeys(parsed.quantize or ["none"]))
     coded = {"--pq-dims": parsed.pq_dims, "--frequency-from": parsed.frequency_from}
     if unused := [option for option, value in coded.items() if value is not None and "pq" not in schemes]:

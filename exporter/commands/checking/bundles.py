@@ -9,12 +9,10 @@ from exporter.bundle import Bundle, read_bundle
 from exporter.commands.checking.baseline import Difference, Figures
 from exporter.commands.checking.config import Config, Data, Export
 from exporter.commands.contestants import exported
-from exporter.commands.shared import texts
 from exporter.errors import RuntimeUnavailable, UsageError
 from exporter.evaluation import Examiner
-from exporter.pipeline import Request, export
-from exporter.source import HubOptions
-from exporter.verification import Check, Limit, find_checkpoint, verify
+from exporter.pipeline import export
+from exporter.verification import Check, find_checkpoint, verify
 from runtimes.evaluation.columns import Choice
 from runtimes.evaluation.dataset import DataFile
 from runtimes.evaluation.labels import parse_given
@@ -57,25 +55,18 @@ def check_all(config: Config, place: Path, say: Say) -> list[Checked]:
 
 
 def _make(entry: Export, place: Path, say: Say) -> Iterable[Checked]:
-    budget, folder = entry.budget, place / str(entry.name)
-    limit = Limit(budget.max_absolute, budget.max_relative, budget.min_agreement)
-    single = len(entry.names) == 1
-    request = Request(
-        model=entry.model,
-        targets=entry.targets,
-        schemes=entry.schemes,
+    folder, single, asked = place / str(entry.name), len(entry.names) == 1, entry.request
+    request = replace(
+        asked,
         destination=folder / f"{entry.targets[0]}-{entry.schemes[0]}" if single else folder,
-        task=entry.task,
-        hub=HubOptions(entry.revision),
-        settings=entry.settings,
         keep_failing=True,  # its other figures are wanted too
-        limit=limit,
-        texts=texts(entry.texts),
+        limit=entry.budget.limit(asked.limit),
     )
+    model = entry.model if Path(entry.model).is_dir() else None
     examiner: Examiner | None = None
     for name, done in zip(entry.names, export(request, say), strict=True):
         bundle = read_bundle(done.directory or folder)
-        check = Check(bundle, entry.model if Path(entry.model).is_dir() else None, request.texts)
+        check = Check(bundle, model, request.texts, request.limit, request.hub.allow_pickle, NATIVE, request.pairs)
         parities = _parities(check, done.parity, entry.archs, say)
         if entry.data and examiner is None:  # PyTorch answers its rows once for all bundles of the entry
             examiner = Examiner(find_checkpoint(check), data_file(entry.data), say)
@@ -100,7 +91,9 @@ def _parities(check: Check, native: Parity, archs: Sequence[str], say: Say) -> d
 def data_file(data: Data) -> DataFile:
     """What `bertport evaluate` would be told of it."""
     labels = parse_given([f"{value}={label}" for value, label in data.labels.items()])
-    return DataFile(data.file, None, Choice(data.text, data.text_pair, data.label, data.join), labels, data.limit)
+    return DataFile(
+        data.file, data.format, Choice(data.text, data.text_pair, data.label, data.join), labels, data.limit
+    )
 
 
 def _measured(made: Sequence[Checked], config: Config, say: Say) -> list[Checked]:

@@ -2,19 +2,22 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from exporter.commands.checking.options import options, taken, to_request
 from exporter.errors import UsageError
 from exporter.integrity import is_file, is_folder, read_bounded
-from exporter.lowering import Settings
+from exporter.pipeline import Request
 from exporter.schemes import find_budget
 from exporter.source import DEMO
+from exporter.verification import Limit
 
 _MAX_BYTES = 1_000_000
 Name = Annotated[str, Field(min_length=1)]
@@ -40,10 +43,16 @@ class Budgets:
     max_absolute: Amount | None = None
     max_relative: Amount | None = None
     min_agreement: Share | None = None
+    min_cosine: Share | None = None
     max_size_bytes: Count | None = None
     max_peak_rss_bytes: Count | None = None
     max_drop_points: Amount | None = None
     latency: LatencyBudget | None = None
+
+    def limit(self, given: Limit) -> Limit:
+        """What is said here of parity, over what the export's own options say."""
+        said = {one.name: getattr(self, one.name) for one in fields(Limit)}
+        return replace(given, **{name: value for name, value in said.items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Data:
     """
 
     file: Path
+    format: Literal["csv", "tsv", "jsonl"] | None = None
     text: tuple[Name, ...] = ()
     text_pair: Name | None = None
     label: Name | None = None
@@ -67,19 +77,23 @@ class Export:
     """Bundles of one model that share settings and budgets: every target × scheme.
 
     `model` is a folder, a hub id or "demo", called `name` if that is given; `archs` are those of `bertport verify`.
+    Every other option of `bertport export` is a key too, here or in `settings`: see checking.options; `request` is what
+    they ask for.
     """
 
     model: Name
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")] | None = None
     targets: Annotated[tuple[Name, ...], Field(min_length=1)] = ("onnx",)
     schemes: Annotated[tuple[Name, ...], Field(min_length=1)] = ("none",)
-    task: Name = "auto"
-    revision: Name | None = None
-    texts: Path | None = None
     archs: Annotated[tuple[Arch, ...], Field(min_length=1)] = ("native",)
-    settings: Settings = field(default_factory=Settings)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     budget: Budgets = field(default_factory=Budgets)
     data: Data | None = None
+
+    @cached_property
+    def request(self) -> Request:
+        """What `bertport export` is asked for; once the file is read, it can be."""
+        return to_request(self.model, self.targets, self.schemes, self.settings)
 
     @property
     def names(self) -> list[str]:
@@ -123,31 +137,88 @@ def read_config(path: Path) -> Config:
     """Read the file; paths in it start at its folder. Raises UsageError in one line that names file and key."""
     try:
         content = read_bounded(path, _MAX_BYTES, UsageError)
-        raw = json.dumps(tomllib.loads(content.decode("utf-8")), default=str)
+        raw = tomllib.loads(content.decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); name the file: bertport check FILE") from error
     except (ValueError, RecursionError) as error:  # TOML's and Unicode's
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise UsageError(f"{path}: not TOML: {reason}") from error
     try:
-        config: Config = _ADAPTER.validate_json(raw)
+        config: Config = _ADAPTER.validate_json(json.dumps(_gathered(path, raw), default=str))
     except ValidationError as error:
         raise UsageError(f"{path}: {_first(error)}") from None
     _check_names(path, config)
-    return _located(path, config)
+    return _checked_requests(path, _located(path, config))
 
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Config)
+_UNKNOWN = "unexpected_keyword_argument"
+"""pydantic's name for it."""
 
 
 def _first(error: ValidationError) -> str:
-    found = error.errors(include_url=False)[0]
+    every = error.errors(include_url=False)
+    found = next((one for one in every if one["type"] == _UNKNOWN), every[0])  # a misspelt key is a missing one too
     key = ".".join(str(part + 1) if isinstance(part, int) else part for part in found["loc"])
-    if found["type"] == "unexpected_keyword_argument":
-        return f"{key}: unknown key; remove it, or see README for those there are"
+    if found["type"] == _UNKNOWN:
+        return f"{key}: unknown key; there are {', '.join(_keys(found['loc'][:-1]))}"
     if found["type"] in ("missing", "missing_argument"):
         return f"{key}: missing"
     return f"{key}: {found['msg']}, found {str(found['input'])[:60]!r}"
+
+
+def _gathered(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """The file with the options of `export` in `settings`, wherever they were, each value of its option's type."""
+    entries = raw.get("export")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return raw  # which is refused next
+    return raw | {"export": [_settled(path, f"export.{at}", entry) for at, entry in enumerate(entries, 1)]}
+
+
+def _settled(path: Path, key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    settings = entry.get("settings", {})
+    if not isinstance(settings, dict):
+        return entry
+    above, below = _renamed(entry), _renamed(settings)
+    above.pop("settings", None)
+    given: dict[str, Any] = {}
+    for where, table in ((key, above), (f"{key}.settings", below)):
+        for name in [name for name in table if name in options()]:
+            if name in given:
+                raise UsageError(f"{path}: {where}.{name}: is there twice; say it once")
+            given[name] = taken(name, table[name], f"{path}: {where}.{name}", path.parent)
+    if unknown := [name for name in below if name not in options()]:
+        raise UsageError(f"{path}: {key}.settings.{unknown[0]}: unknown key; there are {', '.join(options())}")
+    return {name: value for name, value in above.items() if name not in options()} | {"settings": given}
+
+
+def _renamed(table: dict[str, Any]) -> dict[str, Any]:
+    return {_SYNONYMS.get(name, name): value for name, value in table.items()}
+
+
+_SYNONYMS: dict[str, str] = {
+    "target": "targets",
+    "quantize": "schemes",
+    "arch": "archs",
+    "sequence_lengths": "sequence_length",
+}
+"""What the command line calls a key of ours, and what a file that is older than those options says."""
+
+
+def _keys(place: Sequence[str | int]) -> list[str]:
+    """The keys that there are at some place in the file."""
+    here: Any = Config
+    for part in place:
+        here = here if isinstance(part, int) else get_type_hints(here)[part]
+        here = next((one for one in (here, *_inside(here)) if is_dataclass(one)), here)
+    return [*(one.name for one in fields(here)), *(options() if here is Export else ())]
+
+
+def _inside(hint: Any) -> Iterator[Any]:
+    """The types that a tuple or a union is of."""
+    for one in get_args(hint):
+        yield one
+        yield from _inside(one)
 
 
 def _check_names(path: Path, config: Config) -> None:
@@ -181,14 +252,23 @@ def _located(path: Path, config: Config) -> Config:
     folder, exports = path.parent, []
     for number, export in enumerate(config.export, 1):
         key = f"{path}: export.{number}"
-        texts = None if export.texts is None else _existing(f"{key}.texts", folder / export.texts)
         name, model = export.name or Path(export.model).name or "model", _model(f"{key}.model", folder, export.model)
         data = export.data
         if data is not None:
             data = replace(data, file=_existing(f"{key}.data.file", folder / data.file))
-        exports.append(replace(export, texts=texts, data=data, name=name, model=model))
+        exports.append(replace(export, data=data, name=name, model=model))
     baseline = None if config.baseline is None else folder / config.baseline
     return replace(config, export=tuple(exports), baseline=baseline)
+
+
+def _checked_requests(path: Path, config: Config) -> Config:
+    """The same, once the options fit each other."""
+    for number, export in enumerate(config.export, 1):
+        try:
+            _ = export.request
+        except UsageError as error:
+            raise UsageError(f"{path}: export.{number}: {error}") from None
+    return config
 
 
 def _model(key: str, folder: Path, model: str) -> str:

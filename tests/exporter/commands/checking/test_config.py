@@ -1,13 +1,20 @@
 """bertport.toml is taken as it is written or refused in one line that names file and key."""
 
+import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from exporter.commands import evaluate, export, verify
 from exporter.commands.checking.baseline import read_baseline
-from exporter.commands.checking.config import Arch, read_config
+from exporter.commands.checking.config import Arch, Budgets, Data, read_config
+from exporter.commands.checking.options import DECIDED, options, taken
 from exporter.errors import UsageError
+from exporter.material import Finetune
+from exporter.verification import Limit
+from exporter.vocabulary import Trim
 from runtimes.processors import ARCHITECTURES
 
 ROOT = Path(__file__).parents[4]
@@ -48,8 +55,8 @@ def test_what_is_said_is_taken_and_paths_start_at_the_file(write, tmp_path):
     config = read_config(write(GOOD))
     (export,) = config.export
     assert export.names == ["demo onnx-int8", "demo onnx-none"]
-    assert (export.settings.opset, export.budget.max_absolute, export.model) == (21, 1.0, "demo")
-    assert export.texts == tmp_path / "texts.txt"
+    assert (export.request.settings.opset, export.budget.max_absolute, export.model) == (21, 1.0, "demo")
+    assert export.request.texts == ("a text",)
     assert export.data is not None
     assert export.data.file == tmp_path / "rows.csv"
     assert config.baseline == tmp_path / "baseline.json"
@@ -65,7 +72,7 @@ WRONG = {
     "an unknown key": ("opset = 21", "opst = 21", "export.1.settings.opst: unknown key"),
     "an unknown key at the top": ("baseline =", "base =", "base: unknown key"),
     "an unknown budget": ("max_absolute", "max_size", "export.1.budget.max_size: unknown key"),
-    "text for a number": ("opset = 21", 'opset = "21"', "export.1.settings.opset: Input should be a valid integer"),
+    "text for a number": ("opset = 21", 'opset = "21"', "export.1.settings.opset: expected an integer, found '21'"),
     "a number for text": ('model = "demo"', "model = 3", "export.1.model: Input should be a valid string"),
     "text for a list": ('["int8", "none"]', '"int8"', "export.1.schemes: Input should be a valid array"),
     "an empty list": ('["int8", "none"]', "[]", "export.1.schemes"),
@@ -95,6 +102,15 @@ WRONG = {
         'model = "demo"\ntargets = ["coreml"]\narchs = ["arm64"]',
         "export.1.archs: arm64 is for ONNX bundles",
     ),
+    "an option twice": ("opset = 21", "opset = 21\ntexts = 'texts.txt'", "export.1.settings.texts: is there twice"),
+    "a number for a switch": ("opset = 21", "pairs = 1", "export.1.settings.pairs: expected true or false, found 1"),
+    "a truth for an option": ("opset = 21", "opset = true", "settings.opset: expected an integer, found True"),
+    "a range of lengths": ("opset = 21", "sequence_length = '8..16'", "expected an integer, found '8..16'"),
+    "what only pq has": ("opset = 21", "pq_dims = 4", "export.1: --pq-dims: only pq has codes; pass --quantize pq"),
+    "a choice there is not": ("opset = 21", "pq_dims = 3", "export.1: argument --pq-dims: invalid choice"),
+    "half of two options": ("opset = 21", "min_count = 2", "export.1: --min-count and --keep-pieces say what"),
+    "no file to trim by": ("opset = 21", "trim_vocabulary = 'none.csv'", "settings.trim_vocabulary: no file"),
+    "what check decides": ('model = "demo"', 'model = "demo"\nno_verify = true', "export.1.no_verify: unknown key"),
     "no TOML": ("[[export]]", "[[export", "not TOML"),
 }
 
@@ -136,3 +152,76 @@ def test_our_own_file_is_good_and_its_baseline_has_its_bundles():
 def test_no_file(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         read_config(tmp_path / "bertport.toml")
+
+
+VALUES = {Path: "texts.txt", int: 4, float: 0.25}
+
+
+@pytest.mark.parametrize("key", options())
+def test_every_option_of_export_is_a_key(write, key):
+    """Its type is all that matters here: what two options say of each other is the command's."""
+    action = options()[key]
+    value = True if action.nargs == 0 else VALUES.get(action.type, 8 if action.metavar == "N" else "native")
+    assert taken(key, value, key, write("").parent) in (value, [value], str(write("").parent / str(value)))
+    with pytest.raises(UsageError, match=f"{key}: expected"):
+        taken(key, {"a": 1}, key, Path())
+
+
+def test_what_export_takes_is_a_key_or_decided_by_check():
+    parser = argparse.ArgumentParser()
+    export.add_arguments(parser)
+    assert set(options()) | DECIDED == {action.dest for action in parser._actions}
+
+
+def test_what_evaluate_and_verify_take_is_a_key_too():
+    """Of verify but what export does not need: where the checkpoint is now, and what it is to show."""
+    of_data, of_verify = argparse.ArgumentParser(), argparse.ArgumentParser()
+    evaluate.add_data(of_data)
+    verify.add_arguments(of_verify)
+    data = {action.dest for action in of_data._actions} - {"help", "data", "threads"}
+    assert {one.name for one in fields(Data)} == data | {"file"}
+    shown = {"bundle", "checkpoint", "explain", "strict", "arch"}
+    assert {action.dest for action in of_verify._actions} - shown <= set(options()) | DECIDED
+    assert {one.name for one in fields(Limit)} <= {one.name for one in fields(Budgets)}
+
+
+NAMED = """
+[[export]]
+model = "demo"
+quantize = ["pq"]
+pairs = true
+min_cosine = 0.5
+trim_vocabulary = "rows.csv"
+min_count = 2
+finetune_codes = "texts.txt"
+settings = { finetune_epochs = 7, keep = ["layer.0.*", "pooler.*=int8"], sequence_lengths = [8, 16], pq_dims = 8 }
+budget = { min_cosine = 0.75 }
+"""
+
+
+def test_files_for_trimming_and_fine_tuning_pairs_and_cosine(write):
+    (one,) = read_config(write(NAMED)).export
+    request, settings = one.request, one.request.settings
+    assert (request.schemes, request.pairs, request.limit.min_cosine) == (("pq",), True, 0.5)
+    assert one.budget.limit(request.limit) == Limit(min_cosine=0.75)
+    assert settings.trim == Trim(("a",), min_count=2)
+    assert settings.finetune == Finetune(("a text",), 7)
+    assert (settings.keep, settings.sequence_lengths, settings.pq_dims) == (("layer.0.*", "pooler.*=int8"), (8, 16), 8)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "some"),
+    [
+        ('model = "demo"', 'modle = "demo"', ["model", "data", "pairs", "trim_vocabulary", "min_cosine"]),
+        ("opset = 21", "opst = 21", ["opset", "pairs", "finetune_codes"]),
+        ("max_ratio", "ratio", ["to", "max_ratio"]),
+        ("max_absolute", "absolute", ["min_cosine", "max_size_bytes"]),
+        ('file = "rows.csv"', 'fil = "rows.csv"', ["file", "text_pair", "format"]),
+        ("baseline =", "base =", ["baseline", "export", "tolerance", "timing"]),
+    ],
+)
+def test_an_unknown_key_is_told_those_there_are(write, old, new, some):
+    with pytest.raises(UsageError) as refused:
+        read_config(write(GOOD.replace(old, new, 1)))
+    listed = str(refused.value).partition("unknown key; there are ")[2].split(", ")
+    assert set(some) <= set(listed)
