@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from exporter.disk import read_bounded
 from exporter.errors import BundleError, UsageError, in_one_line
-from exporter.integrity import SEAL, is_plain_path, read_bounded, seal_of, strange_entries
+from exporter.integrity import SEAL, is_plain_path, seal_of, strange_entries
 
 MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
 MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"

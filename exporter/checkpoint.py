@@ -9,6 +9,7 @@ from typing import Any
 from exporter.bundle import sha256
 from exporter.configs.labels import check_number_of_labels, read_labels, read_problem, with_labels, without_labels
 from exporter.configs.reading import for_reference, read_config
+from exporter.disk import read_card
 from exporter.encoder.embeddings import SentenceRecipe, specialised
 from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry
@@ -52,8 +53,7 @@ class Checkpoint:
     def authorship(self) -> tuple[str, str]:
         """Author and licence as far as they are told: a hub id's owner, and the model card's `license:` line."""
         owner = self.source.model.partition("/")[0] if self.source.kind == "hub" and "/" in self.source.model else ""
-        card = self.source.directory / "README.md"
-        found = _LICENCE.search(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
+        found = _LICENCE.search(read_card(self.source.directory / "README.md"))
         return owner, found[1].strip() if found else ""
 
     @property

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import CheckpointError, UnsupportedError, in_one_line
-from exporter.integrity import read_bounded
+from exporter.disk import read_bounded
+from exporter.errors import BundleError, CheckpointError, UnsupportedError, in_one_line
 
 MAX_CONFIG_BYTES = 4_000_000
 """Of config.json and what is like it: 20,000 labels with long names are half of that."""
@@ -34,6 +34,17 @@ def read_json(path: Path, missing: str, most_bytes: int = MAX_CONFIG_BYTES, cons
         raise CheckpointError(missing) from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); fetch it again") from error
+
+
+def read_bundled(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a bundle. Raises BundleError."""
+    try:
+        content = json.loads(read_bounded(path, MAX_TOKENIZER_BYTES, BundleError))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: cannot be read ({in_one_line(error, 200)}); export again") from error
+    if not isinstance(content, dict):
+        raise BundleError(f"{path}: expected an object; export again")
+    return content
 
 
 def parse_json(path: Path, content: bytes, constants: bool = False) -> Any:

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from exporter.errors import BertportError
-
 SEAL = "seal"
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
 """What Windows takes for a device, whatever the folder and the suffix."""
@@ -45,20 +43,6 @@ def _entries(directory: Path) -> Iterator[Path]:
 
 def _is_plain(path: Path) -> bool:
     return not path.is_symlink() and (path.is_file() or path.is_dir())
-
-
-def read_bounded(path: Path, most_bytes: int, refuse: type[BertportError]) -> bytes:
-    """The bytes of a plain file of at most `most_bytes`. Raises `refuse` for another, FileNotFoundError for none.
-
-    A pipe or a device has no size to be held to anything, and would be read for ever.
-    """
-    size_bytes = path.stat().st_size
-    if not path.is_file():
-        raise refuse(f"{path}: expected a plain file, found a folder, a pipe or a device; put the file itself there")
-    if size_bytes > most_bytes:
-        raise refuse(f"{path}: {size_bytes:,} bytes, and at most {most_bytes:,} are read; this is no such file")
-    with path.open("rb") as file:
-        return file.read(most_bytes)
 
 
 def is_file(path: Path) -> bool:

@@ -4,7 +4,6 @@ peft is an extra, imported here alone and only when an adapter is met. The merge
 too: what was trained is base and adapter together.
 """
 
-import shutil
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -15,7 +14,8 @@ from typing import Any
 from exporter.adapter import CONFIG, Adapter
 from exporter.configs.labels import check_number_of_labels
 from exporter.configs.reading import for_reference, read_config
-from exporter.documents import read_object
+from exporter.disk import read_bounded, read_card
+from exporter.documents import MAX_TOKENIZER_BYTES, read_object
 from exporter.errors import CheckpointError, UnsupportedError, in_our_words, some
 from exporter.places import refuse_links
 from exporter.tensors import weight_files
@@ -29,7 +29,6 @@ _COMPANIONS = (
     "vocab.txt",
     "vocab.json",
     "merges.txt",
-    "README.md",
 )
 _LABELS = ("id2label", "label2id", "problem_type")
 _STEM = "base_model.model."
@@ -60,7 +59,10 @@ def merge(adapter: Adapter, base: Path, folder: Path, allow_pickle: bool = False
     for source in (base, adapter.directory):  # the adapter's own tokenizer takes the place of the base's
         for name in _COMPANIONS:
             if (source / name).is_file():
-                shutil.copy2(source / name, folder / name)
+                (folder / name).write_bytes(read_bounded(source / name, MAX_TOKENIZER_BYTES, CheckpointError))
+        card = read_card(source / "README.md")
+        if card:
+            (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
 
 
 def _merge(adapter: Adapter, base: Path, folder: Path) -> None:

@@ -1,23 +1,32 @@
 """Where the files of a checkpoint may lie: in its folder, or where the hub's cache keeps what its folders link to."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, some
+
+_MOST_ENTRIES = 100_000
 
 
 def refuse_links(directory: Path) -> None:
-    """Raise CheckpointError where an entry of the folder, or of a folder in it, is a link that leads out.
+    """Raise CheckpointError where an entry of the folder, however deep, is a link that leads out.
 
-    A vocabulary that is a link to somebody's keys would be read, and shipped.
+    A vocabulary that is a link to somebody's keys would be read, and shipped. Folders with a dot before their names are
+    an editor's or git's, not looked into: nothing that a checkpoint names may lie there (see `is_below`).
     """
     home = _home(directory)
     leading_out = sorted(str(path.relative_to(directory)) for path in _links(directory) if not _stays(path, home))
     if leading_out:
         raise CheckpointError(
-            f"{directory}: links that lead out of the folder are not followed: {', '.join(leading_out[:5])}; "
-            "put the files themselves there"
+            f"{directory}: links that lead out of the folder are not followed: {some(leading_out)}; put the files "
+            "themselves there"
         )
+
+
+def is_below(name: str) -> bool:
+    """Whether a path that a checkpoint's file names stays in its folder, and out of those that `refuse_links` skips."""
+    path = PureWindowsPath(name)  # which knows both kinds of slashes, and drives
+    return not path.anchor and "\0" not in name and not any(part.startswith(".") for part in path.parts)
 
 
 def _home(directory: Path) -> list[Path]:
@@ -28,11 +37,16 @@ def _home(directory: Path) -> list[Path]:
 
 
 def _links(directory: Path) -> list[Path]:
-    with os.scandir(directory) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    links = [Path(entry.path) for entry in found if entry.is_symlink()]
-    below = [Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False)]
-    return links + [path for folder in below for path in folder.iterdir() if path.is_symlink()]
+    found, seen = list[Path](), 0
+    for folder, below, files in os.walk(directory):  # which goes into no link
+        seen += len(below) + len(files)
+        if seen > _MOST_ENTRIES:
+            raise CheckpointError(
+                f"{directory}: more than {_MOST_ENTRIES:,} files below it; pass a folder of the checkpoint alone"
+            )
+        found += [path for name in (*below, *files) if (path := Path(folder) / name).is_symlink()]
+        below[:] = [name for name in below if not name.startswith(".")]
+    return found
 
 
 def _stays(path: Path, home: list[Path]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from exporter.bundle import CARD, GOLDEN, MANIFEST, PARITY, SBOM, Bundle, Manifest
+from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
 from exporter.errors import BundleError, RuntimeUnavailable
 from exporter.material import Material, texts_sha256
 from exporter.reference import Reference
@@ -36,9 +37,9 @@ def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple
     material = Material(made_from, reference.samples, recipe.pq_dims or 0, frequent_texts)
     with TemporaryDirectory() as folder:
         models = write_files(made_from, recipe, Path(folder), material)
-        made = {name: (Path(folder) / name).read_bytes() for name in _names(bundle) if (Path(folder) / name).is_file()}
+        made = {name: _content(Path(folder) / name) for name in _names(bundle) if (Path(folder) / name).is_file()}
     made[SBOM] = _bill(bundle.manifest)
-    different = [name for name in _names(bundle) if made.get(name) != (bundle.directory / name).read_bytes()]
+    different = [name for name in _names(bundle) if made.get(name) != _content(bundle.directory / name)]
     different += _misdescribed(bundle.manifest, make_manifest(made_from, recipe, bundle.manifest.budget, models))
     if different:
         raise BundleError(
@@ -46,6 +47,10 @@ def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple
             f"{checkpoint.source.model}{_other_versions(bundle.manifest)}; export again"
         )
     return list(made)
+
+
+def _content(path: Path) -> bytes:
+    return read_bounded(path, MAX_WEIGHT_BYTES, BundleError)
 
 
 def _names(bundle: Bundle) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporter.checkpoint import Checkpoint
+from exporter.disk import read_own
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Extent, Inputs
 from exporter.encoder.tasks import FILL_MASK, TEXT_CLASSIFICATION
@@ -44,7 +45,7 @@ _PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "
 
 def default_texts() -> list[str]:
     """English news in four topics, from the rows kept beside the demo checkpoint."""
-    lines = TEST_ROWS.read_text(encoding="utf-8").splitlines()
+    lines = read_own(TEST_ROWS).splitlines()
     return [json.loads(line)["text"] for line in lines[:_TEXTS]]
 
 

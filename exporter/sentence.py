@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from exporter.documents import read_json, read_object
 from exporter.encoder.embeddings import POOLINGS, Dense, SentenceRecipe
-from exporter.errors import CheckpointError, UnsupportedError
+from exporter.errors import CheckpointError, UnsupportedError, excerpt
+from exporter.places import is_below
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
 
 MODULES, SETTINGS = "modules.json", "sentence_bert_config.json"
@@ -74,7 +75,7 @@ def _modules(directory: Path) -> list[tuple[str, Path]]:
         found = [(str(one["type"]).rpartition(".")[2], str(one["path"])) for one in listed]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: expected a list of modules with type and path ({error!r})") from error
-    outside = [folder for _, folder in found if PureWindowsPath(folder).anchor or ".." in PureWindowsPath(folder).parts]
+    outside = [excerpt(folder) for _, folder in found if not is_below(folder)]
     if outside:
         raise CheckpointError(f"{path}: modules must lie beside it; found {', '.join(outside)}")
     if not found or found[0][0] != "Transformer" or found[0][1] not in ("", "."):

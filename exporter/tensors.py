@@ -9,6 +9,7 @@ import ml_dtypes  # noqa: F401 - teaches numpy bfloat16, by which safetensors gi
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from exporter.disk import MAX_WEIGHT_BYTES
 from exporter.documents import read_object
 from exporter.encoder.ops import Array
 from exporter.errors import CheckpointError, in_one_line
@@ -16,8 +17,6 @@ from exporter.integrity import is_file
 
 SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 _SAFE_TORCH = (2, 6)
-MAX_WEIGHT_BYTES = 4 << 30
-"""No small BERT is larger, and a file may be: of holes that cost nothing until they are read."""
 _MAX_HEADER_BYTES = 16_000_000
 """Some 100,000 tensors; safetensors itself would parse six times as much, for seconds."""
 _FLOATS = ("F16", "BF16", "F32", "F64")

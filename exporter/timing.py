@@ -1,9 +1,8 @@
 """What a measurement needs to know of a bundle or a checkpoint: all of it from the manifest, or from the reference."""
 
-import json
-
 from exporter.bundle import Bundle
 from exporter.checkpoint import Checkpoint
+from exporter.documents import read_bundled
 from exporter.errors import BundleError
 from exporter.reference import reference_model
 from runtimes.measure import Case
@@ -41,6 +40,6 @@ def _number(bundle: Bundle, key: str) -> int:
     """A number of the config.json that ships in the bundle."""
     path = bundle.directory / "config.json"
     try:
-        return int(json.loads(path.read_bytes())[key])
+        return int(read_bundled(path)[key])
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise BundleError(f"{path}: no number for {key} ({error!r}); export again") from error

@@ -16,9 +16,9 @@ from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 from tokenizers.models import BPE, WordPiece
 from tokenizers.processors import RobertaProcessing
 
+from exporter.disk import read_bounded
 from exporter.documents import MAX_TOKENIZER_BYTES, parse_json, refuse_code
 from exporter.errors import CheckpointError
-from exporter.integrity import read_bounded
 from exporter.tokenizer_bounds import check_growth, no_panic, probe
 
 FILES = (

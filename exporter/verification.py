@@ -7,6 +7,7 @@ from exporter.auditing.audit import audit_bundle, with_audit
 from exporter.auditing.audited import Audited
 from exporter.bundle import MAPPED, Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
+from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
 from exporter.encoder.ops import Array
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.integrity import differences
@@ -120,9 +121,9 @@ def _check_door(bundle: Bundle) -> None:
 
     model = bundle.directory / bundle.manifest.models[0]
     check_onnx(model)
-    found = (bundle.directory / MAPPED).read_bytes()
+    found = read_bounded(bundle.directory / MAPPED, MAX_WEIGHT_BYTES, BundleError)
     try:
-        expected = mapped(onnx_file.read(model.read_bytes()), model.name)
+        expected = mapped(onnx_file.read(read_bounded(model, MAX_WEIGHT_BYTES, BundleError)), model.name)
         same = expected is not None and onnx.load_from_string(found) == onnx.load_from_string(expected)
     except Exception as error:  # protobuf's DecodeError is not part of its public names
         raise BundleError(f"{bundle.directory / MAPPED}: no ONNX model ({error}); export again") from error

@@ -7,10 +7,10 @@ from pathlib import Path
 from exporter import __version__
 from exporter.bundle import SEQUENCE, Budget, Manifest, Recipe, TensorSpec, to_json
 from exporter.checkpoint import Checkpoint
+from exporter.disk import read_bounded
 from exporter.documents import MAX_CONFIG_BYTES, is_utf8
 from exporter.encoder.ops import Extent
 from exporter.errors import CheckpointError
-from exporter.integrity import read_bounded
 from exporter.lowering import TARGETS
 from exporter.material import Material
 from exporter.targets.onnx import CHOICES

@@ -17,6 +17,8 @@ from runtimes.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, writ
 from runtimes.runner import Batch, Outputs
 
 ANSWER_LIMIT_S = 900.0
+_LOG_BYTES = 65_536
+"""Of what a process wrote before it ended: its last line is told."""
 ROOT = Path(__file__).parent.parent
 """Where a child finds `runtimes`."""
 
@@ -90,8 +92,8 @@ class Child:
         code = self._process.wait()
         if code < 0:
             return f"{self._program.process} was ended by signal {-code}; 9 is most often a lack of memory"
-        self._log.seek(0)
-        last = self._log.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LOG_BYTES))
+        last = self._log.read(_LOG_BYTES).decode("utf-8", "replace").strip().splitlines()[-1:]
         return f"{self._program.process} ended with {code} before its answer: {''.join(last) or 'it said nothing'}"
 
     @contextmanager

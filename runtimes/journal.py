@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from exporter.bundle import to_json
-from exporter.disk import refusal, write_whole
+from exporter.disk import MAX_WEIGHT_BYTES, read_bounded, refusal, write_whole
+from exporter.errors import UsageError
 
 Entry = Mapping[str, Any]
 
@@ -57,7 +58,7 @@ class Journal:
 
 def _whole_lines(path: Path) -> list[bytes]:
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
+        lines = read_bounded(path, MAX_WEIGHT_BYTES, UsageError).splitlines(keepends=True)
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -227,8 +227,8 @@ def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return platform.processor()
-    stated = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    lines = dict(line.split(":", 1) for line in stated if ":" in line)
+    with cpuinfo.open(encoding="utf-8", errors="replace") as stated:
+        lines = dict(line.split(":", 1) for line in stated if ":" in line)
     fields = {key.strip(): value.strip() for key, value in lines.items()}
     vector = [
         flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni") if flag in fields.get("flags", "").split()

@@ -11,8 +11,8 @@ def peak_rss_bytes() -> int:
     """
     status = Path("/proc/self/status")
     if status.exists():
-        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
+        with status.open(encoding="ascii") as lines:
+            return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
     if sys.platform == "win32":
         import psutil
 

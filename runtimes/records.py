@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.bundle import to_json
+from exporter.disk import read_bounded as read_plain
 from exporter.errors import RecordError
 from runtimes.record_types import KINDS, BenchEntry, Record
 
@@ -66,12 +67,7 @@ def parse_record(path: Path, content: bytes, kind: str) -> Any:
 def read_bounded(path: Path) -> bytes:
     """The bytes of a file. Raises RecordError where it cannot be read or is larger than a record can be."""
     try:
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_RECORD_BYTES:
-            raise RecordError(f"{path}: {size_bytes:,} bytes; a record has at most {MAX_RECORD_BYTES:,}")
-        if not path.is_file():
-            raise RecordError(f"{path}: expected a file, found a pipe, a device or a folder; remove it")
-        return path.read_bytes()
+        return read_plain(path, MAX_RECORD_BYTES, RecordError)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from error
 

@@ -63,3 +63,21 @@ def test_the_rule_catches_a_wrong_import(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"
     wrong.write_text("def f():\n    from exporter.pipeline import export\n")
     assert "exporter.pipeline" in imported(wrong)
+
+
+READS = {"read_text", "read_bytes"}
+
+
+def unbounded_reads(source: str) -> list[str]:
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [func.attr for func in calls if isinstance(func, ast.Attribute) and func.attr in READS]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_file_is_read_without_a_bound(path: Path) -> None:
+    """`exporter.disk` reads; a file of holes is as large as its writer likes."""
+    assert unbounded_reads(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_read_without_a_bound_would_be_found() -> None:
+    assert unbounded_reads("from pathlib import Path\nPath('x').read_text()") == ["read_text"]

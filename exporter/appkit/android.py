@@ -11,6 +11,7 @@ from exporter.appkit import onnx_kit
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import read_wordpiece
 from exporter.bundle import GOLDEN, to_json
+from exporter.disk import read_own
 from exporter.errors import UsageError
 
 SOURCES = Path(__file__).parent / "android"
@@ -59,7 +60,7 @@ def package_name(folder: str) -> str:
 
 
 def _filled(kit: Kit, path: Path, values: dict[str, str]) -> str:
-    text = path.read_text(encoding="utf-8")
+    text = read_own(path)
     if path.suffix in (".md", ".kts"):
         return onnx_kit.fill(text, values)
     if kit.failed and path.stem == "Tasks":

@@ -14,6 +14,7 @@ from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, camel, read_wordpiece
 from exporter.bundle import MANIFEST, sha256, to_json
+from exporter.disk import read_own
 from exporter.errors import UnsupportedError, UsageError
 
 SOURCES = Path(__file__).parent / "swift"
@@ -112,7 +113,7 @@ def _copy_sources(package: _Package, directory: Path) -> None:
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, package.name)
         place.parent.mkdir(parents=True, exist_ok=True)
         before = f"// {package.kit.warning}\n\n" if package.kit.failed and path.stem == package.type else ""
-        place.write_text(before + _filled(path.read_text(encoding="utf-8"), package), encoding="utf-8", newline="\n")
+        place.write_text(before + _filled(read_own(path), package), encoding="utf-8", newline="\n")
 
 
 def _sources(package: _Package) -> Iterator[Path]:
@@ -136,7 +137,7 @@ def _filled(text: str, package: _Package) -> str:
 def _readme(package: _Package) -> dict[str, str]:
     manifest = package.kit.bundle.manifest
     recipe, wordpiece = manifest.recipe, package.wordpiece
-    sample = (SOURCES / _SAMPLES / f"{recipe.task}.md").read_text(encoding="utf-8").strip()
+    sample = read_own(SOURCES / _SAMPLES / f"{recipe.task}.md").strip()
     warning = f"\n\n{package.kit.warning}" if package.kit.failed else ""
     origin = f"`{manifest.source_model}`, {recipe.task}, {recipe.scheme}, by bertport {manifest.versions['bertport']}."
     return {

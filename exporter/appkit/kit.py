@@ -1,6 +1,5 @@
 """What every platform's kit has in common: a bundle, checked, and a folder that appears whole or not at all."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from exporter.appkit.wordpiece import WordPiece
 from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle
+from exporter.documents import read_bundled
 from exporter.errors import BundleError, ExportError, UsageError
 from exporter.staging import staged
 
@@ -129,10 +129,10 @@ def _read(name: str, platform: Platform, request: Request) -> Kit:
             f"bertport export MODEL --target {platform.target}"
         )
     check_files(bundle)
-    parity = _json(request.bundle / PARITY)
+    parity = read_bundled(request.bundle / PARITY)
     with _as_written(request.bundle):
         _check_parity(request, parity)
-    return Kit(request.destination.absolute().name, bundle, parity, _json(request.bundle / GOLDEN))
+    return Kit(request.destination.absolute().name, bundle, parity, read_bundled(request.bundle / GOLDEN))
 
 
 def _check_parity(request: Request, parity: Mapping[str, Any]) -> None:
@@ -147,13 +147,3 @@ def _check_parity(request: Request, parity: Mapping[str, Any]) -> None:
             f"{request.bundle}: expected a bundle compared with PyTorch, found {verdict}: it has no golden vectors for "
             "a device to replay; export again without --no-verify"
         )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: cannot be read ({error}); export again") from error
-    if not isinstance(found, dict):
-        raise BundleError(f"{path}: expected an object; export again")
-    return found

@@ -1,12 +1,12 @@
 """What the kits of ONNX Runtime have in common, in a browser and on Android: kit.json and its figures."""
 
-import json
 from typing import Any
 
 from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, camel
 from exporter.bundle import MANIFEST, sha256
+from exporter.documents import read_bundled
 from exporter.errors import UnsupportedError
 
 TASKS = {
@@ -50,8 +50,8 @@ def find_type(kit: Kit, language: str) -> str:
 def max_tokens(kit: Kit) -> int:
     """Most tokens of a text: what the model takes, or what the tokenizer was told if that is less."""
     directory = kit.bundle.directory
-    positions = json.loads((directory / "config.json").read_bytes())["max_position_embeddings"]
-    told = json.loads((directory / "tokenizer_config.json").read_bytes()).get("model_max_length")
+    positions = read_bundled(directory / "config.json")["max_position_embeddings"]
+    told = read_bundled(directory / "tokenizer_config.json").get("model_max_length")
     return min(int(limit) for limit in (positions, told, kit.bundle.manifest.max_tokens) if limit)
 
 

@@ -6,7 +6,6 @@ tokenizer or task they do not know becomes a kit of `model/` alone.
 """
 
 import html
-import json
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +14,8 @@ from exporter.appkit import onnx_kit
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, read_wordpiece
 from exporter.bundle import CARD, GOLDEN, MANIFEST, PARITY, to_json
+from exporter.disk import read_own
+from exporter.documents import read_bundled
 from exporter.errors import UnsupportedError, UsageError
 from exporter.targets import onnx_mapped
 
@@ -71,7 +72,7 @@ def _write_model(kit: Kit, directory: Path) -> str:
     for name in sorted(set(kit.bundle.manifest.files) - own):
         shutil.copyfile(kit.bundle.directory / name, directory / name)
     dtype = dtype_of(kit.bundle.manifest.recipe.scheme)
-    config = json.loads((kit.bundle.directory / "config.json").read_bytes())
+    config = read_bundled(kit.bundle.directory / "config.json")
     (directory / "config.json").write_bytes(to_json(config | {"transformers.js_config": {"dtype": dtype}}))
     model = f"onnx/{_FILES[dtype]}"
     shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], directory / model)
@@ -90,7 +91,7 @@ def _write_data(kit: Kit, wordpiece: WordPiece, model: str, directory: Path) -> 
 
 def _write(kit: Kit, source: str, place: Path, more: dict[str, str]) -> None:
     """A source; what is no code of bertkit has places for what differs from kit to kit."""
-    text = (SOURCES / source).read_text(encoding="utf-8")
+    text = read_own(SOURCES / source)
     if place.suffix in (".html", ".md", ".json"):
         values = _values(kit) | more
         if place.suffix == ".html":

@@ -11,6 +11,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from exporter.disk import read_bounded
+from exporter.documents import MAX_TOKENIZER_BYTES, read_bundled
 from exporter.errors import BundleError, UnsupportedError
 from exporter.tokenizer_bounds import no_panic
 
@@ -86,7 +88,7 @@ def read_wordpiece(directory: Path) -> WordPiece:
     """Describe the tokenizer in `directory`. Raises UnsupportedError for one that is no BERT WordPiece tokenizer."""
     path = directory / "tokenizer.json"
     try:
-        content = path.read_text(encoding="utf-8")
+        content = read_bounded(path, MAX_TOKENIZER_BYTES, BundleError).decode("utf-8")
         with no_panic():
             tokenizer, raw = Tokenizer.from_str(content), json.loads(content)
     except Exception as error:  # `tokenizers` raises nothing narrower than Exception
@@ -142,7 +144,7 @@ def _kind(raw: Mapping[str, Any], part: str) -> str | None:
 def _read_settings(directory: Path) -> dict[str, Any]:
     """tokenizer_config.json. Raises UnsupportedError for padding on the left, which no model here was checked with."""
     path = directory / "tokenizer_config.json"
-    settings: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+    settings: dict[str, Any] = read_bundled(path) if path.is_file() else {}
     if settings.get("padding_side", "right") != "right":
         raise UnsupportedError(
             f"{path}: padding_side {settings['padding_side']}, expected right: positions are absolute and parity was "

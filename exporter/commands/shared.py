@@ -4,10 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from exporter.disk import read_bounded
 from exporter.errors import UsageError
 from exporter.verification import Limit
 from runtimes.parity import Parity, Verdict
 from runtimes.report import covered
+
+_MAX_TEXTS_BYTES = 256_000_000
+"""Of --texts: the battery takes some hundred of them."""
 
 
 def say(text: str) -> None:
@@ -40,7 +44,7 @@ def texts(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bounded(path, _MAX_TEXTS_BYTES, UsageError).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--texts {path}: cannot be read as UTF-8 text, a text a line: {error}") from error
     found = tuple(line for line in lines if line.strip())

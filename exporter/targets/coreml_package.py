@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
+from exporter.errors import BundleError
 from exporter.targets.coreml_card import Card
 from exporter.targets.coreml_contents import MODEL, WEIGHTS, contents
 from exporter.targets.coreml_quiet import ct, quiet_conversion
@@ -62,7 +64,7 @@ def merge(functions: Mapping[str, Content], default: str, merged: Path) -> Conte
 def read(package: Path) -> Content:
     """Read back a package that coremltools wrote."""
     model = ct.proto.Model_pb2.Model()
-    model.ParseFromString((package / "Data" / MODEL).read_bytes())
+    model.ParseFromString(read_bounded(package / "Data" / MODEL, MAX_WEIGHT_BYTES, BundleError))
     return Content(model, package / "Data" / WEIGHTS / "weight.bin")
 
 

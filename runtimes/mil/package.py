@@ -15,6 +15,8 @@ from typing import Any
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
+from exporter.errors import BundleError
 from runtimes.mil.blobs import BlobFile
 from runtimes.mil.protobuf import model_messages
 from runtimes.mil.refusal import refusal
@@ -23,6 +25,8 @@ from runtimes.mil.refusal import refusal
 SPECIFICATION_VERSIONS = {6: "iOS15", 7: "iOS16", 8: "iOS17", 9: "iOS18", 10: "iOS26"}
 
 _MODEL_PREFIX = "@model_path/"
+
+_MAX_MANIFEST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def read_package(path: str | Path) -> Package:
 def _root_item(manifest: Path) -> str:
     """Return the path of the root model, relative to `Data`, as the manifest gives it."""
     try:
-        content = json.loads(manifest.read_bytes())
+        content = json.loads(read_bounded(manifest, _MAX_MANIFEST_BYTES, BundleError))
         item = content["itemInfoEntries"][content["rootModelIdentifier"]]["path"]
     except OSError as error:
         raise refusal(f"{manifest}: cannot be read ({error.strerror}); export the package again") from error
@@ -136,7 +140,7 @@ def _inside(directory: Path, base: Path, relative: str) -> Path:
 def _decode(path: Path) -> Any:
     model = model_messages().Model()
     try:
-        model.ParseFromString(path.read_bytes())
+        model.ParseFromString(read_bounded(path, MAX_WEIGHT_BYTES, BundleError))
     except OSError as error:
         raise refusal(f"{path}: cannot be read ({error.strerror}); export the package again") from error
     except DecodeError as error:

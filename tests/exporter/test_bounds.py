@@ -7,14 +7,17 @@ import shutil
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.numpy import load_file
 
+from exporter.checkpoint import load
 from exporter.errors import BertportError
 from exporter.pipeline import Request, export
+from exporter.source import HubOptions, resolve
 from exporter.tokenizer import Reader, read_tokenizer
 
 CHILD = Path(__file__).with_name("bounds_child.py")
@@ -177,3 +180,15 @@ def test_a_pickle_is_refused_under_a_torch_that_runs_its_code(make_checkpoint, m
     monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
     with pytest.raises(BertportError, match="CVE-2025-32434"):
         load(Source("folder", "x", None, folder), allow_pickle=True)
+
+
+def test_of_a_card_of_holes_only_the_beginning_is_read(make_checkpoint):
+    folder = make_checkpoint()
+    with (folder / "README.md").open("wb") as card:
+        card.write(b"---\nlicense: mit\n---\n")
+        card.truncate(3 << 30)
+    checkpoint = load(resolve(str(folder), HubOptions()))
+    tracemalloc.start()
+    assert checkpoint.authorship == ("", "mit")
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from exporter.disk import read_bounded
 from exporter.errors import BundleError, CheckpointError
-from exporter.integrity import is_file, is_folder, is_plain_path, read_bounded, strange_entries
+from exporter.integrity import is_file, is_folder, is_plain_path, strange_entries
 from exporter.tensors import weight_files
 
 ON_WINDOWS = ["C:x", "C:/x", "model.onnx:stream", "NUL", "nul.json", "a/COM1.txt", "aux"]

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.commands.checking.options import options, taken, to_request
+from exporter.disk import read_bounded
 from exporter.errors import UsageError
-from exporter.integrity import is_file, is_folder, read_bounded
+from exporter.integrity import is_file, is_folder
 from exporter.pipeline import Request
 from exporter.schemes import find_budget
 from exporter.source import DEMO
