@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from exporter.auditing.tally import Tally
+from exporter.disk import read_bounded
 from exporter.errors import BundleError
-from exporter.integrity import read_bounded
 from exporter.targets.coreml_card import Card
 from exporter.targets.coreml_contents import MODEL, WEIGHTS, contents
 from runtimes.mil.package import SPECIFICATION_VERSIONS, Package
