@@ -63,6 +63,11 @@ def in_our_words(refusal: Callable[[str], "BertportError"], most: int = 300) -> 
         raise refusal(in_one_line(error, most) or type(error).__name__) from error
 
 
+def visible(text: str) -> str:
+    """Text with the control characters written out that a terminal would obey; lines stay."""
+    return "".join(c if c.isprintable() or c in "\n\u00a0" else c.encode("unicode_escape").decode() for c in text)
+
+
 class BertportError(Exception):
     """Base of every error that is told to the user in one line."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 
 from exporter.bundle import MANIFEST, Bundle, check_files, read_bundle
-from exporter.errors import BundleError
+from runtimes.onnx_places import check_onnx, size_bytes
 
 _TOP = 12
 _ELIGIBILITY = "Neural Engine eligibility"
@@ -55,42 +55,40 @@ def _inspect_bundle(bundle: Bundle) -> Inspection:
 
 
 def _inspect_onnx(path: Path) -> Inspection:
-    try:
-        model = onnx.load(path)
-    except Exception as error:  # protobuf's DecodeError is not part of its public names
-        raise BundleError(f"{path}: cannot be read: {error}") from error
+    check_onnx(path)
+    model = onnx.load_model(path, load_external_data=False)  # no weight is read: the checks held sizes against files
     opsets = ", ".join(f"{entry.domain or 'ai.onnx'} {entry.version}" for entry in model.opset_import)
     operators = Counter(node.op_type for node in model.graph.node)
-    return Inspection({"opset": opsets}, dict(operators.most_common()), _weights(model)[:_TOP])
+    return Inspection({"opset": opsets}, dict(operators.most_common()), _weights(path, model)[:_TOP])
 
 
-def _weights(model: onnx.ModelProto) -> list[tuple[str, str, list[int], int]]:
+def _weights(path: Path, model: onnx.ModelProto) -> list[tuple[str, str, list[int], int]]:
     rows = [
-        (t.name, onnx.TensorProto.DataType.Name(t.data_type).lower(), list(t.dims), len(t.raw_data))
+        (t.name, onnx.TensorProto.DataType.Name(t.data_type).lower(), list(t.dims), size_bytes(path, t))
         for t in model.graph.initializer
     ]
     return sorted(rows, key=lambda row: (-row[3], row[0]))
 
 
 def _inspect_package(path: Path) -> Inspection:
-    from runtimes.mil import open_package  # these two cost a second that an ONNX bundle need not pay
+    from runtimes.mil.eligibility import find_obstacles  # protobuf costs an ONNX bundle what it need not pay
+    from runtimes.mil.outline import outline
+    from runtimes.mil.package import read_package
 
-    program = open_package(path)
-    from exporter.targets.coreml_eligibility import find_obstacles
-
-    found = program.metadata
+    package = read_package(path)
+    found, read = package.metadata, outline(package)
     facts = {
-        "specification": f"version {program.package.specification_version}",
-        "functions": ", ".join(program.functions),
+        "specification": f"version {package.specification_version}",
+        "functions": ", ".join(package.functions),
         "description": found.description,
         "author": found.author,
         "licence": found.license,
         "version": found.version,
         **{f"metadata {key}": value for key, value in sorted(found.user_defined.items())},
     }
-    facts |= {f"program input {spec.name}": f"{spec.dtype} {list(spec.shape)}" for spec in program.inputs}
-    facts |= {f"program output {spec.name}": f"{spec.dtype} {list(spec.shape)}" for spec in program.outputs}
-    operators = Counter(step.operation for step in program.steps)
+    facts |= {f"program input {spec.name}": f"{spec.dtype} {list(spec.shape)}" for spec in read.inputs}
+    facts |= {f"program output {spec.name}": f"{spec.dtype} {list(spec.shape)}" for spec in read.outputs}
+    operators = Counter(read.operations)
     obstacles = [(f"{one.operation} {one.output}", one.finding) for one in find_obstacles(path)]
-    facts[_ELIGIBILITY] = f"{len(obstacles)} obstacles in {len(program.steps)} operations (not placement)"
+    facts[_ELIGIBILITY] = f"{len(obstacles)} obstacles in {len(read.operations)} operations (not placement)"
     return Inspection({k: v for k, v in facts.items() if v}, dict(operators.most_common()), [], obstacles)

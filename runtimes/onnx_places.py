@@ -11,6 +11,7 @@ from stat import S_ISREG
 from typing import Any
 
 from exporter.errors import BundleError
+from runtimes.onnx_sizes import check_sizes
 
 OPERATORS = frozenset(
     (  # noqa: SIM905 - read by people
@@ -28,7 +29,8 @@ def check_onnx(path: Path) -> None:
     """Refuse a model that could read elsewhere, or whose tensors are not there.
 
     Raises BundleError for a file that is no model, an operator that bertport does not write, a tensor whose data is
-    outside the model's folder, behind a link or beyond its file's end, and one that does not hold what its shape says.
+    outside the model's folder, behind a link or beyond its file's end, one that does not hold what its shape says, and
+    a graph that makes more out of its constants than any encoder.
     """
     from onnx import load_model  # here: a process that is measured gets a file that was checked before
 
@@ -44,6 +46,7 @@ def check_onnx(path: Path) -> None:
     tensors = [*model.graph.initializer, *(one for node in model.graph.node for one in _constants(node))]
     for tensor in tensors:
         _check_tensor(path, tensor)
+    check_sizes(path, model, path.stat().st_size + sum(size_bytes(path, tensor) for tensor in tensors))
 
 
 def _check_operators(path: Path, model: Any) -> None:
@@ -65,7 +68,7 @@ def _constants(node: Any) -> Iterator[Any]:
 
 
 def _check_tensor(path: Path, tensor: Any) -> None:
-    expected = _size_bytes(path, tensor)
+    expected = size_bytes(path, tensor)
     if tensor.data_location != tensor.EXTERNAL:
         if tensor.HasField("raw_data") and len(tensor.raw_data) != expected:
             raise _refused(path, tensor, f"holds {len(tensor.raw_data):,} bytes, its shape needs {expected:,}")
@@ -93,7 +96,7 @@ def _size_of_plain(place: Path) -> int | None:
     return found.st_size if S_ISREG(found.st_mode) else None
 
 
-def _size_bytes(path: Path, tensor: Any) -> int:
+def size_bytes(path: Path, tensor: Any) -> int:
     """What the shape and the type say. Raises BundleError for a negative size or an unknown type."""
     from onnx import helper
 

@@ -5,8 +5,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from exporter.errors import visible
 
 _MEGABYTE = 1e6
+_NAMED = 3
+"""Operations that are named of those that share a finding."""
 _AUDITED = {
     "audited_weights": "weights",
     "audited_rows": "rows",
@@ -19,8 +24,16 @@ _EXERCISED = {"exercised_rows": ("vocabulary_rows", "word rows"), "exercised_pos
 
 def show(table: Table) -> None:
     """Print to stdout; wide enough for every column where stdout is no terminal."""
-    console = Console(markup=False, emoji=False)  # cells hold names, and a name may look like markup
-    (console if console.is_terminal else Console(width=160, markup=False, emoji=False)).print(table)
+    console = _Plain(markup=False, emoji=False)  # cells hold names, and a name may look like markup
+    (console if console.is_terminal else _Plain(width=160, markup=False, emoji=False)).print(table)
+
+
+class _Plain(Console):
+    """Shows what names hold that a terminal would obey, instead of sending it there."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Every cell and title comes by here."""
+        return super().render_str(visible(text), **options)
 
 
 def exported_table(items: Iterable[Any]) -> Table:
@@ -89,9 +102,18 @@ def inspection_table(found: Any) -> Table:
     table.add_row("operators", ", ".join(f"{name} {count}" for name, count in found.operators.items()))
     for name, dtype, shape, size_bytes in found.weights:
         table.add_row(name, f"{dtype} {shape}, {size_bytes:,} bytes")
-    for operation, finding in found.findings:
-        table.add_row(f"eligibility: {operation}", finding)
+    for finding, operations in _by_finding(found.findings).items():
+        more = f" and {len(operations) - _NAMED} more" if len(operations) > _NAMED else ""
+        table.add_row(f"eligibility: {', '.join(operations[:_NAMED])}{more}", finding)
     return table
+
+
+def _by_finding(findings: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Each finding once, with the operations that it is of."""
+    found: dict[str, list[str]] = {}
+    for operation, finding in findings:
+        found.setdefault(finding, []).append(operation)
+    return found
 
 
 def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -95,6 +95,8 @@ def sparse_to_dense(nonzero_data: Array, mask: Array, shape: Array | None = None
     """Return the nonzero elements where the mask is set, zero elsewhere. iOS 16: packed mask (bytes,) and `shape`."""
     if shape is not None:
         sizes = integers(shape)
+        if len(mask) != (math.prod(sizes) + 7) // 8:
+            raise ValueError(f"{len(mask)} bytes of a mask for shape {tuple(sizes)}")
         mask = np.unpackbits(mask, count=math.prod(sizes), bitorder="little").reshape(sizes)
     return _scatter(nonzero_data, mask)
 

@@ -8,7 +8,7 @@ import numpy as np
 from runtimes.mil.datatypes import Array
 from runtimes.mil.numerics import Rounding
 from runtimes.mil.ops_linear import product
-from runtimes.mil.ops_shape import bounded, integers
+from runtimes.mil.ops_shape import integers
 
 
 def conv(
@@ -32,15 +32,14 @@ def conv(
     steps = [1] * rank if strides is None else integers(strides)
     spread = [1] * rank if dilations is None else integers(dilations)
     reach = [(k - 1) * d + 1 for k, d in zip(weight.shape[2:], spread, strict=True)]
-    widths = [(0, 0), (0, 0), *_padding(str(pad_type), pad, x.shape[2:], reach, steps)]
-    bounded([size + before + after for size, (before, after) in zip(x.shape, widths, strict=True)])
+    widths = [(0, 0), (0, 0), *padding(str(pad_type), pad, x.shape[2:], reach, steps)]
     padded = np.pad(x, widths)
     windows = _windows(padded, reach, steps, spread)
     result = _apply(rounded, windows, weight, int(groups))
     return result if bias is None else result + bias.reshape(-1, *[1] * rank)
 
 
-def _padding(
+def padding(
     pad_type: str, pad: Array | None, sizes: Sequence[int], reach: Sequence[int], steps: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Return (before, after) for each spatial axis."""

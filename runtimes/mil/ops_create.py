@@ -1,17 +1,16 @@
 """Operations that make tensors from sizes and positions, and those that order elements along an axis."""
 
-import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from runtimes.mil.datatypes import Array
-from runtimes.mil.ops_shape import bounded, integers
+from runtimes.mil.ops_shape import integers
 
 
 def fill(shape: Array, value: Array | float = 0.0) -> Array:
     """Return a tensor of `shape`, `value` everywhere."""
-    return np.full(bounded(integers(shape)), value)
+    return np.full(integers(shape), value)
 
 
 def fill_like(ref_tensor: Array, value: Array | float = 0.0) -> Array:
@@ -21,7 +20,6 @@ def fill_like(ref_tensor: Array, value: Array | float = 0.0) -> Array:
 
 def range_1d(start: Array, end: Array, step: Array) -> Array:
     """Return start, start + step, … below end; shape (ceil((end − start) / step),)."""
-    bounded([max(0, math.ceil((end.item() - start.item()) / step.item()))])
     return np.arange(start.item(), end.item(), step.item(), dtype=start.dtype)
 
 
@@ -34,7 +32,6 @@ def one_hot(
 ) -> Array:
     """Return `on_value` at each index of a new axis, `off_value` elsewhere."""
     along = int(axis) % (indices.ndim + 1)
-    bounded([*indices.shape, int(one_hot_vector_size)])
     positions = np.arange(int(one_hot_vector_size)).reshape(-1, *[1] * (indices.ndim - along))
     return np.where(np.expand_dims(indices, along) == positions, on_value, off_value)
 

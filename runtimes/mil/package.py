@@ -15,7 +15,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
+from exporter.disk import read_bounded
 from exporter.errors import BundleError
 from runtimes.mil.blobs import BlobFile
 from runtimes.mil.protobuf import model_messages
@@ -23,6 +23,9 @@ from runtimes.mil.refusal import refusal
 
 # Specification version → the first system that reads it. ML programs exist since iOS 15.
 SPECIFICATION_VERSIONS = {6: "iOS15", 7: "iOS16", 8: "iOS17", 9: "iOS18", 10: "iOS26"}
+
+MOST_MODEL_BYTES = 1 << 26
+"""Of model.mlmodel, whose weights lie beside it: a hundred times what twenty-four layers take."""
 
 _MODEL_PREFIX = "@model_path/"
 
@@ -77,6 +80,13 @@ class Package:
             raise refusal(f"{self.directory}: no function {chosen!r}; the package has: {found}")
         return chosen, self.model.mlProgram.functions[chosen]
 
+    def block(self, function: Any) -> Any:
+        """Return the block of a protobuf function that its opset names. `BundleError` where there is none."""
+        if function.opset not in function.block_specializations:
+            found = ", ".join(function.block_specializations) or "none"
+            raise refusal(f"{self.directory}: no block for opset {function.opset!r}, found {found}; export it again")
+        return function.block_specializations[function.opset]
+
     def input_features(self, function: str) -> dict[str, Any]:
         """Return input name → protobuf `FeatureDescription` of one function."""
         description = self.model.description
@@ -84,6 +94,11 @@ class Package:
             if candidate.name == function:
                 return {feature.name: feature for feature in candidate.input}
         return {feature.name: feature for feature in description.input}
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the model and of what lies beside it: the files that constants are read from."""
+        return sum(path.stat().st_size for path in self.model_directory.rglob("*") if path.is_file())
 
     def blob_file(self, name: str) -> BlobFile:
         """Open, once, the weight file that a program calls `@model_path/…`."""
@@ -140,7 +155,7 @@ def _inside(directory: Path, base: Path, relative: str) -> Path:
 def _decode(path: Path) -> Any:
     model = model_messages().Model()
     try:
-        model.ParseFromString(read_bounded(path, MAX_WEIGHT_BYTES, BundleError))
+        model.ParseFromString(read_bounded(path, MOST_MODEL_BYTES, BundleError))
     except OSError as error:
         raise refusal(f"{path}: cannot be read ({error.strerror}); export the package again") from error
     except DecodeError as error:

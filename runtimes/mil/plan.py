@@ -7,83 +7,24 @@ go.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from runtimes.mil.budget import Decoding, OverBudgetError
 from runtimes.mil.datatypes import Array
 from runtimes.mil.numerics import Precision, inner_rounding, widen
 from runtimes.mil.operations import OPERATIONS, Kind, Operation
 from runtimes.mil.package import Package
 from runtimes.mil.refusal import refusal
-from runtimes.mil.values import TensorType, read_value
-
-# A run-time tensor by name, or a constant.
-Operand: TypeAlias = str | Array
-Argument: TypeAlias = Operand | list[Operand]
+from runtimes.mil.steps import Argument, Operand, Result, Step, names_in, place_of, with_demands
+from runtimes.mil.values import TensorType, read_value, unpacked_bytes
 
 # Parameters that are lists of tensors even when they hold one.
 _LISTS = frozenset({"values", "ref_tensors", "begins", "ends", "end_masks"})
-
-# What numpy and our functions raise for arguments that do not fit together.
-_MISFITS = (ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError, MemoryError)
-
-
-@dataclass(frozen=True)
-class Result:
-    """A tensor that a step yields; `declared` is None for the dictionary of a classifier."""
-
-    name: str
-    declared: TensorType | None
-
-    def stored(self, value: Array) -> Array:
-        """Return `value` in the declared type; `ValueError` when its shape is another than declared."""
-        array = np.asarray(value)
-        if self.declared is None:
-            return array
-        sizes = self.declared.shape
-        if len(sizes) != array.ndim or any(s not in (None, n) for s, n in zip(sizes, array.shape, strict=True)):
-            raise ValueError(f"result {self.name} has shape {array.shape}, the program declares {sizes}")
-        return array.astype(self.declared.data_type.dtype, copy=False)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operation, ready to run: its function, its arguments, its results, and the tensors no later step needs."""
-
-    position: int
-    operation: str
-    kind: Kind
-    function: Callable[..., Any]
-    arguments: Mapping[str, Argument]
-    results: tuple[Result, ...]
-    released: tuple[str, ...] = ()
-
-    def run(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
-        """Return result name → array; `BundleError` names the operation when its arguments do not fit."""
-        try:
-            arguments = {name: self._resolved(argument, tensors) for name, argument in self.arguments.items()}
-            outcome = self.function(**arguments)
-            values = outcome if isinstance(outcome, tuple) else (outcome,)
-            return {r.name: r.stored(value) for r, value in zip(self.results, values, strict=True)}
-        except _MISFITS as error:
-            place = _place(self.operation, self.results, self.position)
-            message = f"{place}: {type(error).__name__}: {error}; export the package again"
-            raise refusal(message) from error
-
-    def _resolved(self, argument: Argument, tensors: Mapping[str, Array]) -> Array | list[Array]:
-        if isinstance(argument, list):
-            return [self._operand(item, tensors) for item in argument]
-        return self._operand(argument, tensors)
-
-    def _operand(self, operand: Operand, tensors: Mapping[str, Array]) -> Array:
-        if not isinstance(operand, str):
-            return operand
-        tensor = tensors[operand]
-        return tensor if self.kind in (Kind.MOVES, Kind.DECODES) else widen(tensor)
 
 
 @dataclass(frozen=True)
@@ -98,7 +39,7 @@ class Plan:
 
 def make_plan(package: Package, function: Any, precision: Precision) -> Plan:
     """Plan a protobuf function; `BundleError` for whatever makes it impossible to run."""
-    block = _block(package, function)
+    block = package.block(function)
     builder = _Builder(package, precision, {message.name for message in function.inputs})
     for position, message in enumerate(block.operations):
         builder.add(position, message)
@@ -106,18 +47,9 @@ def make_plan(package: Package, function: Any, precision: Precision) -> Plan:
     for name in outputs:
         builder.require(name, f"{package.directory}: output {name}")
     constants = {name: builder.constants[name] for name in outputs if name in builder.constants}
-    return Plan(_with_releases(builder.steps, outputs), outputs, constants, builder.declared)
-
-
-def _block(package: Package, function: Any) -> Any:
-    if function.opset not in function.block_specializations:
-        found = ", ".join(function.block_specializations) or "none"
-        raise refusal(f"{package.directory}: no block for opset {function.opset!r}, found {found}; export it again")
-    return function.block_specializations[function.opset]
-
-
-def _place(operation: str, results: Iterable[Result], position: int) -> str:
-    return f"operation {operation!r} → {', '.join(r.name for r in results) or 'nothing'} (number {position})"
+    types = {message.name: Result.of(message).declared for message in function.inputs} | builder.declared
+    steps = with_demands(builder.steps, types)
+    return Plan(_with_releases(steps, outputs), outputs, constants, builder.declared)
 
 
 class _Builder:
@@ -131,20 +63,24 @@ class _Builder:
         self._precision = precision
         self._inputs = inputs
         self._widened: dict[str, Array] = {}
+        self._decoding = Decoding(package.size_bytes)
 
     def add(self, position: int, message: Any) -> None:
         """Take the next operation: a constant is read, compressed weights are decoded, anything else is a step."""
-        results = tuple(_result(output) for output in message.outputs)
-        place = f"{self._package.directory}: {_place(message.type, results, position)}"
+        results = tuple(Result.of(output) for output in message.outputs)
+        place = f"{self._package.directory}: {place_of(message.type, results, position)}"
         self._declare(results, place)
         if message.type == "const":
             self._add_constant(message, results, place)
             return
         step = self._step(position, message, results, place)
-        if step.kind is Kind.DECODES:
-            self.constants |= step.run(self.constants)
-        else:
+        if step.kind is not Kind.DECODES:
             self.steps.append(step)
+            return
+        decoded = step.run(self.constants, lambda demand: self._decoding.require(demand.memory_bytes))
+        self.constants |= decoded
+        for values in decoded.values():
+            self._decoding.take(values)
 
     def require(self, name: str, place: str) -> None:
         """Refuse a name that no input, constant or earlier step defines."""
@@ -193,7 +129,7 @@ class _Builder:
     def _operand(self, binding: Any, kind: Kind, place: str) -> Operand:
         if binding.WhichOneof("binding") == "value":
             constant = self._value(binding.value, place)
-            return constant if kind in (Kind.MOVES, Kind.DECODES) else widen(constant)
+            return constant if kind in (Kind.MOVES, Kind.DECODES) else self._counted(constant, place)
         name = str(binding.name)
         self.require(name, place)
         if name not in self.constants:
@@ -202,16 +138,30 @@ class _Builder:
 
     def _widen(self, name: str) -> Array:
         if name not in self._widened:
-            self._widened[name] = widen(self.constants[name])
+            self._widened[name] = self._counted(self.constants[name], name)
         return self._widened[name]
 
+    def _counted(self, constant: Array, place: str) -> Array:
+        """A constant in float32, if it is a float16 one: counted where that takes memory."""
+        if constant.dtype != np.float16:
+            return constant
+        self._afford(2 * constant.nbytes, place)
+        wide = widen(constant)
+        self._decoding.take(wide)
+        return wide
+
     def _value(self, message: Any, place: str) -> Array:
-        return read_value(message, self._package.blob_file, place)
+        self._afford(unpacked_bytes(message, place), place)
+        values = read_value(message, self._package.blob_file, place)
+        if values.flags.owndata:
+            self._decoding.take(values)
+        return values
 
-
-def _result(message: Any) -> Result:
-    dictionary = message.type.WhichOneof("type") == "dictionaryType"
-    return Result(message.name, None if dictionary else TensorType.of(message.type, f"tensor {message.name}"))
+    def _afford(self, needed_bytes: int, place: str) -> None:
+        try:
+            self._decoding.require(needed_bytes)
+        except OverBudgetError as error:
+            raise refusal(f"{place}: {error}; export the package again") from error
 
 
 def _with_releases(steps: list[Step], outputs: tuple[str, ...]) -> tuple[Step, ...]:
@@ -219,12 +169,7 @@ def _with_releases(steps: list[Step], outputs: tuple[str, ...]) -> tuple[Step, .
     kept = set(outputs)
     planned: list[Step] = []
     for step in reversed(steps):
-        names = _names(step.arguments.values()) | {result.name for result in step.results}
+        names = names_in(step.arguments.values()) | {result.name for result in step.results}
         planned.append(replace(step, released=tuple(sorted(names - kept))))
         kept |= names
     return tuple(reversed(planned))
-
-
-def _names(arguments: Iterable[Argument]) -> set[str]:
-    operands = (item for argument in arguments for item in (argument if isinstance(argument, list) else [argument]))
-    return {operand for operand in operands if isinstance(operand, str)}

@@ -1,6 +1,6 @@
 """The interpreter: one function of a saved package, executed in numpy on any system."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +8,15 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from exporter.threads import BLAS_LIMIT
+from runtimes.mil import budget
 from runtimes.mil.datatypes import Array
 from runtimes.mil.numerics import PRECISIONS, Precision
+from runtimes.mil.outline import as_tensor, output_spec
 from runtimes.mil.package import Metadata, Package, read_package
-from runtimes.mil.plan import Plan, Step, make_plan
+from runtimes.mil.plan import Plan, make_plan
 from runtimes.mil.refusal import refusal
 from runtimes.mil.signature import InputSpec, TensorSpec, check_feeds, input_spec
+from runtimes.mil.steps import Demand, Result, Step
 
 # Finds the loaded BLAS libraries once: a fifth of a millisecond, against microseconds to set their limits.
 _BLAS = ThreadpoolController()
@@ -61,14 +64,38 @@ class Program:
 
     def _execute(self, feeds: Mapping[str, Array], *, keep_all: bool) -> dict[str, Array]:
         tensors = check_feeds(self.inputs, feeds) | dict(self._plan.constant_outputs)
+        account = Account(budget.TRACE_BYTES if keep_all else budget.MEMORY_BYTES)
         # A second BLAS thread makes products this small slower, by far on a busy machine. Overflow to infinity and
         # NaN are results like others here: they must reach the parity check, not a warning. Threads take turns.
         with BLAS_LIMIT, _BLAS.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
             for step in self.steps:
-                tensors |= step.run(tensors)
+                made = step.run(tensors, account.afford)
+                account.hold(made.values())
+                tensors |= made
                 for name in () if keep_all else step.released:
-                    del tensors[name]
+                    account.release(tensors.pop(name))
         return tensors
+
+
+class Account:
+    """What a run has spent: memory alive and work done, in the terms of `runtimes.mil.budget`."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes, self._alive_bytes, self._work_s = most_bytes, 0, 0.0
+
+    def afford(self, demand: Demand) -> None:
+        """Take up the demand of the next operation. Raises `OverBudgetError` where that is too much."""
+        budget.check_memory(demand.memory_bytes, self._alive_bytes, self._most_bytes)
+        self._work_s += demand.work_s
+        budget.check_work(self._work_s)
+
+    def hold(self, tensors: Iterable[Array]) -> None:
+        """Count tensors that stay."""
+        self._alive_bytes += sum(tensor.nbytes for tensor in tensors)
+
+    def release(self, tensor: Array) -> None:
+        """Count one no more."""
+        self._alive_bytes -= tensor.nbytes
 
 
 def open_package(path: str | Path, function: str | None = None, precision: Precision = "declared") -> Program:
@@ -90,12 +117,5 @@ def open_package(path: str | Path, function: str | None = None, precision: Preci
 
 
 def _outputs(plan: Plan, inputs: tuple[InputSpec, ...]) -> tuple[TensorSpec, ...]:
-    specs = {spec.name: TensorSpec(spec.name, spec.dtype, spec.shape) for spec in inputs}
-    return tuple(specs[name] if name in specs else _output(name, plan) for name in plan.outputs)
-
-
-def _output(name: str, plan: Plan) -> TensorSpec:
-    declared = plan.declared[name]
-    if declared is None:
-        return TensorSpec(name, "dictionary", (None,))
-    return TensorSpec(name, declared.data_type.name, declared.shape)
+    specs = {spec.name: as_tensor(spec) for spec in inputs}
+    return tuple(specs.get(name) or output_spec(Result(name, plan.declared[name])) for name in plan.outputs)

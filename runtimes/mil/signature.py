@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
 
+from runtimes.mil.budget import MOST_ELEMENTS
 from runtimes.mil.datatypes import Array, DataType
-from runtimes.mil.ops_shape import MOST_ELEMENTS
 from runtimes.mil.refusal import refusal
+from runtimes.mil.sizes import padded
 from runtimes.mil.values import Dimensions, TensorType
 
 
@@ -59,7 +59,7 @@ def input_spec(message: Any, feature: Any | None) -> InputSpec:
     Raises `BundleError` for what is no tensor, such as the state of an iOS 18 model.
     """
     tensor = TensorType.of(message.type, f"input {message.name}")
-    if prod(size or 1 for size in tensor.shape) > MOST_ELEMENTS:
+    if padded(size or 1 for size in tensor.shape) > MOST_ELEMENTS:
         raise refusal(f"input {message.name}: {tensor.shape} is larger than any text; export the package again")
     allowed = _flexible(feature) or (tuple(_range(size) for size in tensor.shape),)
     return InputSpec(message.name, tensor.data_type.name, tensor.shape, tensor.data_type, allowed)

@@ -118,10 +118,10 @@ def test_a_type_that_is_none_is_refused(folder):
 
 def test_a_tensor_in_a_node_is_held_to_its_shape_too(folder):
     value = numpy_helper.from_array(np.zeros(4, np.float32), "inner")
-    check_onnx(saved(folder, nodes=[helper.make_node("Add", [], ["c"], value=value)]))
+    check_onnx(saved(folder, _row("a", 4), nodes=[helper.make_node("Identity", ["a"], ["c"], value=value)]))
     value.dims[0] = 5
     with pytest.raises(BundleError, match="tensor inner"):
-        check_onnx(saved(folder, nodes=[helper.make_node("Add", [], ["c"], value=value)]))
+        check_onnx(saved(folder, _row("a", 4), nodes=[helper.make_node("Identity", ["a"], ["c"], value=value)]))
 
 
 def test_a_model_beyond_what_the_format_can_hold_is_not_read(folder, monkeypatch):
@@ -129,3 +129,55 @@ def test_a_model_beyond_what_the_format_can_hold_is_not_read(folder, monkeypatch
     monkeypatch.setattr("runtimes.onnx_places.MAX_MODEL_BYTES", path.stat().st_size - 1)
     with pytest.raises(BundleError, match=r"model\.onnx: larger than an ONNX file can be; export again"):
         check_onnx(path)
+
+
+WIDE = 1 << 15
+
+
+def _row(name, *shape):
+    return numpy_helper.from_array(np.zeros(shape, np.float32), name)
+
+
+def _doubling():
+    nodes = [helper.make_node("Concat", [f"c{at}"] * 2, [f"c{at + 1}"], axis=0) for at in range(27)]
+    return (_row("c0", 16),), nodes
+
+
+LARGE = {
+    "an outer sum": ((_row("a", WIDE, 1), _row("b", 1, WIDE)), [helper.make_node("Add", ["a", "b"], ["y"])]),
+    "an outer product": ((_row("a", WIDE, 1), _row("b", 1, WIDE)), [helper.make_node("MatMul", ["a", "b"], ["y"])]),
+    "an outer gather": (
+        (_row("a", 1, WIDE), numpy_helper.from_array(np.zeros(WIDE, np.int64), "i")),
+        [helper.make_node("Gather", ["a", "i"], ["y"])],
+    ),
+    "a padded one": (
+        (_row("a", 4), numpy_helper.from_array(np.array([0, 1 << 40]), "p")),
+        [helper.make_node("Pad", ["a", "p"], ["y"])],
+    ),
+    "a concat that doubles": _doubling(),
+    "a concat that doubles whole numbers": (
+        (numpy_helper.from_array(np.zeros(16, np.int64), "c0"),),
+        _doubling()[1],
+    ),
+    "many": (
+        (_row("a", WIDE, 1), _row("b", 1, 1 << 11)),
+        [helper.make_node("Add", ["a", "b"], [f"y{at}"]) for at in range(60)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_tensor_that_the_file_alone_makes_too_large_is_refused(tmp_path, name):
+    tensors, nodes = LARGE[name]
+    with pytest.raises(BundleError, match="elements") as caught:
+        check_onnx(saved(tmp_path, *tensors, nodes=nodes))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_control_a_small_one_is_taken(tmp_path):
+    check_onnx(saved(tmp_path, _row("a", 8, 1), _row("b", 1, 8), nodes=[helper.make_node("Add", ["a", "b"], ["y"])]))
+
+
+def test_a_node_that_lacks_its_inputs_is_one_line(tmp_path):
+    with pytest.raises(BundleError, match=r"shapes that do not fit.*export again"):
+        check_onnx(saved(tmp_path, _row("a", 8), nodes=[helper.make_node("Add", [], ["y"])]))

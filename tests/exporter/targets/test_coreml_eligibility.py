@@ -7,11 +7,11 @@ from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
 from exporter.errors import BundleError
-from exporter.targets import coreml_eligibility
 from exporter.targets.coreml import Options, lower
 from exporter.targets.coreml_card import Metadata
-from exporter.targets.coreml_eligibility import find_obstacles
 from exporter.targets.coreml_package import convert, write
+from runtimes.mil import eligibility
+from runtimes.mil.eligibility import find_obstacles
 
 WEIGHTS = np.ones(64, np.float16)
 """What every program made here multiplies by: coremltools writes no weight file for one that has no weights."""
@@ -65,7 +65,7 @@ def test_wide_indices(checkpoint, model_of, save):
 
 def test_high_rank(made, monkeypatch):
     """coremltools itself writes no rank above 5; others may."""
-    monkeypatch.setattr(coreml_eligibility, "_MAX_RANK", 4)
+    monkeypatch.setattr(eligibility, "_MAX_RANK", 4)
     found = findings(made(lambda x: mb.squeeze(x=mb.expand_dims(x=x, axes=[0], name="five"), axes=[0])))
     assert ("expand_dims", "five", "rank 5, more than 4") in found
 

@@ -17,7 +17,8 @@ from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import get_new_symbol, types
 from transformers import BertConfig, BertForSequenceClassification
 
-from runtimes.mil import open_package
+from runtimes.mil import budget, open_package
+from runtimes.mil.steps import Step
 
 # coremltools 9.0 leaves a temporary folder to the garbage collector in each conversion (converter.py), folds constants
 # that overflow, and divides by the scale 0 of an all-zero channel when it quantises. None of it is ours.
@@ -40,6 +41,26 @@ def _imported_modules_are_not_searched_for_garbage():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_measured_bounds_what_is_made():
+    """In every package that is run here: no operation makes more than it said, and says the same before a run."""
+    run = Step.run
+
+    def held_to_its_word(step, tensors, afford):
+        asked = []
+        made = run(step, tensors, lambda demand: (asked.append(demand), afford(demand)))
+        arguments = step.resolved(tensors)
+        size = budget.measured(step.operation, arguments)
+        if size.elements:
+            assert max((values.size for values in made.values()), default=0) <= size.elements, step.operation
+        assert asked == [step.asks(arguments)]
+        return made
+
+    Step.run = held_to_its_word
+    yield
+    Step.run = run
 
 
 def convert(program: Any, target: str, **options: Any) -> Any:

@@ -3,10 +3,7 @@ import pytest
 import torch
 from coremltools.converters.mil import Builder as mb
 
-from runtimes.mil.numerics import exact
-from runtimes.mil.ops_conv import CONVOLUTIONS
 from runtimes.mil.ops_create import CREATE, topk
-from runtimes.mil.ops_shape import SHAPE
 
 X = np.random.default_rng(0).permutation(24).reshape(2, 3, 4).astype(np.float32) - 9
 IDS = np.array([[3, 0], [1, 4]], np.int32)
@@ -60,21 +57,6 @@ def test_topk_of_minus_one_takes_all_and_values_alone_if_asked():
     np.testing.assert_array_equal(values, -np.sort(-X))
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: CREATE["fill"](np.array([1 << 20, 1 << 20]), np.float32(0)),
-        lambda: CREATE["fill"](np.array([-1, 4]), np.float32(0)),
-        lambda: CREATE["range_1d"](np.array(0), np.array(1 << 40), np.array(1)),
-        lambda: CREATE["one_hot"](np.array([1]), np.array(1 << 40)),
-        lambda: CREATE["topk"](np.zeros(3), np.array(1 << 40)),
-        lambda: SHAPE["tile"](np.zeros((2, 2)), np.array([1 << 20, 1 << 20])),
-        lambda: SHAPE["pad"](np.zeros((2, 2)), np.array([0, 1 << 40])),
-        lambda: CONVOLUTIONS["conv"](
-            exact, np.zeros((1, 1, 4)), np.zeros((1, 1, 1)), pad_type="custom", pad=np.array([0, 1 << 40])
-        ),
-    ],
-)
-def test_a_tensor_that_fits_no_memory_is_never_made(make):
-    with pytest.raises(ValueError, match=r"at most|largest of"):
-        make()
+def test_more_of_the_largest_than_there_are_is_refused():
+    with pytest.raises(ValueError, match="largest of"):
+        CREATE["topk"](np.zeros(3), np.array(1 << 40))
