@@ -41,9 +41,10 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return listed if len(names) <= most else f"{listed} and {len(names) - most:,} more"
 
 
-def in_one_line(error: BaseException, most: int) -> str:
-    """What another library says, at most so many characters of it."""
-    return " ".join(str(error).split())[:most]
+def in_one_line(said: object, most: int) -> str:
+    """What another library or a file says, at most so many characters of it, none that a terminal would obey."""
+    text = "".join(c if c.isprintable() else " " for c in str(said)[: 4 * most])
+    return " ".join(text.split())[:most]
 
 
 @contextmanager

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runtimes.distillation import Student
 
 Say = Callable[[str], None]
-_TRAINED = ("codebooks", "LayerNorms", "biases and row gains of the encoder's linear layers")
+TRAINED = ("codebooks", "LayerNorms", "biases and row gains of the encoder's linear layers")
 _WORD = "embeddings.word"
 
 
@@ -85,7 +85,7 @@ def finetune(reference: Reference, material: Material, asked: Finetune, say: Say
         asked.epochs,
         int(np.argmin(losses)),
         SEED,
-        _TRAINED,
+        TRAINED,
         {"loss": losses[0], **before},
         {"loss": min(losses), **_seen(reference.checkpoint, student, judge, wanted)},
     )

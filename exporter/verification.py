@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from exporter.auditing.audit import audit_bundle, with_audit
+from exporter import __version__
+from exporter.auditing.answers import Answers, audit_answers
+from exporter.auditing.audit import audit_bundle, with_answers, with_audit
 from exporter.auditing.audited import Audited
 from exporter.bundle import MAPPED, Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
@@ -96,10 +98,12 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     manifest = check.bundle.manifest
     _check_door(check.bundle)
     own = for_depth(find_budget(manifest.recipe.target, manifest.recipe.scheme), reference.checkpoint.geometry.layers)
-    audit = audit_bundle(_audited(check.bundle, reference))
+    audited = _audited(check.bundle, reference)
+    audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
-    compared = replace(compare_with_pytorch(reference, runner, manifest, budget), note=describe(runner))
-    parity = with_audit(compared, audit)
+    compared = with_audit(compare_with_pytorch(reference, runner, manifest, budget), audit)
+    answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))
+    parity = replace(with_answers(compared, audit_answers(audited, answers)), note=describe(runner))
     return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
 
 
@@ -108,6 +112,12 @@ def _audited(bundle: Bundle, reference: Reference) -> Audited:
     checkpoint, kept = reference.checkpoint, reference.kept
     exported = checkpoint if kept is None else trim_checkpoint(checkpoint, kept)
     return Audited(bundle, exported, exact=bundle.manifest.recipe.finetuned_sha256 is None)
+
+
+def _is_repeated(check: Check) -> bool:
+    """Whether the comparison is the one that parity.json tells of, but for the processor."""
+    same_program = check.bundle.manifest.versions.get("bertport") == __version__
+    return check.arch == NATIVE and check.limit == Limit() and same_program
 
 
 def _check_door(bundle: Bundle) -> None:

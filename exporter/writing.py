@@ -59,9 +59,14 @@ def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]
 
 def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
     """Config and tokenizer go with the model."""
+    (directory / "config.json").write_bytes(config_content(checkpoint))
+    for name, content in checkpoint.tokenizer.files.items():
+        (directory / name).write_bytes(content)
+
+
+def config_content(checkpoint: Checkpoint) -> bytes:
+    """The config.json of a bundle: the checkpoint's own bytes, where they say what was read from them."""
     path = checkpoint.source.directory / "config.json"
     content = read_bounded(path, MAX_CONFIG_BYTES, CheckpointError)
     unchanged = is_utf8(content) and json.loads(content) == checkpoint.config
-    (directory / "config.json").write_bytes(content if unchanged else to_json(checkpoint.config))
-    for name, content in checkpoint.tokenizer.files.items():
-        (directory / name).write_bytes(content)
+    return content if unchanged else to_json(checkpoint.config)

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from exporter.auditing.audited import Audited
+from exporter.auditing.description import audit_description
 from exporter.auditing.findings import Audit
+from exporter.errors import in_one_line
 from exporter.lowering import TARGETS
 from runtimes.parity import Parity, Verdict
 
 _LISTED = 8
 """Findings that are shown one by one: a wrong table may have one for each of its rows."""
-_BESIDE: tuple[Callable[[Audited], Audit], ...] = ()
+_LONGEST = 400
+_BESIDE: tuple[Callable[[Audited], Audit], ...] = (audit_description,)
 """Audits of what lies beside the model, whatever the target is."""
 
 
@@ -31,12 +34,21 @@ def with_audit(parity: Parity, audit: Audit) -> Parity:
         "audited_operators": audit.operators,
         "audited_facts": audit.facts,
     }
+    return replace(_failed(parity, audit), coverage={**parity.coverage, **counts})
+
+
+def with_answers(parity: Parity, audit: Audit) -> Parity:
+    """The same with the audit of what a bundle says of its answers, which takes the parity itself."""
+    facts = parity.coverage.get("audited_facts", 0) + audit.facts
+    return replace(_failed(parity, audit), coverage={**parity.coverage, "audited_facts": facts})
+
+
+def _failed(parity: Parity, audit: Audit) -> Parity:
     failures = (*parity.failures, *_lines(audit))
-    verdict = Verdict.FAIL if audit.findings else parity.verdict
-    return replace(parity, verdict=verdict, failures=failures, coverage={**parity.coverage, **counts})
+    return replace(parity, verdict=Verdict.FAIL if audit.findings else parity.verdict, failures=failures)
 
 
 def _lines(audit: Audit) -> list[str]:
-    shown = [f"audit: {finding}" for finding in audit.findings[:_LISTED]]
+    shown = [f"audit: {in_one_line(finding, _LONGEST)}" for finding in audit.findings[:_LISTED]]
     beyond = len(audit.findings) - len(shown)
     return [*shown, f"audit: {beyond:,} more findings, {len(audit.findings):,} in all"] if beyond else shown
