@@ -13,9 +13,9 @@ import numpy as np
 from exporter.auditing.audited import Audited
 from exporter.auditing.findings import Audit, Finding
 from exporter.bundle import GOLDEN, MANIFEST, PARITY, Budget
+from exporter.disk import read_bounded
 from exporter.documents import MAX_TOKENIZER_BYTES, parse_json
 from exporter.errors import BertportError, CheckpointError
-from exporter.integrity import read_bounded
 from exporter.reference import Reference
 from runtimes.parity import Parity, Verdict
 from runtimes.record_types import ParityRecord

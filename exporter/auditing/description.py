@@ -8,10 +8,10 @@ from typing import Any
 from exporter.auditing.audited import Audited
 from exporter.auditing.findings import Audit, Finding
 from exporter.bundle import MANIFEST, Manifest
+from exporter.disk import read_bounded
 from exporter.documents import MAX_CONFIG_BYTES, is_utf8, parse_json
 from exporter.errors import BertportError, CheckpointError
 from exporter.finetuning import TRAINED
-from exporter.integrity import read_bounded
 from exporter.targets import onnx
 from exporter.writing import config_content, make_manifest
 
