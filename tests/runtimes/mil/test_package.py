@@ -346,12 +346,12 @@ def test_an_input_larger_than_any_text_is_refused(package):
 
 @pytest.mark.parametrize("name", ["Manifest.json", "Data/com.apple.CoreML/model.mlmodel"])
 def test_a_file_that_the_disk_does_not_give_is_told(package, name, monkeypatch):
-    read = type(package).read_bytes
+    opened = type(package).open
 
-    def fail(path):
+    def fail(path, *arguments, **options):
         if path.name == name.rpartition("/")[2]:
             raise OSError(5, "Input/output error")
-        return read(path)
+        return opened(path, *arguments, **options)
 
-    monkeypatch.setattr(type(package), "read_bytes", fail)
+    monkeypatch.setattr(type(package), "open", fail)
     refused(package, r"cannot be read \(Input/output error\); export the package again")
