@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from exporter.battery_texts import TEST_ROWS
 from exporter.bundle import read_bundle
 from exporter.checkpoint import Checkpoint, load
 from exporter.pipeline import Exported, Request, export
-from exporter.reference import TEST_ROWS
 from exporter.schemes import SCHEMES
 from exporter.source import DEMO, HubOptions, resolve
 from exporter.timing import bundle_case, pytorch_case

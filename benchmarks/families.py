@@ -31,9 +31,10 @@ import transformers
 from tier_checkpoint import copy_tokenizer
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
+from exporter.battery_texts import default_texts
 from exporter.bundle import read_bundle
 from exporter.checkpoint import Checkpoint, load
-from exporter.reference import Reference, default_texts
+from exporter.reference import Reference
 from exporter.source import HubOptions, resolve
 from exporter.verification import Check, check_bundle
 from runtimes.measure import fingerprint

@@ -30,8 +30,8 @@ from typing import Any
 from export_peak import Peak, export_peak
 from tier_checkpoint import write_stand_in
 
+from exporter.battery_texts import default_texts
 from exporter.checkpoint import load
-from exporter.reference import default_texts
 from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve
 from exporter.timing import pytorch_case

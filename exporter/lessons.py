@@ -45,7 +45,7 @@ def make_lessons(reference: Reference, exported: Checkpoint, texts: tuple[str, .
     Raises UsageError for too few texts that use the vocabulary at all; where every token has an answer, those count
     whose pieces the exported vocabulary has.
     """
-    limits = reference.limits(min(_LONGEST, exported.max_tokens))
+    limits = reference.source.limits(min(_LONGEST, exported.max_tokens))
     theirs, own = (Encoder(one.tokenizer.tokenizer, limits) for one in (reference.checkpoint, exported))
     parts = list(enumerate(examples(texts, limits)))
     items = [(theirs.example(one, at), _renumbered(own.example(one, at), ids)) for at, one in parts]

@@ -1,10 +1,9 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from types import MappingProxyType
@@ -12,41 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporter.case_source import CaseSource
 from exporter.checkpoint import Checkpoint
-from exporter.disk import read_own
-from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Extent, Inputs
-from exporter.encoder.tasks import FILL_MASK, TEXT_CLASSIFICATION
-from exporter.errors import CheckpointError, UsageError
-from exporter.source import DEMO_DIRECTORY
-from runtimes.battery import Case, Limits, build_battery, examples, fitted
+from exporter.golden import golden_record
+from runtimes.battery import Case, Limits, examples, fitted
 from runtimes.heavy_imports import without_collections
 from runtimes.pytorch_apart import TorchApart
 from runtimes.reference_model import Layer, Pooling, ReferenceModel
-from runtimes.renumbered import RenumberedRunner, survivors
+from runtimes.renumbered import RenumberedRunner
 from runtimes.runner import Batch, Outputs, Runner
 
 if TYPE_CHECKING:
     from runtimes.pytorch import TorchRunner
 
-TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
-_TEXTS = 96
-_GOLDEN = 8
-_BEST = 5
 _TOKENS_AT_ONCE = 512
 _SMALL_BYTES = 64_000_000
 """Of float32 weights: less than torch and transformers are without a model."""
 _Run = Callable[[Batch], Outputs]
 _Wanted = tuple[int, tuple[int, ...]]
 """Most tokens, and the lengths that a bundle's inputs have where padding shows."""
-_PAIR_TASKS = {"mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sts-b", "stsb", "wnli", "snli", "anli"}
-_PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "not_equivalent", "duplicate"}
-
-
-def default_texts() -> list[str]:
-    """English news in four topics, from the rows kept beside the demo checkpoint."""
-    lines = read_own(TEST_ROWS).splitlines()
-    return [json.loads(line)["text"] for line in lines[:_TEXTS]]
 
 
 @dataclass(frozen=True)
@@ -80,21 +64,22 @@ class Reference:
         kept: Array | None = None,
         weights: Mapping[str, Array] = MappingProxyType({}),
     ) -> None:
-        self.checkpoint, self.pairs = checkpoint, pairs or reads_pairs(checkpoint)
-        self.kept, self._weights = kept, weights
-        self.texts = self._unchanged(list(texts or default_texts()))
-        self._cases = cache(self._make_cases)
+        self.checkpoint, self.kept, self._weights = checkpoint, kept, weights
+        self.source = CaseSource(checkpoint, texts, pairs, kept)
+        self._cases = cache(self.source.cases)
         self._made: dict[_Wanted, Battery] = {}
+        self._further: dict[_Wanted, Battery] = {}
         self._expected: set[_Wanted] = set()
         self._apart: TorchApart | None = None
 
-    def loaded(self) -> "TorchRunner":
-        """transformers' own model, from the original checkpoint, loaded anew by each call."""
+    def loaded(self, double: bool = False) -> "TorchRunner":
+        """transformers' own model, from the original checkpoint, loaded anew by each call; `double`: in float64."""
         with without_collections():
             from runtimes.pytorch import TorchRunner
 
         # outside the block: a model is not to stay for good
-        return TorchRunner.of(reference_model(self.checkpoint), self.checkpoint.model.modules, self._weights)
+        told = replace(reference_model(self.checkpoint), double=double)
+        return TorchRunner.of(told, self.checkpoint.model.modules, self._weights)
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
@@ -105,6 +90,26 @@ class Reference:
         if wanted not in self._made:
             self._answer({wanted, *self._expected})
         return self._made[wanted]
+
+    def further(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
+        """More real texts, for what `battery` leaves open; without any where the user gave texts, all of them taken."""
+        wanted = self._wanted(positions, lengths)
+        if wanted not in self._further:
+            cases = self.source.further_cases(wanted[0])
+            none = Battery([], [], self.source.limits(wanted[0]))
+            self._further[wanted] = self._asked(cases, *wanted) if cases else none
+        return self._further[wanted]
+
+    def exact(self, cases: Sequence[Case]) -> list[Outputs]:
+        """What PyTorch answers to cases in float64."""
+        with self._session(double=True) as run:
+            return self._answers(run, cases)
+
+    def case(self, name: str, positions: int | None, lengths: tuple[int, ...]) -> Case:
+        """The case of that name, the battery's first if there is none."""
+        known, wanted = self.battery(positions, lengths).cases, self._wanted(positions, lengths)
+        more = self._further[wanted].cases if wanted in self._further else []
+        return next((case for case in [*known, *more] if case.name == name), known[0])
 
     def prepare(self, lengths: tuple[int, ...]) -> None:
         """Let PyTorch answer for a bundle before that is opened: one model in memory, not two."""
@@ -134,51 +139,18 @@ class Reference:
         """What a test on a device replays: text → ids, mask, types → outputs; `lengths` where they are fixed."""
         battery = self.battery(max(lengths, default=None), lengths)
         real = [pair for pair in zip(battery.cases, battery.outputs, strict=True) if pair[0].real_text]
-        texts = [_told(parts) for parts in examples(self.texts, battery.limits)]
-        rows = list(zip(texts, real, strict=True))[:_GOLDEN]
-        vectors = [text | _vector(*pair, self.checkpoint.model, self.kept) for text, pair in rows]
-        return {"reference": "PyTorch float32", "vectors": vectors}
+        return golden_record(examples(self.source.texts, battery.limits), real, self.checkpoint.model, self.kept)
 
     def with_weights(self, weights: Mapping[str, Array]) -> "Reference":
         """The same over a model with other weights."""
-        return Reference(self.checkpoint, self.texts, self.pairs, self.kept, weights)
+        return Reference(self.checkpoint, self.source.texts, self.source.pairs, self.kept, weights)
 
     def as_asked(self, runner: Runner) -> Runner:
         """`runner`, to be asked in this checkpoint's ids."""
         return runner if self.kept is None else RenumberedRunner(runner, self.kept)
 
-    def _unchanged(self, texts: list[str]) -> list[str]:
-        if self.kept is None:
-            return texts
-        encodings = self.checkpoint.tokenizer.tokenizer.encode_batch(texts)
-        found = [text for text, one in zip(texts, encodings, strict=True) if np.isin(one.ids, self.kept).all()]
-        if not found:
-            raise UsageError(
-                f"none of {len(texts)} texts keeps all its pieces, so nothing can be compared; pass --texts"
-            )
-        return found
-
     def _longest(self, positions: int | None) -> int:
         return min(positions or self.checkpoint.max_tokens, self.checkpoint.max_tokens)
-
-    def limits(self, positions: int) -> Limits:
-        """What an input of the model may be."""
-        checkpoint, task = self.checkpoint, self.checkpoint.task
-        recipe, geometry = checkpoint.recipe, checkpoint.geometry
-        return Limits(
-            positions,
-            geometry.types if "token_type_ids" in checkpoint.model.inputs else None,
-            geometry.pad,
-            pairs=task.pairs or self.pairs,
-            choices=task.choices,
-            mask_id=_mask_id(checkpoint) if task is FILL_MASK else None,
-            # the largest of no token is −1e9: a number without meaning, and none of float16
-            padding_row=recipe is None or recipe.pooling != "max",
-        )
-
-    def _make_cases(self, positions: int) -> list[Case]:
-        cases = build_battery(self.checkpoint.tokenizer.tokenizer, self.texts, self.limits(positions))
-        return cases if self.kept is None else survivors(cases, self.kept)
 
     def _wanted(self, positions: int | None, lengths: tuple[int, ...]) -> _Wanted:
         shows = self.checkpoint.model.family.padding_shows
@@ -199,12 +171,20 @@ class Reference:
 
     def _answer(self, every: set[_Wanted]) -> None:
         """Let PyTorch answer for all that is not made yet, with one model that stays no longer than for this."""
-        if self._apart is None and self._is_apart:
-            self._apart = TorchApart(reference_model(self.checkpoint))
-        runner = self._apart or self.loaded()
-        try:
+        with self._session() as run:
             for wanted in sorted(every - self._made.keys()):
-                self._made[wanted] = self._make_battery(runner.run, *wanted)
+                self._made[wanted] = self._make_battery(run, self._cases(wanted[0]), *wanted)
+
+    @contextmanager
+    def _session(self, double: bool = False) -> Iterator[_Run]:
+        """PyTorch, until the block ends: in the process that was started for it, or one of its own, or this one."""
+        if double:
+            self._close()
+        if self._apart is None and self._is_apart:
+            self._apart = TorchApart(replace(reference_model(self.checkpoint), double=double))
+        runner = self._apart or self.loaded(double)
+        try:
+            yield runner.run
         finally:
             self._close()
 
@@ -213,13 +193,19 @@ class Reference:
             self._apart.close()
             self._apart = None
 
-    def _make_battery(self, run: _Run, positions: int, lengths: tuple[int, ...]) -> Battery:
-        cases, outputs = self._cases(positions), self.checkpoint.model.outputs
+    def _asked(self, cases: list[Case], positions: int, lengths: tuple[int, ...]) -> Battery:
+        with self._session() as run:
+            return self._make_battery(run, cases, positions, lengths)
+
+    def _make_battery(self, run: _Run, cases: list[Case], positions: int, lengths: tuple[int, ...]) -> Battery:
         if lengths:
             cases = fitted(cases, lengths, self.checkpoint.geometry.pad)
+        return Battery(cases, self._answers(run, cases), self.source.limits(positions))
+
+    def _answers(self, run: _Run, cases: Sequence[Case]) -> list[Outputs]:
+        outputs = self.checkpoint.model.outputs
         tokens = {name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
-        found = [case.keep(_in_parts(run, case.batch), tokens) for case in cases]
-        return Battery(cases, found, self.limits(positions))
+        return [case.keep(_in_parts(run, case.batch), tokens) for case in cases]
 
 
 def _in_parts(run: _Run, batch: Batch) -> Outputs:
@@ -229,43 +215,6 @@ def _in_parts(run: _Run, batch: Batch) -> Outputs:
     parts = (batch.ids, batch.mask, batch.types)
     rows = [run(Batch(*(part[at : at + 1] for part in parts))) for at in range(len(batch.ids))]
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-
-def _vector(case: Case, outputs: Outputs, model: Model, kept: Array | None) -> dict[str, Any]:
-    """Ids, and what has an entry for each token, without the padding of a fixed length, which the model tells."""
-    used = case.batch.used
-    feeds = {name: values[0][..., :used].tolist() for name, values in case.batch.feeds(model.inputs).items()}
-    if kept is not None:  # the bundle's own ids
-        feeds["input_ids"] = np.searchsorted(kept, feeds["input_ids"]).tolist()
-    if case.mask_id is not None:
-        return feeds | _best_pieces(case, outputs)
-    by_token = {name for name, extent in model.outputs.items() if extent in (Extent.TOKEN, Extent.POSITION)}
-    rows = {name: values[0][:used] if name in by_token else values[0] for name, values in outputs.items()}
-    return feeds | {name: np.round(row.astype(np.float64), 6).tolist() for name, row in rows.items()}
-
-
-def _best_pieces(case: Case, outputs: Outputs) -> dict[str, Any]:
-    """Of a vocabulary's scores the best few at each mask: all of them would outweigh the model."""
-    positions = np.flatnonzero(case.counted[0])
-    scores = outputs["logits"][0][case.kept[0]].astype(np.float64)  # [masks, V]
-    best = np.argsort(-scores, axis=-1, kind="stable")[:, :_BEST]
-    top = np.round(np.take_along_axis(scores, best, -1), 6)
-    return {"positions": positions.tolist(), "top_ids": best.tolist(), "top_logits": top.tolist()}
-
-
-def _told(parts: tuple[str, ...]) -> dict[str, Any]:
-    """A text, a pair, or a text and its choices, by the names of transformers' tokenizers."""
-    if len(parts) > 2:
-        return {"text": parts[0], "choices": list(parts[1:])}
-    return dict(zip(("text", "text_pair"), parts, strict=False))
-
-
-def reads_pairs(checkpoint: Checkpoint) -> bool:
-    """Whether config.json tells that a classifier was trained on pairs: by the task of GLUE, or by its labels."""
-    if checkpoint.task is not TEXT_CLASSIFICATION:
-        return False
-    told = str(checkpoint.config.get("finetuning_task") or "").lower()
-    return told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
 
 
 def _pooling(checkpoint: Checkpoint) -> Pooling | None:
@@ -280,15 +229,3 @@ def _pooling(checkpoint: Checkpoint) -> Pooling | None:
             bias = read[f"{step.name}.bias"]() if step.biased else None
             layers.append(Layer(read[f"{step.name}.weight"](), bias, step.activation))
     return Pooling(checkpoint.recipe.pooling, tuple(layers))
-
-
-def _mask_id(checkpoint: Checkpoint) -> int:
-    """The id of the tokenizer's mask. Raises CheckpointError where it has none."""
-    pieces = checkpoint.tokenizer.tokenizer.get_vocab(with_added_tokens=True)
-    found = pieces.get(checkpoint.tokenizer.mask_token)
-    if found is None:
-        raise CheckpointError(
-            f"{checkpoint.source.directory}: fill-mask needs a tokenizer with a mask token, and "
-            f"{checkpoint.tokenizer.mask_token!r} is no piece of this one"
-        )
-    return found

@@ -14,16 +14,19 @@ from exporter.encoder.ops import Array
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.integrity import differences
 from exporter.lowering import TARGETS
-from exporter.reference import Reference
+from exporter.reference import Battery, Reference
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
 from exporter.tokenizer import open_tokenizer
 from exporter.vocabulary import kept_ids, trim_checkpoint
+from runtimes.battery import Case
 from runtimes.bisect import Departure, depart
+from runtimes.judgement import near
 from runtimes.onnx_places import check_onnx
-from runtimes.parity import Parity, Subject, compare
+from runtimes.parity import Parity, Subject, Verdict, compare
 from runtimes.processors import NATIVE, describe, open_on
-from runtimes.runner import Runner
+from runtimes.runner import Outputs, Runner
+from runtimes.sweep import coverage
 
 _FLOAT32_SHARE = 1e-4
 
@@ -166,13 +169,47 @@ def find_checkpoint(check: Check) -> Checkpoint:
 
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
     """Run the battery on the saved model, and hold its outputs against the reference's."""
-    runner = reference.as_asked(runner)
-    battery = reference.battery(runner.positions, manifest.recipe.sequence_lengths)
+    runner, lengths = reference.as_asked(runner), manifest.recipe.sequence_lengths
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
-    tokens = {name for name, per_token in outputs.items() if per_token}
-    candidate = [case.keep(runner.run(case.batch), tokens) for case in battery.cases]
     subject = Subject(outputs, manifest.problem, budget, runner.status, manifest.labels)
-    return compare(battery.cases, battery.outputs, candidate, subject)
+    battery = reference.battery(runner.positions, lengths)
+    asked = _Asked(reference, runner, subject, battery.cases, battery.outputs)
+    parity = asked.compared()
+    if parity.verdict is Verdict.PASS and near(asdict(parity), budget):
+        more = reference.further(runner.positions, lengths)
+        parity = asked.with_more(more).compared() if more.cases else parity
+    reads_types = "token_type_ids" in {spec.name for spec in manifest.inputs}
+    read = coverage(battery.cases, len(reference.source.words), battery.limits.positions, reads_types)
+    return replace(parity, coverage=read)
+
+
+class _Asked:
+    """Cases with PyTorch's answers, and a saved model's."""
+
+    def __init__(
+        self, reference: Reference, runner: Runner, subject: Subject, cases: list[Case], answers: list[Outputs]
+    ) -> None:
+        self._reference, self._runner, self._subject, self._cases, self._answers = (
+            reference,
+            runner,
+            subject,
+            cases,
+            answers,
+        )
+        tokens = {name for name, per_token in subject.outputs.items() if per_token}
+        self._found = [case.keep(runner.run(case.batch), tokens) for case in cases]
+
+    def with_more(self, battery: Battery) -> "_Asked":
+        """The same over more cases."""
+        more = _Asked(self._reference, self._runner, self._subject, battery.cases, battery.outputs)
+        more._cases, more._answers = self._cases + more._cases, self._answers + more._answers
+        more._found = self._found + more._found
+        return more
+
+    def compared(self) -> Parity:
+        """All figures over all cases."""
+        exact = lambda: self._reference.exact(self._cases)  # noqa: E731
+        return compare(self._cases, self._answers, self._found, self._subject, exact)
 
 
 def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity, budget: Budget) -> Explanation:
@@ -183,8 +220,7 @@ def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity
     from exporter.targets.numpy import trace
 
     runner = reference.as_asked(runner)
-    cases = reference.battery(runner.positions, recipe.sequence_lengths).cases
-    case = next((case for case in cases if case.name == parity.worst_case), cases[0])
+    case = reference.case(parity.worst_case, runner.positions, recipe.sequence_lengths)
     batch = runner.fit(case.batch)
     ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types)
     graph = depart(reference.loaded().trace(batch), ours, _FLOAT32_SHARE)

@@ -30,6 +30,7 @@ class Case:
 
     `origin` says of each token [B, S] which text it is of, 0 or 1, and −1 of special tokens and padding. With `mask_id`
     only the masked tokens of a row count, where it has any: nobody reads a vocabulary's scores of the others.
+    `generated`: it stands for no text, and only its largest difference counts; see runtimes.sweep.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Case:
     real_text: bool = False
     origin: Array | None = None
     mask_id: int | None = None
+    generated: bool = False
 
     @property
     def counted(self) -> Array:
@@ -105,7 +107,7 @@ def build_battery(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) ->
     Raises UsageError for a text without tokens: there is nothing to compare, and PyTorch ends in an error of its own.
     """
     encode = Encoder(tokenizer, limits)
-    rows = [_with_tokens(encode.example(parts, number), parts) for number, parts in enumerate(examples(texts, limits))]
+    rows = _items(encode, texts, limits)
     cases = [encode.case(f"text {i}", [row], real_text=True) for i, row in enumerate(rows)]
     odd = (*_ODD_TEXTS, f"{' and '.join(encode.special_tokens)} inside a text")
     alone = [encode.alone(text, rows) for text in odd]
@@ -118,6 +120,22 @@ def build_battery(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) ->
         pairs = list(zip(plain[0::2], plain[1::2], strict=False))[:_PADDED_TEXTS]
         cases += [encode.case(f"pair {i}", [[encode.pair(*pair)]]) for i, pair in enumerate(pairs)]
     return cases
+
+
+def text_cases(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits, first: int) -> list[Case]:
+    """Cases of real text alone, numbered from `first`. Raises UsageError as `build_battery`."""
+    encode = Encoder(tokenizer, limits)
+    items = _items(encode, texts, limits)
+    return [encode.case(f"text {i}", [item], real_text=True) for i, item in enumerate(items, first)]
+
+
+def first_item(tokenizer: Tokenizer, texts: Sequence[str], limits: Limits) -> Item:
+    """The first of the texts as the task reads it."""
+    return Encoder(tokenizer, limits).example(examples(texts, limits)[0], 0)
+
+
+def _items(encode: "Encoder", texts: Sequence[str], limits: Limits) -> list[Item]:
+    return [_with_tokens(encode.example(parts, number), parts) for number, parts in enumerate(examples(texts, limits))]
 
 
 def _with_tokens(item: Item, parts: tuple[str, ...]) -> Item:

@@ -215,15 +215,18 @@ def _mismatch(name: str, rows: int, left: Outputs, right: Outputs) -> list[str]:
 def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side, problem: str) -> dict[str, Any]:
     pairs = [list(zip(*rows, strict=True)) for rows in zip(reference.rows, candidate.rows, strict=True)]
     differences = [np.concatenate([np.abs(a - b) for a, b in rows]) for rows in pairs]
-    flat = np.concatenate(differences)
-    logit_range = float(np.ptp(np.concatenate([a for rows in pairs for a, _ in rows])))
+    texts = [rows for case, rows in zip(cases, pairs, strict=True) if not case.generated]
+    flat = np.concatenate([d for case, d in zip(cases, differences, strict=True) if not case.generated])
+    # of texts alone: rows that are none reach further, and a relative budget would allow more
+    logit_range = float(np.ptp(np.concatenate([a for rows in texts for a, _ in rows])))
+    largest_difference = max(float(d.max(initial=0)) for d in differences)
     return {
         "rows": sum(map(len, pairs)),
-        "max_absolute": float(flat.max()),
+        "max_absolute": largest_difference,
         "mean_absolute": float(flat.mean()),
         "logit_range": logit_range,
-        "max_relative": float(flat.max()) / max(logit_range, 1e-12),
-        "min_cosine": min((cosine(a, b) for rows in pairs for a, b in rows if has_direction(a, problem)), default=None),
+        "max_relative": largest_difference / max(logit_range, 1e-12),
+        "min_cosine": min((cosine(a, b) for rows in texts for a, b in rows if has_direction(a, problem)), default=None),
         **_seen(reference, candidate, problem),
         "padding_max_absolute": _padding(cases, reference.rows, candidate.rows),
         "absolute_quantiles": dict(zip(map(str, QUANTILES), np.quantile(flat, QUANTILES).tolist(), strict=True)),

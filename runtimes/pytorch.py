@@ -28,7 +28,8 @@ class TorchRunner:
     `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
     the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `config` are the
-    keys of transformers' config class; None lets it read config.json, which is for our own checkpoints alone.
+    keys of transformers' config class; None lets it read config.json, which is for our own checkpoints alone. `double`:
+    in float64, to judge float32 itself.
 
     Raises CheckpointError for what transformers does not load or run.
     """
@@ -47,12 +48,13 @@ class TorchRunner:
         device: str = "cpu",
         weights: Mapping[str, Array] = MappingProxyType({}),
         config: Mapping[str, Any] | None = None,
+        double: bool = False,
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
         self._inputs, self._device, self._checkpoint = inputs, device, checkpoint
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
-        self._model = _load(checkpoint, architecture, config, device)
+        self._model = _load(checkpoint, architecture, config, device, double)
         self._replace(weights)
 
     @classmethod
@@ -74,6 +76,7 @@ class TorchRunner:
             device,
             weights,
             told.config,
+            told.double,
         )
 
     @property
@@ -121,7 +124,7 @@ class TorchRunner:
         return kept | outputs
 
 
-def _load(checkpoint: Path, architecture: str, config: Mapping[str, Any] | None, device: str) -> Any:
+def _load(checkpoint: Path, architecture: str, config: Mapping[str, Any] | None, device: str, double: bool) -> Any:
     def refused(reason: str) -> CheckpointError:
         return CheckpointError(
             f"{checkpoint}: {_READER} does not load it as {architecture}: {reason}; save the model again with it"
@@ -131,7 +134,7 @@ def _load(checkpoint: Path, architecture: str, config: Mapping[str, Any] | None,
         made = {} if config is None else {"config": transformers.AutoConfig.for_model(**config)}
         model = getattr(transformers, architecture).from_pretrained(
             checkpoint,
-            dtype=torch.float32,
+            dtype=torch.float64 if double else torch.float32,
             attn_implementation="eager",
             local_files_only=True,
             trust_remote_code=False,

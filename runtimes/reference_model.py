@@ -40,6 +40,7 @@ class ReferenceModel:
     inputs: tuple[str, ...] = INPUTS
     pooling: Pooling | None = None
     config: Mapping[str, Any] | None = None
+    double: bool = False
 
 
 def to_arrays(model: ReferenceModel) -> dict[str, Array]:
@@ -55,6 +56,7 @@ def to_arrays(model: ReferenceModel) -> dict[str, Array]:
         "outputs": model.outputs,
         "inputs": model.inputs,
         "config": model.config,
+        "double": model.double,
         "kind": pooling and pooling.kind,
         "steps": [step and {"activation": step.activation} for step in (pooling.steps if pooling else ())],
     }
@@ -80,4 +82,5 @@ def from_arrays(arrays: Mapping[str, Array]) -> ReferenceModel:
     ]
     pooling = Pooling(told["kind"], tuple(layers)) if told["kind"] else None
     outputs, inputs = tuple(told["outputs"]), tuple(told["inputs"])
-    return ReferenceModel(Path(told["checkpoint"]), told["architecture"], outputs, inputs, pooling, told["config"])
+    where, config = Path(told["checkpoint"]), told["config"]
+    return ReferenceModel(where, told["architecture"], outputs, inputs, pooling, config, told["double"])

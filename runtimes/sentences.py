@@ -36,5 +36,6 @@ def _pool(hidden: torch.Tensor, seen: torch.Tensor, kind: str) -> torch.Tensor:
 
 
 def _dense(x: torch.Tensor, layer: Layer) -> torch.Tensor:
-    bias = None if layer.bias is None else torch.from_numpy(layer.bias)
-    return _ACTIVATIONS[layer.activation](torch.nn.functional.linear(x, torch.from_numpy(layer.weight), bias))
+    weight = torch.from_numpy(layer.weight).to(x.dtype)
+    bias = None if layer.bias is None else torch.from_numpy(layer.bias).to(x.dtype)
+    return _ACTIVATIONS[layer.activation](torch.nn.functional.linear(x, weight, bias))

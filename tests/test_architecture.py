@@ -14,6 +14,8 @@ SEES_BOTH = {
         "pipeline",
         "verification",
         "reference",
+        "golden",
+        "case_source",
         "card",
         "inspection",
         "evaluation",

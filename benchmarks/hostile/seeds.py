@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from exporter.battery_texts import default_texts
 from exporter.encoder.families import FAMILIES
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
-from exporter.reference import default_texts
 
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "the", "##s", "##ing", "cat")
 CONFIG: dict[str, Any] = {

@@ -32,8 +32,8 @@ from benchmarks.peers.contenders import (
 from benchmarks.peers.faithfulness import as_logits, compared, departure
 from benchmarks.peers.matrix_work import matrix_flop
 from benchmarks.peers.medium import write_medium
+from exporter.battery_texts import TEST_ROWS
 from exporter.checkpoint import Checkpoint, load
-from exporter.reference import TEST_ROWS
 from exporter.source import DEMO, HubOptions, resolve
 from runtimes.battery import Encoder, Limits
 from runtimes.measure import fingerprint

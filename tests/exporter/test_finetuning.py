@@ -72,7 +72,7 @@ def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse)
 def test_a_text_like_no_other_is_learnt_too(checkpoint, many, coarse, monkeypatch):
     def missed():
         reference, tuned = trained(checkpoint, many, epochs=8)
-        empty = Encoder(reference.checkpoint.tokenizer.tokenizer, reference.limits(24)).row("")
+        empty = Encoder(reference.checkpoint.tokenizer.tokenizer, reference.source.limits(24)).row("")
         batch = Batch(np.array([empty.ids]), np.ones((1, len(empty.ids)), np.int64), np.array([empty.types]))
         sides = [one.loaded().run(batch)["logits"] for one in (reference, reference.with_weights(tuned.weights))]
         return np.abs(sides[0] - sides[1]).max()

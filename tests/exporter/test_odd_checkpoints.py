@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from exporter.case_source import reads_pairs
 from exporter.checkpoint import load
 from exporter.errors import CheckpointError, UnsupportedError
 from exporter.pipeline import Request, export
-from exporter.reference import reads_pairs
 from exporter.source import HubOptions, resolve
 from runtimes.parity import Verdict
 

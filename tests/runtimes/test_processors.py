@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from exporter import quantize
+from exporter.battery_texts import default_texts
 from exporter.bundle import read_bundle
 from exporter.errors import RuntimeUnavailable, UsageError
 from exporter.pipeline import Request, export
-from exporter.reference import default_texts
 from exporter.verification import Check, verify
 from runtimes import processors
 from runtimes.parity import Verdict

@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx.external_data_helper import load_external_data_for_model
 
+from exporter.battery_texts import default_texts
 from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.errors import BundleError
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
-from exporter.reference import default_texts
 from exporter.source import DEMO, HubOptions, resolve
 from exporter.targets import onnx as target
 from exporter.targets.onnx_mapped import FILE, mapped
