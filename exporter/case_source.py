@@ -12,7 +12,7 @@ from exporter.encoder.tasks import FILL_MASK, TEXT_CLASSIFICATION
 from exporter.errors import CheckpointError, UsageError
 from runtimes.battery import Case, Encoder, Limits, build_battery, first_item, text_cases
 from runtimes.renumbered import survivors
-from runtimes.sweep import in_order, sweep, unread
+from runtimes.sweep import in_order, segments, sweep, unread
 
 _SWEEP_PRODUCTS, _SWEEP_NUMBERS = 2.5e11, 1.3e8
 """Most multiplications that the sweep over a vocabulary costs one side, and numbers that it gives: about ten seconds
@@ -45,7 +45,8 @@ class CaseSource:
         cases = cases if self.kept is None else survivors(cases, self.kept)
         pieces, special = tokenizer.get_vocab(), set(tokenizer.get_added_tokens_decoder())
         words = in_order(unread(self.words, cases), pieces, special)[: self._affordable(_SWEEP_PRODUCTS)]
-        return [*cases, *sweep(Encoder(tokenizer, limits), words, limits, first_item(tokenizer, self.texts, limits))]
+        encode, like = Encoder(tokenizer, limits), first_item(tokenizer, self.texts, limits)
+        return [*cases, *sweep(encode, words, limits, like), *segments(encode, cases, limits, like)]
 
     def further_cases(self, positions: int) -> list[Case]:
         """More real texts; none where the user gave texts, all of which the battery has."""

@@ -213,25 +213,34 @@ def _mismatch(name: str, rows: int, left: Outputs, right: Outputs) -> list[str]:
 
 
 def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side, problem: str) -> dict[str, Any]:
+    """All figures of all cases.
+
+    What was generated stands for no text: its largest difference counts, as a share of the range that it reaches too.
+    Shares of texts are of the texts' own range, which is the narrower: more rows are no reason to allow more.
+    """
     pairs = [list(zip(*rows, strict=True)) for rows in zip(reference.rows, candidate.rows, strict=True)]
     differences = [np.concatenate([np.abs(a - b) for a, b in rows]) for rows in pairs]
-    texts = [rows for case, rows in zip(cases, pairs, strict=True) if not case.generated]
-    flat = np.concatenate([d for case, d in zip(cases, differences, strict=True) if not case.generated])
-    # of texts alone: rows that are none reach further, and a relative budget would allow more
-    logit_range = float(np.ptp(np.concatenate([a for rows in texts for a, _ in rows])))
-    largest_difference = max(float(d.max(initial=0)) for d in differences)
+    texts = [at for at, case in enumerate(cases) if not case.generated]
+    flat = np.concatenate([differences[at] for at in texts])
+    logit_range, reach = (_range(rows) for rows in ([reference.rows[at] for at in texts], reference.rows))
+    cosines = (cosine(a, b) for at in texts for a, b in pairs[at] if has_direction(a, problem))
+    most = max(float(one.max(initial=0)) for one in differences)
     return {
         "rows": sum(map(len, pairs)),
-        "max_absolute": largest_difference,
+        "max_absolute": most,
         "mean_absolute": float(flat.mean()),
         "logit_range": logit_range,
-        "max_relative": largest_difference / max(logit_range, 1e-12),
-        "min_cosine": min((cosine(a, b) for rows in texts for a, b in rows if has_direction(a, problem)), default=None),
+        "max_relative": max(float(flat.max()) / max(logit_range, 1e-12), most / max(reach, 1e-12)),
+        "min_cosine": min(cosines, default=None),
         **_seen(reference, candidate, problem),
         "padding_max_absolute": _padding(cases, reference.rows, candidate.rows),
         "absolute_quantiles": dict(zip(map(str, QUANTILES), np.quantile(flat, QUANTILES).tolist(), strict=True)),
         "worst_case": cases[int(np.argmax([d.max(initial=0) for d in differences]))].name,
     }
+
+
+def _range(rows: Sequence[Sequence[Array]]) -> float:
+    return float(np.ptp(np.concatenate([row for case in rows for row in case])))
 
 
 def _seen(reference: _Side, candidate: _Side, problem: str) -> dict[str, Any]:

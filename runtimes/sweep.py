@@ -1,4 +1,4 @@
-"""Rows that read what no text of the battery does: every word row, every position, every segment number, at least once.
+"""Rows that read what no text of the battery does: every word row, position and segment number, at least once.
 
 They are no text, so they are for numbers and decide nothing: a word row that no real text of a battery holds could be
 zeroed, shuffled or NaN in a saved file, and its texts would agree.
@@ -40,10 +40,28 @@ def sweep(encode: Encoder, words: Array, limits: Limits, like: Item) -> list[Cas
     if width < 1 or not len(words):
         return []
     starts = range(0, len(words), width)
-    rows = [_row(before, words[at : at + width].tolist(), after, limits) for at in starts]
+    rows = [_row(before, words[at : at + width].tolist(), after, limits.mask_id) for at in starts]
     rows += [rows[-1]] * (-len(rows) % len(like))
     items = [rows[at : at + len(like)] for at in range(0, len(rows), len(like))]
     return [replace(encode.case(f"vocabulary {at}", [item]), generated=True) for at, item in enumerate(items)]
+
+
+def segments(encode: Encoder, cases: Sequence[Case], limits: Limits, like: Item) -> list[Case]:
+    """One case that reads every segment number, where the cases leave some unread: pairs have but two."""
+    read = {number for case in cases for number in np.unique(case.batch.types[case.batch.mask > 0]).tolist()}
+    numbers = limits.types or 0
+    if len(read) >= numbers:
+        return []
+    rows = [_as_long_as(row, numbers, limits.positions) for row in like]
+    rising = [row._replace(types=[at * numbers // len(row.ids) for at in range(len(row.ids))]) for row in rows]
+    return [replace(encode.case("every segment", [rising]), generated=True)]
+
+
+def _as_long_as(row: Row, tokens: int, most: int) -> Row:
+    """The row, its ids again and again where it has fewer than so many."""
+    wanted = min(max(tokens, len(row.ids)), most)
+    ids = [row.ids[at % len(row.ids)] for at in range(wanted)]
+    return Row(ids, [0] * wanted, [0] * wanted)
 
 
 def coverage(cases: Sequence[Case], words: int, positions: int, reads_types: bool) -> dict[str, int]:
@@ -73,10 +91,7 @@ def _around(row: Row) -> tuple[list[int], list[int]]:
     return row.ids[: texts[0]], row.ids[texts[-1] + 1 :]
 
 
-def _row(before: list[int], words: list[int], after: list[int], limits: Limits) -> Row:
-    """Segment numbers rise over the row, so that each of them is read."""
-    masked = [] if limits.mask_id is None else [limits.mask_id]
-    ids = [*before, *words, *masked, *after]
-    numbers = limits.types or 1
-    types = [min(at * numbers // len(ids), numbers - 1) for at in range(len(ids))]
-    return Row(ids, types, [-1] * len(before) + [0] * (len(words) + len(masked)) + [-1] * len(after))
+def _row(before: list[int], words: list[int], after: list[int], mask_id: int | None) -> Row:
+    masked = [] if mask_id is None else [mask_id]
+    ids, inside = [*before, *words, *masked, *after], len(words) + len(masked)
+    return Row(ids, [0] * len(ids), [-1] * len(before) + [0] * inside + [-1] * len(after))
