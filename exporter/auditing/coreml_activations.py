@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from exporter.auditing.tally import Tally
+from exporter.battery_texts import default_texts
 from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Array, Inputs
 from exporter.errors import BundleError
-from exporter.reference import default_texts
 from exporter.targets.coreml_calibration import calibrate
 from exporter.targets.coreml_names import canonical_name
 from exporter.targets.numpy import NumpyOps
