@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,6 +104,10 @@ class Manifest:
     `source_kind` is folder, hub or demo; of a folder only the name is kept. `source_sha256` and `files` map a file's
     name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages; `pad_id` is
     the token id that pads a text, `max_tokens` where one is cut, special ones included.
+
+    `activation` makes scores of a text classifier's logits: sigmoid, softmax or none. `prompt` stands before a text,
+    and before the first of two. `pooling` and what follows it make one vector. `pairs`: a classifier reads two texts.
+    `truncation_side` is the end of a text that is dropped; `left_out` files are never read. Older ones lack these.
     """
 
     source_kind: str
@@ -125,6 +128,13 @@ class Manifest:
     format_version: int = FORMAT_VERSION
     max_tokens: int | None = None
     finetuning: Finetuning | None = None
+    activation: str | None = None
+    prompt: str = ""
+    pooling: tuple[str, ...] = ()
+    pairs: bool = False
+    truncation_side: str = "right"
+    tokenizer_file: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,17 @@ class Bundle:
     def input_names(self) -> tuple[str, ...]:
         """What the model reads."""
         return tuple(spec.name for spec in self.manifest.inputs)
+
+    @property
+    def longest_text(self) -> int:
+        """Most tokens of a text: what the checkpoint takes, or a package if that is less. Raises BundleError."""
+        path, longest = self.directory / "config.json", self.manifest.max_tokens
+        try:
+            config = {} if longest else json.loads(read_bounded(path, MAX_MANIFEST_BYTES, BundleError))
+            longest = longest or int(config["max_position_embeddings"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+            raise BundleError(f"{path}: no max_position_embeddings ({error!r}); export again") from error
+        return min(longest, max(self.manifest.recipe.sequence_lengths, default=longest))
 
     @property
     def token_outputs(self) -> frozenset[str]:
@@ -231,8 +252,8 @@ def read_bundle(directory: Path) -> Bundle:
             raise BundleError(f"{path}: format version {version}, this bertport reads {FORMAT_VERSION}; export again")
         for key in ("inputs", "outputs"):
             raw[key] = tuple(TensorSpec(s["name"], s["dtype"], tuple(s["shape"])) for s in raw[key])
-        for key in ("labels", "models"):
-            raw[key] = tuple(raw[key])
+        for key in ("labels", "models", "pooling", "left_out"):
+            raw[key] = tuple(raw.get(key, ()))
         raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
         raw["recipe"]["keep"] = tuple(raw["recipe"].get("keep", ()))
         if tuned := raw.get("finetuning"):
@@ -262,8 +283,9 @@ def _check_manifest(bundle: Bundle) -> None:
     """Refuse a manifest that is not, byte for byte, what `write_manifest` wrote, or that names files elsewhere."""
     path, manifest = bundle.directory / MANIFEST, bundle.manifest
     try:
-        content, whole = to_json(asdict(manifest)), to_json(sealed(asdict(manifest)))
-        if read_bounded(path, MAX_MANIFEST_BYTES, BundleError) != whole:
+        found = read_bounded(path, MAX_MANIFEST_BYTES, BundleError)
+        content, whole = to_json(asdict(manifest)), to_json(sealed(_as_then(manifest, found)))
+        if found != whole:
             raise BundleError(f"{path}: changed since it was written (its seal does not fit); export again")
         _adapter().validate_json(content, strict=True)
     except (ValueError, RecursionError) as error:  # pydantic's, NaN, and texts that are no Unicode
@@ -271,8 +293,14 @@ def _check_manifest(bundle: Bundle) -> None:
         raise BundleError(f"{path}: not what an export writes ({reason}); export again") from error
     outside = [name for name in (*manifest.models, *manifest.files) if not is_plain_path(name)]
     if outside or not manifest.models:
-        found = ", ".join(map(repr, outside[:5])) or "none"
-        raise BundleError(f"{path}: expected files and models inside the bundle, found {found}; export again")
+        named = ", ".join(map(repr, outside[:5])) or "none"
+        raise BundleError(f"{path}: expected files and models inside the bundle, found {named}; export again")
+
+
+def _as_then(manifest: Manifest, found: bytes) -> dict[str, Any]:
+    """The manifest without the fields that came after it was written, where they say nothing."""
+    written, nothing = json.loads(found).keys(), {one.name: one.default for one in fields(Manifest)}
+    return {key: value for key, value in asdict(manifest).items() if key in written or value != nothing[key]}
 
 
 @cache
@@ -280,16 +308,3 @@ def _adapter() -> Any:
     from pydantic import TypeAdapter  # here: a process that is measured opens bundles too
 
     return TypeAdapter(Manifest)
-
-
-def check_destination(destination: Path) -> None:
-    """Refuse a destination that a bundle cannot replace: a file, or a folder that is no bundle and not empty."""
-    if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
-        raise UsageError(f"{destination}: expected a folder to write, found a file or a link; pass another with -o")
-    if destination.is_dir() and any(destination.iterdir()) and not (destination / MANIFEST).is_file():
-        raise UsageError(f"{destination}: not empty and not a bundle; empty it or pass another folder with -o")
-    if (destination.absolute().parent / MANIFEST).is_file():
-        raise UsageError(f"{destination}: lies inside another bundle; pass another folder with -o")
-    parent = next(path for path in destination.absolute().parents if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")

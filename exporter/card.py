@@ -1,6 +1,8 @@
 """The README.md of a bundle: what it is, how to load it, and of its figures what parity.json says, no more."""
 
-from exporter.bundle import Finetuning, Manifest
+from exporter.bundle import Bundle, Finetuning
+from exporter.card_python import python_lines
+from exporter.decided import decided
 from runtimes.parity import Parity
 
 _SWIFT_UNITS = {
@@ -9,46 +11,22 @@ _SWIFT_UNITS = {
     "cpu-and-gpu": "cpuAndGPU",
     "cpu-only": "cpuOnly",
 }
-_PIPELINE = """\
-from optimum.onnxruntime import {optimum}
-from transformers import AutoTokenizer, pipeline
-
-model = {optimum}.from_pretrained("{folder}")
-answer = pipeline("{task}", model=model, tokenizer=AutoTokenizer.from_pretrained("{folder}"))
-print(answer({asked}))"""
-_CHOICES = """\
-from optimum.onnxruntime import {optimum}
-from transformers import AutoTokenizer
-
-model = {optimum}.from_pretrained("{folder}")
-encode = AutoTokenizer.from_pretrained("{folder}")
-batch = encode({asked}, padding=True, truncation=True, max_length={longest}, return_tensors="pt")
-print(model(**{{name: rows[None] for name, rows in batch.items()}}).logits)  # [1, choices]"""
-_SESSION = """\
-import onnxruntime
-from transformers import AutoTokenizer
-
-session = onnxruntime.InferenceSession("{folder}/model.onnx")
-encode = AutoTokenizer.from_pretrained("{folder}")
-batch = encode({asked}, padding=True, truncation=True, max_length={longest}, return_tensors="np")
-print(session.run({outputs}, dict(batch)))"""
-_PYTHON = {
-    "fill-mask": (_PIPELINE, "ORTModelForMaskedLM", '"… [MASK] …"'),
-    "feature-extraction": (_PIPELINE, "ORTModelForFeatureExtraction", '"…"'),
-    "sentence-similarity": (_SESSION, "", '["…", "…"]'),
-    "next-sentence-prediction": (_SESSION, "", '"…", "…"'),
-    "multiple-choice": (_CHOICES, "ORTModelForMultipleChoice", '["…", "…"], ["…", "…"]'),
-    "question-answering": (_PIPELINE, "ORTModelForQuestionAnswering", 'question="…", context="…"'),
-    "token-classification": (_PIPELINE, "ORTModelForTokenClassification", '"…"'),
-    "text-classification": (_PIPELINE, "ORTModelForSequenceClassification", '"…"'),
+_OPTIMUM = {
+    "fill-mask": "ORTModelForMaskedLM",
+    "feature-extraction": "ORTModelForFeatureExtraction",
+    "sentence-similarity": "ORTModelForFeatureExtraction",
+    "multiple-choice": "ORTModelForMultipleChoice",
+    "question-answering": "ORTModelForQuestionAnswering",
+    "token-classification": "ORTModelForTokenClassification",
+    "text-classification": "ORTModelForSequenceClassification",
 }
-"""Task → how it is called in Python, the class of Optimum, and what it is asked."""
+"""Task → the class of Optimum that loads the folder."""
 _LOADING = {
     "onnx": """\
 ```python
 {python}
 ```
-
+{others}
 On a phone, `model.onnx` loads in ONNX Runtime as it is. Where there is a `model.mapped.onnx`, an app that opens models
 by path opens that one with `model.onnx` beside it: the same model, its weights mapped instead of copied. `golden.json`
 holds texts with their ids and the outputs that PyTorch gives, to be replayed there.""",
@@ -69,9 +47,9 @@ device.""",
 _ONE_BY_ONE = ", one choice at a time, all of a text at one length"
 
 
-def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
+def write_card(bundle: Bundle, parity: Parity) -> str:
     """Render the card as Markdown."""
-    recipe = manifest.recipe
+    manifest, recipe = bundle.manifest, bundle.manifest.recipe
     origin = manifest.source_model + (f" at {manifest.source_revision}" if manifest.source_revision else "")
     lines = [
         f"# {manifest.source_model}: {recipe.target}, {recipe.scheme}",
@@ -80,8 +58,9 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
         "",
         "| | |",
         "| --- | --- |",
-        f"| model | {size_bytes:,} bytes |",
-        f"| longest text | {manifest.max_tokens} tokens |",
+        f"| model | {bundle.size_bytes:,} bytes |",
+        f"| decided | {_cell(decided(bundle))} |",
+        f"| longest text | {bundle.longest_text} tokens |",
         *([f"| kept wider | {', '.join(recipe.keep)} |"] if recipe.keep else []),
         *([f"| vocabulary | cut to {recipe.pieces:,} pieces |"] if recipe.pieces else []),
         *([f"| fine-tuned | {_finetuned(manifest.finetuning)} |"] if manifest.finetuning else []),
@@ -93,7 +72,8 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
         "## Loading",
         "",
         _LOADING[recipe.target].format(
-            python=_python(manifest),
+            python=python_lines(bundle) if recipe.target == "onnx" else "",
+            others=_others(bundle),
             choices=_ONE_BY_ONE if manifest.problem == "multiple_choice" else "",
             model=manifest.models[0],
             pad=manifest.pad_id,
@@ -103,6 +83,11 @@ def write_card(manifest: Manifest, parity: Parity, size_bytes: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _cell(text: str) -> str:
+    """Text of a checkpoint's, in a cell of a table."""
+    return text.replace("|", "\\|").replace("`", "'")
+
+
 def _finetuned(done: Finetuning) -> str:
     """What was trained, and what it gave on the texts that were held out."""
     pairs = [f"{name} {value:.4g} → {done.after[name]:.4g}" for name, value in done.before.items()]
@@ -110,17 +95,13 @@ def _finetuned(done: Finetuning) -> str:
     return f"{trained}; on {done.held_out_texts:,} others: {', '.join(pairs)}"
 
 
-def _python(manifest: Manifest) -> str:
-    """How the task is called."""
-    form, optimum, asked = _PYTHON[manifest.recipe.task]
-    return form.format(
-        folder="path/to/this/folder",
-        optimum=optimum,
-        task=manifest.recipe.task,
-        asked=asked,
-        outputs=[spec.name for spec in manifest.outputs],
-        longest=manifest.max_tokens,
-    )
+def _others(bundle: Bundle) -> str:
+    """Which other libraries load the folder as it is."""
+    task = bundle.manifest.recipe.task
+    told = [f"`optimum.onnxruntime.{_OPTIMUM[task]}`"] if task in _OPTIMUM else []
+    if bundle.manifest.pooling:
+        told.append('`SentenceTransformer(folder, backend="onnx")`')
+    return f"\n{' and '.join(told)} load{'' if len(told) > 1 else 's'} the folder as it is.\n" if told else ""
 
 
 def _parity_rows(parity: Parity) -> list[str]:

@@ -69,6 +69,8 @@ class CaseSource:
             mask_id=_mask_id(checkpoint) if task is FILL_MASK else None,
             # the largest of no token is −1e9: a number without meaning, and none of float16
             padding_row=recipe is None or recipe.pooling != "max",
+            prompt=checkpoint.prompt,
+            side=checkpoint.truncation_side,
         )
 
     @property
@@ -105,11 +107,13 @@ class CaseSource:
 
 
 def reads_pairs(checkpoint: Checkpoint) -> bool:
-    """Whether config.json tells that a classifier was trained on pairs: by the task of GLUE, or by its labels."""
+    """Whether a classifier was trained on pairs: as a CrossEncoder, by the task of GLUE, or by its labels."""
     if checkpoint.task is not TEXT_CLASSIFICATION:
         return False
     told = str(checkpoint.config.get("finetuning_task") or "").lower()
-    return told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
+    return (
+        checkpoint.pairs or told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
+    )
 
 
 def _mask_id(checkpoint: Checkpoint) -> int:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from exporter.activation import classifier_activation, is_cross_encoder
 from exporter.bundle import sha256
 from exporter.configs.labels import check_number_of_labels, read_labels, read_problem, with_labels, without_labels
 from exporter.configs.reading import for_reference, read_config
@@ -14,20 +15,27 @@ from exporter.encoder.embeddings import SentenceRecipe, specialised
 from exporter.encoder.family import Family, Head
 from exporter.encoder.geometry import Geometry
 from exporter.encoder.model import Model, match
-from exporter.encoder.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, Task
+from exporter.encoder.tasks import TEXT_CLASSIFICATION, Task
 from exporter.errors import BertportError, CheckpointError, UnsupportedError, excerpt
 from exporter.places import refuse_links
-from exporter.sentence import has_sentences, lowers_case, read_sentences
+from exporter.sentence import Sentences, find_modules, read_sentences, sentence_task
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
+from exporter.text_length import longest_text, stating, truncation_side
 from exporter.tokenizer import Reader, TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
+_OF_SENTENCES = ("auto", "sentence-similarity", "text-classification")
+"""Tasks for which sentence-transformers' files are read."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything an export reads. `labels` are in the order of the logits; texts are cut at `max_tokens`.
+    """Everything an export reads. `labels` are in the order of the logits; texts are truncated at `max_tokens`.
+
+    `activation` makes a classifier's scores of its logits (`exporter.activation`); `sentences` is what
+    sentence-transformers' files say, and `pairs` whether two texts are scored.
 
     `config` is config.json's without what libraries stumble over, and has the labels' names where that has none:
     without them transformers takes two. `notes` are what the user should know of it.
@@ -41,8 +49,21 @@ class Checkpoint:
     problem: str
     sha256: Mapping[str, str]
     max_tokens: int
-    recipe: SentenceRecipe | None = None
+    activation: str | None = None
+    sentences: Sentences | None = None
+    pairs: bool = False
+    truncation_side: str = "right"
     notes: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> SentenceRecipe | None:
+        """How tokens become one vector, for embeddings."""
+        return self.sentences.recipe if self.sentences else None
+
+    @property
+    def prompt(self) -> str:
+        """What stands before every text, and before the first of two."""
+        return self.sentences.settings.prompt if self.sentences else ""
 
     @property
     def geometry(self) -> Geometry:
@@ -87,43 +108,54 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
 
 
 def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
-    refuse_links(source.directory)
+    root = source.directory
+    refuse_links(root)
+    modules = find_modules(root, task)
+    if modules and modules.encoder.name and modules.encoder != root:
+        source = replace(source, directory=modules.encoder)
     read, directory = read_config(source.directory), source.directory
     family, config = read.family, read.values
     check_number_of_labels(config)
+    sentences = read_sentences(modules, allow_pickle) if modules and task in _OF_SENTENCES else None
     architectures, geometry = _architectures(config), family.read_geometry(config)
-    head = family.choose_head(_task(task, directory), architectures)
+    head = family.choose_head(sentence_task(sentences) if sentences else task, architectures)
     _check_forced(family, head, architectures, geometry)
     files = weight_files(directory, allow_pickle)
     tensors: dict[str, TensorOnDisk] = dict(open_tensors(files))
-    sentences = read_sentences(directory, allow_pickle) if head.task is SENTENCE_SIMILARITY else None
     if sentences:
-        head, files = specialised(head, sentences.recipe), [*files, *sentences.files]
+        head = specialised(head, sentences.recipe) if sentences.recipe else head
+        files = [*files, *sentences.files]
         tensors |= sentences.tensors
     labels = head.labels or (read_labels(config, _rows(tensors, head.labelled)) if head.labelled else ())
     model = match(family, head, geometry, len(labels), tensors, config)
     tokenizer = read_tokenizer(directory, Reader(family.tokenizer_class, model.inputs, geometry.vocabulary))
-    if sentences:
+    if sentences and sentences.settings.lowercase:
         _check_case(directory, tokenizer)
     present = [directory / name for name in ("config.json", *tokenizer.files)]
-    own = {p.relative_to(directory).as_posix(): p for p in [*files, *present] if p.is_file()}
+    own = {p.relative_to(root).as_posix(): p for p in [*files, *present] if p.is_file()}
     hashed = {name: sha256(path) for name, path in (source.made_from or own).items()}
     problem = head.task.problem or read_problem(config, len(labels))
-    recipe = sentences.recipe if sentences else None
-    longest = min(geometry.positions, (recipe and recipe.max_tokens) or geometry.positions)
+    settings = sentences.settings if sentences else None
+    longest = longest_text(directory, tokenizer.files, tokenizer.tokenizer, geometry.positions, settings)
+    classifies = head.task is TEXT_CLASSIFICATION
+    activation = classifier_activation(config, problem, len(labels), settings) if classifies else None
+    pairs = classifies and is_cross_encoder(config, settings)
     config, notes = with_labels(config, labels) if head.labelled else without_labels(config)
-    config = {**config, "architectures": architectures or [head.architecture]}
-    return Checkpoint(source, config, model, tokenizer, labels, problem, hashed, longest, recipe, read.notes + notes)
-
-
-def _task(task: str, directory: Path) -> str:
-    """What sentence-transformers' files say, where nothing else is asked for."""
-    if task == SENTENCE_SIMILARITY.name and not has_sentences(directory):
-        raise CheckpointError(
-            f"{directory}: --task {task} reads how to pool from modules.json, and there is none; "
-            f"pass --task {FEATURE_EXTRACTION.name}"
-        )
-    return SENTENCE_SIMILARITY.name if task == "auto" and has_sentences(directory) else task
+    return Checkpoint(
+        source,
+        {**config, "architectures": architectures or [head.architecture]},
+        model,
+        replace(tokenizer, files=stating(tokenizer.files, longest)),
+        labels,
+        problem,
+        hashed,
+        longest,
+        activation,
+        sentences,
+        pairs,
+        truncation_side(tokenizer.files),
+        read.notes + notes,
+    )
 
 
 def _check_forced(family: Family[Any], head: Head, architectures: list[str], geometry: Geometry) -> None:
@@ -143,7 +175,7 @@ def _check_forced(family: Family[Any], head: Head, architectures: list[str], geo
 def _check_case(directory: Path, tokenizer: TokenizerFiles) -> None:
     """sentence-transformers may lower-case before the tokenizer; a phone's tokenizer would not."""
     encode = tokenizer.tokenizer.encode
-    if lowers_case(directory) and encode("ABC").ids != encode("abc").ids:
+    if encode("ABC").ids != encode("abc").ids:
         raise UnsupportedError(
             f"{directory}: sentence_bert_config.json lower-cases texts and the tokenizer does not; put "
             "do_lower_case into the tokenizer and train or save again"

@@ -60,7 +60,7 @@ class Examiner:
 
     def __init__(self, checkpoint: Checkpoint, data: DataFile, say: Say, threads: int = 1) -> None:
         self.checkpoint, self._say, self._threads = checkpoint, say, threads
-        self.problem = find_problem(checkpoint.problem, checkpoint.labels)
+        self.problem = find_problem(checkpoint.problem, checkpoint.labels, checkpoint.activation)
         self.dataset = read_dataset(data, self.problem, checkpoint.labels)
         for note in self.dataset.notes:
             say(f"{data.path.name}: {note}")
@@ -70,7 +70,7 @@ class Examiner:
     def examine(self, bundle: Bundle, name: str) -> Evaluation:
         """Put every row to both sides. `name` is what progress calls the bundle."""
         runner = open_runner(bundle, self._threads)
-        positions = runner.positions or self.checkpoint.geometry.positions
+        positions = min(runner.positions or self.checkpoint.max_tokens, self.checkpoint.max_tokens)
         encoded, labels, golds = self.encoded(positions), self.checkpoint.labels, self.dataset.golds
         reference = self.answers(self.reference(positions), encoded)
         own = self.own(bundle, positions)
@@ -96,7 +96,7 @@ class Examiner:
         self, runner: Runner, per_token: frozenset[str], encoded: Sequence[Encoded], name: str, rows_at_once: int = 1
     ) -> list[Outputs]:
         """The numbers of each row."""
-        limits = self._limits(runner.positions or self.checkpoint.geometry.positions)
+        limits = self._limits(runner.positions or self.checkpoint.max_tokens)
         encoder = Encoder(self.checkpoint.tokenizer.tokenizer, limits)
         told = lambda done, every: self._say(f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
         return predict(runner, encoder, encoded, per_token, rows_at_once, told)
@@ -130,7 +130,9 @@ class Examiner:
     def _limits(self, positions: int) -> Limits:
         geometry = self.checkpoint.geometry
         types = geometry.types if "token_type_ids" in self.checkpoint.model.inputs else None
-        return Limits(positions, types, geometry.pad, self.checkpoint.task.pairs)
+        longest, pairs = min(positions, self.checkpoint.max_tokens), self.checkpoint.task.pairs
+        prompt, side = self.checkpoint.prompt, self.checkpoint.truncation_side
+        return Limits(longest, types, geometry.pad, pairs, prompt=prompt, side=side)
 
 
 def evaluate(check: Check, data: DataFile, say: Say, threads: int = 1) -> Evaluation:

@@ -14,13 +14,13 @@ from exporter.bundle import (
     Bundle,
     Finetuning,
     Recipe,
-    check_destination,
     hash_files,
     to_json,
     write_manifest,
 )
 from exporter.card import write_card
 from exporter.checkpoint import Checkpoint, load
+from exporter.decided import decided
 from exporter.encoder.ops import Array
 from exporter.errors import UsageError
 from exporter.finetuning import Finetuned, beside_own, finetune
@@ -31,7 +31,7 @@ from exporter.reference import Reference
 from exporter.sbom import write_bill
 from exporter.schemes import FINETUNED, find_budget, for_depth
 from exporter.source import HubOptions, resolve
-from exporter.staging import staged
+from exporter.staging import check_destination, staged
 from exporter.verification import Limit, compare_with_pytorch
 from exporter.vocabulary import choose_pieces, trim_checkpoint
 from exporter.writing import make_manifest, write_files
@@ -106,7 +106,8 @@ def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Ar
     """The checkpoint to export, and the ids that it kept where its vocabulary was cut."""
     if settings.trim is None:
         return checkpoint, None
-    kept = choose_pieces(checkpoint.tokenizer.tokenizer, settings.trim, checkpoint.geometry.pad)
+    trim = replace(settings.trim, prompt=checkpoint.prompt)
+    kept = choose_pieces(checkpoint.tokenizer.tokenizer, trim, checkpoint.geometry.pad)
     return trim_checkpoint(checkpoint, kept), kept
 
 
@@ -141,6 +142,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
             say(f"{recipe.name}: {advice}")
         manifest = replace(make_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
         bundle = Bundle(staging.directory, manifest)
+        say(f"{recipe.name}: {decided(bundle)}")
         if request.verify:
             say(f"{recipe.name}: comparing with PyTorch")
         parity = _check(Audited(bundle, checkpoint), reference, plan.own, request.verify)
@@ -173,7 +175,7 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
     (directory / PARITY).write_bytes(to_json(parity.as_record()))
     if parity.verdict is not Verdict.NOT_RUN:
         (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
-    (directory / CARD).write_bytes(write_card(bundle.manifest, parity, bundle.size_bytes).encode())
+    (directory / CARD).write_bytes(write_card(bundle, parity).encode())
     hashes = write_bill(directory, bundle.manifest, hash_files(directory))
     write_manifest(directory, replace(bundle.manifest, files=hashes))
 

@@ -139,7 +139,8 @@ class Reference:
         """What a test on a device replays: text → ids, mask, types → outputs; `lengths` where they are fixed."""
         battery = self.battery(max(lengths, default=None), lengths)
         real = [pair for pair in zip(battery.cases, battery.outputs, strict=True) if pair[0].real_text]
-        return golden_record(examples(self.source.texts, battery.limits), real, self.checkpoint.model, self.kept)
+        record = golden_record(examples(self.source.texts, battery.limits), real, self.checkpoint.model, self.kept)
+        return record | ({"prompt": self.checkpoint.prompt} if self.checkpoint.prompt else {})
 
     def with_weights(self, weights: Mapping[str, Array]) -> "Reference":
         """The same over a model with other weights."""

@@ -85,7 +85,7 @@ def worth_keeping(ranked: Sequence[Sensitivity]) -> list[tuple[Group, ...]]:
 
 def _mean_difference(examiner: Examiner, rows: Sequence[int], bundle: Bundle) -> float:
     runner = open_runner(bundle)
-    positions = runner.positions or examiner.checkpoint.geometry.positions
+    positions = runner.positions or examiner.checkpoint.max_tokens
     encoded, reference = examiner.own(bundle, positions), examiner.reference(positions)
     found = examiner.outputs(runner, bundle.token_outputs, [encoded[at] for at in rows], bundle.directory.name)
     return _apart([reference[at] for at in rows], found)

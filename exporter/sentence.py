@@ -1,49 +1,199 @@
-"""What sentence-transformers' files beside a checkpoint say: how tokens become one vector, how long a text may be."""
+"""What sentence-transformers' files beside a checkpoint say: how tokens become one vector, or that it reads pairs.
 
+`modules.json` of any version is read: types by their full or their short names, the encoder in the folder itself or in
+one such as 0_Transformer. The classes are those of sentence-transformers 6.2, and each is read as it reads it.
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors.numpy import save
+
+from exporter.bundle import to_json
+from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
 from exporter.documents import read_json, read_object
 from exporter.encoder.embeddings import POOLINGS, Dense, SentenceRecipe
+from exporter.encoder.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, TEXT_CLASSIFICATION
 from exporter.errors import CheckpointError, UnsupportedError, excerpt
 from exporter.places import is_below
-from exporter.tensors import TensorOnDisk, open_tensors, weight_files
+from exporter.sentence_settings import MODULE_SETTINGS, SentenceSettings, read_settings, scores_pairs
+from exporter.tensors import PICKLE, SINGLE, TensorOnDisk, open_tensors, weight_files
 
-MODULES, SETTINGS = "modules.json", "sentence_bert_config.json"
+MODULES = "modules.json"
 _ACTIVATIONS = {"Tanh": "tanh", "Identity": None, "ReLU": "relu", "GELU": "gelu", "SiLU": "silu"}
 """The class that a Dense names for its activation → what `Ops.activation` knows."""
+_LEGACY = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+"""How Pooling wrote its mode before version 6."""
+_ROOT = ("", ".")
+_OLDEST = ("BERT", "RoBERTa", "DistilBERT", "ALBERT", "XLNet", "XLMRoBERTa", "CamemBERT")
+"""Encoders of sentence-transformers 0.2 (2019), which counted a text's length without its special tokens."""
+_HEADS = ("model_head.*", "*.pkl", "*.pickle", "*.joblib", "*.skops", "config_setfit.json")
+"""What a classifier beside a sentence encoder is saved as: SetFit's, scikit-learn's."""
+
+
+@dataclass(frozen=True)
+class Modules:
+    """modules.json: the folder of the encoder, and (class, folder) of each module after it."""
+
+    path: Path
+    encoder: Path
+    rest: tuple[tuple[str, Path], ...]
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """A recipe, the tensors of its layers under `FOLDER.linear.weight`, and the files that were read."""
+    """What is beside the encoder: the settings, and for embeddings a recipe with its layers' tensors.
 
-    recipe: SentenceRecipe
+    `tensors` are under `modules.FOLDER.linear.weight`; `files` were read; `left_out` lie beside them, read by nobody.
+    """
+
+    modules: Modules
+    settings: SentenceSettings
+    recipe: SentenceRecipe | None
     tensors: Mapping[str, TensorOnDisk]
     files: tuple[Path, ...]
+    left_out: tuple[str, ...] = ()
 
 
-def has_sentences(directory: Path) -> bool:
-    """Whether the checkpoint is a sentence-transformers model."""
-    return (directory / MODULES).is_file()
+def find_modules(directory: Path, task: str) -> Modules | None:
+    """The modules of a sentence-transformers model, where `task` asks for them or the encoder has its own folder.
+
+    Raises CheckpointError where the task needs them and there are none; else as `read_modules`.
+    """
+    if not (directory / MODULES).is_file():
+        if task == SENTENCE_SIMILARITY.name:
+            raise CheckpointError(
+                f"{directory}: --task {task} reads how to pool from modules.json, and there is none; "
+                f"pass --task {FEATURE_EXTRACTION.name}"
+            )
+        return None
+    asked = task in ("auto", SENTENCE_SIMILARITY.name) or (task == TEXT_CLASSIFICATION.name and scores_pairs(directory))
+    return read_modules(directory) if asked or not _is_model(directory / "config.json") else None
 
 
-def read_sentences(directory: Path, allow_pickle: bool) -> Sentences:
-    """Read modules.json and what it names.
+def sentence_task(sentences: "Sentences") -> str:
+    """What the model is for, where the caller names no task."""
+    return SENTENCE_SIMILARITY.name if sentences.recipe else TEXT_CLASSIFICATION.name
+
+
+def read_modules(directory: Path) -> Modules:
+    """Read the list of modules. Raises CheckpointError and UnsupportedError, with the modules that are known."""
+    path = directory / MODULES
+    listed = read_json(path, f"{path}: missing; fetch the checkpoint again")
+    try:
+        found = [(str(one["type"]), str(one["path"])) for one in listed]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: expected a list of modules with type and path ({error!r})") from error
+    outside = [folder for _, folder in found if not is_below(folder)]
+    if outside:
+        raise CheckpointError(f"{path}: modules must lie beside it; found {', '.join(map(excerpt, outside))}")
+    kinds = [(_kind(path, kind), directory / folder) for kind, folder in found]
+    if not kinds or kinds[0][0] != "Transformer":
+        raise UnsupportedError(f"{path}: expected a Transformer as the first module, found {_first(found)}")
+    return Modules(path, kinds[0][1], tuple(kinds[1:]))
+
+
+def read_sentences(modules: Modules, allow_pickle: bool) -> Sentences:
+    """Read what modules.json names.
 
     Raises CheckpointError for what is missing or damaged, UnsupportedError for modules that are not known here.
     """
-    modules = _modules(directory)
-    files, tensors = [directory / MODULES], {}
+    settings = read_settings(modules.path.parent, modules.encoder)
+    left_out = _left_out(modules)
+    if settings.model_type == "CrossEncoder":
+        if modules.rest:
+            kinds = ", ".join(kind for kind, _ in modules.rest)
+            raise UnsupportedError(
+                f"{modules.path}: a CrossEncoder with {kinds} is not supported; a Transformer alone is"
+            )
+        return Sentences(modules, settings, None, {}, (modules.path, *settings.files), left_out)
+    recipe, tensors, files = _read_recipe(modules, settings, allow_pickle)
+    return Sentences(modules, settings, recipe, tensors, (modules.path, *files, *settings.files), left_out)
+
+
+def carried(sentences: Sentences, longest: int) -> dict[str, bytes]:
+    """The files that a bundle carries so that sentence-transformers loads it: name → bytes, the encoder at its root.
+
+    `longest` is where texts are truncated, which is written down for every version of it.
+    """
+    root = sentences.modules.path.parent
+    encoder = sentences.modules.encoder
+    found = {}
+    for path in sentences.files:
+        if path.name == PICKLE:
+            found[f"{path.parent.name}/{SINGLE}"] = _safe(sentences, path.parent.name)
+        elif path != sentences.modules.path:
+            name = path.name if path.parent == encoder else path.relative_to(root).as_posix()
+            found[name] = read_bounded(path, MAX_WEIGHT_BYTES, CheckpointError)
+    own = next((name for name in MODULE_SETTINGS if name in found), MODULE_SETTINGS[0])
+    found[own] = to_json(json.loads(found.get(own, b"{}")) | {"max_seq_length": longest})
+    listed = read_json(sentences.modules.path, "")
+    listed[0] = listed[0] | {"path": ""}
+    return found | {MODULES: to_json(listed)}
+
+
+def _is_model(config: Path) -> bool:
+    return config.is_file() and "model_type" in _read(config)
+
+
+def _safe(sentences: Sentences, folder: str) -> bytes:
+    """The tensors of a Dense without the pickle that they came in."""
+    prefix, tensors = f"modules.{folder}.", sentences.tensors
+    return save({name.removeprefix(prefix): tensors[name].read() for name in tensors if name.startswith(prefix)})
+
+
+def _kind(path: Path, name: str) -> str:
+    """The class's name. Raises UnsupportedError for a class of another package: it is code of the checkpoint's."""
+    package, _, kind = name.rpartition(".")
+    if package and package.partition(".")[0] != "sentence_transformers":
+        raise UnsupportedError(
+            f"{path}: {name} is no class of sentence-transformers, and its code is never run; pass "
+            "--task feature-extraction for the vectors of the tokens"
+        )
+    if kind in _OLDEST:
+        raise UnsupportedError(
+            f"{path}: {name} is of sentence-transformers 0.2, which truncated texts otherwise; save it as Transformer, "
+            "or export the folder of the encoder with --task feature-extraction"
+        )
+    return kind
+
+
+def _first(found: list[tuple[str, str]]) -> str:
+    return found[0][0] if found else "none"
+
+
+def _left_out(modules: Modules) -> tuple[str, ...]:
+    """Classifiers beside the encoder, pickled or not, and modules that modules.json does not name."""
+    root = modules.path.parent
+    heads = {path.name for pattern in _HEADS for path in root.glob(pattern)}
+    named = {modules.encoder.name, *(folder.name for _, folder in modules.rest)}
+    folders = {path.parent.name for path in root.glob("[0-9]*_*/config.json")}
+    return tuple(sorted(heads | (folders - named)))
+
+
+def _read_recipe(
+    modules: Modules, settings: SentenceSettings, allow_pickle: bool
+) -> tuple[SentenceRecipe, dict[str, TensorOnDisk], list[Path]]:
+    files, tensors = list[Path](), dict[str, TensorOnDisk]()
     pooling, steps = "", list[Dense | None]()
-    for kind, folder in modules[1:]:
-        if kind == "Pooling" and not pooling and not steps:
-            pooling = _pooling(folder / "config.json")
-        elif kind == "Normalize" and pooling:
-            steps.append(None)
+    for kind, folder in modules.rest:
+        if kind == "Dropout" and pooling:
             continue
+        if kind == "Pooling" and not pooling and not steps:
+            pooling = _pooling(folder / "config.json", settings)
+        elif kind == "Normalize" and pooling:
+            _check_names(folder / "config.json")
+            steps.append(None)
         elif kind == "Dense" and pooling:
             layer, found = _dense(folder, allow_pickle)
             steps.append(layer)
@@ -51,73 +201,56 @@ def read_sentences(directory: Path, allow_pickle: bool) -> Sentences:
             files += weight_files(folder, allow_pickle)
         else:
             raise UnsupportedError(
-                f"{directory / MODULES}: {kind} is not supported here; known: a Transformer, one Pooling, then "
-                "Dense and Normalize; pass --task feature-extraction for the vectors of the tokens"
+                f"{modules.path}: {kind} is not supported here; known: a Transformer, one Pooling, then "
+                "Dense, Normalize and Dropout; pass --task feature-extraction for the vectors of the tokens"
             )
-        files.append(folder / "config.json")
+        files += [path for path in (folder / "config.json",) if path.is_file()]
     if not pooling:
-        raise UnsupportedError(f"{directory / MODULES}: no Pooling; pass --task feature-extraction")
-    settings = directory / SETTINGS
-    files += [settings] if settings.is_file() else []
-    return Sentences(SentenceRecipe(pooling, tuple(steps), _max_tokens(settings)), tensors, tuple(files))
+        raise UnsupportedError(f"{modules.path}: no Pooling; pass --task feature-extraction")
+    return SentenceRecipe(pooling, tuple(steps)), tensors, files
 
 
-def lowers_case(directory: Path) -> bool:
-    """Whether sentence-transformers lower-cases a text before the tokenizer sees it."""
-    return bool(_read(directory / SETTINGS).get("do_lower_case")) if (directory / SETTINGS).is_file() else False
-
-
-def _modules(directory: Path) -> list[tuple[str, Path]]:
-    """(class, folder) of each module, the encoder first."""
-    path = directory / MODULES
-    listed = read_json(path, f"{path}: missing; fetch the checkpoint again")
-    try:
-        found = [(str(one["type"]).rpartition(".")[2], str(one["path"])) for one in listed]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: expected a list of modules with type and path ({error!r})") from error
-    outside = [excerpt(folder) for _, folder in found if not is_below(folder)]
-    if outside:
-        raise CheckpointError(f"{path}: modules must lie beside it; found {', '.join(outside)}")
-    if not found or found[0][0] != "Transformer" or found[0][1] not in ("", "."):
-        raise UnsupportedError(
-            f"{path}: expected a Transformer in the folder itself as the first module, found {found[:1]}"
-        )
-    return [(kind, directory / folder) for kind, folder in found]
-
-
-def _pooling(path: Path) -> str:
-    """The one way of pooling; several, side by side, are refused."""
+def _pooling(path: Path, settings: SentenceSettings) -> str:
+    """The one way of pooling; several, side by side, are refused. Where nothing is said it is the mean."""
     config = _read(path)
     chosen = config.get("pooling_mode")
     if chosen is None:
-        prefix = "pooling_mode_"
-        on = [key.removeprefix(prefix) for key, value in config.items() if key.startswith(prefix) and value]
-        chosen = [name.removesuffix("_token") if name == "cls_token" else name.removesuffix("_tokens") for name in on]
-    names = [chosen] if isinstance(chosen, str) else list(chosen)
-    if len(names) != 1 or names[0] not in POOLINGS:
+        chosen = [mode for key, mode in _LEGACY.items() if config.get(key)] or "mean"
+    names = chosen if isinstance(chosen, list) else [chosen]
+    if len(names) != 1 or not isinstance(names[0], str) or names[0].removesuffix("_tokens") not in POOLINGS:
         raise UnsupportedError(f"{path}: pooling {names} is not supported; one of {', '.join(POOLINGS)} is")
-    return str(names[0])
+    if config.get("include_prompt", True) is not True and settings.prompt:
+        raise UnsupportedError(
+            f"{path}: include_prompt leaves the prompt {settings.prompt!r} out of the pooling, which is not supported; "
+            "remove default_prompt_name, or pass --task feature-extraction and pool in the app"
+        )
+    return str(names[0]).removesuffix("_tokens")
 
 
 def _dense(folder: Path, allow_pickle: bool) -> tuple[Dense, dict[str, TensorOnDisk]]:
     path = folder / "config.json"
     config = _read(path)
-    activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh")).rpartition(".")[2]
-    if activation not in _ACTIVATIONS:
+    _check_names(path)
+    if config.get("use_residual"):
+        raise UnsupportedError(f"{path}: use_residual is not supported; a Dense without it is")
+    package, _, activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh")).rpartition(".")
+    if activation not in _ACTIVATIONS or not package.startswith("torch.nn"):
         raise UnsupportedError(f"{path}: activation {activation} is not supported; known: {', '.join(_ACTIVATIONS)}")
     inner, out = config.get("in_features"), config.get("out_features")
     if type(inner) is not int or type(out) is not int:
         raise CheckpointError(f"{path}: expected in_features and out_features, found {inner!r} and {out!r}")
-    layer = Dense(folder.name, inner, out, _ACTIVATIONS[activation], bool(config.get("bias", True)))
+    name = f"modules.{folder.name}"  # some targets have no names that begin with a digit
+    layer = Dense(name, inner, out, _ACTIVATIONS[activation], bool(config.get("bias", True)))
     stored = open_tensors(weight_files(folder, allow_pickle))
-    return layer, {f"{folder.name}.{name}": tensor for name, tensor in stored.items()}
+    return layer, {f"{name}.{own}": tensor for own, tensor in stored.items()}
 
 
-def _max_tokens(path: Path) -> int | None:
-    longest = _read(path).get("max_seq_length") if path.is_file() else None
-    if longest is not None and (type(longest) is not int or longest < 1):
-        raise CheckpointError(f"{path}: max_seq_length {longest!r} is no number of tokens; correct the file")
-    return longest
+def _check_names(path: Path) -> None:
+    """A module reads and writes the sentence's embedding; of the tokens' it would be another model."""
+    config = _read(path) if path.is_file() else {}
+    for key in ("module_input_name", "module_output_name"):
+        if config.get(key) not in (None, "sentence_embedding"):
+            raise UnsupportedError(f"{path}: {key} {config[key]!r} is not supported; known: sentence_embedding")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """A folder in the making: it takes its destination's place whole, or leaves no trace."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.bundle import check_destination
+from exporter.bundle import MANIFEST
 from exporter.disk import locked, move_in, sibling, sync
-from exporter.errors import ExportError
+from exporter.errors import ExportError, UsageError
 
 _Version = tuple[int, int] | None
 
@@ -68,3 +69,16 @@ def _version(place: Path) -> _Version:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_ctime_ns
+
+
+def check_destination(destination: Path) -> None:
+    """Refuse a destination that a bundle cannot replace: a file, or a folder that is no bundle and not empty."""
+    if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
+        raise UsageError(f"{destination}: expected a folder to write, found a file or a link; pass another with -o")
+    if destination.is_dir() and any(destination.iterdir()) and not (destination / MANIFEST).is_file():
+        raise UsageError(f"{destination}: not empty and not a bundle; empty it or pass another folder with -o")
+    if (destination.absolute().parent / MANIFEST).is_file():
+        raise UsageError(f"{destination}: lies inside another bundle; pass another folder with -o")
+    parent = next(path for path in destination.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")

@@ -32,7 +32,7 @@ def bundle_case(name: str, bundle: Bundle, threads: int = 1) -> Case:
     if lengths:
         place, longest = str(bundle.directory), max(lengths)
         return Case(name, target, place, vocabulary, threads=threads, positions=longest, max_rows=1)
-    longest, axes = manifest.max_tokens or _number(bundle, "max_position_embeddings"), len(manifest.inputs[0].shape)
+    axes, longest = len(manifest.inputs[0].shape), bundle.longest_text
     return Case(name, target, str(bundle.door), vocabulary, threads=threads, positions=longest, axes=axes)
 
 

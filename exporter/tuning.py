@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.bundle import Bundle, check_destination, read_bundle
+from exporter.bundle import Bundle, read_bundle
 from exporter.candidates import Candidate, in_order
 from exporter.checkpoint import load
 from exporter.errors import ExportError, UsageError
@@ -21,6 +21,7 @@ from exporter.pipeline import Exported, Request, export
 from exporter.schemes import SCHEMES, find_budget
 from exporter.sensitivity import Sensitivity, measure_sensitivity, worth_keeping
 from exporter.source import HubOptions, resolve
+from exporter.staging import check_destination
 from exporter.timing import bundle_case
 from exporter.variants import told, variants
 from runtimes.evaluation.comparison import Comparison, compare_answers

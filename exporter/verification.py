@@ -279,4 +279,5 @@ def _facts(checkpoint: Checkpoint) -> dict[str, object]:
         "problem": checkpoint.problem,
         "labels": checkpoint.labels,
         "max_tokens": checkpoint.max_tokens,
+        "prompt": checkpoint.prompt,
     }

@@ -25,12 +25,15 @@ _TABLE = "embeddings.word"
 class Trim:
     """What is kept: the pieces that occur `min_count` times in `texts`, and of those the `keep_pieces` commonest.
 
+    Those of `prompt`, which stands before every text, stay whatever the texts hold.
+
     `keep_pieces` counts all that is kept, special tokens and single characters too; None is no limit.
     """
 
     texts: tuple[str, ...]
     min_count: int = 1
     keep_pieces: int | None = None
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def choose_pieces(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
         np.add.at(counts, encoding.ids, 1)
     always = np.zeros(len(counts), bool)
     always[[number for piece, number in pieces.items() if len(piece.removeprefix("##")) == 1]] = True
+    always[tokenizer.encode(trim.prompt, add_special_tokens=False).ids] = True
     always[[*{*pieces.values()}.intersection(_special_ids(tokenizer, pad))]] = True
     wanted = np.flatnonzero((counts >= trim.min_count) & ~always)
     if not len(wanted):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from exporter import __version__
 from exporter.bundle import SEQUENCE, Budget, Manifest, Recipe, TensorSpec, to_json
+from exporter.case_source import reads_pairs
 from exporter.checkpoint import Checkpoint
 from exporter.disk import read_bounded
 from exporter.documents import MAX_CONFIG_BYTES, is_utf8
@@ -13,6 +14,7 @@ from exporter.encoder.ops import Extent
 from exporter.errors import CheckpointError
 from exporter.lowering import TARGETS
 from exporter.material import Material
+from exporter.sentence import carried
 from exporter.targets.onnx import CHOICES
 
 
@@ -41,9 +43,33 @@ def make_manifest(checkpoint: Checkpoint, recipe: Recipe, budget: Budget, models
         inputs=target.inputs(checkpoint, recipe),
         pad_id=checkpoint.geometry.pad,
         outputs=_outputs(checkpoint, 1 if recipe.sequence_lengths else "batch_size"),
+        activation=checkpoint.activation,
+        prompt=checkpoint.prompt,
+        pooling=_pooling(checkpoint),
+        pairs=reads_pairs(checkpoint),
+        truncation_side=checkpoint.truncation_side,
+        tokenizer_file=_tokenizer_file(checkpoint.source.directory),
+        left_out=checkpoint.sentences.left_out if checkpoint.sentences else (),
         versions={"bertport": __version__, **{name: version(name) for name in ("numpy", *target.libraries)}},
         files={},
     )
+
+
+def _pooling(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The pooling, and what follows it."""
+    if checkpoint.recipe is None:
+        return ()
+    steps = checkpoint.recipe.steps
+    told = (
+        "normalize" if s is None else f"dense to {s.out}{f', {s.activation}' if s.activation else ''}" for s in steps
+    )
+    return (checkpoint.recipe.pooling, *told)
+
+
+def _tokenizer_file(directory: Path) -> str:
+    """What `exporter.tokenizer` read the tokenizer from."""
+    known = ("tokenizer.json", "vocab.txt", "vocab.json")
+    return next((name for name in known if (directory / name).is_file()), "")
 
 
 def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:
@@ -58,10 +84,13 @@ def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]
 
 
 def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
-    """Config and tokenizer go with the model."""
+    """Config, tokenizer, and what sentence-transformers reads go with the model."""
     (directory / "config.json").write_bytes(config_content(checkpoint))
-    for name, content in checkpoint.tokenizer.files.items():
-        (directory / name).write_bytes(content)
+    sentences = carried(checkpoint.sentences, checkpoint.max_tokens) if checkpoint.sentences else {}
+    for name, content in {**checkpoint.tokenizer.files, **sentences}.items():
+        place = directory / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(content)
 
 
 def config_content(checkpoint: Checkpoint) -> bytes:

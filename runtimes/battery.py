@@ -75,7 +75,8 @@ class Limits:
 
     `types` is None for a model that reads no segment numbers, whatever its tokenizer says of a pair. `pairs`: two
     texts; `choices`: several pairs; `mask_id`: a text with a token masked. `padding_row`: whether a row of padding
-    alone has an answer.
+    alone has an answer. `prompt` is put before every text, and before the first of two;
+    `side` is the end of a text that is dropped where it is too long.
     """
 
     positions: int
@@ -85,6 +86,8 @@ class Limits:
     choices: bool = False
     mask_id: int | None = None
     padding_row: bool = True
+    prompt: str = ""
+    side: str = "right"
 
 
 class Row(NamedTuple):
@@ -185,7 +188,7 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(limits.positions)
+        self._tokenizer.enable_truncation(limits.positions, direction=limits.side)
         self._limits = limits
 
     @property
@@ -196,11 +199,11 @@ class Encoder:
 
     def row(self, text: str) -> Row:
         """One text."""
-        return self._row(self._tokenizer.encode(text))
+        return self._row(self._tokenizer.encode(self._limits.prompt + text))
 
     def pair(self, first: str, second: str) -> Row:
         """Two texts as two segments."""
-        return self._row(self._tokenizer.encode(first, second))
+        return self._row(self._tokenizer.encode(self._limits.prompt + first, second))
 
     def example(self, parts: tuple[str, ...], number: int) -> Item:
         """One of `examples`, with a token masked where the task wants that: another one for each `number`."""

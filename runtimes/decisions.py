@@ -59,9 +59,9 @@ def degenerate(answers: Sequence[Hashable], problem: str) -> list[str]:
 
 def degenerate_vectors(vectors: Sequence[Array], problem: str) -> list[str]:
     """Warn of vectors, or numbers, that are the same for every text."""
-    if problem not in ("embedding", "regression") or len(vectors) < _CONSTANT_ROWS:
+    if problem not in NUMBERS or len(vectors) < _CONSTANT_ROWS:
         return []
-    if problem == "regression":
+    if problem != "embedding":
         values = np.stack(vectors)
         constant = float(np.ptp(values)) <= 1e-3 * float(np.abs(values).max())
     else:
@@ -218,5 +218,6 @@ PROBLEMS: Mapping[str, Problem] = {
 NUMBERS: Mapping[str, Callable[[Sequence[Array], Sequence[Array]], dict[str, float]]] = {
     "embedding": cosines,
     "regression": correlation,
+    "score": correlation,
 }
 """Problem → what two sides' numbers have in common."""

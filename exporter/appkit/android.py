@@ -33,7 +33,7 @@ def emit(kit: Kit, directory: Path) -> None:
     """See Platform. Raises UnsupportedError for another tokenizer than WordPiece or a task without a wrapper."""
     name, kind = package_name(kit.name), onnx_kit.find_type(kit, "Kotlin")
     wordpiece = read_wordpiece(kit.bundle.directory)
-    values = _values(kit) | {"type": kind, "long": kit.long_texts(onnx_kit.max_tokens(kit), wordpiece)}
+    values = _values(kit) | {"type": kind, "long": kit.long_texts(wordpiece)}
     for path in sorted(path for path in SOURCES.rglob("*") if path.is_file()):
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, name)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -52,13 +52,6 @@ class _Package:
         text = str(self.kit.golden["vectors"][0]["text"])[:60]
         return "".join(c for c in text if c.isprintable() and c not in '\\"')
 
-    @property
-    def max_tokens(self) -> int:
-        """Where a text is cut: at the longest length, or before it where the checkpoint takes less."""
-        manifest = self.kit.bundle.manifest
-        longest = max(manifest.recipe.sequence_lengths)
-        return min(longest, manifest.max_tokens or longest)
-
 
 def emit(kit: Kit, directory: Path) -> None:
     """See Platform. Raises UnsupportedError for another tokenizer than WordPiece or a task without a wrapper."""
@@ -143,7 +136,7 @@ def _readme(package: _Package) -> dict[str, str]:
     return {
         "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{warning}",
         "sample": sample.replace("{text}", package.text),
-        "long": package.kit.long_texts(package.max_tokens, wordpiece),
+        "long": package.kit.long_texts(wordpiece),
         "units": recipe.compute_units or "all",
         "type": package.type,
         "lengths": ", ".join(map(str, sorted(recipe.sequence_lengths))),
@@ -186,7 +179,7 @@ def _settings(package: _Package) -> dict[str, Any]:
         "problem": manifest.problem,
         "labels": list(manifest.labels),
         "inputs": list(kit.bundle.input_names),
-        "maxTokens": package.max_tokens,
+        **kit.beside,
         "models": _models(package),
         "computeUnits": manifest.recipe.compute_units,
         "parity": {

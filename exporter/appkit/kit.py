@@ -12,6 +12,9 @@ from exporter.documents import read_bundled
 from exporter.errors import BundleError, ExportError, UsageError
 from exporter.staging import staged
 
+_ACTIVATIONS = {"regression": "none", "score": "sigmoid", "multi_label_classification": "sigmoid"}
+"""Problem → what makes scores of its logits, in bundles from before the manifest said it; softmax for all others."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -52,14 +55,26 @@ class Kit:
         return min((limit for limit in (budget.max_absolute, relative) if limit is not None), default=0.0)
 
     @property
+    def beside(self) -> dict[str, Any]:
+        """What of kit.json stands beside the model and changes its answers; see `exporter.bundle.Manifest`."""
+        manifest = self.bundle.manifest
+        usual = _ACTIVATIONS.get(manifest.problem, "softmax")
+        return {
+            "activation": manifest.activation or usual,
+            "prompt": manifest.prompt,
+            "maxTokens": self.bundle.longest_text,
+        }
+
+    @property
     def parity_text(self) -> str:
         """The verdict in one line, with what failed."""
         verdict, status = self.parity["verdict"], self.parity["status"]
         failures = "".join(f"; {failure}" for failure in self.parity["failures"])
         return f"{verdict} ({status}), {self.parity['rows']} rows{failures}"
 
-    def long_texts(self, max_tokens: int, wordpiece: WordPiece) -> str:
+    def long_texts(self, wordpiece: WordPiece) -> str:
         """What becomes of them, as a README says it."""
+        max_tokens = self.bundle.longest_text
         if self.bundle.manifest.recipe.task == "question-answering":
             return (
                 f"A context that has more than {min(max_tokens, 384)} tokens with its question is read in windows that "

@@ -6,7 +6,6 @@ from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, camel
 from exporter.bundle import MANIFEST, sha256
-from exporter.documents import read_bundled
 from exporter.errors import UnsupportedError
 
 TASKS = {
@@ -30,7 +29,7 @@ def settings(kit: Kit, wordpiece: WordPiece, model: str) -> dict[str, Any]:
         "problem": manifest.problem,
         "labels": list(manifest.labels),
         "model": model,
-        "maxTokens": max_tokens(kit),
+        **kit.beside,
         "inputs": [{"name": spec.name, "dtype": spec.dtype} for spec in manifest.inputs],
         "outputs": [spec.name for spec in manifest.outputs],
         "parity": {"verdict": kit.parity["verdict"], "text": kit.parity_text, "toleranceAbsolute": kit.tolerance},
@@ -45,14 +44,6 @@ def find_type(kit: Kit, language: str) -> str:
         known = ", ".join(TASKS)
         raise UnsupportedError(f"{kit.bundle.directory}: no {language} wrapper for task {task}; there is {known}")
     return TASKS[task]
-
-
-def max_tokens(kit: Kit) -> int:
-    """Most tokens of a text: what the model takes, or what the tokenizer was told if that is less."""
-    directory = kit.bundle.directory
-    positions = read_bundled(directory / "config.json")["max_position_embeddings"]
-    told = read_bundled(directory / "tokenizer_config.json").get("model_max_length")
-    return min(int(limit) for limit in (positions, told, kit.bundle.manifest.max_tokens) if limit)
 
 
 def facts(kit: Kit) -> str:

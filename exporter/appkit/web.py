@@ -40,7 +40,7 @@ def emit(kit: Kit, directory: Path) -> None:
         _write(kit, _MODEL_ONLY, directory / CARD, {"reason": f"{error}".replace(f"{kit.bundle.directory}/", "")})
         return
     _write_data(kit, wordpiece, model, directory)
-    long = kit.long_texts(onnx_kit.max_tokens(kit), wordpiece)
+    long = kit.long_texts(wordpiece)
     for path in sorted(path for path in SOURCES.rglob("*") if path.is_file() and path.name != _MODEL_ONLY):
         _write(
             kit,
@@ -70,6 +70,7 @@ def _write_model(kit: Kit, directory: Path) -> str:
     own = {MANIFEST, PARITY, CARD, GOLDEN, "config.json", "vocab.txt", *models}
     (directory / "onnx").mkdir(parents=True)
     for name in sorted(set(kit.bundle.manifest.files) - own):
+        (directory / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(kit.bundle.directory / name, directory / name)
     dtype = dtype_of(kit.bundle.manifest.recipe.scheme)
     config = read_bundled(kit.bundle.directory / "config.json")

@@ -112,7 +112,7 @@ def read_wordpiece(directory: Path) -> WordPiece:
         pad_id=padding.get("pad_id", tokenizer.token_to_id(_token(settings, "pad_token", "[PAD]")) or 0),
         pad_type_id=padding.get("pad_type_id", 0),
         truncation_strategy=_STRATEGIES[truncation.get("strategy", "LongestFirst")],
-        truncate_left=truncation.get("direction", settings.get("truncation_side", "right")).lower() == "left",
+        truncate_left=str(settings.get("truncation_side") or truncation.get("direction")).lower() == "left",
     )
 
 

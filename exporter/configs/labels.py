@@ -6,6 +6,8 @@ from typing import Any
 from exporter.errors import CheckpointError, UnsupportedError, excerpt
 
 MOST_LABELS = 100_000
+ONE_SCORE = "score"
+"""Our name for what transformers' config leaves open: one label, and nothing that says it is a regression."""
 PROBLEMS = ("single_label_classification", "multi_label_classification", "regression")
 
 
@@ -90,8 +92,13 @@ def _is_mapping(key: str, value: object) -> bool:
 
 
 def read_problem(config: Mapping[str, Any], labels: int) -> str:
-    """transformers' problem_type; where config.json is silent, one output means regression, as it does there."""
-    problem = config.get("problem_type") or ("regression" if labels == 1 else "single_label_classification")
+    """transformers' problem_type; where config.json is silent, one output is a score of the one label.
+
+    Trained by transformers it would say regression: such a checkpoint is of sentence-transformers or of one's own loss.
+    """
+    problem = config.get("problem_type")
+    if not problem:
+        return ONE_SCORE if labels == 1 else PROBLEMS[0]
     if problem not in PROBLEMS:
         raise UnsupportedError(
             f"config.json: problem_type {excerpt(problem)} is not supported; known: {', '.join(PROBLEMS)}: correct it, "

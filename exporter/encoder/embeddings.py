@@ -33,7 +33,6 @@ class SentenceRecipe:
 
     pooling: str
     steps: tuple[Dense | None, ...] = ()
-    max_tokens: int | None = None
 
 
 def features_head(architecture: str, pooler: str | None, kind: str = "tanh", **details: Any) -> Head:

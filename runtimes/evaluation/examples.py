@@ -53,14 +53,16 @@ def encode_all(
     """
     own = Tokenizer.from_str(tokenizer.to_str())
     own.no_padding()
-    own.enable_truncation(limits.positions, strategy="only_second" if only_second else "longest_first")
+    strategy = "only_second" if only_second else "longest_first"
+    own.enable_truncation(limits.positions, strategy=strategy, direction=limits.side)
     return [_encode(own, example, limits) for example in examples]
 
 
 def _encode(tokenizer: Tokenizer, example: Example, limits: Limits) -> Encoded:
     words = isinstance(example.first, list)
+    first = example.first if isinstance(example.first, list) else limits.prompt + example.first
     try:
-        encoding = tokenizer.encode(example.first, example.second, is_pretokenized=words)
+        encoding = tokenizer.encode(first, example.second, is_pretokenized=words)
     except Exception as error:  # `tokenizers` raises nothing narrower
         raise UsageError(f"line {example.line}: does not fit {limits.positions} tokens: {error}") from error
     highest = 0 if limits.types is None else limits.types - 1

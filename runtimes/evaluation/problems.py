@@ -40,12 +40,17 @@ class Problem:
     graded: bool = False
 
 
-def find_problem(name: str, labels: Sequence[str]) -> Problem:
-    """The entry of a manifest's problem. Raises UsageError with the list of those there are."""
+def find_problem(name: str, labels: Sequence[str], activation: str | None = None) -> Problem:
+    """The entry of a manifest's problem; amounts are what `activation` makes of the logit.
+
+    Raises UsageError with the list of those there are.
+    """
     if name not in PROBLEMS:
         raise UsageError(f"{name}: cannot be evaluated on labelled rows; known: {', '.join(PROBLEMS)}")
     if name == "token_classification" and not any(label.startswith(_ENTITY_PREFIXES) for label in labels):
         return replace(PROBLEMS[name], scores=_tag_scores, parts=_tag_parts, value=metrics.share_value)
+    if PROBLEMS[name].graded and activation == "sigmoid":
+        return replace(PROBLEMS[name], decide=_probability)
     return PROBLEMS[name]
 
 
@@ -60,6 +65,10 @@ def _likely_labels(outputs: Outputs, _encoded: Encoded) -> list[int]:
 
 def _amount(outputs: Outputs, _encoded: Encoded) -> float:
     return float(outputs["logits"].ravel()[0])
+
+
+def _probability(outputs: Outputs, encoded: Encoded) -> float:
+    return float(0.5 + 0.5 * np.tanh(_amount(outputs, encoded) / 2))  # the sigmoid, which overflows nowhere so
 
 
 def _word_labels(outputs: Outputs, encoded: Encoded) -> list[int]:
@@ -125,6 +134,16 @@ _TEXT = Names(
     labels=_CLASS,
 )
 
+_AMOUNT = Problem(
+    names=replace(_TEXT, labels=("score", "label", "similarity", "similarity_score", "target")),
+    golds=golds.amount,
+    decide=_amount,
+    scores=metrics.regression,
+    parts=metrics.regression_parts,
+    value=metrics.pearson_value,
+    graded=True,
+)
+
 PROBLEMS: Mapping[str, Problem] = {
     "single_label_classification": Problem(
         names=_TEXT,
@@ -142,15 +161,8 @@ PROBLEMS: Mapping[str, Problem] = {
         parts=metrics.multi_label_parts,
         value=metrics.f1_value,
     ),
-    "regression": Problem(
-        names=replace(_TEXT, labels=("score", "label", "similarity", "similarity_score", "target")),
-        golds=golds.amount,
-        decide=_amount,
-        scores=metrics.regression,
-        parts=metrics.regression_parts,
-        value=metrics.pearson_value,
-        graded=True,
-    ),
+    "regression": _AMOUNT,
+    "score": _AMOUNT,
     "token_classification": Problem(
         names=Names(("tokens", "words", "text", "sentence"), (), ("ner_tags", "tags", "labels", "pos_tags", "label")),
         golds=golds.word_labels,

@@ -6,9 +6,10 @@ import os
 import pytest
 
 from exporter import bundle
-from exporter.bundle import check_destination, check_files, read_bundle
+from exporter.bundle import check_files, read_bundle
 from exporter.errors import BundleError, UsageError
 from exporter.pipeline import Request, export
+from exporter.staging import check_destination
 
 
 def test_places_that_cannot_be_written_are_refused(tmp_path):

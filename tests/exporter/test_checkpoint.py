@@ -253,8 +253,10 @@ def test_a_config_without_labels_gets_numbered_ones(make_checkpoint, edit_config
     assert found.config["id2label"] == {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
 
 
-def test_one_output_means_regression(make_checkpoint):
-    assert read(make_checkpoint(labels=1)).problem == "regression"
+def test_one_output_is_a_score_unless_a_regression_is_said(make_checkpoint):
+    silent, told = read(make_checkpoint(labels=1)), read(make_checkpoint("told", labels=1, problem_type="regression"))
+    assert (silent.problem, silent.activation) == ("score", "sigmoid")
+    assert (told.problem, told.activation) == ("regression", "none")
 
 
 class TestTokenizer:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,6 @@ from exporter.bundle import (
     Manifest,
     Recipe,
     TensorSpec,
-    check_destination,
     check_files,
     hash_files,
     read_bundle,
@@ -29,6 +29,7 @@ from exporter.bundle import (
 )
 from exporter.errors import BundleError, UsageError
 from exporter.integrity import SEAL
+from exporter.staging import check_destination
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 WORDS = {"naïve": [1, 2.5], "b": None}
@@ -298,9 +299,9 @@ def test_places_that_a_bundle_can_take(folder, tmp_path, monkeypatch):
     for place in (folder, tmp_path / "empty", tmp_path / "new", tmp_path / "new" / "below"):
         check_destination(place)
     monkeypatch.chdir(tmp_path)
-    check_destination(bundle.Path("new"))
+    check_destination(Path("new"))
     monkeypatch.chdir(folder)
-    assert "inside another bundle" in refused(lambda: check_destination(bundle.Path("new")), UsageError)
+    assert "inside another bundle" in refused(lambda: check_destination(Path("new")), UsageError)
 
 
 @pytest.mark.parametrize("missing", [os.W_OK, os.X_OK])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from exporter.checkpoint import load
+from exporter.encoder.embeddings import SentenceRecipe
 from exporter.errors import BertportError
 from exporter.pipeline import Request, export
 from exporter.reference import Reference
@@ -88,6 +89,20 @@ def test_a_row_of_padding_alone_is_zeros(folder, write_sentence_files):
     np.testing.assert_array_equal(found, reference)
 
 
+@pytest.mark.parametrize("written", ["short", "full", "version 5"])
+def test_modules_of_every_version_are_read(folder, write_sentence_files, written):
+    """Pooling and Normalize have other modules in sentence-transformers 6, and a plain name in none."""
+    write_sentence_files(folder)
+    parts = {"Transformer": "base", "Pooling": "sentence_transformer", "Normalize": "base"}
+    modules = json.loads((folder / "modules.json").read_text())
+    for module in modules:
+        kind = module["type"].rpartition(".")[2]
+        new = f"sentence_transformers.{parts[kind]}.modules.{kind.lower()}.{kind}"
+        module["type"] = {"short": kind, "full": new, "version 5": module["type"]}[written]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    assert read(folder).recipe == SentenceRecipe("mean", (None,))
+
+
 def test_texts_are_cut_where_the_settings_say(folder, write_sentence_files):
     write_sentence_files(folder, settings={"max_seq_length": 9})
     checkpoint = read(folder)
@@ -165,10 +180,12 @@ def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, lea
     [
         ([{"type": "sentence_transformers.models.Transformer"}], "expected a list of modules with type and path"),
         ("none", "expected a list of modules with type and path"),
-        ([], "expected a Transformer in the folder itself as the first module, found"),
-        ([{"type": "a.Pooling", "path": ""}], "expected a Transformer in the folder itself"),
-        ([{"type": "a.Transformer", "path": "0_Transformer"}], "expected a Transformer in the folder itself"),
-        ([{"type": "a.Transformer", "path": ""}], "no Pooling; pass --task feature-extraction"),
+        ([], "expected a Transformer as the first module, found none"),
+        ([{"type": "Pooling", "path": ""}], "expected a Transformer as the first module, found Pooling"),
+        ([{"type": "a.Transformer", "path": ""}], "a.Transformer is no class of sentence-transformers"),
+        ([{"type": "sentence_transformers.models.BERT", "path": "0_BERT"}], "sentence-transformers 0.2"),
+        ([{"type": "Transformer", "path": "0_Transformer"}], "0_Transformer: no config.json"),
+        ([{"type": "Transformer", "path": ""}], "no Pooling; pass --task feature-extraction"),
     ],
 )
 def test_a_list_of_modules_of_another_shape_is_refused(folder, modules, words):

@@ -48,7 +48,7 @@ function percent(score) {
 }
 
 function showLabel({ label, score }) {
-  const isShare = settings.problem !== "regression";
+  const isShare = settings.activation !== "none";
   const shown = create("data", { value: String(score) }, isShare ? percent(score) : score.toFixed(3));
   return create("div", { className: "bar" }, create("span", {}, label), create("meter", { value: isShare ? score : 0 }), shown);
 }

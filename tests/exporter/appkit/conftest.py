@@ -25,9 +25,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "labels": {"labels": 5},
     "several labels": {"labels": 5, "problem_type": "multi_label_classification"},
     "values": {"labels": 2, "problem_type": "regression"},
+    "one score": {"labels": 1},
+    "a reranker": {"labels": 1, "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"}},
     "entities": {"architecture": "BertForTokenClassification", "labels": 5},
     "answers": {"architecture": "BertForQuestionAnswering", "labels": 2},
     "embeddings": {"architecture": "BertModel"},
+    "prompted": {"architecture": "BertModel"},
 }
 """What a kit answers with → a checkpoint of which one is made."""
 TEXTS = [
@@ -37,6 +40,7 @@ TEXTS = [
     "é",
     "the market " * 60,
 ]
+PROMPT = "a fast dog: "
 LONG = "\U0001f469 the cat sleeps fast\u0301 and a dog wins the red market; " * 12
 
 
@@ -77,6 +81,11 @@ def make_kind(tmp_path, write_checkpoint, write_sentence_files) -> Callable[[str
             (folder / "config.json").write_text(json.dumps(config))
         if kind == "embeddings":
             write_sentence_files(folder, settings={"max_seq_length": 40})
+        if kind == "prompted":  # the length as sentence-transformers 6 saves it
+            write_sentence_files(folder, settings={"transformer_task": "feature-extraction"})
+            (folder / "tokenizer_config.json").write_text('{"model_max_length": 20}')
+            prompts = {"prompts": {"query": PROMPT, "passage": ""}, "default_prompt_name": "query"}
+            (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
         return folder
 
     return make
@@ -190,6 +199,10 @@ def _labels(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
     model = transformers.AutoModelForSequenceClassification.from_pretrained(checkpoint)
     problem = model.config.problem_type or "single_label_classification"
     decide = {"single_label_classification": lambda x: x.softmax(-1), "multi_label_classification": torch.sigmoid}
+    if model.config.num_labels == 1 and not getattr(model.config, "sentence_transformers", None):
+        decide["single_label_classification"] = torch.sigmoid  # as the pipeline; a test of activation.py asks it
+    elif model.config.num_labels == 1:
+        decide["single_label_classification"] = lambda x: x
     found = []
     for arguments in [*([text] for text in TEXTS), TEXTS[:2]]:
         read = tokenizer(*arguments, truncation=True, return_tensors="pt")
@@ -244,6 +257,14 @@ def _embeddings(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]
     return found
 
 
+def _prompted(checkpoint: Path, _tokenizer: Any) -> list[tuple[list[Any], Any]]:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(checkpoint), device="cpu")
+    assert model.max_seq_length == 20
+    return [([text], model.encode(text).tolist()) for text in TEXTS]
+
+
 def _near(answer: Any) -> Any:
     """The same with every fraction as a range of 1e-4."""
     if isinstance(answer, dict):
@@ -262,7 +283,10 @@ _ASKED = {
     "labels": _labels,
     "several labels": _labels,
     "values": _labels,
+    "one score": _labels,
+    "a reranker": _labels,
     "entities": _entities,
     "answers": _answers,
     "embeddings": _embeddings,
+    "prompted": _prompted,
 }

@@ -22,6 +22,8 @@ from runtimes.runner import Batch
 
 ROOT = Path(__file__).parent.parent.parent.parent
 ASSETS = Path("src/main/assets/testedkit")
+KINDS = ("labels", "several labels", "values", "one score", "a reranker")
+KINDS += ("entities", "answers", "embeddings", "prompted")
 JUNIT = ("org.junit.runner.JUnitCore", "testedkit.KitTest")
 needs_jvm = pytest.mark.skipif(
     not ((ROOT / ".jvm" / "made").is_file() and (ROOT / ".npm" / "made").is_file()) and not os.environ.get("CI"),
@@ -111,7 +113,7 @@ def test_every_tasks_own_tests_pass_and_a_report_tells_of_their_record(kits, jav
 @needs_jvm
 def test_the_wrappers_answer_as_transformers_does(kits, ask, ask_transformers, answers_agree):
     expected, asked = [], {}
-    for kind in ("labels", "several labels", "values", "entities", "answers", "embeddings"):
+    for kind in KINDS:
         kit, checkpoint = kits(kind)
         cases = ask_transformers(kind, checkpoint)
         asked[kit] = [arguments for arguments, _ in cases]

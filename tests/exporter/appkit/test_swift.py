@@ -194,19 +194,23 @@ def score_cases():
     logits = np.array([0.5, -3.0, 2.0, 2.0, 90.0], np.float32)
     wide = logits.astype(np.float64)
     kinds = {
-        "single_label_classification": softmax(wide),
-        "multi_label_classification": 1 / (1 + np.exp(-wide)),
+        ("single_label_classification", "softmax"): softmax(wide),
+        ("single_label_classification", "none"): wide,
+        ("multi_label_classification", "sigmoid"): 1 / (1 + np.exp(-wide)),
     }
     ranked = [
         {
             "problem": kind,
+            "activation": activation,
             "logits": logits.tolist(),
             "order": (order := np.argsort(-scores, kind="stable")).tolist(),
             "scores": scores[order].tolist(),
         }
-        for kind, scores in kinds.items()
+        for (kind, activation), scores in kinds.items()
     ]
-    return [*ranked, {"problem": "regression", "logits": [0.5], "order": [0], "scores": [0.5]}]
+    one = {"logits": [0.0], "order": [0]}
+    regression = one | {"problem": "regression", "activation": "none", "scores": [0.0]}
+    return [*ranked, regression, one | {"problem": "score", "activation": "sigmoid", "scores": [0.5]}]
 
 
 def softmax(logits):

@@ -26,7 +26,7 @@ TASKS = {
     "question-answering": "answers",
     "sentence-similarity": "embeddings",
 }
-KINDS = [*TASKS.values(), "several labels", "values"]
+KINDS = [*TASKS.values(), "several labels", "values", "one score", "a reranker", "prompted"]
 
 CI = bool(os.environ.get("CI"))
 """CI has what these tests need: there its absence is a failure."""

@@ -8,14 +8,18 @@ export function softmax(logits) {
   return powers.map((power) => power / sum);
 }
 
-/** Of one text's logits `{label, score}`, the most likely first; for several labels at once each stands by itself. */
-export function rankLabels(logits, labels, problem) {
+const ACTIVATIONS = {
+  softmax,
+  sigmoid: (logits) => Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit))),
+  none: (logits) => Array.from(logits),
+};
+
+/** Of one text's logits `{label, score}`, the most likely first; what makes scores of them the checkpoint says. */
+export function rankLabels(logits, { labels, problem, activation }) {
   expectCount("logits", logits, labels.length);
-  const scores = problem === "single_label_classification" ? softmax(logits) : Array.from(logits);
+  const scores = ACTIVATIONS[activation](logits);
   const found = labels.map((label, i) => ({ label, score: scores[i] }));
-  if (problem === "regression") return found;
-  if (problem === "multi_label_classification") for (const one of found) one.score = 1 / (1 + Math.exp(-one.score));
-  return found.sort((a, b) => b.score - a.score);
+  return problem === "regression" ? found : found.sort((a, b) => b.score - a.score);
 }
 
 /**

@@ -38,6 +38,7 @@ export type Problem =
   | "single_label_classification"
   | "multi_label_classification"
   | "regression"
+  | "score"
   | "token_classification"
   | "question_answering"
   | "embedding";
@@ -52,6 +53,10 @@ export interface KitSettings {
   readonly manifestSha256: string;
   readonly problem: Problem;
   readonly labels: readonly string[];
+  /** What makes scores of a classifier's logits. */
+  readonly activation: "softmax" | "sigmoid" | "none";
+  /** What stands before every text, and before the first of two; nothing for most models. */
+  readonly prompt: string;
   readonly model: string;
   readonly maxTokens: number;
   readonly inputs: readonly { name: string; dtype: "int32" | "int64" }[];

@@ -26,9 +26,9 @@ export class Predictor {
     return new Predictor(ort, settings, tokenizer, made);
   }
 
-  /** Cut to the most tokens that the model takes. */
+  /** With the prompt that the model was trained with before it; cut to the most tokens that the model takes. */
   encode(text, pair = null) {
-    return this.tokenizer.encode(text, { pair, maxLength: this.settings.maxTokens });
+    return this.tokenizer.encode(prompted(this.settings, text), { pair, maxLength: this.settings.maxTokens });
   }
 
   /** Output name → Float32Array, in the order of its shape. */
@@ -49,6 +49,11 @@ export class Predictor {
     await this.#last;
     await this.#session.release();
   }
+}
+
+/** What is no string is for the tokenizer to refuse. */
+export function prompted({ prompt }, text) {
+  return typeof text === "string" ? prompt + text : text;
 }
 
 async function runtime(work) {

@@ -36,7 +36,7 @@ class Task {
 export class TextClassifier extends Task {
   async classify(text, pair = null) {
     const { outputs } = await this._run(text, pair);
-    return rankLabels(outputs.logits, this.settings.labels, this.settings.problem);
+    return rankLabels(outputs.logits, this.settings);
   }
 }
 

@@ -32,7 +32,7 @@ export async function replay(ort, golden, options) {
 /** A golden text is cut as it was at the export: the longest first, to the model's positions, whatever its tokenizer says. */
 export function encode({ tokenizer, settings }, vector) {
   const maxLength = Math.max(settings.maxTokens, vector.input_ids.length);
-  return tokenizer.encode(vector.text, { pair: vector.text_pair ?? null, maxLength, truncation: "longest_first" });
+  return tokenizer.encode(settings.prompt + vector.text, { pair: vector.text_pair ?? null, maxLength, truncation: "longest_first" });
 }
 
 function sameTokens(encoding, vector) {

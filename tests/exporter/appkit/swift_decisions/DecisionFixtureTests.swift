@@ -24,7 +24,7 @@ final class DecisionFixtureTests: XCTestCase {
         let start: Int32, end: Int32, score: Double, noAnswer: Double
     }
     private struct ScoreCase: Decodable {
-        let problem: Problem, logits: [Float], order: [Int], scores: [Double]
+        let problem: Problem, activation: Activation, logits: [Float], order: [Int], scores: [Double]
     }
 
     private struct Settings: Decodable { let tokenizer: TokenizerSettings }
@@ -73,7 +73,7 @@ final class DecisionFixtureTests: XCTestCase {
 
     func testScores() throws {
         for one in try fixtures().scores {
-            let found = try LabelScore.ranked(one.logits, one.logits.indices.map(String.init), one.problem)
+            let found = try LabelScore.ranked(one.logits, one.logits.indices.map(String.init), one.problem, one.activation)
             XCTAssertEqual(found.map(\.label), one.order.map(String.init))
             for (mine, expected) in zip(found, one.scores) { XCTAssertEqual(mine.score, expected, accuracy: 1e-9) }
         }
@@ -106,6 +106,6 @@ final class DecisionFixtureTests: XCTestCase {
     func testOutputsOfAnotherShapeAreRefused() throws {
         let encoding = try readTokenizer().encode("the cat")
         XCTAssertThrowsError(try Entity.found(in: "the cat", encoding, [1, 2], ["O", "B"]))
-        XCTAssertThrowsError(try LabelScore.ranked([1, 2], ["a"], .singleLabel))
+        XCTAssertThrowsError(try LabelScore.ranked([1, 2], ["a"], .singleLabel, .softmax))
     }
 }

@@ -20,6 +20,10 @@ public struct KitSettings: Sendable, Codable {
     public let manifestSha256: String
     public let problem: Problem
     public let labels: [String]
+    /// What makes scores of a classifier's logits.
+    public let activation: Activation
+    /// What stands before every text, and before the first of two.
+    public let prompt: String
     /// What the model reads, by name.
     public let inputs: [String]
     /// Where a text is cut, special tokens included.
@@ -34,8 +38,13 @@ public struct KitSettings: Sendable, Codable {
 
 /// What the logits decide.
 public enum Problem: String, Sendable, Codable {
-    case singleLabel = "single_label_classification", multiLabel = "multi_label_classification", regression
+    case singleLabel = "single_label_classification", multiLabel = "multi_label_classification", regression, score
     case tokenClassification = "token_classification", questionAnswering = "question_answering", embedding
+}
+
+/// Logits → scores.
+public enum Activation: String, Sendable, Codable {
+    case softmax, sigmoid, none
 }
 
 /// The files that travel with the package.

@@ -48,7 +48,7 @@
 
         private func encode(_ vector: Golden.Vector, _ predictor: Predictor) throws -> Encoding {
             return try predictor.tokenizer.encode(
-                vector.text, pair: vector.pair, maxLength: predictor.settings.maxTokens, truncation: .longestFirst)
+                predictor.settings.prompt + vector.text, pair: vector.pair, maxLength: predictor.settings.maxTokens, truncation: .longestFirst)
         }
 
         /// What padding gives is nobody's business: PyTorch's numbers end with the text.

@@ -10,7 +10,8 @@ final class TokenizerTests: XCTestCase {
         XCTAssertFalse(vectors.isEmpty)
         for vector in vectors {
             // golden vectors are cut so, whatever the checkpoint asks of its users
-            let found = try tokenizer.encode(vector.text, pair: vector.pair, maxLength: settings.maxTokens, truncation: .longestFirst)
+            let found = try tokenizer.encode(
+                settings.prompt + vector.text, pair: vector.pair, maxLength: settings.maxTokens, truncation: .longestFirst)
             XCTAssertEqual(found.ids, vector.ids, vector.text)
             XCTAssertEqual(found.attentionMask, vector.mask, vector.text)
             if let types = vector.types { XCTAssertEqual(found.typeIds, types, vector.text) }

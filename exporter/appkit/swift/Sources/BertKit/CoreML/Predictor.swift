@@ -22,9 +22,9 @@
             units = computeUnits ?? MLComputeUnits(named: settings.computeUnits)
         }
 
-        /// Cut where the model's texts are.
+        /// With the prompt that the model was trained with before it; cut where the model's texts are.
         func encode(_ text: String, pair: String? = nil) throws -> Encoding {
-            try tokenizer.encode(text, pair: pair, maxLength: settings.maxTokens)
+            try tokenizer.encode(settings.prompt + text, pair: pair, maxLength: settings.maxTokens)
         }
 
         func outputs(for encoding: Encoding) throws -> Outputs {

@@ -3,14 +3,16 @@ public struct LabelScore: Sendable, Equatable {
     public let label: String
     public let score: Double
 
-    /// Of one text's logits, the most likely first; for several labels at once each stands by itself.
-    static func ranked(_ logits: [Float], _ labels: [String], _ problem: Problem) throws -> [LabelScore] {
+    /// Of one text's logits, the most likely first; what makes scores of them the checkpoint says.
+    static func ranked(
+        _ logits: [Float], _ labels: [String], _ problem: Problem, _ activation: Activation
+    ) throws -> [LabelScore] {
         guard logits.count == labels.count else { throw KitError.unexpectedOutput("logits") }
         let scores: [Double] =
-            switch problem {
-            case .multiLabel: logits.map(sigmoid)
-            case .regression: logits.map(Double.init)
-            default: softmax(logits)
+            switch activation {
+            case .sigmoid: logits.map(sigmoid)
+            case .none: logits.map(Double.init)
+            case .softmax: softmax(logits)
             }
         let found = zip(labels, scores).map { LabelScore(label: $0, score: $1) }
         if problem == .regression { return found }
@@ -44,7 +46,9 @@ public struct LabelScore: Sendable, Equatable {
         }
 
         private func ranked(_ outputs: Outputs) throws -> [LabelScore] {
-            try LabelScore.ranked(outputs.values("logits"), predictor.settings.labels, predictor.settings.problem)
+            let settings = predictor.settings
+            return try LabelScore.ranked(
+                outputs.values("logits"), settings.labels, settings.problem, settings.activation)
         }
     }
 #endif

@@ -31,12 +31,12 @@ internal fun softmax(logits: List<Float>): List<Double> {
     return powers.map { it / sum }
 }
 
-/** Of one text's logits, the most likely first; for several labels at once each stands by itself. */
-internal fun rankLabels(logits: List<Float>, labels: List<String>, problem: String): List<LabelScore> {
+/** Of one text's logits, the most likely first; what makes scores of them, `activation`, the checkpoint says. */
+internal fun rankLabels(logits: List<Float>, labels: List<String>, problem: String, activation: String): List<LabelScore> {
     if (logits.size != labels.size) throw KitError.UnexpectedOutput("logits")
-    val scores = when (problem) {
-        "regression" -> logits.map { it.toDouble() }
-        "multi_label_classification" -> logits.map { 1 / (1 + exp(-it.toDouble())) }
+    val scores = when (activation) {
+        "none" -> logits.map { it.toDouble() }
+        "sigmoid" -> logits.map { 1 / (1 + exp(-it.toDouble())) }
         else -> softmax(logits)
     }
     val found = labels.zip(scores) { label, score -> LabelScore(label, score) }

@@ -20,6 +20,12 @@ class KitSettings(json: String) {
     /** Such as single_label_classification. */
     val problem: String = root.getString("problem")
     val labels: List<String> = root.getJSONArray("labels").strings()
+
+    /** What makes scores of a classifier's logits: softmax, sigmoid or none. */
+    val activation: String = root.getString("activation")
+
+    /** What stands before every text, and before the first of two; nothing for most models. */
+    val prompt: String = root.getString("prompt")
     val model: String = root.getString("model")
     val maxTokens: Int = root.getInt("maxTokens")
     val inputs: List<Input> =

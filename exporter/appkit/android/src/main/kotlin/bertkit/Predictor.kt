@@ -26,8 +26,9 @@ class Predictor(files: KitFiles, options: OrtSession.SessionOptions = OrtSession
     private val environment = OrtEnvironment.getEnvironment()
     private val session = runtime { environment.createSession(read(files, settings.model), options) }
 
-    /** Cut to the most tokens that the model takes. */
-    fun encode(text: String, pair: String? = null): Encoding = tokenizer.encode(text, pair, settings.maxTokens)
+    /** With the prompt that the model was trained with before it; cut to the most tokens that the model takes. */
+    fun encode(text: String, pair: String? = null): Encoding =
+        tokenizer.encode(settings.prompt + text, pair, settings.maxTokens)
 
     /** Output name → numbers in the order of its shape. Blocks: call it off the main thread. */
     fun outputs(encoding: Encoding): Map<String, List<Float>> = runtime {

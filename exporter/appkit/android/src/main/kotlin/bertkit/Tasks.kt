@@ -16,7 +16,7 @@ class TextClassifier(predictor: Predictor) : Task(predictor) {
     /** The labels of a text, or of a pair of texts, the most likely first. */
     fun classify(text: String, pair: String? = null): List<LabelScore> {
         val outputs = predictor.outputs(predictor.encode(text, pair))
-        return rankLabels(outputs.getValue("logits"), settings.labels, settings.problem)
+        return rankLabels(outputs.getValue("logits"), settings.labels, settings.problem, settings.activation)
     }
 }
 

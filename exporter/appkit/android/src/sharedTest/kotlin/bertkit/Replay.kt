@@ -37,7 +37,7 @@ fun replay(predictor: Predictor, golden: JSONObject): Replayed {
 internal fun encode(predictor: Predictor, vector: JSONObject): Encoding {
     val pair = if (vector.has("text_pair")) vector.getString("text_pair") else null
     val maxLength = maxOf(predictor.settings.maxTokens, vector.getJSONArray("input_ids").length())
-    return predictor.tokenizer.encode(vector.getString("text"), pair, maxLength, TruncationStrategy.LONGEST_FIRST)
+    return predictor.tokenizer.encode(predictor.settings.prompt + vector.getString("text"), pair, maxLength, TruncationStrategy.LONGEST_FIRST)
 }
 
 private fun sameTokens(encoding: Encoding, vector: JSONObject): Boolean {
