@@ -191,7 +191,7 @@ def _repeat(run: Callable[[], object], most: int, least: int, enough_s: float) -
 def _onnx() -> Callable[[Case], Any]:
     from runtimes.onnxruntime import OnnxRunner
 
-    return lambda case: OnnxRunner(Path(case.path), case.threads)
+    return lambda case: OnnxRunner(Path(case.path), case.threads, spins=True)  # as an app has it that sets nothing
 
 
 def _pytorch() -> Callable[[Case], Any]:

@@ -15,10 +15,10 @@ class OnnxRunner:
     status = Status.MEASURED
     positions: int | None = None
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, spins: bool = False) -> None:
         self._path, self._threads = path, threads
         try:
-            self._session = open_session(str(path), threads)
+            self._session = open_session(str(path), threads, spins)
         except Exception as error:  # onnxruntime's errors share no other base
             reason = in_one_line(error, 300)
             raise BundleError(f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {reason}") from error

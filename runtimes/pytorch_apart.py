@@ -4,6 +4,7 @@ torch and transformers are 350 MB before any model, and their import takes longe
 the process is started first, and asked when this one has something to compare.
 """
 
+import os
 import sys
 from functools import cached_property
 
@@ -16,6 +17,9 @@ from runtimes.runner import Batch, Outputs
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 """What is larger goes back to the system when it is freed (glibc; mallopt(3)). Left to itself glibc raises this to what
 was freed last, and each text leaves holes that the next one's tensors do not fit: 50 MB and more."""
+_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+"""A thread that waits for another sleeps. OpenMP's own way is to go round and round, on the core that the other needs
+where others compute too: of 20 s of processor time that a verification of the demo took, 14 s (artifacts/busy.json)."""
 
 
 class TorchApart:
@@ -31,7 +35,7 @@ class TorchApart:
 
         command = (sys.executable, "-P", "-m", "runtimes.pytorch_child")  # -P: nothing from the folder it starts in
         process = "its process (--no-verify exports without it)"
-        environment = python_path() | _MALLOC
+        environment = python_path() | _MALLOC | {name: os.environ.get(name, value) for name, value in _WAITING.items()}
         self._child = Child(Program("PyTorch", process, command, environment, refused))
         self._child.tell(ARRAYS, pack(to_arrays(model)))
 

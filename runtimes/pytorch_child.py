@@ -4,7 +4,8 @@ python -P -m runtimes.pytorch_child
 """
 
 import sys
-from typing import IO
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING
 
 from runtimes.frames import read_frame, unpack
 from runtimes.heavy_imports import without_collections
@@ -12,9 +13,14 @@ from runtimes.reference_model import from_arrays
 from runtimes.runner import Runner
 from runtimes.serving import own_stdout, serve
 
+if TYPE_CHECKING:
+    from runtimes.pytorch import TorchRunner
+
 _UNUSED = ("scipy", "sklearn")
 """What transformers 5.23 imports where it is there, for losses and searches that no answer needs: 35 MB, and a tenth of
 the time to start. Remove when it imports them as they are asked for."""
+SMALL_BYTES = 64_000_000
+"""Of float32 weights: what a second thread gains below this, it loses by waiting for it in every layer."""
 
 
 def open_reference(questions: IO[bytes]) -> Runner:
@@ -25,7 +31,19 @@ def open_reference(questions: IO[bytes]) -> Runner:
     with without_collections():
         from runtimes.pytorch import TorchRunner
 
-        return TorchRunner.of(model)
+        return _with_threads(lambda: TorchRunner.of(model))
+
+
+def _with_threads(opened: "Callable[[], TorchRunner]") -> "TorchRunner":
+    """A small model has one thread, a large one as many as torch takes; by its size alone, for sums depend on it."""
+    import torch
+
+    most = torch.get_num_threads()
+    torch.set_num_threads(1)
+    runner = opened()
+    if sum(4 * one.numel() for one in runner.model.parameters()) > SMALL_BYTES:
+        torch.set_num_threads(most)
+    return runner
 
 
 def main() -> None:

@@ -7,11 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 
 from exporter.errors import CheckpointError, RuntimeUnavailable
+from exporter.pipeline import Request, export
+from runtimes import pytorch_apart, pytorch_child
+from runtimes.onnx_session import open_session
 from runtimes.pytorch import TorchRunner
 from runtimes.pytorch_apart import TorchApart
 from runtimes.reference_model import Layer, Pooling, ReferenceModel, from_arrays, to_arrays
@@ -20,12 +25,6 @@ from runtimes.runner import full_batch
 BATCHES = [full_batch(np.array([[2, 5, 6, 3]])), full_batch(np.array([[2, 7, 3], [2, 9, 3]]))]
 DENSE = Layer(np.linspace(-1, 1, 32 * 8, dtype=np.float32).reshape(8, 32), np.ones(8, np.float32), "tanh")
 POOLING = Pooling("mean", (DENSE, None))
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """As in this process: PyTorch's sums are in the order of its threads."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -124,3 +123,37 @@ def test_nothing_of_the_folder_it_starts_in_is_run(model, monkeypatch, tmp_path)
     assert not (tmp_path / "ran").exists()
     subprocess.run([sys.executable, "-m", "torch"], check=True)  # the control: it would have been
     assert (tmp_path / "ran").exists()
+
+
+def started_with(monkeypatch, checkpoint):
+    """The environment that the process would get."""
+    programs = []
+    monkeypatch.setattr(pytorch_apart, "Child", lambda program: programs.append(program) or mock.Mock())
+    TorchApart(ReferenceModel(checkpoint, "BertForSequenceClassification"))
+    return programs[0].environment
+
+
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(monkeypatch, checkpoint):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    found = started_with(monkeypatch, checkpoint)
+    assert (found["OMP_WAIT_POLICY"], found["GOMP_SPINCOUNT"], found["KMP_BLOCKTIME"]) == ("PASSIVE", "0", "0")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert started_with(monkeypatch, checkpoint)["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(("small_bytes", "threads"), [(pytorch_child.SMALL_BYTES, [1]), (1000, [1, 7])])
+def test_a_small_model_has_one_thread_and_a_large_one_all(monkeypatch, checkpoint, small_bytes, threads):
+    set_to = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+    monkeypatch.setattr(pytorch_child, "SMALL_BYTES", small_bytes)
+    model = ReferenceModel(checkpoint, "BertForSequenceClassification")
+    pytorch_child._with_threads(lambda: TorchRunner.of(model))
+    assert set_to == threads
+
+
+@pytest.mark.parametrize(("spins", "entry"), [(False, "0"), (True, "1")])
+def test_threads_of_onnx_runtime_sleep_too_unless_they_are_timed(checkpoint, tmp_path, spins, entry):
+    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False), lambda _: None)
+    options = open_session(str(tmp_path / "out" / "model.onnx"), 2, spins).get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == entry
