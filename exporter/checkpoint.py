@@ -22,7 +22,7 @@ from exporter.sentence import Sentences, find_modules, read_sentences, sentence_
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
 from exporter.text_length import longest_text, stating, truncation_side
-from exporter.tokenizer import Reader, TokenizerFiles, read_tokenizer
+from exporter.tokenizer import ADDED, Reader, TokenizerFiles, read_tokenizer, unused_rows
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
@@ -128,10 +128,10 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         tensors |= sentences.tensors
     labels = head.labels or (read_labels(config, _rows(tensors, head.labelled)) if head.labelled else ())
     model = match(family, head, geometry, len(labels), tensors, config)
-    tokenizer = read_tokenizer(directory, Reader(family.tokenizer_class, model.inputs, geometry.vocabulary))
+    tokenizer = read_tokenizer(directory, _reader(config, family, model))
     if sentences and sentences.settings.lowercase:
         _check_case(directory, tokenizer)
-    present = [directory / name for name in ("config.json", *tokenizer.files)]
+    present = [directory / name for name in ("config.json", ADDED, *tokenizer.files)]
     own = {p.relative_to(root).as_posix(): p for p in [*files, *present] if p.is_file()}
     hashed = {name: sha256(path) for name, path in (source.made_from or own).items()}
     problem = head.task.problem or read_problem(config, len(labels))
@@ -154,8 +154,16 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         sentences,
         pairs,
         truncation_side(tokenizer.files),
-        read.notes + notes,
+        read.notes + notes + unused_rows(tokenizer, geometry.vocabulary),
     )
+
+
+def _reader(config: Mapping[str, Any], family: Family[Any], model: Model) -> Reader:
+    """What config.json and the family say of the tokenizer. Raises CheckpointError."""
+    name = config.get("tokenizer_class")
+    if name is not None and not isinstance(name, str):
+        raise CheckpointError(f"config.json: tokenizer_class {str(name)[:40]}, expected a text; correct it")
+    return Reader(family.tokenizer_class, model.inputs, model.geometry.vocabulary, family.model_type, name)
 
 
 def _check_forced(family: Family[Any], head: Head, architectures: list[str], geometry: Geometry) -> None:

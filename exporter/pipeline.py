@@ -32,7 +32,7 @@ from exporter.sbom import write_bill
 from exporter.schemes import FINETUNED, find_budget, for_depth
 from exporter.source import HubOptions, resolve
 from exporter.staging import check_destination, staged
-from exporter.verification import Limit, compare_with_pytorch
+from exporter.verification import Limit, compare_with_pytorch, with_tokens
 from exporter.vocabulary import choose_pieces, trim_checkpoint
 from exporter.writing import make_manifest, write_files
 from runtimes.parity import Parity, Verdict, not_run
@@ -164,7 +164,8 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
     release()
     runner, manifest = open_runner(bundle), bundle.manifest
     trim()  # ONNX Runtime frees each matrix that it has packed: two fifths of a float32 model
-    parity = with_audit(compare_with_pytorch(reference, runner, manifest, manifest.budget), audit)
+    compared = with_tokens(compare_with_pytorch(reference, runner, manifest, manifest.budget), reference, bundle)
+    parity = with_audit(compared, audit)
     if own is None:
         return parity
     return beside_own(parity, compare_with_pytorch(own, runner, manifest, FINETUNED[manifest.recipe.target]))

@@ -15,6 +15,7 @@ from exporter.case_source import CaseSource
 from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Array, Extent, Inputs
 from exporter.golden import golden_record
+from exporter.tokenizer_parity import Heard, hear
 from runtimes.battery import Case, Limits, examples, fitted
 from runtimes.heavy_imports import without_collections
 from runtimes.pytorch_apart import TorchApart
@@ -71,6 +72,7 @@ class Reference:
         self._further: dict[_Wanted, Battery] = {}
         self._expected: set[_Wanted] = set()
         self._apart: TorchApart | None = None
+        self.heard: Heard | None = None
 
     def loaded(self, double: bool = False) -> "TorchRunner":
         """transformers' own model, from the original checkpoint, loaded anew by each call; `double`: in float64."""
@@ -102,8 +104,8 @@ class Reference:
 
     def exact(self, cases: Sequence[Case]) -> list[Outputs]:
         """What PyTorch answers to cases in float64."""
-        with self._session(double=True) as run:
-            return self._answers(run, cases)
+        with self._session(double=True) as torch:
+            return self._answers(torch.run, cases)
 
     def case(self, name: str, positions: int | None, lengths: tuple[int, ...]) -> Case:
         """The case of that name, the battery's first if there is none."""
@@ -172,12 +174,15 @@ class Reference:
 
     def _answer(self, every: set[_Wanted]) -> None:
         """Let PyTorch answer for all that is not made yet, with one model that stays no longer than for this."""
-        with self._session() as run:
+        with self._session() as torch:
             for wanted in sorted(every - self._made.keys()):
-                self._made[wanted] = self._make_battery(run, self._cases(wanted[0]), *wanted)
+                self._made[wanted] = self._make_battery(torch.run, self._cases(wanted[0]), *wanted)
+            if self.heard is None and not self._weights:
+                checkpoint, texts = self.checkpoint, self.source.texts
+                self.heard = hear(torch.tokens, checkpoint.tokenizer, texts, checkpoint.geometry.vocabulary)
 
     @contextmanager
-    def _session(self, double: bool = False) -> Iterator[_Run]:
+    def _session(self, double: bool = False) -> "Iterator[TorchApart | TorchRunner]":
         """PyTorch, until the block ends: in the process that was started for it, or one of its own, or this one."""
         if double:
             self._close()
@@ -185,7 +190,7 @@ class Reference:
             self._apart = TorchApart(replace(reference_model(self.checkpoint), double=double))
         runner = self._apart or self.loaded(double)
         try:
-            yield runner.run
+            yield runner
         finally:
             self._close()
 
@@ -195,8 +200,8 @@ class Reference:
             self._apart = None
 
     def _asked(self, cases: list[Case], positions: int, lengths: tuple[int, ...]) -> Battery:
-        with self._session() as run:
-            return self._make_battery(run, cases, positions, lengths)
+        with self._session() as torch:
+            return self._make_battery(torch.run, cases, positions, lengths)
 
     def _make_battery(self, run: _Run, cases: list[Case], positions: int, lengths: tuple[int, ...]) -> Battery:
         if lengths:

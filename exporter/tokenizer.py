@@ -1,7 +1,11 @@
-"""The tokenizer of a checkpoint: checked against the model, and carried along whole.
+"""The tokenizer of a checkpoint: the one that transformers makes of its folder, and carried along whole.
 
-The reference is `tokenizers` on tokenizer.json; where a checkpoint has only vocab.txt (WordPiece), or vocab.json and
-merges.txt (byte-level BPE), tokenizer.json is made from them with the settings of tokenizer_config.json.
+transformers decides what a folder's tokenizer is, each version in its own way: a class may take tokenizer.json as it
+stands or build it anew from tokenizer_config.json, and tokens are added from four files. So none of this is written
+down here a second time. BERT's usual files, of which every version makes the same, are read without transformers
+(exporter.tokenizer_plain), for its import takes a second; for all else it is asked, in a process of its own
+(runtimes.tokenizer_apart), and what it makes is what the bundle ships. Whichever way: each parity run compares the ids
+with AutoTokenizer's (exporter.tokenizer_parity).
 """
 
 import json
@@ -10,16 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer
-from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
-from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
-from tokenizers.models import BPE, WordPiece
-from tokenizers.processors import RobertaProcessing
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 
 from exporter.disk import read_bounded
 from exporter.documents import MAX_TOKENIZER_BYTES, parse_json, refuse_code
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, UnsupportedError
 from exporter.tokenizer_bounds import check_growth, no_panic, probe
+from exporter.tokenizer_files import bundled_files
+from exporter.tokenizer_plain import ROLES, from_vocabulary, is_as_built, is_plain, read_vocabulary
+from runtimes.tokenizer_apart import open_apart
+from runtimes.tokenizer_source import TokenizerSource
 
 FILES = (
     "tokenizer.json",
@@ -29,83 +34,169 @@ FILES = (
     "vocab.json",
     "merges.txt",
 )
-_SPECIAL = {
-    "WordPiece": {
-        "unk_token": "[UNK]",
-        "sep_token": "[SEP]",
-        "pad_token": "[PAD]",
-        "cls_token": "[CLS]",
-        "mask_token": "[MASK]",
-    },
-    "BPE": {
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "sep_token": "</s>",
-        "pad_token": "<pad>",
-        "cls_token": "<s>",
-        "mask_token": "<mask>",
-    },
-}
-"""Model of the tokenizer → what transformers calls its special tokens where nothing else is said."""
-_TABLE_PADDING = 128
+ADDED = "added_tokens.json"
+"""Read, and not carried along: tokenizer.json has them all."""
+TABLE_PADDING = 128
 """`resize_token_embeddings(pad_to_multiple_of=…)` leaves up to this many rows without a piece."""
 
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """A tokenizer ready to use, and the files that go with the model: name → bytes."""
+    """A tokenizer ready to use, and the files that go with the model: name → bytes.
+
+    `source` is what AutoTokenizer is asked for; None for one that was trimmed, which no checkpoint has.
+    """
 
     tokenizer: Tokenizer
     files: Mapping[str, bytes]
     mask_token: str = "[MASK]"  # noqa: S105 - of text
+    source: TokenizerSource | None = None
+
+    @property
+    def pieces(self) -> int:
+        """One more than the largest id."""
+        return max(self.tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
 
 @dataclass(frozen=True)
 class Reader:
-    """The model that a tokenizer is for: transformers' class for it, what it reads, and the rows of its table."""
+    """The model that a tokenizer is for: transformers' class for it, what it reads, and the rows of its table.
+
+    `model_type` and `config_class` (tokenizer_class) are config.json's.
+    """
 
     tokenizer_class: str
     inputs: tuple[str, ...]
     vocabulary: int
+    model_type: str = "bert"
+    config_class: str | None = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What lies in a folder: bytes by name, and the two files of settings, read."""
+
+    directory: Path
+    files: Mapping[str, bytes]
+    settings: Mapping[str, Any]
+    special: Mapping[str, Any]
 
 
 def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
     """Read the tokenizer in `directory`.
 
-    Raises CheckpointError when it is missing, damaged, or speaks of more or far fewer pieces than the table has.
+    Raises CheckpointError when it is missing, damaged, or speaks of more pieces than the table has, UnsupportedError
+    for a class that transformers lacks or that runs in Python alone.
     """
-    found = {name: _content(directory / name) for name in FILES if (directory / name).is_file()}
-    settings = _settings(directory, found)
-    if "tokenizer.json" in found:
-        tokenizer = _load(directory / "tokenizer.json", found["tokenizer.json"])
-    elif "vocab.txt" in found:
-        tokenizer = _from_vocabulary(directory, settings)
-    elif {"vocab.json", "merges.txt"} <= found.keys():
-        tokenizer = _from_merges(directory, settings)
-    else:
+    found = _find(directory)
+    source = _source(found, reader)
+    plain = _plain(found, source, reader.vocabulary)
+    whole, special = (plain, dict(ROLES)) if plain is not None else _ask(source, reader.vocabulary)
+    tokenizer = _bare(whole)
+    _check_size(directory, tokenizer.get_vocab(with_added_tokens=True), reader.vocabulary)
+    probe(directory, tokenizer)
+    carried = {name: content for name, content in found.files.items() if name != ADDED}
+    files = bundled_files(whole, carried, {**_completion(whole, reader), **found.settings}, special)
+    return TokenizerFiles(tokenizer, files, special.get("mask_token", ROLES["mask_token"]), source)
+
+
+def _find(directory: Path) -> _Found:
+    files = {name: _content(directory / name) for name in (*FILES, ADDED) if (directory / name).is_file()}
+    settings, special, _ = (_object(directory / name, files) for name in (*FILES[1:3], ADDED))
+    refuse_code(directory / FILES[1], settings)
+    if settings.get("split_special_tokens"):
+        raise UnsupportedError(
+            f"{directory / FILES[1]}: split_special_tokens, which no tokenizer.json can say, so that apps would find "
+            "special tokens in a text all the same; remove it, or the tokens from the added ones"
+        )
+    if not ("tokenizer.json" in files or "vocab.txt" in files or {"vocab.json", "merges.txt"} <= files.keys()):
         raise CheckpointError(
             f"{directory}: no tokenizer; expected tokenizer.json, vocab.txt, or vocab.json with merges.txt beside "
-            "config.json"
+            "config.json: AutoTokenizer.from_pretrained(…).save_pretrained(…) writes them"
         )
-    _check_size(directory, tokenizer, reader.vocabulary)
-    probe(directory, tokenizer)
-    mask = _special_tokens(settings, _kind(tokenizer))["mask_token"]
-    return TokenizerFiles(tokenizer, {**_completed(tokenizer, settings, reader), **found}, mask)
+    return _Found(directory, files, settings, special)
 
 
-def _kind(tokenizer: Tokenizer) -> str:
-    """The tokenizer's model: WordPiece, BPE or another."""
-    return str(json.loads(tokenizer.to_str())["model"]["type"])
+def _object(path: Path, files: Mapping[str, bytes]) -> dict[str, Any]:
+    content = parse_json(path, files.get(path.name, b"{}"))
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: expected an object, found {type(content).__name__}; correct it")
+    return content
 
 
-def _settings(directory: Path, found: Mapping[str, bytes]) -> dict[str, Any]:
-    path = directory / "tokenizer_config.json"
-    settings = parse_json(path, found.get(path.name, b"{}"))
-    if not isinstance(settings, dict):
-        raise CheckpointError(f"{path}: expected an object")
-    refuse_code(path, settings)
-    return settings
+def _source(found: _Found, reader: Reader) -> TokenizerSource:
+    name = found.settings.get("tokenizer_class")
+    if name is not None and not isinstance(name, str):
+        raise CheckpointError(
+            f"{found.directory / FILES[1]}: tokenizer_class {str(name)[:40]}, expected a text; correct it"
+        )
+    return TokenizerSource(found.directory, reader.model_type, reader.config_class, name)
+
+
+def _plain(found: _Found, source: TokenizerSource, table: int) -> Tokenizer | None:
+    """The tokenizer where no transformers is needed to know it; what is damaged or too large is refused on the way."""
+    own = _own(found, table)
+    usual = is_plain(found.settings, found.special, source.model_type, source.config_class)
+    if not usual or ADDED in found.files:
+        return None
+    if own is not None:
+        return own if is_as_built(own, found.settings) else None
+    if "vocab.txt" in found.files:
+        return from_vocabulary(_vocabulary(found.directory, table), found.settings)
+    return None
+
+
+def _own(found: _Found, table: int) -> Tokenizer | None:
+    """tokenizer.json, or None where there is none and the files that it is made of can be read."""
+    if "tokenizer.json" in found.files:
+        own = _load(found.directory / "tokenizer.json", found.files["tokenizer.json"])
+        _check_size(found.directory, own.get_vocab(with_added_tokens=True), table)
+        probe(found.directory, _bare(own))
+        return own
+    if "vocab.txt" in found.files:
+        _vocabulary(found.directory, table)
+    else:
+        _check_merges(found.directory)
+    return None
+
+
+def _vocabulary(directory: Path, table: int) -> dict[str, int]:
+    path = directory / "vocab.txt"
+    try:
+        found = read_vocabulary(str(path))
+    except Exception as error:  # `tokenizers` raises nothing narrower than Exception
+        raise CheckpointError(f"{path}: not a WordPiece vocabulary, one piece a line: {error}") from error
+    _check_size(directory, found, table)
+    return found
+
+
+def _check_merges(directory: Path) -> None:
+    try:
+        with no_panic():
+            BPE(*BPE.read_file(str(directory / "vocab.json"), str(directory / "merges.txt")))
+    except Exception as error:  # as above
+        raise CheckpointError(f"{directory}: vocab.json and merges.txt are no byte-level BPE: {error}") from error
+
+
+def _ask(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]]:
+    """The tokenizer as transformers makes it, and its special tokens by their roles.
+
+    Without those that transformers alone adds, for a role that the files fill with nothing, beyond the table: the model
+    has no row for them, and a text that holds them would be an error.
+    """
+    made = open_apart(source)
+    document = json.loads(made.content)
+    beyond = {one["content"] for one in document["added_tokens"] if one["id"] >= table} & {*made.special.values()}
+    document["added_tokens"] = [one for one in document["added_tokens"] if one["content"] not in beyond]
+    return _parse(source.directory, json.dumps(document).encode()), dict(made.special)
+
+
+def _completion(tokenizer: Tokenizer, reader: Reader) -> dict[str, Any]:
+    """What tokenizer_config.json should say where the checkpoint's is silent."""
+    normalizer = json.loads(tokenizer.to_str())["normalizer"] or {}
+    lowered = {"do_lower_case": normalizer["lowercase"]} if normalizer.get("type") == "BertNormalizer" else {}
+    name = reader.config_class or reader.tokenizer_class
+    return {"tokenizer_class": name, "model_input_names": list(reader.inputs), **lowered}
 
 
 def _content(path: Path) -> bytes:
@@ -115,7 +206,7 @@ def _content(path: Path) -> bytes:
 def open_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json by itself, such as a bundle's own. Raises CheckpointError."""
     try:
-        tokenizer = _load(path, _content(path))
+        tokenizer = _bare(_load(path, _content(path)))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); export again") from error
     probe(path.parent, tokenizer)
@@ -124,94 +215,40 @@ def open_tokenizer(path: Path) -> Tokenizer:
 
 def _load(path: Path, content: bytes) -> Tokenizer:
     check_growth(path, content)
+    return _parse(path, content)
+
+
+def _parse(path: Path, content: bytes) -> Tokenizer:
     try:
         with no_panic():
-            tokenizer = Tokenizer.from_str(content.decode("utf-8"))
-    except Exception as error:  # `tokenizers` raises nothing narrower than Exception
+            return Tokenizer.from_str(content.decode("utf-8"))
+    except Exception as error:  # as above
         raise CheckpointError(f"{path}: cannot be read: {error}") from error
-    tokenizer.no_padding()  # each reader pads and cuts as it needs; a file's own padding may be of any size
-    tokenizer.no_truncation()
-    return tokenizer
 
 
-def _from_vocabulary(directory: Path, settings: Mapping[str, Any]) -> Tokenizer:
-    path = directory / "vocab.txt"
-    try:
-        made = BertWordPieceTokenizer(
-            WordPiece.read_file(str(path)),  # a path itself is deprecated
-            lowercase=bool(settings.get("do_lower_case", True)),
-            strip_accents=settings.get("strip_accents"),
-            handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
-        )
-        return Tokenizer.from_str(made.to_str())
-    except Exception as error:  # as above
-        raise CheckpointError(f"{path}: not a WordPiece vocabulary, one piece a line: {error}") from error
-
-
-def _from_merges(directory: Path, settings: Mapping[str, Any]) -> Tokenizer:
-    """RoBERTa's byte-level BPE (Radford et al. 2019), as transformers' RobertaTokenizer made it up to its version 4."""
-    prefix, trim = bool(settings.get("add_prefix_space", False)), bool(settings.get("trim_offsets", True))
-    try:
-        made = Tokenizer.from_str(
-            ByteLevelBPETokenizer(
-                *BPE.read_file(str(directory / "vocab.json"), str(directory / "merges.txt")),
-                add_prefix_space=prefix,
-            ).to_str()
-        )
-        special = _special_tokens(settings, "BPE")
-        mask = AddedToken(special.pop("mask_token"), lstrip=True, normalized=False)  # it takes the space before it
-        made.add_special_tokens([*dict.fromkeys(special.values()), mask])
-        pieces = made.get_vocab()
-        separator, first = ((special[name], pieces[special[name]]) for name in ("sep_token", "cls_token"))
-        made.post_processor = RobertaProcessing(separator, first, trim_offsets=trim, add_prefix_space=prefix)
-    except Exception as error:  # as above
-        raise CheckpointError(f"{directory}: vocab.json and merges.txt are no byte-level BPE: {error}") from error
+def _bare(tokenizer: Tokenizer) -> Tokenizer:
+    """One that each reader pads and cuts as it needs: a file's own padding may be of any size."""
+    made = Tokenizer.from_str(tokenizer.to_str())
+    made.no_padding()
+    made.no_truncation()
     return made
 
 
-def _special_tokens(settings: Mapping[str, Any], model: str) -> dict[str, str]:
-    """The special tokens by their roles: as tokenizer_config.json has them, a text or an object, or the usual ones."""
-    usual = _SPECIAL.get(model, _SPECIAL["WordPiece"])
-    stated = {name: settings.get(name) for name in usual}
-    texts = {name: one.get("content") if isinstance(one, Mapping) else one for name, one in stated.items()}
-    return {name: text if isinstance(text, str) else usual[name] for name, text in texts.items()}
-
-
-def _check_size(directory: Path, tokenizer: Tokenizer, table: int) -> None:
-    pieces = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+def _check_size(directory: Path, vocabulary: Mapping[str, int], table: int) -> None:
+    pieces = max(vocabulary.values(), default=-1) + 1
     if pieces > table:
         raise CheckpointError(
-            f"{directory}: the tokenizer has {pieces:,} pieces and the embedding table {table:,} rows; "
-            "resize_token_embeddings was not called or the tokenizer belongs to another model"
-        )
-    if table - pieces >= _TABLE_PADDING:
-        raise CheckpointError(
-            f"{directory}: the tokenizer has only {pieces:,} pieces for {table:,} rows of the embedding table; "
-            "put the tokenizer that the model was trained with beside it"
+            f"{directory}: the tokenizer has {pieces:,} pieces and the embedding table {table:,} rows; call "
+            "model.resize_token_embeddings(len(tokenizer)), train and save again, or put the tokenizer that the model "
+            "was trained with beside it"
         )
 
 
-def _completed(tokenizer: Tokenizer, settings: Mapping[str, Any], reader: Reader) -> dict[str, bytes]:
-    """The files that apps and older libraries expect, for those that the checkpoint lacks."""
-    model = json.loads(tokenizer.to_str())["model"]
-    pieces = tokenizer.get_vocab(with_added_tokens=True)
-    special = {key: token for key, token in _special_tokens(settings, model["type"]).items() if token in pieces}
-    inputs = {"tokenizer_class": reader.tokenizer_class, "model_input_names": list(reader.inputs)}
-    lowered = {"do_lower_case": True} if model["type"] == "WordPiece" else {}
-    made = {
-        "tokenizer.json": tokenizer.to_str(pretty=True).encode(),
-        "tokenizer_config.json": _json({**inputs, **lowered, **special, **settings}),
-        "special_tokens_map.json": _json(special),
-    }
-    if model["type"] == "WordPiece":
-        by_id = sorted(pieces, key=lambda piece: pieces[piece])
-        made["vocab.txt"] = "".join(f"{piece}\n" for piece in by_id).encode()
-    elif model["type"] == "BPE":
-        made["vocab.json"] = json.dumps(model["vocab"], ensure_ascii=False).encode()
-        merges = (pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"])
-        made["merges.txt"] = "".join(f"{line}\n" for line in ("#version: 0.2", *merges)).encode()
-    return made
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, indent=2, sort_keys=True).encode()
+def unused_rows(tokenizer: TokenizerFiles, table: int) -> tuple[str, ...]:
+    """What to tell of a tokenizer that fits its table and leaves more of it unused than padding explains."""
+    if table - tokenizer.pieces < TABLE_PADDING:
+        return ()
+    return (
+        f"warning: the embedding table has {table:,} rows and the tokenizer {tokenizer.pieces:,} entries; the rows "
+        "beyond are exported too, and no text reaches them: is this the tokenizer that the model was trained with?",
+    )

@@ -18,6 +18,7 @@ from exporter.reference import Battery, Reference
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
 from exporter.tokenizer import open_tokenizer
+from exporter.tokenizer_parity import compare_tokens
 from exporter.vocabulary import kept_ids, trim_checkpoint
 from runtimes.battery import Case
 from runtimes.bisect import Departure, depart
@@ -104,10 +105,16 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     audited = _audited(check.bundle, reference)
     audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
-    compared = with_audit(compare_with_pytorch(reference, runner, manifest, budget), audit)
+    read = with_tokens(compare_with_pytorch(reference, runner, manifest, budget), reference, check.bundle)
+    compared = with_audit(read, audit)
     answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))
     parity = replace(with_answers(compared, audit_answers(audited, answers)), note=describe(runner))
     return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
+
+
+def with_tokens(parity: Parity, reference: Reference, bundle: Bundle) -> Parity:
+    """The parity with the ids of the bundle's tokenizer held against AutoTokenizer's, once PyTorch has answered."""
+    return compare_tokens(parity, reference.heard, bundle, reference.kept)
 
 
 def _audited(bundle: Bundle, reference: Reference) -> Audited:

@@ -14,7 +14,7 @@ from typing import IO
 
 from exporter.errors import BertportError, RuntimeUnavailable
 from runtimes.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
-from runtimes.runner import Batch, Outputs
+from runtimes.runner import Array, Batch, Outputs
 
 ANSWER_LIMIT_S = 900.0
 _LOG_BYTES = 65_536
@@ -69,10 +69,14 @@ class Child:
     def ask(self, batch: Batch) -> Outputs:
         """Send a batch, wait for its outputs."""
         arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
-        content = pack({name: values for name, values in arrays.items() if values is not None})
+        return self.exchange(ARRAYS, {name: values for name, values in arrays.items() if values is not None})
+
+    def exchange(self, kind: bytes, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Send a message of arrays, wait for the arrays that answer it."""
+        content = pack(arrays)
         with self._watched() as expired:
             with suppress(BrokenPipeError):  # the answer says why
-                write_frame(self._questions, ARRAYS, content)
+                write_frame(self._questions, kind, content)
             return unpack(self._answer(ARRAYS, expired))
 
     def _answer(self, wanted: bytes, expired: threading.Event) -> bytes:

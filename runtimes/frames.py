@@ -10,8 +10,9 @@ import numpy as np
 
 from runtimes.runner import Array
 
-READY, ARRAYS, ERROR = b"R", b"A", b"E"
-"""The child has opened its model; a batch or its outputs; one line that says what went wrong."""
+READY, ARRAYS, ERROR, TOKENS = b"R", b"A", b"E", b"T"
+"""The child has opened its model; a batch or its outputs; one line that says what went wrong; texts to tokenize, see
+`runtimes.transformers_tokenizer.answer`."""
 
 _HEADER = struct.Struct(">cQ")
 

@@ -16,6 +16,7 @@ from exporter.errors import CheckpointError, in_our_words
 from runtimes.reference_model import Pooling, ReferenceModel
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
 from runtimes.sentences import embed
+from runtimes.transformers_tokenizer import Answerer
 
 _READER = f"transformers {transformers.__version__}"
 _ONE_LOAD = threading.Lock()
@@ -52,6 +53,7 @@ class TorchRunner:
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
         self._inputs, self._device, self._checkpoint = inputs, device, checkpoint
+        self._answer = Answerer()
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = _load(checkpoint, architecture, config, device, double)
@@ -88,6 +90,10 @@ class TorchRunner:
         """See Runner."""
         with torch.inference_mode(), in_our_words(self._refused):
             return {name: values.cpu().numpy() for name, values in self.outputs(batch).items()}
+
+    def tokens(self, question: Mapping[str, Array]) -> dict[str, Array]:
+        """Answer a question of `runtimes.tokenizer_source.ask_tokens`."""
+        return self._answer(question)
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """As `run`, tensors on the device."""

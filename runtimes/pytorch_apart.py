@@ -6,13 +6,14 @@ the process is started first, and asked when this one has something to compare.
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 
 from exporter.errors import BertportError, CheckpointError
 from runtimes.child import Child, Program, python_path
-from runtimes.frames import ARRAYS, pack
+from runtimes.frames import ARRAYS, TOKENS, pack
 from runtimes.reference_model import ReferenceModel, to_arrays
-from runtimes.runner import Batch, Outputs
+from runtimes.runner import Array, Batch, Outputs
 
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 """What is larger goes back to the system when it is freed (glibc; mallopt(3)). Left to itself glibc raises this to what
@@ -42,6 +43,10 @@ class TorchApart:
     def run(self, batch: Batch) -> Outputs:
         """The outputs of one batch, by name; the first call waits for the model."""
         return self._opened.ask(batch)
+
+    def tokens(self, question: Mapping[str, Array]) -> dict[str, Array]:
+        """Answer a question of `runtimes.tokenizer_source.ask_tokens`."""
+        return self._opened.exchange(TOKENS, question)
 
     @cached_property
     def _opened(self) -> Child:

@@ -1,12 +1,13 @@
 """What a child process does for `runtimes.child`: open a model, and answer batches until its input ends."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import IO
 
 from exporter.errors import BertportError, in_one_line
-from runtimes.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
-from runtimes.runner import Batch, Runner
+from runtimes.frames import ARRAYS, ERROR, READY, TOKENS, pack, read_frame, unpack, write_frame
+from runtimes.runner import Array, Batch, Runner
 
 _REASON_CHARACTERS = 1_000
 
@@ -17,13 +18,27 @@ def serve(opened: Callable[[], tuple[Runner, str]], batches: IO[bytes], answers:
         runner, greeting = opened()
         write_frame(answers, READY, greeting.encode())
         while True:
-            _, content = read_frame(batches)
-            write_frame(answers, ARRAYS, pack(runner.run(Batch(**unpack(content)))))
+            kind, content = read_frame(batches)
+            question = unpack(content)
+            found = _tokens()(question) if kind == TOKENS else runner.run(Batch(**question))
+            write_frame(answers, ARRAYS, pack(found))
     except (EOFError, BrokenPipeError):  # nobody asks any more
         return
     except Exception as error:
-        kind = "" if isinstance(error, BertportError) else f"{type(error).__name__}: "
-        write_frame(answers, ERROR, f"{kind}{in_one_line(error, _REASON_CHARACTERS)}".encode())
+        complain(answers, error)
+
+
+@cache
+def _tokens() -> Callable[[Mapping[str, Array]], Mapping[str, Array]]:
+    from runtimes.transformers_tokenizer import Answerer  # here: most children have no transformers
+
+    return Answerer()
+
+
+def complain(answers: IO[bytes], error: Exception) -> None:
+    """Tell what went wrong, as `name: reason`; of our own errors the text alone."""
+    kind = "" if isinstance(error, BertportError) else f"{type(error).__name__}: "
+    write_frame(answers, ERROR, f"{kind}{in_one_line(error, _REASON_CHARACTERS)}".encode())
 
 
 def own_stdout() -> IO[bytes]:

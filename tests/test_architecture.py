@@ -24,6 +24,8 @@ SEES_BOTH = {
         "tuning",
         "sensitivity",
         "timing",
+        "tokenizer",  # what transformers makes of a folder
+        "tokenizer_parity",
     )
 }
 

@@ -27,6 +27,9 @@ def apart(monkeypatch):
         def run(self, batch):
             return self.runner.run(batch)
 
+        def tokens(self, question):
+            return self.runner.tokens(question)
+
         def close(self):
             Apart.ended += 1
 

@@ -19,8 +19,9 @@ def roberta(write_family, tmp_path):
 
 
 def reader(folder, **changes):
-    table = json.loads((folder / "config.json").read_text())["vocab_size"]
-    return Reader(**{"tokenizer_class": "RobertaTokenizer", "inputs": ("input_ids",), "vocabulary": table, **changes})
+    config = json.loads((folder / "config.json").read_text())
+    usual = {"tokenizer_class": "RobertaTokenizer", "inputs": ("input_ids",), "model_type": config["model_type"]}
+    return Reader(**{**usual, "vocabulary": config["vocab_size"], **changes})
 
 
 def test_bytes_and_merges_encode_as_in_transformers(roberta):
@@ -32,19 +33,22 @@ def test_bytes_and_merges_encode_as_in_transformers(roberta):
     assert set(ours.encode("the cat", "a dog").type_ids) == {0}
 
 
-def test_a_mask_takes_the_space_before_it(roberta):
-    """As in transformers 4, with which such checkpoints were made; 5 leaves a piece for the space."""
-    tokens = read_tokenizer(roberta, reader(roberta)).tokenizer.encode("the <mask>").tokens
-    assert tokens[-2:] == [" <mask>", "</s>"]
-    assert "Ġ" not in tokens
+def test_a_mask_takes_the_space_before_it_where_it_does_in_transformers(roberta):
+    """In 4, with which such checkpoints were made; 5 leaves a piece for the space unless the mask's object says so."""
+    mask = {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized": False}
+    for settings in ({}, {"mask_token": mask}):
+        (roberta / "tokenizer_config.json").write_text(json.dumps(settings))
+        ours = read_tokenizer(roberta, reader(roberta)).tokenizer.encode("the <mask>").ids
+        assert ours == transformers.AutoTokenizer.from_pretrained(roberta)("the <mask>")["input_ids"]
+    assert "Ġ" not in read_tokenizer(roberta, reader(roberta)).tokenizer.encode("the <mask>").tokens
 
 
 def test_settings_of_the_config_are_kept(roberta):
-    settings = {"add_prefix_space": True, "mask_token": {"content": "<mask>", "lstrip": True}, "model_max_length": 48}
+    settings = {"add_prefix_space": True, "mask_token": "<mask>", "model_max_length": 48}
     (roberta / "tokenizer_config.json").write_text(json.dumps(settings))
     found = read_tokenizer(roberta, reader(roberta))
     assert found.tokenizer.encode("the").tokens[1].startswith("Ġ")
-    assert json.loads(found.files["tokenizer_config.json"]) == settings
+    assert settings.items() <= json.loads(found.files["tokenizer_config.json"]).items()
 
 
 def test_the_other_files_can_be_made_from_either(roberta, tmp_path):
@@ -78,7 +82,7 @@ def test_the_other_files_can_be_made_from_either(roberta, tmp_path):
 )
 def test_damaged_bytes_and_merges(roberta, name, content):
     (roberta / name).write_text(content)
-    with pytest.raises(CheckpointError, match=r"no byte-level BPE|only 6 pieces") as error:
+    with pytest.raises(CheckpointError, match=r"no byte-level BPE|cannot read the tokenizer") as error:
         read_tokenizer(roberta, reader(roberta))
     assert "\n" not in str(error.value)
 

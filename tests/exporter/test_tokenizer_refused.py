@@ -1,0 +1,108 @@
+"""Which tokenizers are refused, each by name with a next step; and which are read without transformers."""
+
+import json
+
+import pytest
+import transformers
+
+from exporter.errors import BertportError, CheckpointError, UnsupportedError
+from exporter.tokenizer import Reader, read_tokenizer
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
+ROWS = len(PIECES) + 4
+
+
+def write(folder, name, content):
+    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+
+
+def vocabulary(folder, pieces=PIECES):
+    write(folder, "vocab.txt", "".join(f"{piece}\n" for piece in pieces))
+
+
+def settings(folder, **values):
+    write(folder, "tokenizer_config.json", values)
+
+
+def saved(folder):
+    vocabulary(folder)
+    transformers.BertTokenizerFast.from_pretrained(folder).save_pretrained(folder)
+    (folder / "vocab.txt").unlink()
+
+
+def edited(folder, **changes):
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def read(folder, rows=ROWS, **changes):
+    return read_tokenizer(folder, Reader("BertTokenizer", ("input_ids", "token_type_ids"), rows, **changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("BertJapaneseTokenizer", "runs in Python alone"),
+        ("BertweetTokenizer", "runs in Python alone"),
+        ("CanineTokenizer", "runs in Python alone"),
+        ("OurOwnTokenizer", "expected one that transformers"),
+    ],
+)
+@pytest.mark.parametrize("place", ["config.json", "tokenizer_config.json"])
+def test_a_class_that_gives_no_tokenizer_json_is_refused_by_name(tmp_path, name, reason, place):
+    vocabulary(tmp_path)
+    if place == "tokenizer_config.json":
+        settings(tmp_path, tokenizer_class=name)
+    with pytest.raises(UnsupportedError, match=f"tokenizer_class {name}.*{reason}.*save_pretrained"):
+        read(tmp_path, config_class=name if place == "config.json" else None)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"split_special_tokens": True}, "split_special_tokens.*remove it"),
+        ({"tokenizer_class": 5}, "tokenizer_class 5, expected a text"),
+        ({"auto_map": {"AutoTokenizer": ["x.X", None]}}, "auto_map asks for code"),
+        ({"mask_token": {"content": "[MASK]"}}, "transformers .* cannot read the tokenizer .*mask_token"),
+        ({"added_tokens_decoder": {"x": 1}}, "transformers .* cannot read the tokenizer"),
+    ],
+)
+def test_settings_that_cannot_be_honoured_are_refused_in_one_line(tmp_path, values, message):
+    vocabulary(tmp_path)
+    settings(tmp_path, **values)
+    with pytest.raises(BertportError, match=message) as error:
+        read(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_tokens_of_the_checkpoint_that_the_table_lacks_are_refused(tmp_path):
+    vocabulary(tmp_path)
+    write(tmp_path, "added_tokens.json", {"<e1>": len(PIECES), "<e2>": len(PIECES) + 1})
+    with pytest.raises(CheckpointError, match=r"10 pieces and the embedding table 9 rows.*resize_token_embeddings"):
+        read(tmp_path, rows=len(PIECES) + 1)
+
+
+def test_a_role_that_only_transformers_fills_needs_no_row(tmp_path):
+    vocabulary(tmp_path, [piece for piece in PIECES if piece != "[MASK]"])
+    found = read(tmp_path, rows=len(PIECES) - 1)
+    assert found.tokenizer.token_to_id("[MASK]") is None
+    assert found.pieces == len(PIECES) - 1
+
+
+def test_usual_files_need_no_transformers(tmp_path, monkeypatch):
+    monkeypatch.setattr("exporter.tokenizer.open_apart", None)
+    vocabulary(tmp_path)
+    assert read(tmp_path).tokenizer.encode("the cat").ids == [2, 5, 6, 3]
+    saved(tmp_path)
+    assert read(tmp_path).tokenizer.encode("the cat").ids == [2, 5, 6, 3]
+    edited(tmp_path, extra_special_tokens=["[E1]"])
+    with pytest.raises(TypeError):
+        read(tmp_path)
+
+
+def test_a_bundle_keeps_the_files_that_say_the_same(tmp_path):
+    saved(tmp_path)
+    before = (tmp_path / "tokenizer.json").read_bytes()
+    assert read(tmp_path).files["tokenizer.json"] == before
+    edited(tmp_path, do_lower_case=False)
+    assert json.loads(read(tmp_path).files["tokenizer.json"])["normalizer"]["lowercase"] is False
