@@ -107,8 +107,7 @@ class _Auditor:
         if not self._scheme.int8_inputs:
             return {}
         ranges = stored_ranges(listing, tally)
-        audit_ranges(ranges, self._audited.checkpoint, max(self._options.sequence_lengths), tally)
-        return ranges
+        return audit_ranges(ranges, self._audited.checkpoint, max(self._options.sequence_lengths), tally)
 
     def _weights(self, listing: Listing, compared: set[object], tally: Tally) -> StoredWeights:
         operations = {one.name: one for one in listing.operations}

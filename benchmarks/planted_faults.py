@@ -1,0 +1,153 @@
+"""Single faults planted in saved bundles, hashes and seal made anew: each that matters must be named by the audit.
+
+    python benchmarks/planted_faults.py [--target coreml] [--faults 60] [--seed 0]    → artifacts/planted_faults.json
+
+Of every bundle below, so many faults of each kind are drawn of all that can be made of its weights, operators, edges,
+constants, description, version, metadata and file list. A fault is `missed` where the audit finds nothing, the model
+runs, and its answers over the whole vocabulary differ from the untouched bundle's by more than rounding alone makes
+those differ from the float model's. 0 of all are to be missed. A target's own faults are in `planted/TARGET_….py`.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hostile.seeds import write_checkpoint
+from planted import coreml_faults
+from planted.answers import effect_of, probes, rounding_of
+from planted.frame import Fault, in_numbers, judge
+
+from exporter.auditing.audit import audit_bundle
+from exporter.auditing.audited import Audited
+from exporter.bundle import read_bundle
+from exporter.checkpoint import load
+from exporter.lowering import Settings
+from exporter.pipeline import Request, export
+from exporter.source import HubOptions, resolve
+
+ARTIFACT = Path("artifacts/planted_faults.json")
+LENGTH = 32
+_SEEDED = {
+    "num_hidden_layers": 2,
+    "hidden_size": 32,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+}
+FAULTS: Mapping[str, Callable[[Path, int], list[Fault]]] = {"coreml": coreml_faults.every_fault}
+"""Target → all faults of the bundle in a folder, by a seed."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A bundle to spoil: of the demo, which classifies texts, or of a seeded model that classifies tokens."""
+
+    target: str
+    scheme: str
+    tokens: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """In the record."""
+        task = "tokens" if self.tokens else "texts"
+        return " ".join([self.target, self.scheme, task, *map(str, self.settings.values())])
+
+
+def _coreml(scheme: str, units: str, target: str, *, tokens: bool = False) -> Subject:
+    return Subject("coreml", scheme, tokens, {"compute_units": units, "deployment_target": target})
+
+
+SUBJECTS = (
+    _coreml("none", "all", "iOS16"),
+    _coreml("fp16", "cpu-and-gpu", "iOS18"),
+    _coreml("int8", "all", "iOS17"),
+    _coreml("int8", "cpu-and-gpu", "iOS18"),
+    _coreml("w8a8", "all", "iOS17"),
+    _coreml("int4", "all", "iOS18"),
+    _coreml("pq", "cpu-and-gpu", "iOS17"),
+    _coreml("palettize6", "all", "iOS16"),
+    _coreml("palettize4", "cpu-and-gpu", "iOS18"),
+    _coreml("none", "cpu-and-gpu", "iOS17", tokens=True),
+    _coreml("fp16", "all", "iOS17", tokens=True),
+    _coreml("int8", "all", "iOS18", tokens=True),
+    _coreml("int8", "cpu-and-gpu", "iOS16", tokens=True),
+    _coreml("w8a8", "cpu-and-gpu", "iOS17", tokens=True),
+    _coreml("int4-embeddings", "all", "iOS18", tokens=True),
+    _coreml("palettize6", "all", "iOS18", tokens=True),
+)
+
+
+def spoil(subject: Subject, faults: int, seed: int, place: Path) -> dict[str, Any]:
+    """Make the bundle, draw faults, and say what became of each."""
+    audited = _made(subject, place / "untouched", place / "checkpoint")
+    if findings := audit_bundle(audited).findings:
+        raise SystemExit(f"{subject.name}: untouched, and the audit finds {findings[0]}")
+    every = FAULTS[subject.target](audited.bundle.directory, seed)
+    batch, started = probes(audited, LENGTH), time.perf_counter()
+    rounding = rounding_of(audited, batch)
+    chosen = draw(every, faults, seed)
+    outcomes = judge(audited, chosen, rounding, effect_of(audited, batch), place / "spoilt")
+    took = time.perf_counter() - started
+    return {
+        "bundle": subject.name,
+        "possible": len(every),
+        "rounding": rounding,
+        "took_s": took,
+        **in_numbers(outcomes),
+    }
+
+
+def draw(every: list[Fault], faults: int, seed: int) -> list[Fault]:
+    """Some faults of each kind in turn, so that few are not outnumbered by many."""
+    shuffled = random.Random(seed).sample(every, len(every))
+    kinds = {kind: [one for one in shuffled if one.kind == kind] for kind in sorted({one.kind for one in every})}
+    turns = [one for at in range(len(every)) for of_kind in kinds.values() for one in of_kind[at : at + 1]]
+    return turns[:faults]
+
+
+def _made(subject: Subject, folder: Path, checkpoint: Path) -> Audited:
+    source = "demo"
+    if subject.tokens:
+        source = str(write_checkpoint(checkpoint, architectures=["BertForTokenClassification"], **_SEEDED))
+    lengths = (LENGTH,) if subject.target == "coreml" else ()
+    settings = Settings(sequence_lengths=lengths, **subject.settings)
+    asked = Request(source, (subject.target,), (subject.scheme,), folder, settings=settings, verify=False)
+    export(asked, lambda _: None)
+    return Audited(read_bundle(folder), load(resolve(source, HubOptions())))
+
+
+def main() -> None:
+    """Spoil every bundle; the record keeps those of other targets."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", choices=FAULTS, help="only this one")
+    parser.add_argument("--faults", type=int, default=60, help="of each bundle")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    wanted = [one for one in SUBJECTS if asked.target in (None, one.target)]
+    known = json.loads(ARTIFACT.read_text()) if ARTIFACT.is_file() else {"bundles": []}
+    kept = [one for one in known["bundles"] if one["bundle"] not in {subject.name for subject in wanted}]
+    found = []
+    for subject in wanted:
+        with TemporaryDirectory() as place:
+            found.append(spoil(subject, asked.faults, asked.seed, Path(place)))
+        print(
+            subject.name,
+            {key: found[-1][key] for key in ("possible", "faults", "missed", "kinds", "took_s")},
+            flush=True,
+        )
+    bundles = [*kept, *found]
+    totals = {key: sum(one[key] for one in bundles) for key in ("faults", "missed")}
+    ARTIFACT.write_text(
+        json.dumps({"seed": asked.seed, **totals, "bundles": bundles}, indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
