@@ -149,7 +149,7 @@ def _plain(found: _Found, source: TokenizerSource, table: int) -> Tokenizer | No
 def _own(found: _Found, table: int) -> Tokenizer | None:
     """tokenizer.json, or None where there is none and the files that it is made of can be read."""
     if "tokenizer.json" in found.files:
-        own = _load(found.directory / "tokenizer.json", found.files["tokenizer.json"])
+        own = read_whole(found.directory / "tokenizer.json", found.files["tokenizer.json"])
         _check_size(found.directory, own.get_vocab(with_added_tokens=True), table)
         probe(found.directory, _bare(own))
         return own
@@ -206,14 +206,15 @@ def _content(path: Path) -> bytes:
 def open_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json by itself, such as a bundle's own. Raises CheckpointError."""
     try:
-        tokenizer = _bare(_load(path, _content(path)))
+        tokenizer = _bare(read_whole(path, _content(path)))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); export again") from error
     probe(path.parent, tokenizer)
     return tokenizer
 
 
-def _load(path: Path, content: bytes) -> Tokenizer:
+def read_whole(path: Path, content: bytes) -> Tokenizer:
+    """A tokenizer.json with what it says of truncation and padding. Raises CheckpointError that names `path`."""
     check_growth(path, content)
     return _parse(path, content)
 

@@ -30,7 +30,7 @@ def bundled_files(
 
 def _vocabulary_files(model: Mapping[str, Any], pieces: Mapping[str, int]) -> dict[str, bytes]:
     if model["type"] == "WordPiece":
-        return {"vocab.txt": vocabulary_lines(pieces)}
+        return {"vocab.txt": vocabulary_lines({**pieces, **model["vocab"]})}
     if model["type"] == "BPE":
         merges = (pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"])
         return {

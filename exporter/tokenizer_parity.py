@@ -169,4 +169,4 @@ def _differences(spoken: Spoken, tokenizer: Tokenizer) -> list[str]:
     """The first few settings that differ of those that decide how text is cut."""
     left, right = canonical(json.loads(spoken.content)), parts_of(tokenizer)
     expected, found = ({part: one[part] for part in _CUTTING} for one in (left, right))
-    return list(islice(differing(expected, found), _SETTINGS))
+    return [str(one) for one in islice(differing(expected, found), _SETTINGS)]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 
@@ -48,24 +48,29 @@ def _sequence(name: str, type_id: int) -> dict[str, Any]:
     return {"Sequence": {"id": name, "type_id": type_id}}
 
 
-def differing(expected: Any, found: Any, at: str = "") -> Iterator[str]:
-    """One line for each setting that differs: its place, what was expected and what was found."""
+class Difference(NamedTuple):
+    """A setting by its place, and what was expected and found there."""
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.place}: {self.problem}"
+
+
+def differing(expected: Any, found: Any, at: str = "") -> Iterator[Difference]:
+    """Each setting that differs; of many entries of one table the first, and how many."""
     if expected == found:
         return
-    if isinstance(expected, Mapping) and isinstance(found, Mapping) and expected.get("type") == found.get("type"):
-        keys = [key for key in {**expected, **found} if expected.get(key, _ABSENT) != found.get(key, _ABSENT)]
-        if len(keys) > _MANY:
-            yield f"{at} differs in {len(keys):,} entries: {next(_of_key(expected, found, keys[0], at))}"
-            return
-        for key in keys:
-            yield from _of_key(expected, found, key, at)
-    else:
-        yield f"{at} expected {_told(expected)}, found {_told(found)}"
-
-
-def _of_key(expected: Mapping[str, Any], found: Mapping[str, Any], key: str, at: str) -> Iterator[str]:
-    place = f"{at}.{key}" if at else key
-    yield from differing(expected.get(key, _ABSENT), found.get(key, _ABSENT), place)
+    if not (isinstance(expected, Mapping) and isinstance(found, Mapping) and expected.get("type") == found.get("type")):
+        yield Difference(at or "content", f"expected {_told(expected)}, found {_told(found)}")
+        return
+    keys = [key for key in {**expected, **found} if expected.get(key, _ABSENT) != found.get(key, _ABSENT)]
+    for key in keys if len(keys) <= _MANY else keys[:1]:
+        yield from differing(expected.get(key, _ABSENT), found.get(key, _ABSENT), f"{at}.{key}" if at else key)
+    if len(keys) > _MANY:
+        yield Difference(at or "content", f"{len(keys):,} entries differ")
 
 
 def _told(value: Any) -> str:
@@ -77,3 +82,4 @@ def _told(value: Any) -> str:
 
 _ABSENT = object()
 _MANY = 8
+"""Differences of one table that are shown one by one."""

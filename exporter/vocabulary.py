@@ -146,13 +146,26 @@ def _renumbered_tokenizer(
     if decoder := settings.get("added_tokens_decoder"):
         kept = {str(new): decoder.get(str(old)) for old, new in number.items()}
         settings["added_tokens_decoder"] = {new: token for new, token in kept.items() if token is not None}
-    tokenizer = Tokenizer.from_str(content)
+    tokenizer = _numbered(Tokenizer.from_str(content), original.tokenizer, number)
     changed = {
         "tokenizer.json": content.encode(),
         "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True).encode(),
         "vocab.txt": "".join(f"{piece}\n" for piece in _by_id(tokenizer)).encode(),
     }
     return TokenizerFiles(tokenizer, {**original.files, **changed}, original.mask_token)
+
+
+def _numbered(trimmed: Tokenizer, original: Tokenizer, number: Mapping[int, int]) -> Tokenizer:
+    """`trimmed`, once each of its entries has the id that it was given: `tokenizers` numbers added tokens by itself."""
+    found = trimmed.get_vocab(with_added_tokens=True)
+    given = {piece: number[old] for piece, old in original.get_vocab(with_added_tokens=True).items() if old in number}
+    wrong = sorted(piece for piece in {**given, **found} if given.get(piece) != found.get(piece))
+    if wrong:
+        raise UnsupportedError(
+            f"--trim-vocabulary: the tokenizer gives one id to two entries, such as {wrong[0]!r}: an entry is in the "
+            "vocabulary twice; leave it out"
+        )
+    return trimmed
 
 
 def _renumber_special(processor: dict[str, Any], number: Mapping[int, int]) -> None:

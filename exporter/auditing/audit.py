@@ -6,6 +6,7 @@ from dataclasses import replace
 from exporter.auditing.audited import Audited
 from exporter.auditing.description import audit_description
 from exporter.auditing.findings import Audit
+from exporter.auditing.tokenizer import audit_tokenizer
 from exporter.errors import in_one_line
 from exporter.lowering import TARGETS
 from runtimes.parity import Parity, Verdict
@@ -13,7 +14,7 @@ from runtimes.parity import Parity, Verdict
 _LISTED = 8
 """Findings that are shown one by one: a wrong table may have one for each of its rows."""
 _LONGEST = 400
-_BESIDE: tuple[Callable[[Audited], Audit], ...] = (audit_description,)
+_BESIDE: tuple[Callable[[Audited], Audit], ...] = (audit_description, audit_tokenizer)
 """Audits of what lies beside the model, whatever the target is."""
 
 
