@@ -15,7 +15,9 @@ from exporter.reference import Reference
 from exporter.tokenizer import open_tokenizer
 from exporter.verification import Check, find_checkpoint
 from runtimes.battery import Encoder, Limits
+from runtimes.evaluation.choice_of_metric import by_metric
 from runtimes.evaluation.comparison import Comparison, compare_answers, doubts
+from runtimes.evaluation.constant import against_constant
 from runtimes.evaluation.dataset import DataFile, Dataset, read_dataset
 from runtimes.evaluation.examples import Encoded, encode_all
 from runtimes.evaluation.predict import predict
@@ -58,9 +60,14 @@ class Evaluation:
 class Examiner:
     """Rows of one file, put to any bundle of one checkpoint; PyTorch answers them once for each length of input."""
 
-    def __init__(self, checkpoint: Checkpoint, data: DataFile, say: Say, threads: int = 1) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, data: DataFile, say: Say, threads: int = 1, metric: str | None = None
+    ) -> None:
         self.checkpoint, self._say, self._threads = checkpoint, say, threads
-        self.problem = find_problem(checkpoint.problem, checkpoint.labels, checkpoint.activation)
+        found = find_problem(checkpoint.problem, checkpoint.labels, checkpoint.activation)
+        told = checkpoint.config.get("finetuning_task")
+        task = told if isinstance(told, str) else None
+        self.problem = by_metric(found, checkpoint.problem, checkpoint.labels, metric, task)
         self.dataset = read_dataset(data, self.problem, checkpoint.labels)
         for note in self.dataset.notes:
             say(f"{data.path.name}: {note}")
@@ -82,6 +89,7 @@ class Examiner:
         took_s = time.perf_counter() - start
         comparison = compare_answers(self.problem, golds, reference, candidate, labels)
         warnings = doubts(self.checkpoint.problem, golds, reference, labels)
+        warnings += against_constant(self.problem, self.checkpoint.problem, golds, reference, labels)
         cut = sum(one.truncated for one in encoded)
         status = runner.status.value
         return Evaluation(
@@ -135,12 +143,13 @@ class Examiner:
         return Limits(longest, types, geometry.pad, pairs, prompt=prompt, side=side)
 
 
-def evaluate(check: Check, data: DataFile, say: Say, threads: int = 1) -> Evaluation:
-    """Compare a bundle with PyTorch on labelled rows.
+def evaluate(check: Check, data: DataFile, say: Say, threads: int = 1, metric: str | None = None) -> Evaluation:
+    """Compare a bundle with PyTorch on labelled rows, by `metric` or what the problem is judged by.
 
     Raises UsageError for what is wrong with the data, and as `verification.verify` for bundle and checkpoint.
     """
-    return Examiner(find_checkpoint(check), data, say, threads).examine(check.bundle, check.bundle.manifest.recipe.name)
+    examiner = Examiner(find_checkpoint(check), data, say, threads, metric)
+    return examiner.examine(check.bundle, check.bundle.manifest.recipe.name)
 
 
 def evaluation_record(done: Evaluation) -> dict[str, Any]:

@@ -41,6 +41,7 @@ _SPLIT_SEED = 0
 class Aim:
     """What is sought: for each target the smallest bundle within `max_drop_points`, judged by rows of `data`.
 
+    `metric` is what decides, None for what the problem is judged by; see runtimes.evaluation.choice_of_metric.
     `holdout` is the share of the rows that do not decide, and tell afterwards what the choice is worth.
     """
 
@@ -54,6 +55,7 @@ class Aim:
     settings: Settings = field(default_factory=Settings)
     threads: int = 1
     holdout: float = 0.0
+    metric: str | None = None
 
     def place(self, target: str) -> Path:
         """Where the choice for a target goes."""
@@ -92,7 +94,7 @@ def tune(aim: Aim, say: Say) -> Search:
     start = time.perf_counter()
     _check(aim)
     checkpoint = load(resolve(aim.model, aim.hub), aim.task, aim.hub.allow_pickle)
-    examiner = Examiner(checkpoint, aim.data, say, aim.threads)
+    examiner = Examiner(checkpoint, aim.data, say, aim.threads, aim.metric)
     with tempfile.TemporaryDirectory(prefix="bertport-tune-") as scratch:
         trials = _Trials(aim, examiner, Path(scratch), say)
         for target in aim.targets:

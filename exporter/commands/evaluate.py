@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Declare how labelled rows are found and read."""
+    from runtimes.evaluation.choice_of_metric import listed
     from runtimes.evaluation.table import FORMATS
 
     kinds = tuple(dict.fromkeys(FORMATS.values()))
@@ -47,6 +48,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--labels", nargs="+", default=[], metavar="VALUE=LABEL", help="which value in the data is which label"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="take N rows, evenly over the file")
+    parser.add_argument(
+        "--metric", metavar="NAME", help=f"what decides: {listed()} (default: GLUE's for its tasks, else the first)"
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of PyTorch and ONNX Runtime")
 
 
@@ -68,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     check_record(parsed.output)
     check = Check(read_bundle(parsed.bundle), parsed.checkpoint, allow_pickle=parsed.allow_pickle)
-    done = evaluate(check, data_file(parsed), say, parsed.threads)
+    done = evaluate(check, data_file(parsed), say, parsed.threads, parsed.metric)
     record = evaluation_record(done)
     if parsed.output:
         write_record(parsed.output, record)

@@ -55,6 +55,7 @@ def run(parsed: argparse.Namespace) -> int:
         settings=settings(parsed),
         threads=parsed.threads,
         holdout=parsed.holdout,
+        metric=parsed.metric,
     )
     done = tune(aim, say)
     record = search_record(done)

@@ -69,7 +69,7 @@ def _make(entry: Export, place: Path, say: Say) -> Iterable[Checked]:
         check = Check(bundle, model, request.texts, request.limit, request.hub.allow_pickle, NATIVE, request.pairs)
         parities = _parities(check, done.parity, entry.archs, say)
         if entry.data and examiner is None:  # PyTorch answers its rows once for all bundles of the entry
-            examiner = Examiner(find_checkpoint(check), data_file(entry.data), say)
+            examiner = Examiner(find_checkpoint(check), data_file(entry.data), say, metric=entry.data.metric)
         drop = examiner.examine(bundle, name).drop_points if examiner else None
         yield Checked(name, entry, bundle, parities, drop)
 

@@ -60,7 +60,7 @@ class Budgets:
 class Data:
     """Labelled rows for the accuracy, as `bertport evaluate` reads them; columns left out are guessed.
 
-    `labels` says which value in the file is which label.
+    `labels` says which value in the file is which label, `metric` what decides.
     """
 
     file: Path
@@ -71,6 +71,7 @@ class Data:
     join: str = " "
     labels: Mapping[str, Name] = field(default_factory=dict)
     limit: Count | None = None
+    metric: Name | None = None
 
 
 @dataclass(frozen=True)
