@@ -11,6 +11,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.codebooks import ProductCodes, product_quantise
 from exporter.encoder.ops import Array, Inputs
 from exporter.errors import UsageError
+from exporter.token_ids import token_ids
 
 Samples = Callable[[int], list[Inputs[Array]]]
 """Most tokens → real texts of the task, each alone and without padding."""
@@ -57,8 +58,8 @@ class Material:
         if not self._texts:
             return None
         tokenizer, counts = self.checkpoint.tokenizer.tokenizer, np.full(rows, _UNSEEN)
-        for encoding in tokenizer.encode_batch(list(self._texts)):
-            np.add.at(counts, encoding.ids, 1)
+        for ids in token_ids(tokenizer, self._texts):
+            np.add.at(counts, ids, 1)
         if np.delete(counts, list(tokenizer.get_added_tokens_decoder())).max(initial=0) < 1:
             raise UsageError(
                 f"--frequency-from: no piece of the vocabulary occurs in these {len(self._texts)} texts; give text of "

@@ -16,6 +16,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.encoder.ops import Array
 from exporter.encoder.weights import StoredTensor
 from exporter.errors import UnsupportedError, UsageError
+from exporter.token_ids import token_ids
 from exporter.tokenizer import TokenizerFiles
 
 _TABLE = "embeddings.word"
@@ -60,8 +61,8 @@ def choose_pieces(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
     """
     pieces = tokenizer.get_vocab(with_added_tokens=True)
     counts = np.zeros(max(pieces.values()) + 1, np.int64)
-    for encoding in tokenizer.encode_batch(list(trim.texts), add_special_tokens=False):
-        np.add.at(counts, encoding.ids, 1)
+    for ids in token_ids(tokenizer, trim.texts, special=False):
+        np.add.at(counts, ids, 1)
     always = np.zeros(len(counts), bool)
     always[[number for piece, number in pieces.items() if len(piece.removeprefix("##")) == 1]] = True
     always[tokenizer.encode(trim.prompt, add_special_tokens=False).ids] = True

@@ -4,19 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from exporter.disk import read_bounded
-from exporter.errors import UsageError
+from exporter.errors import UsageError, visible
 from exporter.verification import Limit
 from runtimes.parity import Parity, Verdict
 from runtimes.report import covered
 
-_MAX_TEXTS_BYTES = 256_000_000
-"""Of --texts: the battery takes some hundred of them."""
-
 
 def say(text: str) -> None:
     """Progress and warnings go to stderr; stdout holds the result alone."""
-    print(f"bertport: {text}", file=sys.stderr)
+    print(f"bertport: {visible(text)}", file=sys.stderr)
 
 
 def add_checks(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +39,12 @@ def texts(path: Path | None) -> tuple[str, ...]:
     """
     if path is None:
         return ()
+    from runtimes.evaluation.corpus import read_plain
+
     try:
-        lines = read_bounded(path, _MAX_TEXTS_BYTES, UsageError).decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--texts {path}: cannot be read as UTF-8 text, a text a line: {error}") from error
-    found = tuple(line for line in lines if line.strip())
+        found = read_plain(path)
+    except UsageError as error:
+        raise UsageError(f"--texts {error}") from error
     if not found:
         raise UsageError(f"--texts {path}: holds no text; write one a line")
     tabs = [line.count("\t") for line in found]

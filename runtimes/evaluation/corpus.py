@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import UsageError
+from runtimes.evaluation.cells import looks_structured, read_cell
 from runtimes.evaluation.columns import Names
+from runtimes.evaluation.lines import MAX_ROWS, opened
 from runtimes.evaluation.problems import PROBLEMS
-from runtimes.evaluation.table import FORMATS, Table, decoded, read_table, unpacked
+from runtimes.evaluation.table import FORMATS, Table, read_table
 
 _TEXT_SHARE = 0.5
 """A column without a name is of texts where so many of its cells hold a blank: labels and numbers do not."""
@@ -23,11 +25,22 @@ def read_texts(path: Path) -> tuple[str, ...]:
     known to hold any.
     """
     plain = Path(path.name.lower().removesuffix(".gz")).suffix not in FORMATS
-    found = decoded(path, unpacked(path)).splitlines() if plain else _texts_of(_table(path))
-    texts = tuple(text for text in found if text.strip())
+    texts = read_plain(path) if plain else tuple(text for text in _texts_of(_table(path)) if text.strip())
     if not texts:
         raise UsageError(f"{path}: holds no text; give one a line, or a table with a column of texts")
     return texts
+
+
+def read_plain(path: Path) -> tuple[str, ...]:
+    """The lines of a file that hold anything, without their ends. Raises UsageError for one that cannot be read."""
+    texts = []
+    with opened(path) as lines:
+        for _, line in lines():
+            if line.strip():
+                texts.append(line.rstrip("\r\n"))
+            if len(texts) > MAX_ROWS:
+                raise UsageError(f"{path}: more than {MAX_ROWS:,} texts; split it, or take a part of it")
+    return tuple(texts)
 
 
 def _table(path: Path) -> Table:
@@ -68,5 +81,16 @@ def _holds_texts(cells: Sequence[Any]) -> bool:
 
 def _text(cell: Any) -> str:
     """A cell on one line; a list of words as text, anything else as it is written."""
+    if isinstance(cell, str) and looks_structured(cell):
+        cell = _words(cell)
     words = map(str, cell) if isinstance(cell, list) else [] if cell is None else [str(cell)]
     return " ".join(" ".join(words).split())
+
+
+def _words(cell: str) -> Any:
+    """A list of words that a text spells; the text itself where it spells something else, or nothing."""
+    try:
+        found = read_cell(cell)
+    except ValueError:
+        return cell
+    return found if isinstance(found, list) and found and all(isinstance(one, str) for one in found) else cell

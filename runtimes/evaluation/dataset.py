@@ -76,7 +76,8 @@ def _golds(table: Table, columns: Columns, problem: Problem, labels: tuple[str, 
         return problem.golds(list(zip(*cells, strict=True)), labels, file.labels)
     except UsageError as error:
         named = ", ".join(map(repr, columns.labels))
-        raise UsageError(f"{table.path}, label column {named}: {error}") from error
+        place = f", line {table.lines[error.row]}" if isinstance(error, golds.CellError) else ""
+        raise UsageError(f"{table.path}{place}, label column {named}: {error}") from error
 
 
 def _examples(table: Table, columns: Columns, problem: Problem, right: list[Any]) -> list[Example]:
@@ -86,7 +87,7 @@ def _examples(table: Table, columns: Columns, problem: Problem, right: list[Any]
     examples = []
     for line, parts, second, gold in zip(table.lines, texts, seconds, right, strict=True):
         try:
-            first = golds.words(parts[0]) if problem.words else columns.join.join(map(_text, parts))
+            first = golds.texts_of_words(parts[0]) if problem.words else columns.join.join(map(_text, parts))
             if problem.words and len(first) != len(gold):
                 raise UsageError(f"{len(first)} words and {len(gold)} labels; give each word one")
             examples.append(Example(first, None if second is None else _text(second), line, answerable))
@@ -104,7 +105,7 @@ def _cells(table: Table, name: str) -> list[Any]:
 
 
 def _text(cell: Any) -> str:
-    if isinstance(cell, list | dict):
+    if isinstance(cell, list | dict) or cell != cell:
         raise UsageError(f"expected text, found {str(cell)[:60]!r}; name another column with --text")
     return str(cell)
 

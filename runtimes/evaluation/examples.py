@@ -30,18 +30,30 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """What stays of an encoding: a tokenizer's own keeps all that it cut off, which may be a million times more."""
+
+    tokens: tuple[str, ...]
+    word_ids: tuple[int | None, ...]
+    sequence_ids: tuple[int | None, ...]
+    offsets: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, encoding: Encoding) -> "Tokens":
+        """Take what decisions need."""
+        numbers = (tuple(encoding.word_ids), tuple(encoding.sequence_ids))
+        return cls(tuple(encoding.tokens), *numbers, tuple(encoding.offsets))
+
+
+@dataclass(frozen=True)
 class Encoded:
-    """An example as the model reads it."""
+    """An example as the model reads it; `truncated`: something was cut off."""
 
     example: Example
-    encoding: Encoding
+    encoding: Tokens
     ids: tuple[int, ...]
     types: tuple[int, ...]
-
-    @property
-    def truncated(self) -> bool:
-        """Whether something was cut off."""
-        return bool(self.encoding.overflowing)
+    truncated: bool = False
 
 
 def encode_all(
@@ -67,4 +79,4 @@ def _encode(tokenizer: Tokenizer, example: Example, limits: Limits) -> Encoded:
         raise UsageError(f"line {example.line}: does not fit {limits.positions} tokens: {error}") from error
     highest = 0 if limits.types is None else limits.types - 1
     types = tuple(min(segment, highest) for segment in encoding.type_ids)
-    return Encoded(example, encoding, tuple(encoding.ids), types)
+    return Encoded(example, Tokens.of(encoding), tuple(encoding.ids), types, bool(encoding.overflowing))

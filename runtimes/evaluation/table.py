@@ -1,33 +1,25 @@
-"""A file of labelled rows → `Table`: CSV, TSV or JSON Lines, plain or gzip, UTF-8.
+"""A file of labelled rows → `Table`: CSV, TSV or JSON Lines, plain or gzip.
 
 What cannot be read whole is refused with the line that is wrong: a row dropped or shifted in silence would change a
-figure that someone decides by.
+figure that someone decides by. Lines are read one after the other; see `lines` for what is the most of each.
 """
 
 import csv
-import gzip
-import io
 import json
-import sys
-import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from exporter.errors import UsageError
+from runtimes.evaluation.lines import MAX_LINE_CHARACTERS, MAX_ROWS, Lines, opened
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 """What a file's name says of its format, with or without .gz after it."""
-_GZIP = b"\x1f\x8b"
+MAX_COLUMNS = 2_000
 _LONGEST_NAME = 64
-_PART_BYTES = 1 << 20
-MAX_TABLE_BYTES = 500_000_000
-"""Of a file of rows, unpacked."""
-_UNPACKED_BYTES, _UNPACKED_RATIO = 64_000_000, 30
-"""What gzip may unpack to: so many bytes, or so many times the file. Text becomes three to ten times smaller by it."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +50,12 @@ def read_table(path: Path, known: Collection[str], given: Collection[str] = (), 
     Raises UsageError for what is missing, no text, or not of that form.
     """
     form = form or _form(path)
-    text = decoded(path, unpacked(path))
-    if form == "jsonl":
-        table = _json_lines(path, text)
-    else:
-        cells, lines, notes = _tab_separated(path, text) if form == "tsv" else _comma_separated(path, text)
-        table = _with_header(path, cells, lines, notes, known, given)
+    with opened(path) as lines:
+        if form == "jsonl":
+            table = _json_lines(path, lines())
+        else:
+            cells, numbers, notes = _tab_separated(path, lines) if form == "tsv" else _comma_separated(path, lines)
+            table = _with_header(path, cells, numbers, notes, known, given)
     if not table.rows:
         raise UsageError(f"{path}: no rows; expected one labelled text a row")
     return table
@@ -77,91 +69,68 @@ def _form(path: Path) -> str:
     return form
 
 
-def unpacked(path: Path) -> bytes:
-    """A file's bytes, out of gzip where they are in it. Raises UsageError for what cannot be read."""
-    try:
-        with path.open("rb") as file:  # which may be a pipe
-            content = _bounded(path, file)
-        if content[:2] == _GZIP:
-            with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-                return _bounded(path, packed, max(_UNPACKED_BYTES, _UNPACKED_RATIO * len(content)))
-    except EOFError as error:
-        raise UsageError(f"{path}: a gzip file that ends early; fetch it again") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise UsageError(f"{path}: a damaged gzip file ({error}); fetch it again") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error}); pass a file of labelled rows") from error
-    if path.suffix.lower() == ".gz" and content:
-        raise UsageError(f"{path}: called .gz, but not gzip; unpack or rename it")
-    return content
-
-
-def _bounded(path: Path, file: IO[bytes] | gzip.GzipFile, most_bytes: int = MAX_TABLE_BYTES) -> bytes:
-    """What can be read, bounded: a megabyte of gzip may hold a gigabyte of zeros."""
-    parts, left_bytes = [], min(most_bytes, MAX_TABLE_BYTES)
-    while part := file.read(_PART_BYTES):
-        left_bytes -= len(part)
-        if left_bytes < 0:
-            raise UsageError(f"{path}: more than {most_bytes:,} bytes of rows; split it, or take a part of it")
-        parts.append(part)
-    return b"".join(parts)
-
-
-def decoded(path: Path, content: bytes) -> str:
-    """UTF-8 as text. Raises UsageError with the line that is none."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{path}, line {line}: expected UTF-8, found byte 0x{content[error.start]:02x}; convert the file"
-        ) from error
-
-
 Cells = tuple[list[list[str]], list[int], tuple[str, ...]]
 """Rows of cells, the lines they begin on, and notes."""
 
 
-def _comma_separated(path: Path, text: str) -> Cells:
-    rows, lines = _parsed(path, text, delimiter=",", quoting=csv.QUOTE_MINIMAL)
-    _check_widths(path, rows, lines)
-    return rows, lines, ()
+def _comma_separated(path: Path, lines: Callable[[], Lines]) -> Cells:
+    rows, numbers = _parsed(path, lines(), delimiter=",", quoting=csv.QUOTE_MINIMAL)
+    _check_widths(path, rows, numbers)
+    return rows, numbers, ()
 
 
-def _tab_separated(path: Path, text: str) -> Cells:
+def _tab_separated(path: Path, lines: Callable[[], Lines]) -> Cells:
     """GLUE's files quote nothing, a quote is a quote; those of spreadsheets quote as CSV does."""
-    rows, lines = _parsed(path, text, delimiter="\t", quoting=csv.QUOTE_NONE)
-    if len({len(row) for row in rows}) > 1 and '"' in text:
+    rows, numbers = _parsed(path, lines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    if len({len(row) for row in rows}) > 1 and any('"' in cell for row in rows for cell in row):
         try:
-            quoted, their_lines = _parsed(path, text, delimiter="\t", quoting=csv.QUOTE_MINIMAL)
-            _check_widths(path, quoted, their_lines)
+            quoted, their_numbers = _parsed(path, lines(), delimiter="\t", quoting=csv.QUOTE_MINIMAL)
+            _check_widths(path, quoted, their_numbers)
         except UsageError:
             pass  # told below, of the file as it is usually written
         else:
-            return quoted, their_lines, ("quotes taken as CSV's, for only so has every row the same cells",)
-    _check_widths(path, rows, lines)
-    return rows, lines, ()
+            return quoted, their_numbers, ("quotes taken as CSV's, for only so has every row the same cells",)
+    _check_widths(path, rows, numbers)
+    return rows, numbers, ()
 
 
-def _parsed(path: Path, text: str, delimiter: str, quoting: Any) -> tuple[list[list[str]], list[int]]:
-    rows, lines, before = [], [], 0
-    with _cells_of_any_size():
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+def _parsed(path: Path, lines: Lines, delimiter: str, quoting: Any) -> tuple[list[list[str]], list[int]]:
+    rows, numbers, before = [], [], 0
+    with _long_cells():
+        reader = csv.reader((line for _, line in lines), delimiter=delimiter, quoting=quoting, strict=True)
         try:
             for row in reader:
                 if row:
                     rows.append(row)
-                    lines.append(before + 1)
+                    numbers.append(before + 1)
+                    _check_size(path, len(rows), before + 1, len(row))
                 before = reader.line_num
         except csv.Error as error:
-            raise UsageError(f"{path}, line {before + 1}: quotes that do not match ({error}); correct it") from error
-    return rows, lines
+            raise UsageError(f"{path}, line {before + 1}: {_said(error)}; correct it") from error
+    return rows, numbers
+
+
+def _said(error: csv.Error) -> str:
+    """What is wrong, in words: `csv` has a line for a quote that never ends and one for a cell beyond its limit."""
+    if "field limit" in str(error):
+        return f"a cell of more than {MAX_LINE_CHARACTERS:,} characters: a quote that never ends, or no row of texts"
+    return f"quotes that do not match ({error})"
+
+
+def _check_size(path: Path, rows: int, line: int, columns: int) -> None:
+    if rows > MAX_ROWS:
+        raise UsageError(f"{path}: more than {MAX_ROWS:,} rows; split it, or take a part of it")
+    if columns > MAX_COLUMNS:
+        raise UsageError(
+            f"{path}, line {line}: {columns:,} columns, at most {MAX_COLUMNS:,} are read; is it the format that its "
+            "name says? See --format"
+        )
 
 
 @contextmanager
-def _cells_of_any_size() -> Iterator[None]:
+def _long_cells() -> Iterator[None]:
     """`csv` refuses cells beyond 131,072 characters, by a setting of the whole process."""
-    before = csv.field_size_limit(sys.maxsize)
+    before = csv.field_size_limit(MAX_LINE_CHARACTERS)
     try:
         yield
     finally:
@@ -208,23 +177,32 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         raise UsageError(f"{path}: columns named twice: {', '.join(map(repr, twice))}; rename them")
 
 
-def _json_lines(path: Path, text: str) -> Table:
-    objects, lines = [], []
-    for number, line in enumerate(text.split("\n"), 1):
+def _json_lines(path: Path, lines: Lines) -> Table:
+    """What the first object has is what every row is asked for."""
+    columns: tuple[str, ...] = ()
+    rows, numbers = [], []
+    for number, line in lines:
         if line.strip():
-            objects.append(_json_object(path, number, line))
-            lines.append(number)
-    columns = tuple(objects[0]) if objects else ()
-    return Table(path, columns, [[row.get(name) for name in columns] for row in objects], lines, True)
+            found = _json_object(path, number, line)
+            columns = columns or tuple(found)
+            rows.append([found.get(name) for name in columns])
+            numbers.append(number)
+            _check_size(path, len(rows), number, len(found))
+            if not columns:
+                raise UsageError(f"{path}, line {number}: an object without a name in it; expected a labelled text")
+    return Table(path, columns, rows, numbers, True)
 
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         found = json.loads(line, object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}, line {number}: expected one JSON object a line ({error})") from error
+        array = number == 1 and line.lstrip().startswith("[")
+        step = "; a JSON array is no JSON Lines: write one object a line" if array else ""
+        raise UsageError(f"{path}, line {number}: expected one JSON object a line ({error}){step}") from error
     if not isinstance(found, dict):
-        raise UsageError(f"{path}, line {number}: expected one JSON object a line, found {type(found).__name__}")
+        kind = type(found).__name__
+        raise UsageError(f"{path}, line {number}: expected one JSON object a line, found {kind}; write it so")
     return found
 
 

@@ -12,7 +12,7 @@ from runtimes.parity import Parity, Verdict
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\xff", "cannot be read as UTF-8 text, a text a line"),
+        (b"a\n\xff", "line 2: expected UTF-8, found byte 0xff"),
         (b" \n\n", "holds no text; write one a line"),
         (b"a\tb\nc\td\ne\n", "1 tabs in the first text and 0 in text 3; a tab parts texts of a pair"),
     ],

@@ -38,10 +38,14 @@ def test_rows_of_which_none_has_a_label_are_refused():
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ([[1], ["nan"]], "found NaN or infinity"),
-        ([["inf"], [0]], "found NaN or infinity"),
-        ([["a"], [0]], "expected a number as label, for the model gives amounts"),
-        ([[None], [0]], "expected a number as label, for the model gives amounts"),
+        ([[1], ["nan"]], "expected a number as label, such as 1.5, for the model gives amounts, found 'nan'"),
+        ([["inf"], [0]], "found 'inf'"),
+        ([["a"], [0]], "found 'a'"),
+        ([["1_0"], [0]], "found '1_0'"),
+        ([["1,5"], [0]], "found '1,5'"),
+        ([[True], [0]], "found True"),
+        ([[""], [0]], "found ''"),
+        ([[None], [0]], "found None"),
         ([[1], ["1.0"]], "all labels are one number"),
     ],
 )
@@ -58,7 +62,7 @@ def test_words_are_a_list_or_have_blanks_between():
     assert golds.words('["a b", "c"]') == ["a b", "c"]
     assert golds.words("a b  c") == ["a", "b", "c"]
     assert golds.words("[sic] a [b]") == ["[sic]", "a", "[b]"]  # in brackets, and yet no JSON
-    for nothing in ("", "[]", [], 3, None):
+    for nothing in ("", "[]", [], 3, None, "array([])", "{}"):
         with pytest.raises(UsageError, match="expected a list of words or labels"):
             golds.words(nothing)
 
