@@ -28,6 +28,7 @@ from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
 from exporter.memory import release, trim
 from exporter.reference import Reference
+from exporter.rounding import beside_strict
 from exporter.sbom import write_bill
 from exporter.schemes import FINETUNED, find_budget, for_depth
 from exporter.source import HubOptions, resolve
@@ -165,7 +166,7 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
     runner, manifest = open_runner(bundle), bundle.manifest
     trim()  # ONNX Runtime frees each matrix that it has packed: two fifths of a float32 model
     compared = with_tokens(compare_with_pytorch(reference, runner, manifest, manifest.budget), reference, bundle)
-    parity = with_audit(compared, audit)
+    parity = with_audit(beside_strict(compared, reference, bundle, manifest.budget), audit)
     if own is None:
         return parity
     return beside_own(parity, compare_with_pytorch(own, runner, manifest, FINETUNED[manifest.recipe.target]))

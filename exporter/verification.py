@@ -15,6 +15,7 @@ from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.integrity import differences
 from exporter.lowering import TARGETS
 from exporter.reference import Battery, Reference
+from exporter.rounding import beside_strict
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
 from exporter.tokenizer import open_tokenizer
@@ -106,7 +107,7 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
     read = with_tokens(compare_with_pytorch(reference, runner, manifest, budget), reference, check.bundle)
-    compared = with_audit(read, audit)
+    compared = with_audit(beside_strict(read, reference, check.bundle, budget), audit)
     answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))
     parity = replace(with_answers(compared, audit_answers(audited, answers)), note=describe(runner))
     return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)

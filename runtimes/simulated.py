@@ -5,16 +5,21 @@ from pathlib import Path
 
 from exporter.errors import BundleError
 from runtimes.fixed_length import FixedLengthRunner, Interface
-from runtimes.mil import Program, open_package
+from runtimes.mil import Precision, Program, open_package
 from runtimes.runner import Status
 
 MOST_TOKENS = 1 << 16
 """Of a text: every row is made as long as the model takes."""
 
 
-def open_simulated(packages: Sequence[Path], interface: Interface) -> FixedLengthRunner:
-    """Open every function of every package. Raises BundleError for one that is not what it should be."""
-    programs = [program for path in packages for program in _functions(path)]
+def open_simulated(
+    packages: Sequence[Path], interface: Interface, precision: Precision = "declared"
+) -> FixedLengthRunner:
+    """Open every function of every package; `precision` as in runtimes.mil.
+
+    Raises BundleError for one that is not what it should be.
+    """
+    programs = [program for path in packages for program in _functions(path, precision)]
     return FixedLengthRunner(Status.SIMULATED, {length(program): program for program in programs}, interface)
 
 
@@ -29,6 +34,7 @@ def length(program: Program) -> int:
     return shape[1]
 
 
-def _functions(path: Path) -> list[Program]:
-    default = open_package(path)
-    return [default, *(open_package(path, name) for name in default.functions if name != default.function)]
+def _functions(path: Path, precision: Precision) -> list[Program]:
+    default = open_package(path, precision=precision)
+    others = [name for name in default.functions if name != default.function]
+    return [default, *(open_package(path, name, precision) for name in others)]

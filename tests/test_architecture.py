@@ -15,6 +15,7 @@ SEES_BOTH = {
         "verification",
         "reference",
         "golden",
+        "rounding",
         "case_source",
         "card",
         "inspection",
