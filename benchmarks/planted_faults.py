@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hostile.seeds import write_checkpoint
-from planted import coreml_faults
+from planted import coreml_faults, onnx_faults
 from planted.answers import effect_of, probes, rounding_of
 from planted.frame import Fault, in_numbers, judge
 
@@ -29,6 +29,7 @@ from exporter.bundle import read_bundle
 from exporter.checkpoint import load
 from exporter.lowering import Settings
 from exporter.pipeline import Request, export
+from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve
 
 ARTIFACT = Path("artifacts/planted_faults.json")
@@ -40,31 +41,51 @@ _SEEDED = {
     "intermediate_size": 64,
     "max_position_embeddings": 64,
 }
-FAULTS: Mapping[str, Callable[[Path, int], list[Fault]]] = {"coreml": coreml_faults.every_fault}
+_MODELS: Mapping[str, Mapping[str, Any]] = {
+    "tokens": {"architectures": ["BertForTokenClassification"], **_SEEDED},
+    "answers": {
+        "model_type": "distilbert",
+        "architectures": ["DistilBertForQuestionAnswering"],
+        "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
+        "label2id": {"LABEL_0": 0, "LABEL_1": 1},
+        "hidden_dim": 64,
+        **_SEEDED,
+    },
+    "wide": {"architectures": ["BertForTokenClassification"], **_SEEDED, "hidden_size": 256, "intermediate_size": 256},
+}
+"""Seeded models by the word for them in a subject's name; the last is so wide that outlier channels stay floats."""
+FAULTS: Mapping[str, Callable[[Path, int], list[Fault]]] = {
+    "onnx": onnx_faults.every_fault,
+    "coreml": coreml_faults.every_fault,
+}
 """Target → all faults of the bundle in a folder, by a seed."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A bundle to spoil: of the demo, which classifies texts, or of a seeded model that classifies tokens."""
+    """A bundle to spoil: of the demo, which classifies texts, or of one of the seeded models."""
 
     target: str
     scheme: str
-    tokens: bool = False
+    model: str = "texts"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """In the record."""
-        task = "tokens" if self.tokens else "texts"
-        return " ".join([self.target, self.scheme, task, *map(str, self.settings.values())])
+        return " ".join([self.target, self.scheme, self.model, *map(str, self.settings.values())])
 
 
 def _coreml(scheme: str, units: str, target: str, *, tokens: bool = False) -> Subject:
-    return Subject("coreml", scheme, tokens, {"compute_units": units, "deployment_target": target})
+    return Subject(
+        "coreml", scheme, "tokens" if tokens else "texts", {"compute_units": units, "deployment_target": target}
+    )
 
 
 SUBJECTS = (
+    *(Subject("onnx", scheme, model) for model in ("texts", "tokens") for scheme in SCHEMES["onnx"]),
+    *(Subject("onnx", scheme, "answers") for scheme in ("none", "int8")),
+    Subject("onnx", "int8", "wide"),
     _coreml("none", "all", "iOS16"),
     _coreml("fp16", "cpu-and-gpu", "iOS18"),
     _coreml("int8", "all", "iOS17"),
@@ -114,8 +135,8 @@ def draw(every: list[Fault], faults: int, seed: int) -> list[Fault]:
 
 def _made(subject: Subject, folder: Path, checkpoint: Path) -> Audited:
     source = "demo"
-    if subject.tokens:
-        source = str(write_checkpoint(checkpoint, architectures=["BertForTokenClassification"], **_SEEDED))
+    if subject.model in _MODELS:
+        source = str(write_checkpoint(checkpoint, **_MODELS[subject.model]))
     lengths = (LENGTH,) if subject.target == "coreml" else ()
     settings = Settings(sequence_lengths=lengths, **subject.settings)
     asked = Request(source, (subject.target,), (subject.scheme,), folder, settings=settings, verify=False)

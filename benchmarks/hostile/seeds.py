@@ -44,9 +44,9 @@ TABLES = {
 
 
 def write_checkpoint(folder: Path, **changes: Any) -> Path:
-    """A BERT of one layer with seeded weights and a vocabulary of a few pieces."""
+    """A model of one layer, a BERT unless told otherwise, with seeded weights and a vocabulary of a few pieces."""
     config, numbers = {**CONFIG, **changes}, np.random.default_rng(0)
-    family = FAMILIES["bert"]
+    family = FAMILIES[config["model_type"]]
     geometry, head = family.read_geometry(config), family.choose_head("auto", config["architectures"])
     entries = [(family.prefix + one.stored, one.shape) for one in family.entries(geometry)]
     entries += [(one.stored, one.shape) for one in head.entries(geometry, len(config["id2label"]))]

@@ -1,16 +1,16 @@
-"""Core ML bundles for audits: written as an export does, without tokenizer, records and parity."""
+"""Bundles for audits: written as an export does, without records and parity; of Core ML the packages alone."""
 
 import pytest
 
 from exporter.auditing.audited import Audited
-from exporter.bundle import Bundle
+from exporter.bundle import Bundle, write_manifest
 from exporter.checkpoint import load
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
 from exporter.reference import Reference
 from exporter.schemes import find_budget
 from exporter.source import HubOptions, resolve
-from exporter.writing import make_manifest
+from exporter.writing import make_manifest, write_files
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,22 @@ def save_packages():
         directory.mkdir(parents=True)
         models = TARGETS["coreml"].write(checkpoint, recipe, directory, material)
         manifest = make_manifest(checkpoint, recipe, find_budget("coreml", scheme), models)
+        return Audited(Bundle(directory, manifest), checkpoint)
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def save_onnx():
+    """Write the model and its companions of one recipe; return what is audited."""
+
+    def save(checkpoint, directory, scheme, texts=(), **settings):
+        recipe = make_recipe(checkpoint, "onnx", scheme, Settings(**settings))
+        material = Material(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, ())
+        directory.mkdir(parents=True)
+        models = write_files(checkpoint, recipe, directory, material)
+        manifest = make_manifest(checkpoint, recipe, find_budget("onnx", scheme), models)
+        write_manifest(directory, manifest)
         return Audited(Bundle(directory, manifest), checkpoint)
 
     return save

@@ -1,0 +1,148 @@
+"""An untouched ONNX bundle passes its audit, whatever the scheme, task, family and setting; and is read as a whole."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from exporter.auditing.audit import audit_bundle
+from exporter.auditing.onnx_file import open_model
+from exporter.codebooks import DIMENSIONS
+from exporter.encoder.families import FAMILIES
+from exporter.outliers import LEAST_WIDTH
+from exporter.schemes import SCHEMES
+from exporter.targets.onnx import OPSETS
+from exporter.vocabulary import trim_checkpoint
+
+ALL = tuple(SCHEMES["onnx"])
+HEADS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
+QUICK = "int8"
+CASES = [
+    pytest.param(family, task, scheme, marks=() if scheme == QUICK else pytest.mark.slow)
+    for family, task in HEADS
+    for scheme in ALL
+    if (scheme, task) != ("pq", "fill-mask")
+]
+
+
+def passes(audited):
+    audit = audit_bundle(audited)
+    assert not audit.findings, "\n".join(map(str, audit.findings[:9]))
+    return audit
+
+
+@pytest.fixture(scope="module")
+def small(checkpoint, load_checkpoint):
+    return load_checkpoint(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def of_family(tmp_path_factory, load_checkpoint, write_family, write_sentence_files):
+    """(family, task) → its checkpoint, written once."""
+    made = {}
+
+    def get(family, task):
+        if (family, task) not in made:
+            (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
+            place = tmp_path_factory.mktemp(f"{family}-{task}") / "checkpoint"
+            labels = 2 if task in ("question-answering", "next-sentence-prediction") else 3
+            write_family(place, family, head.architecture, labels=labels)
+            if task == "sentence-similarity":
+                width = 48 if family == "mobilebert" else 32
+                write_sentence_files(place, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
+            made[family, task] = load_checkpoint(place)
+        return made[family, task]
+
+    return get
+
+
+@pytest.mark.parametrize(("family", "task", "scheme"), CASES)
+def test_every_family_and_task_passes(of_family, save_onnx, tmp_path, family, task, scheme):
+    audited = save_onnx(of_family(family, task), tmp_path / "saved", scheme)
+    audit = passes(audited)
+    model = onnx.load(audited.bundle.directory / "model.onnx")
+    assert audit.operators == len(model.graph.node)
+    assert audit.rows > len(of_family(family, task).model.tensors["embeddings.word"].read())
+
+
+@pytest.mark.parametrize("scheme", ALL)
+def test_every_scheme_passes(small, save_onnx, tmp_path, scheme):
+    passes(save_onnx(small, tmp_path / "saved", scheme))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"opset": opset} for opset in (OPSETS[0], OPSETS[-1])),
+        {"int32_inputs": True},
+        {"keep": ("layer.0.*=int8", "embeddings.*")},
+        *({"pq_dims": dimensions} for dimensions in DIMENSIONS),
+    ],
+)
+def test_every_setting_passes(small, save_onnx, tmp_path, settings):
+    passes(save_onnx(small, tmp_path / "saved", "pq" if "pq_dims" in settings else "int4-embeddings", **settings))
+
+
+@pytest.mark.parametrize("scheme", ["int8", "pq"])
+def test_a_trimmed_vocabulary_passes_against_its_own_recipe(small, save_onnx, tmp_path, scheme):
+    kept = np.flatnonzero(np.arange(small.geometry.vocabulary) % 3 != 1)
+    special = list(small.tokenizer.tokenizer.get_added_tokens_decoder())
+    trimmed = trim_checkpoint(small, np.union1d(kept, special))
+    audited = save_onnx(trimmed, tmp_path / "saved", scheme)
+    passes(audited)
+    assert audit_bundle(replace(audited, checkpoint=small)).findings
+
+
+@pytest.fixture(scope="module")
+def wide(write_checkpoint, tmp_path_factory, load_checkpoint):
+    """A model so wide that outlier channels are looked for, and with some."""
+    folder = write_checkpoint(
+        tmp_path_factory.mktemp("wide") / "wide", hidden_size=LEAST_WIDTH, intermediate_size=LEAST_WIDTH
+    )
+
+    tensors = load_file(folder / "model.safetensors")
+    for name, values in tensors.items():
+        if name.endswith("LayerNorm.weight"):
+            values[[3, 77, 200]] *= 30
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("scheme", ["int8", "pq"])
+def test_outlier_channels_pass_and_are_read(wide, save_onnx, tmp_path, texts, scheme):
+    audited = save_onnx(wide, tmp_path / "saved", scheme, texts)
+    assert any(name.endswith(".is_far") for name in open_model(audited.bundle.directory / "model.onnx").tensors)
+    passes(audited)
+    none = replace(audited.recipe, float_channels=None)
+    manifest = replace(audited.bundle.manifest, recipe=none)
+    assert audit_bundle(replace(audited, bundle=replace(audited.bundle, manifest=manifest))).findings
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: setattr(model, "producer_version", "9.9"),
+        lambda model: setattr(model, "ir_version", 10),
+        lambda model: setattr(model, "doc_string", "a model"),
+        lambda model: setattr(model.graph, "doc_string", "a graph"),
+        lambda model: [setattr(node, "doc_string", "an operator") for node in model.graph.node],
+        lambda model: setattr(model.opset_import[0], "domain", "ai.onnx"),
+    ],
+)
+def test_what_says_which_program_wrote_the_file_is_free(small, save_onnx, tmp_path, change):
+    audited = save_onnx(small, tmp_path / "saved", "none")
+    model = onnx.load(audited.bundle.directory / "model.onnx")
+    change(model)
+    onnx.save(model, audited.bundle.directory / "model.onnx")
+    passes(audited)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x3a", b"\x3a\xff\xff\xff\xff\x7f", b"\x0b", b"\x80" * 20, b"[1]", b"\x00"])
+def test_what_is_no_model_is_a_finding(small, save_onnx, tmp_path, content):
+    audited = save_onnx(small, tmp_path / "saved", "none")
+    (audited.bundle.directory / "model.onnx").write_bytes(content)
+    assert audit_bundle(audited).findings
+    (audited.bundle.directory / "model.onnx").unlink()
+    assert [one.subject for one in audit_bundle(audited).findings] == ["file"]
