@@ -186,8 +186,18 @@ def _by_id(tokenizer: Tokenizer) -> list[str]:
 
 
 def kept_ids(original: Tokenizer, trimmed: Tokenizer) -> Array:
-    """The original id of each piece of a trimmed tokenizer, in its order. Raises UnsupportedError for one it lacks."""
-    ids = [original.token_to_id(piece) for piece in _by_id(trimmed)]
-    if None in ids:
+    """The original id of each piece of a trimmed tokenizer, by its id.
+
+    Raises UnsupportedError for pieces that the original lacks, and for ids that do not run in its order
+    without holes, as trimming gives them.
+    """
+    given = {number: piece for piece, number in trimmed.get_vocab(with_added_tokens=True).items()}
+    ids = [original.token_to_id(given.get(number, "")) for number in range(len(given))]
+    known = [number for number in ids if number is not None]
+    if len(known) < len(ids):
         raise UnsupportedError("the bundle's tokenizer has pieces that the checkpoint's has not; export again")
-    return np.array(ids, np.int64)
+    if known != sorted(set(known)):
+        raise UnsupportedError(
+            "the bundle's tokenizer numbers its pieces in another order than the checkpoint's; export again"
+        )
+    return np.array(known, np.int64)

@@ -232,3 +232,14 @@ def test_a_padding_that_is_no_piece_is_refused(make_checkpoint, texts_file, edit
     assert main(["export", str(folder), "--trim-vocabulary", str(texts_file), "-o", str(tmp_path / "out")]) == 3
     assert "pad_token_id 119 is no piece of the tokenizer; correct config.json" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_pieces_in_another_order_are_no_trimmed_vocabulary(read):
+    kept = choose_pieces(read.tokenizer.tokenizer, Trim(("the cat", "a dog")))
+    trimmed = trim_checkpoint(read, kept).tokenizer.tokenizer
+    assert kept_ids(read.tokenizer.tokenizer, trimmed).tolist() == kept.tolist()
+    raw = json.loads(trimmed.to_str())
+    words = raw["model"]["vocab"]
+    words["cat"], words["dog"] = words["dog"], words["cat"]
+    with pytest.raises(UnsupportedError, match="numbers its pieces in another order"):
+        kept_ids(read.tokenizer.tokenizer, Tokenizer.from_str(json.dumps(raw)))
