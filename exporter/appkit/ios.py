@@ -27,7 +27,7 @@ _OLDEST = {
     "iOS26": '[.iOS("26.0"), .macOS("26.0")]',
 }
 """Deployment target → platforms of the package: the systems that have the model's format."""
-_TYPES = {
+TASKS = {
     "text-classification": "TextClassifier",
     "token-classification": "EntityFinder",
     "question-answering": "AnswerFinder",
@@ -67,7 +67,7 @@ def module_name(folder: str) -> str:
     """The folder's name as a Swift module's. Raises UsageError where there is none in it."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in folder).split()
     name = "".join(word[:1].upper() + word[1:] for word in words)
-    if not name[:1].isalpha() or name in (*_RESERVED, *_TYPES.values()):
+    if not name[:1].isalpha() or name in (*_RESERVED, *TASKS.values()):
         raise UsageError(f"{folder}: expected a folder whose name can be a Swift module's; -o MyModelKit, for instance")
     return name
 
@@ -84,11 +84,9 @@ def tables_source() -> str:
 
 def _type(kit: Kit) -> str:
     task = kit.bundle.manifest.recipe.task
-    if task not in _TYPES:
-        raise UnsupportedError(
-            f"{kit.bundle.directory}: no Swift wrapper for task {task}; there is {', '.join(_TYPES)}"
-        )
-    return _TYPES[task]
+    if task not in TASKS:
+        raise UnsupportedError(f"{kit.bundle.directory}: no Swift wrapper for task {task}; there is {', '.join(TASKS)}")
+    return TASKS[task]
 
 
 def _lines(text: str) -> str:

@@ -1,0 +1,251 @@
+"""Every command on every target, task and family: done, or refused in one line. Found in the registries.
+
+The quick tests hold each pair of command × task, command × family, command × target and target × task at least once;
+the slow one holds the whole product. What a new command needs to be called with is asked for by a test.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from exporter import cli
+from exporter.appkit import ios, onnx_kit
+from exporter.commands.app_kit import PLATFORMS
+from exporter.encoder.families import FAMILIES
+from exporter.encoder.tasks import TASKS
+from exporter.lowering import TARGETS
+from runtimes import measure
+
+LENGTH = 24
+OF_TARGET = {"coreml": ["--sequence-length", str(LENGTH)]}
+"""What an export of a target is told, so that it is small."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A checkpoint of one family and task, its bundle for one target, files beside them, and where results go."""
+
+    family: str
+    task: str
+    target: str
+    model: Path
+    bundle: Path
+    rows: Path
+    texts: Path
+    out: Path
+
+    @property
+    def checkpoint(self) -> list[str]:
+        return ["--checkpoint", str(self.model), "--texts", str(self.texts)]
+
+    @property
+    def export(self) -> list[str]:
+        asked = [str(self.model), "--task", self.task, "--target", self.target, *OF_TARGET.get(self.target, [])]
+        return [*asked, "--texts", str(self.texts)]
+
+
+def _check(place: Place) -> list[str]:
+    """Every budget, so that everything is measured."""
+    lengths = f"sequence_length = [{LENGTH}]" if place.target in OF_TARGET else ""
+    lines = ["[timing]", "tokens = [8]", "runs = 1", "rounds = 1", "[[export]]", f"model = '{place.model}'"]
+    lines += [f"task = '{place.task}'", f"targets = ['{place.target}']", f"texts = '{place.texts}'", lengths]
+    lines += ["[export.budget]", "max_size_bytes = 10_000_000", "max_peak_rss_bytes = 100_000_000_000"]
+    place.out.mkdir()
+    (place.out / "bertport.toml").write_text("\n".join(lines), encoding="utf-8")
+    return ["check", str(place.out / "bertport.toml")]
+
+
+def _app_kit(platform: str) -> Any:
+    return lambda place: ["app-kit", str(place.bundle), "--platform", platform, "-o", str(place.out)]
+
+
+FAST = ["--lengths", "8", "--batches", "1", "--threads", "1", "--runs", "1", "--rounds", "1"]
+CALLS: dict[str, Any] = {
+    "export": lambda place: ["export", *place.export, "-o", str(place.out)],
+    "verify": lambda place: ["verify", str(place.bundle), *place.checkpoint],
+    "verify --strict": lambda place: ["verify", str(place.bundle), *place.checkpoint, "--strict"],
+    "verify --explain": lambda place: ["verify", str(place.bundle), *place.checkpoint, "--explain"],
+    "inspect": lambda place: ["inspect", str(place.bundle)],
+    "bench": lambda place: ["bench", str(place.bundle), *place.checkpoint[:2], *FAST, "-o", str(place.out)],
+    "evaluate": lambda place: ["evaluate", str(place.bundle), *place.checkpoint[:2], "--data", str(place.rows)],
+    "tune": lambda place: [
+        "tune",
+        *place.export[:-2],
+        "--data",
+        str(place.rows),
+        "--max-drop",
+        "100",
+        "-o",
+        str(place.out),
+    ],
+    "check": _check,
+    "report": lambda place: ["report", str(place.bundle), "-o", str(place.out)],
+    **{f"app-kit --platform {platform}": _app_kit(platform) for platform in PLATFORMS},
+}
+"""What is called; the first word is the command."""
+
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "text-classification": [{"text": "the cat runs", "label": "LABEL_0"}, {"text": "a dog falls", "label": "LABEL_1"}],
+    "token-classification": [
+        {"tokens": ["the", "cat", "runs"], "ner_tags": ["LABEL_0", "LABEL_1", "LABEL_0"]},
+        {"tokens": ["a", "dog"], "ner_tags": ["LABEL_0", "LABEL_2"]},
+    ],
+    "question-answering": [
+        {"question": "the dog", "context": "a dog runs fast", "answers": {"text": ["dog"], "answer_start": [2]}},
+        {"question": "a cat", "context": "the cat falls", "answers": {"text": ["cat"], "answer_start": [4]}},
+    ],
+}
+"""Labelled rows of the tasks that have them; the others are given the first ones, and refuse."""
+UNLABELLED = set(TASKS) - set(ROWS)
+
+REFUSED = {
+    "evaluate": lambda place: place.task in UNLABELLED and "cannot be evaluated on labelled rows",
+    "tune": lambda place: place.task in UNLABELLED and "cannot be evaluated on labelled rows",
+    "check": lambda place: place.target == "coreml" and "Core ML needs macOS",
+    "app-kit": lambda place: _no_kit(place),
+}
+"""Command → what its one line says of a combination that cannot be; false for one that can."""
+
+
+def _no_kit(place: Place) -> Any:
+    platform = place.out.name.rpartition("_")[2]
+    target = "coreml" if platform == "ios" else "onnx"
+    if place.target != target:
+        return f"expected a bundle of target {target}"
+    if platform == "web":  # what has no wrapper there is transformers.js' alone
+        return False
+    if place.task not in (onnx_kit.TASKS if platform == "android" else ios.TASKS):
+        return "wrapper for task"
+    return place.family == "roberta" and "WordPiece"
+
+
+MODELS = [(family, head.task.name) for family, one in FAMILIES.items() for head in one.heads]
+PRODUCT = [(call, target, *model) for model in MODELS for target in TARGETS for call in CALLS]
+
+
+def _covering() -> list[tuple[str, str, str, str]]:
+    """For each task a family, so that every family is there; each command on every task, target by turns."""
+    places, unseen = {}, list(FAMILIES)
+    for task in sorted(TASKS, key=lambda task: sum(task == other for _, other in MODELS)):
+        having = [family for family, other in MODELS if other == task]
+        places[task] = next((family for family in unseen if family in having), having[0])
+        unseen = [family for family in unseen if family != places[task]]
+    turns, targets = range(len(CALLS)), list(TARGETS)
+    every = [
+        (call, targets[(turn + at) % len(targets)], places[task], task)
+        for at, task in enumerate(places)
+        for turn, call in zip(turns, CALLS, strict=True)
+    ]
+    return sorted(every, key=lambda one: (one[3], one[1]))
+
+
+@pytest.fixture(scope="module")
+def place_of(tmp_path_factory, write_family, write_sentence_files, texts):
+    """(family, task, target) → a Place; models and bundles are made once."""
+    models: dict[tuple[str, str], Path] = {}
+    bundles: dict[tuple[str, str, str], Path] = {}
+
+    def model_of(family, task):
+        if (family, task) not in models:
+            folder = tmp_path_factory.mktemp(f"{family}-{task}") / "model"
+            (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
+            two = task in ("question-answering", "next-sentence-prediction")
+            write_family(folder, family, head.architecture, labels=2 if two else 3)
+            if task == "sentence-similarity":
+                width = 48 if family == "mobilebert" else 32
+                write_sentence_files(folder, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
+            rows = ROWS.get(task, ROWS["text-classification"])
+            (folder.parent / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+            (folder.parent / "texts.txt").write_text("\n".join(texts[::3]), encoding="utf-8")
+            models[family, task] = folder
+        return models[family, task]
+
+    def get(call, target, family, task):
+        model = model_of(family, task)
+        key = (family, task, target)
+        out = tmp_path_factory.mktemp("out") / call.replace(" ", "_")
+        beside = model.parent
+        made = Place(family, task, target, model, beside / target, beside / "rows.jsonl", beside / "texts.txt", out)
+        if key not in bundles:
+            assert cli.main(["export", *made.export, "-o", str(made.bundle)]) == 0
+            bundles[key] = made.bundle
+        return made
+
+    return get
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Nothing in a process of its own, one warm-up, and of the schemes two: what they do is tested elsewhere."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(measure, "WARM_UP_RUNS", 1)
+    monkeypatch.setattr(measure, "subprocess", SimpleNamespace(run=_here))
+    monkeypatch.setattr("exporter.tuning.SCHEMES", dict.fromkeys(TARGETS, ("none", "int8")))
+
+
+def _here(command, input, **_):  # noqa: A002 - subprocess's name
+    asked = json.loads(input)
+    found = measure._child(measure.Case(**asked["case"]), measure.Plan(**asked["plan"]), asked["started_s"])
+    return SimpleNamespace(returncode=0, stdout=json.dumps(found), stderr="")
+
+
+def _holds(place: Place, call: str, capsys) -> None:
+    """Done with 0; or as REFUSED says, with 2, 3 or 4 and one line for it."""
+    command = call.split()[0]
+    code = cli.main(CALLS[call](place))
+    out, error = capsys.readouterr()
+    refusal = command in REFUSED and REFUSED[command](place)
+    last = error.strip().splitlines()[-1:] or [""]
+    assert "Traceback" not in out + error
+    if not refusal:
+        assert code == 0, last
+        return
+    assert code in (2, 3, 4), (code, last)
+    assert last[0].startswith("bertport: ")
+    assert refusal in error
+
+
+@pytest.mark.parametrize(("call", "target", "family", "task"), _covering())
+def test_a_command_is_done_or_refused_in_one_line(place_of, capsys, call, target, family, task):
+    place = place_of(call, target, family, task)
+    capsys.readouterr()
+    _holds(place, call, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "target", "family", "task"), PRODUCT)
+def test_so_is_the_whole_product(place_of, capsys, call, target, family, task):
+    place = place_of(call, target, family, task)
+    capsys.readouterr()
+    _holds(place, call, capsys)
+
+
+def test_every_command_is_called():
+    assert {call.split()[0] for call in CALLS} == set(cli.COMMANDS)
+
+
+def test_the_quick_ones_cover_every_pair():
+    covered = _covering()
+    columns = {"call": CALLS, "target": TARGETS, "family": FAMILIES, "task": TASKS}
+    for one, other in [("call", "task"), ("call", "family"), ("call", "target"), ("target", "task")]:
+        at, to = list(columns).index(one), list(columns).index(other)
+        assert {(row[at], row[to]) for row in covered} == {(a, b) for a in columns[one] for b in columns[other]}
+
+
+def test_a_traceback_would_be_seen(place_of, monkeypatch, capsys):
+    """The control: what no command catches is an error here."""
+    place = place_of("inspect", next(iter(TARGETS)), *MODELS[0])
+    monkeypatch.setattr("exporter.inspection.inspect", lambda _: {}["a bug"])
+    with pytest.raises(KeyError):
+        _holds(place, "inspect", capsys)
+
+
+def test_a_refusal_that_is_not_known_would_be_seen(place_of, capsys):
+    place = place_of("inspect", next(iter(TARGETS)), *MODELS[0])
+    with pytest.raises(AssertionError):
+        _holds(Place(**asdict(place) | {"bundle": place.out}), "inspect", capsys)
