@@ -7,17 +7,13 @@ import numpy as np
 
 from runtimes.battery import Case
 from runtimes.runner import Array, Outputs
+from runtimes.shown import best_span, find_entities, likely
 
-_LONGEST_ANSWER = 15
-"""Tokens of an answer at most: `max_answer_len` of transformers' pipeline."""
 _TOP = 5
 _CONSTANT_ROWS, _CONSTANT_SHARE, _CONSTANT_TOKENS = 20, 0.95, 0.99
 _SAME_VECTOR = 0.9999
 _DIRECTION_NUMBERS = 32
 """Fewest numbers of a row whose cosine is shown: that of two logits in a tie was −0.99 in a parity that passed."""
-
-Span = tuple[int, int, str]
-"""First and last token, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -95,35 +91,12 @@ def correlation(left: Sequence[Array], right: Sequence[Array]) -> dict[str, floa
     return {"correlation": float(np.corrcoef(np.ravel(left), np.ravel(right))[0, 1])}
 
 
-def find_entities(tags: Sequence[str]) -> tuple[Span, ...]:
-    """Entities of a row of labels: by B-, I- and their like where the labels have them, else runs of one label."""
-    spans: list[Span] = []
-    for at, tag in enumerate(tags):
-        begins, kind = _parted(tag)
-        if kind in ("O", ""):
-            continue
-        joins = spans and spans[-1][1] == at - 1 and spans[-1][2] == kind and not begins
-        if joins:
-            spans[-1] = (spans[-1][0], at, kind)
-        else:
-            spans.append((at, at, kind))
-    return tuple(spans)
-
-
-def _parted(tag: str) -> tuple[bool, str]:
-    """Whether a label begins an entity, and of what kind: B-PER → (True, PER), I-PER → (False, PER)."""
-    prefix, dash, kind = tag.partition("-")
-    if dash and prefix in ("B", "S", "U"):
-        return True, kind
-    return (False, kind) if dash and prefix in ("I", "E", "L", "M") else (False, tag)
-
-
 def _best(outputs: Outputs, _case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
     return [int(label) for label in outputs["logits"].argmax(-1)]
 
 
 def _all_labels(outputs: Outputs, _case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
-    return [tuple(np.flatnonzero(row > 0).tolist()) for row in outputs["logits"]]
+    return [tuple(likely(row)) for row in outputs["logits"]]
 
 
 def _texts_of(case: Case) -> Array:
@@ -144,7 +117,7 @@ def _entities(outputs: Outputs, case: Case, labels: tuple[str, ...]) -> list[Has
 def answer_spans(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
     """The best start and end within the second text, or (0, 0) where the first token scores higher: no answer."""
     rows = zip(outputs["start_logits"], outputs["end_logits"], _contexts(case), strict=True)
-    return [_span(start.astype(np.float64), end.astype(np.float64), seen) for start, end, seen in rows]
+    return [best_span(start, end, np.flatnonzero(seen), or_none=True) or (0, 0) for start, end, seen in rows]
 
 
 def _contexts(case: Case) -> Array:
@@ -154,20 +127,6 @@ def _contexts(case: Case) -> Array:
         return texts
     second = case.origin == 1
     return np.where(second.any(-1, keepdims=True), second, texts)
-
-
-def _span(start: Array, end: Array, seen: Array) -> Hashable:
-    """The best of all spans of at most `_LONGEST_ANSWER` tokens."""
-    tokens = np.flatnonzero(seen)
-    if not len(tokens):
-        return (0, 0)
-    scores = start[tokens][:, None] + end[tokens][None, :]
-    steps = tokens[None, :] - tokens[:, None]
-    scores = np.where((steps >= 0) & (steps < _LONGEST_ANSWER), scores, -np.inf)
-    first, last = np.unravel_index(int(scores.argmax()), scores.shape)
-    if scores[first, last] < start[0] + end[0]:
-        return (0, 0)
-    return (int(tokens[first]), int(tokens[last]))
 
 
 def _top_pieces(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[Hashable]:

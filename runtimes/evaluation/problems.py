@@ -9,12 +9,11 @@ import numpy as np
 from exporter.errors import UsageError
 from runtimes.evaluation import golds, metrics
 from runtimes.evaluation.columns import Names
-from runtimes.evaluation.examples import Encoded
+from runtimes.evaluation.examples import Encoded, Tokens
 from runtimes.evaluation.metrics import Scores
 from runtimes.runner import Array, Outputs
+from runtimes.shown import best_span, likely
 
-LONGEST_ANSWER = 30
-"""Tokens of an answer at most, as in BERT's run_squad.py."""
 UNSEEN = -1
 """Stands for the label of a word that was cut off, or left no token: it counts on neither side."""
 _ENTITY_PREFIXES = ("B-", "I-")
@@ -60,7 +59,7 @@ def _best_label(outputs: Outputs, _encoded: Encoded) -> int:
 
 def _likely_labels(outputs: Outputs, _encoded: Encoded) -> list[int]:
     """Those more likely than not."""
-    return [int(number) for number in np.flatnonzero(outputs["logits"] > 0)]
+    return likely(outputs["logits"])
 
 
 def _amount(outputs: Outputs, _encoded: Encoded) -> float:
@@ -81,20 +80,23 @@ def _word_labels(outputs: Outputs, encoded: Encoded) -> list[int]:
     return found
 
 
-def _best_span(outputs: Outputs, encoded: Encoded) -> str:
-    """The text from the best start to the best end in the second text; nothing, where that may be and scores more."""
+def _best_answer(outputs: Outputs, encoded: Encoded) -> str:
+    """The words of the best answer in the second text; nothing, where that may be and is likelier."""
     encoding, context = encoded.encoding, encoded.example.second or ""
-    start, end = outputs["start_logits"].astype(np.float64), outputs["end_logits"].astype(np.float64)
     inside = np.flatnonzero(np.array(encoding.sequence_ids) == 1)
-    if not len(inside):
+    found = best_span(outputs["start_logits"], outputs["end_logits"], inside, not encoded.example.answerable)
+    if found is None:
         return ""
-    sums = start[inside][:, None] + end[inside]  # [S, S]: start, end
-    length = np.arange(len(inside)) - np.arange(len(inside))[:, None]
-    allowed = np.where((length >= 0) & (length < LONGEST_ANSWER), sums, -np.inf)
-    first, last = np.unravel_index(int(allowed.argmax()), allowed.shape)
-    if not encoded.example.answerable and start[0] + end[0] > allowed[first, last]:
-        return ""
-    return context[encoding.offsets[inside[first]][0] : encoding.offsets[inside[last]][1]]
+    start = encoding.offsets[_word_edge(encoding, found[0], -1)][0]
+    return context[start : max(start, encoding.offsets[_word_edge(encoding, found[1], 1)][1])]
+
+
+def _word_edge(encoding: Tokens, token: int, step: int) -> int:
+    """The first (step −1) or last (step 1) token of a token's word, as far as it was not cut off."""
+    places = list(zip(encoding.sequence_ids, encoding.word_ids, strict=True))
+    while 0 <= token + step < len(places) and places[token + step] == places[token]:
+        token += step
+    return token
 
 
 def _named(rows: Sequence[list[int]], seen: Sequence[list[int]], labels: Sequence[str]) -> list[list[str]]:
@@ -175,7 +177,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "question_answering": Problem(
         names=Names(("question",), (("question", "context"),), ("answers", "answer"), second_needed=True),
         golds=golds.answer_texts,
-        decide=_best_span,
+        decide=_best_answer,
         scores=metrics.answers,
         parts=metrics.answers_parts,
         value=metrics.mean_value,

@@ -5,9 +5,10 @@ import pytest
 
 from exporter.bundle import Budget
 from runtimes.battery import Case
-from runtimes.decisions import degenerate, find_entities
+from runtimes.decisions import degenerate
 from runtimes.parity import Subject, Verdict, compare
 from runtimes.runner import Status, full_batch
+from runtimes.shown import find_entities
 
 FREE = Budget(min_agreement=0)
 LABELS = ("O", "B-PER", "I-PER", "B-LOC")

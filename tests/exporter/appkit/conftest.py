@@ -20,14 +20,15 @@ from exporter.pipeline import Request, export
 from runtimes.record_types import DeviceRecord
 from runtimes.records import read_record
 
-ENTITY_LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+ENTITY_LABELS = ["O", "B-PER", "I-PER", "E-PER", "S-LOC", "B-O", "I-O", "MISC"]
+"""Of schemes that transformers does not know too, and of an entity whose kind is O: it shows what it shows."""
 KINDS: dict[str, dict[str, Any]] = {
     "labels": {"labels": 5},
     "several labels": {"labels": 5, "problem_type": "multi_label_classification"},
     "values": {"labels": 2, "problem_type": "regression"},
     "one score": {"labels": 1},
     "a reranker": {"labels": 1, "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"}},
-    "entities": {"architecture": "BertForTokenClassification", "labels": 5},
+    "entities": {"architecture": "BertForTokenClassification", "labels": 8},
     "answers": {"architecture": "BertForQuestionAnswering", "labels": 2},
     "embeddings": {"architecture": "BertModel"},
     "prompted": {"architecture": "BertModel"},

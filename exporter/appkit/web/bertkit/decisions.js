@@ -23,7 +23,7 @@ export function rankLabels(logits, { labels, problem, activation }) {
 }
 
 /**
- * Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is labelled O is left out.
+ * Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is then O is left out.
  *
  * The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`.
  */
@@ -34,9 +34,10 @@ export function findEntities(text, encoding, logits, labels) {
     if (sequence < 0) return;
     const scores = softmax(logits.slice(i * labels.length, (i + 1) * labels.length));
     const best = scores.indexOf(Math.max(...scores));
-    const { name, begins } = readTag(labels[best]);
+    const { name, shown, begins } = readTag(labels[best]);
     const last = groups.at(-1);
-    if (last?.label !== name || begins) groups.push({ label: name, scores: [scores[best]], start: encoding.starts[i], end: encoding.ends[i] });
+    const [start, end] = [encoding.starts[i], encoding.ends[i]];
+    if (last?.name !== name || begins) groups.push({ name, label: shown, scores: [scores[best]], start, end });
     else Object.assign(last, { scores: [...last.scores, scores[best]], end: Math.max(encoding.ends[i], last.start) });
   });
   return groups.filter((group) => group.label !== "O").map((group) => toEntity(text, group));
@@ -47,10 +48,11 @@ function toEntity(text, { label, scores, start, end }) {
   return { label, score, start, end, text: text.slice(start, end) };
 }
 
-/** B-PER, I-PER or PER. */
+/** B-PER, I-PER or PER: what it is compared by, and what of it is shown. */
 function readTag(label) {
   const begins = label.startsWith("B-");
-  return { name: begins || label.startsWith("I-") ? label.slice(2) : label, begins };
+  const name = begins || label.startsWith("I-") ? label.slice(2) : label;
+  return { name, shown: label.slice(label.indexOf("-") + 1), begins };
 }
 
 /**

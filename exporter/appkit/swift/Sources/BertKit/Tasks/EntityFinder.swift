@@ -5,7 +5,7 @@ public struct Entity: Sendable, Equatable {
     /// In the text that was asked about, as it was given.
     public let range: Range<String.Index>
 
-    /// Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is labelled O is left out.
+    /// Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is then O is left out.
     ///
     /// The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`.
     /// `logits` are `labels.count` for each token of `encoding`.

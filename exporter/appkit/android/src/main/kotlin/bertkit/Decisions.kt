@@ -44,7 +44,7 @@ internal fun rankLabels(logits: List<Float>, labels: List<String>, problem: Stri
 }
 
 /**
- * Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is labelled O is left out.
+ * Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is then O is left out.
  *
  * The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`. `logits` are
  * `labels.size` for each token of `encoding`.
@@ -55,14 +55,21 @@ internal fun findEntities(text: String, encoding: Encoding, logits: List<Float>,
     for (token in encoding.ids.indices.filter { encoding.sequences[it] >= 0 }) {
         val scores = softmax(logits.subList(token * labels.size, (token + 1) * labels.size))
         val best = scores.indices.maxBy { scores[it] }
-        val tag = labels[best].removePrefix("B-").removePrefix("I-")
-        if (groups.lastOrNull()?.tag != tag || labels[best].startsWith("B-")) groups.add(EntityGroup(tag, encoding.starts[token]))
+        val tag = Tag(labels[best])
+        if (groups.lastOrNull()?.tag?.name != tag.name || tag.begins) groups.add(EntityGroup(tag, encoding.starts[token]))
         groups.last().add(scores[best], encoding.ends[token])
     }
-    return groups.filter { it.tag != "O" }.map { it.toEntity(text) }
+    return groups.filter { it.tag.shown != "O" }.map { it.toEntity(text) }
 }
 
-private class EntityGroup(val tag: String, private val start: Int) {
+/** B-PER, I-PER or PER: what it is compared by, and what of it is shown. */
+private class Tag(label: String) {
+    val begins = label.startsWith("B-")
+    val name = if (begins || label.startsWith("I-")) label.drop(2) else label
+    val shown = label.substringAfter("-")
+}
+
+private class EntityGroup(val tag: Tag, private val start: Int) {
     private val scores = ArrayList<Double>()
     private var end = start
 
@@ -71,7 +78,7 @@ private class EntityGroup(val tag: String, private val start: Int) {
         this.end = maxOf(end, start)
     }
 
-    fun toEntity(text: String) = Entity(tag, scores.average(), start, end, text.substring(start, end))
+    fun toEntity(text: String) = Entity(tag.shown, scores.average(), start, end, text.substring(start, end))
 }
 
 /**
