@@ -21,7 +21,7 @@ import numpy as np
 
 from exporter.bundle import Bundle, read_bundle
 from exporter.checkpoint import load
-from exporter.evaluation import Evaluation, Examiner
+from exporter.examining import Evaluation, Examiner
 from exporter.lowering import Settings
 from exporter.material import Finetune
 from exporter.pipeline import Exported, Request, export

@@ -20,10 +20,12 @@ from exporter.bundle import (
 )
 from exporter.card import write_card
 from exporter.checkpoint import Checkpoint, load
+from exporter.comparing import compare_with_pytorch
 from exporter.decided import decided
 from exporter.encoder.ops import Array
 from exporter.errors import UsageError
 from exporter.finetuning import Finetuned, beside_own, finetune
+from exporter.labelled import Labelled, find_labelled
 from exporter.lowering import TARGETS, Settings, make_recipe
 from exporter.material import Material
 from exporter.memory import release, trim
@@ -33,7 +35,7 @@ from exporter.sbom import write_bill
 from exporter.schemes import FINETUNED, find_budget, for_depth
 from exporter.source import HubOptions, resolve
 from exporter.staging import check_destination, staged
-from exporter.verification import Limit, compare_with_pytorch, with_tokens
+from exporter.verification import Limit, with_tokens
 from exporter.vocabulary import choose_pieces, trim_checkpoint
 from exporter.writing import make_manifest, write_files
 from runtimes.parity import Parity, Verdict, not_run
@@ -44,7 +46,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """One call of the exporter; every target × scheme is one bundle."""
+    """One call of the exporter; every target × scheme is one bundle. See `verification.Check` for `texts_file`."""
 
     model: str
     targets: tuple[str, ...] = ("onnx",)
@@ -58,6 +60,7 @@ class Request:
     limit: Limit = field(default_factory=Limit)
     texts: tuple[str, ...] = ()
     pairs: bool = False
+    texts_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,9 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
     if tuned:
         plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
+    labelled = find_labelled(checkpoint, request.texts_file) if request.verify else None
     with reference.expecting([recipe.sequence_lengths for recipe in recipes] if request.verify else []):
-        return [_export_one(reference, plan, request, say) for plan in plans]
+        return [_export_one(reference, plan, request, labelled, say) for plan in plans]
 
 
 def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Array | None]:
@@ -133,7 +137,7 @@ def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings:
     return replace(plan, material=material, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
 
 
-def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -> Exported:
+def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: Labelled | None, say: Say) -> Exported:
     checkpoint, recipe = plan.material.checkpoint, plan.recipe
     with staged(plan.place) as staging:
         say(f"{recipe.name}: writing")
@@ -147,6 +151,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, say: Say) -
         if request.verify:
             say(f"{recipe.name}: comparing with PyTorch")
         parity = _check(Audited(bundle, checkpoint), reference, plan.own, request.verify)
+        parity = labelled.judged(parity, bundle, plan.budget) if labelled else parity
         size_bytes = bundle.size_bytes
         kept = parity.verdict is not Verdict.FAIL or request.keep_failing
         if kept:

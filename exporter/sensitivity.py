@@ -9,7 +9,7 @@ import numpy as np
 
 from exporter.bundle import Bundle
 from exporter.encoder.model import Model
-from exporter.evaluation import Examiner
+from exporter.examining import Examiner
 from exporter.weight_list import rounded_weights
 from runtimes.runner import Outputs, open_runner
 

@@ -15,7 +15,7 @@ from exporter.bundle import Bundle, read_bundle
 from exporter.candidates import Candidate, in_order
 from exporter.checkpoint import load
 from exporter.errors import ExportError, UsageError
-from exporter.evaluation import Evaluation, Examiner
+from exporter.examining import Evaluation, Examiner
 from exporter.lowering import Settings, make_recipe
 from exporter.pipeline import Exported, Request, export
 from exporter.schemes import SCHEMES, find_budget

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from exporter import __version__
 from exporter.auditing.answers import Answers, audit_answers
@@ -9,26 +10,25 @@ from exporter.auditing.audit import audit_bundle, with_answers, with_audit
 from exporter.auditing.audited import Audited
 from exporter.bundle import MAPPED, Budget, Bundle, Manifest, Recipe, check_files
 from exporter.checkpoint import Checkpoint, load
+from exporter.comparing import compare_with_pytorch
 from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
 from exporter.encoder.ops import Array
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.integrity import differences
+from exporter.labelled import find_labelled
 from exporter.lowering import TARGETS
-from exporter.reference import Battery, Reference
+from exporter.reference import Reference
 from exporter.rounding import beside_strict
 from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
 from exporter.tokenizer import open_tokenizer
 from exporter.tokenizer_parity import compare_tokens
 from exporter.vocabulary import kept_ids, trim_checkpoint
-from runtimes.battery import Case
 from runtimes.bisect import Departure, depart
-from runtimes.judgement import near
 from runtimes.onnx_places import check_onnx
-from runtimes.parity import Parity, Subject, Verdict, compare
+from runtimes.parity import Parity
 from runtimes.processors import NATIVE, describe, open_on
-from runtimes.runner import Outputs, Runner
-from runtimes.sweep import coverage
+from runtimes.runner import Runner
 
 _FLOAT32_SHARE = 1e-4
 
@@ -51,7 +51,7 @@ class Limit:
 class Check:
     """One call of the verifier. `model` names the checkpoint where the manifest's own name leads there no more.
 
-    `arch` is one of `runtimes.processors.ARCHITECTURES`.
+    `arch` is one of `runtimes.processors.ARCHITECTURES`. `texts_file` is where the texts are from: it may hold labels.
     """
 
     bundle: Bundle
@@ -61,6 +61,7 @@ class Check:
     allow_pickle: bool = False
     arch: str = NATIVE
     pairs: bool = False
+    texts_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     compared = with_audit(beside_strict(read, reference, check.bundle, budget), audit)
     answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))
     parity = replace(with_answers(compared, audit_answers(audited, answers)), note=describe(runner))
+    labelled = find_labelled(reference.checkpoint, check.texts_file)
+    parity = labelled.judged(parity, check.bundle, budget) if labelled else parity
     return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
 
 
@@ -173,51 +176,6 @@ def find_checkpoint(check: Check) -> Checkpoint:
     checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
     _check_source(manifest, checkpoint)
     return checkpoint
-
-
-def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
-    """Run the battery on the saved model, and hold its outputs against the reference's."""
-    runner, lengths = reference.as_asked(runner), manifest.recipe.sequence_lengths
-    outputs = {spec.name: spec.per_token for spec in manifest.outputs}
-    subject = Subject(outputs, manifest.problem, budget, runner.status, manifest.labels)
-    battery = reference.battery(runner.positions, lengths)
-    asked = _Asked(reference, runner, subject, battery.cases, battery.outputs)
-    parity = asked.compared()
-    if parity.verdict is Verdict.PASS and near(asdict(parity), budget):
-        more = reference.further(runner.positions, lengths)
-        parity = asked.with_more(more).compared() if more.cases else parity
-    reads_types = "token_type_ids" in {spec.name for spec in manifest.inputs}
-    read = coverage(battery.cases, len(reference.source.words), battery.limits.positions, reads_types)
-    return replace(parity, coverage=read)
-
-
-class _Asked:
-    """Cases with PyTorch's answers, and a saved model's."""
-
-    def __init__(
-        self, reference: Reference, runner: Runner, subject: Subject, cases: list[Case], answers: list[Outputs]
-    ) -> None:
-        self._reference, self._runner, self._subject, self._cases, self._answers = (
-            reference,
-            runner,
-            subject,
-            cases,
-            answers,
-        )
-        tokens = {name for name, per_token in subject.outputs.items() if per_token}
-        self._found = [case.keep(runner.run(case.batch), tokens) for case in cases]
-
-    def with_more(self, battery: Battery) -> "_Asked":
-        """The same over more cases."""
-        more = _Asked(self._reference, self._runner, self._subject, battery.cases, battery.outputs)
-        more._cases, more._answers = self._cases + more._cases, self._answers + more._answers
-        more._found = self._found + more._found
-        return more
-
-    def compared(self) -> Parity:
-        """All figures over all cases."""
-        exact = lambda: self._reference.exact(self._cases)  # noqa: E731
-        return compare(self._cases, self._answers, self._found, self._subject, exact)
 
 
 def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity, budget: Budget) -> Explanation:

@@ -154,6 +154,12 @@ def _near(found: Any, wanted: Any) -> bool:
     return bool((np.abs(theirs - ours) <= 1e-4 + _GOLDEN_SHARE * np.abs(ours).max(initial=0)).all())
 
 
+_GENERATED = ("vocabulary ", "every segment")
+"""Names of cases that are no texts: their share is of the range that they reach, beyond the texts' own."""
+_TEXTS = "compared_texts"
+"""More of them where a figure is near its limit: on another processor it may have been on the other side of that."""
+
+
 def _consistent(record: ParityRecord) -> Iterator[Problem]:
     """Figures of one record that contradict each other."""
     if (record.verdict == Verdict.FAIL.value) != bool(record.failures):
@@ -161,7 +167,8 @@ def _consistent(record: ParityRecord) -> Iterator[Problem]:
     if (record.verdict == Verdict.NOT_RUN.value) != (record.rows == 0 and not record.failures):
         yield "rows", f"expected none without a run, and some with one, found {record.rows:,} with {record.verdict}"
     relative = record.max_absolute / max(record.logit_range, 1e-12)
-    if not math.isclose(record.max_relative, relative, rel_tol=1e-6, abs_tol=1e-12):
+    generated = record.worst_case.startswith(_GENERATED) and record.max_relative <= relative
+    if not generated and not math.isclose(record.max_relative, relative, rel_tol=1e-6, abs_tol=1e-12):
         yield "max_relative", f"expected {relative:.6g}, max_absolute over the range, found {record.max_relative:.6g}"
     if record.mean_absolute > record.max_absolute:
         yield "mean_absolute", f"expected {record.max_absolute:.3g} at most, found {record.mean_absolute:.3g}"
@@ -173,6 +180,8 @@ def _figures(record: ParityRecord, now: Parity) -> Iterator[Problem]:
     given = {**{name: getattr(record, name) for name in exact}, "failures": bool(record.failures)}
     exact |= {f"coverage.{key}": value for key, value in now.coverage.items() if key in record.coverage}
     given |= {f"coverage.{key}": value for key, value in record.coverage.items()}
+    if exact.pop(f"coverage.{_TEXTS}", None) is not None:
+        exact["rows"] = now.rows + record.coverage[_TEXTS] - now.coverage[_TEXTS]
     for name in exact:
         if given[name] != exact[name]:
             yield name, f"expected {exact[name]}, as measured now, found {given[name]}"

@@ -12,7 +12,7 @@ from exporter.records import check_record, write_record
 from exporter.verification import Check
 
 if TYPE_CHECKING:
-    from exporter.evaluation import Evaluation
+    from exporter.examining import Evaluation
     from runtimes.evaluation.dataset import DataFile
 
 HELP = "accuracy, F1 and what else the task is judged by, of a bundle and PyTorch on labelled rows"

@@ -160,6 +160,7 @@ def request(parsed: argparse.Namespace) -> Request:
         keep_failing=parsed.keep_failing,
         limit=limit(parsed),
         texts=texts(parsed.texts),
+        texts_file=parsed.texts,
         pairs=parsed.pairs,
     )
 

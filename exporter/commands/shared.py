@@ -15,13 +15,23 @@ def say(text: str) -> None:
     print(f"bertport: {visible(text)}", file=sys.stderr)
 
 
+_TEXTS = (
+    "real text of the task to compare on: one a line, or a table with a header; with labels (see bertport evaluate) "
+    "the task's metric is held to the budget too"
+)
+_AGREEMENT = (
+    "least share of decisions that are PyTorch's (entities and answers: F1); a run fails where its 95 %% interval is "
+    "below"
+)
+
+
 def add_checks(parser: argparse.ArgumentParser) -> None:
     """Add what a comparison with PyTorch may be told."""
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="real text of the task, one a line, to compare on")
+    parser.add_argument("--texts", type=Path, metavar="FILE", help=_TEXTS)
     parser.add_argument("--pairs", action="store_true", help="texts are read in pairs, as for inference or paraphrase")
     parser.add_argument("--atol", type=float, help="largest absolute difference of a logit allowed")
     parser.add_argument("--max-relative", type=float, help="the same, as a share of the logit range")
-    parser.add_argument("--min-agreement", type=float, help="least share of rows with the same labels")
+    parser.add_argument("--min-agreement", type=float, help=_AGREEMENT)
     parser.add_argument("--min-cosine", type=float, help="least cosine of an embedding to PyTorch's")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -34,15 +44,15 @@ def limit(parsed: argparse.Namespace) -> Limit:
 def texts(path: Path | None) -> tuple[str, ...]:
     """The texts of a file given by --texts; none without it.
 
-    A tab parts the two texts of a pair, or a text and its choices. Raises UsageError for a file without text, or with
-    pairs in some lines alone.
+    A tab parts the two texts of a pair, or a text and its choices; of a table its columns do. Raises UsageError for a
+    file without text, or with pairs in some lines alone.
     """
     if path is None:
         return ()
-    from runtimes.evaluation.corpus import read_plain
+    from runtimes.evaluation.corpus import battery_texts
 
     try:
-        found = read_plain(path)
+        found = battery_texts(path)
     except UsageError as error:
         raise UsageError(f"--texts {error}") from error
     if not found:

@@ -39,8 +39,10 @@ def run(parsed: argparse.Namespace) -> int:
     """Verify, print the figures, and return the exit code."""
     bundle = read_bundle(parsed.bundle)
     limits = limit(parsed)
+    given = texts(parsed.texts)
     check = Check(
-        bundle, parsed.checkpoint, texts(parsed.texts), limits, parsed.allow_pickle, parsed.arch, parsed.pairs
+        *(bundle, parsed.checkpoint, given, limits, parsed.allow_pickle, parsed.arch, parsed.pairs),
+        texts_file=parsed.texts,
     )
     if parsed.arch != NATIVE:
         say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")

@@ -14,6 +14,8 @@ from runtimes.evaluation.lines import MAX_ROWS, opened
 from runtimes.evaluation.problems import PROBLEMS
 from runtimes.evaluation.table import FORMATS, Table, read_table
 
+LABELLED_ROWS = 300
+"""Of a table, for a comparison with PyTorch: minutes of the interpreter, and an interval of two points."""
 _TEXT_SHARE = 0.5
 """A column without a name is of texts where so many of its cells hold a blank: labels and numbers do not."""
 
@@ -31,6 +33,34 @@ def read_texts(path: Path) -> tuple[str, ...]:
     return texts
 
 
+def table_of(path: Path) -> Table | None:
+    """The table that a file is by its name and the columns that its first line names; None for plain text.
+
+    Tab-parted pairs are plain text, too, whatever the file is called.
+    """
+    form = FORMATS.get(Path(path.name.lower().removesuffix(".gz")).suffix)
+    if form is None:
+        return None
+    with opened(path) as lines:
+        first = next((line for _, line in lines() if line.strip()), "")
+    cells = first.strip().split("\t" if form == "tsv" else ",")
+    named = {cell.strip().strip('"').casefold() for cell in cells} & _names()
+    return _table(path) if form == "jsonl" or named else None
+
+
+def battery_texts(path: Path) -> tuple[str, ...]:
+    """The texts of a file to compare on: all lines of plain text, and of a table so many rows, evenly over it.
+
+    Raises UsageError as `read_texts`.
+    """
+    table = table_of(path)
+    if table is None:
+        return read_plain(path)
+    found = [text for text in _texts_of(table) if text.strip()]
+    taken = min(len(found), LABELLED_ROWS)
+    return tuple(found[len(found) * at // taken] for at in range(taken))
+
+
 def read_plain(path: Path) -> tuple[str, ...]:
     """The lines of a file that hold anything, without their ends. Raises UsageError for one that cannot be read."""
     texts = []
@@ -44,7 +74,12 @@ def read_plain(path: Path) -> tuple[str, ...]:
 
 
 def _table(path: Path) -> Table:
-    return read_table(path, frozenset(name for problem in PROBLEMS.values() for name in problem.names.all))
+    return read_table(path, _names())
+
+
+def _names() -> frozenset[str]:
+    """Of columns, all that are known to any problem."""
+    return frozenset(name for problem in PROBLEMS.values() for name in problem.names.all)
 
 
 def _texts_of(table: Table) -> list[str]:

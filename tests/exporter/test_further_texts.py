@@ -8,10 +8,10 @@ import pytest
 from exporter.battery_texts import default_texts, further_texts
 from exporter.bundle import Budget, Manifest, Recipe, TensorSpec
 from exporter.checkpoint import load
+from exporter.comparing import compare_with_pytorch
 from exporter.encoder.tasks import QUESTION_ANSWERING, TOKEN_CLASSIFICATION
 from exporter.reference import Reference
 from exporter.source import HubOptions, resolve
-from exporter.verification import compare_with_pytorch
 from runtimes.parity import Verdict
 from runtimes.runner import Status
 
@@ -35,11 +35,10 @@ def torch_model(reference):
 
 @dataclass
 class Off:
-    """PyTorch's answers, its last label's score higher by `by`: of a text longer than 30 tokens by `long`."""
+    """PyTorch's answers, its last label's score higher by `by`."""
 
     model: object
     by: float
-    long: float = 0.0
     asked: int = 0
     status = Status.MEASURED
     positions = None

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from exporter.checkpoint import load
-from exporter.evaluation import Examiner
+from exporter.examining import Examiner
 from exporter.sensitivity import Group, Sensitivity, groups, measure_sensitivity, worth_keeping
 from exporter.source import HubOptions, resolve
 from exporter.weight_list import rounded_weights

@@ -32,7 +32,7 @@ def quiet(text):
 def data(checkpoint, texts, tmp_path_factory):
     """Texts with PyTorch's own answers: what a bundle loses is what it answers otherwise."""
     from exporter.checkpoint import load
-    from exporter.evaluation import Examiner
+    from exporter.examining import Examiner
     from exporter.source import HubOptions, resolve
 
     path = tmp_path_factory.mktemp("data") / "data.csv"

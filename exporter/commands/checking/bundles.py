@@ -10,7 +10,7 @@ from exporter.commands.checking.baseline import Difference, Figures
 from exporter.commands.checking.config import Config, Data, Export
 from exporter.commands.contestants import exported
 from exporter.errors import RuntimeUnavailable, UsageError
-from exporter.evaluation import Examiner
+from exporter.examining import Examiner
 from exporter.pipeline import export
 from exporter.verification import Check, find_checkpoint, verify
 from runtimes.evaluation.columns import Choice
