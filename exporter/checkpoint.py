@@ -22,7 +22,7 @@ from exporter.sentence import Sentences, find_modules, read_sentences, sentence_
 from exporter.source import Source
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
 from exporter.text_length import longest_text, stating, truncation_side
-from exporter.tokenizer import ADDED, Reader, TokenizerFiles, read_tokenizer, unused_rows
+from exporter.tokenizer import ADDED, Reader, TokenizerFiles, read_tokenizer
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
@@ -154,7 +154,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         sentences,
         pairs,
         truncation_side(tokenizer.files),
-        read.notes + notes + unused_rows(tokenizer, geometry.vocabulary),
+        read.notes + notes + tokenizer.notes,
     )
 
 

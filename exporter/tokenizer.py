@@ -9,7 +9,7 @@ with AutoTokenizer's (exporter.tokenizer_parity).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from exporter.errors import CheckpointError, UnsupportedError
 from exporter.tokenizer_bounds import check_growth, no_panic, probe
 from exporter.tokenizer_files import bundled_files
 from exporter.tokenizer_plain import ROLES, from_vocabulary, is_as_built, is_plain, read_vocabulary
+from exporter.tokenizer_settings import CUTTING, differing, parts_of
 from runtimes.tokenizer_apart import open_apart
 from runtimes.tokenizer_source import TokenizerSource
 
@@ -36,6 +37,7 @@ FILES = (
 )
 ADDED = "added_tokens.json"
 """Read, and not carried along: tokenizer.json has them all."""
+_SHOWN = 3
 TABLE_PADDING = 128
 """`resize_token_embeddings(pad_to_multiple_of=…)` leaves up to this many rows without a piece."""
 
@@ -44,18 +46,20 @@ TABLE_PADDING = 128
 class TokenizerFiles:
     """A tokenizer ready to use, and the files that go with the model: name → bytes.
 
-    `source` is what AutoTokenizer is asked for; None for one that was trimmed, which no checkpoint has.
+    `source` is what AutoTokenizer is asked for; None for one that was trimmed, which no checkpoint has. `notes` say
+    where it is not what tokenizer.json says by itself, and what is unusual of it.
     """
 
     tokenizer: Tokenizer
     files: Mapping[str, bytes]
     mask_token: str = "[MASK]"  # noqa: S105 - of text
     source: TokenizerSource | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def pieces(self) -> int:
         """One more than the largest id."""
-        return max(self.tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        return _size(self.tokenizer.get_vocab(with_added_tokens=True))
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,37 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
     """
     found = _find(directory)
     source = _source(found, reader)
-    plain = _plain(found, source, reader.vocabulary)
+    own = _own(found, reader.vocabulary)  # where there is none: what is damaged or too large is refused all the same
+    plain = _plain(found, source, own)
     whole, special = (plain, dict(ROLES)) if plain is not None else _ask(source, reader.vocabulary)
     tokenizer = _bare(whole)
     _check_size(directory, tokenizer.get_vocab(with_added_tokens=True), reader.vocabulary)
     probe(directory, tokenizer)
     carried = {name: content for name, content in found.files.items() if name != ADDED}
     files = bundled_files(whole, carried, {**_completion(whole, reader), **found.settings}, special)
-    return TokenizerFiles(tokenizer, files, special.get("mask_token", ROLES["mask_token"]), source)
+    mask, notes = special.get("mask_token", ROLES["mask_token"]), (*_departs(own, whole), *_unused(tokenizer, reader))
+    return TokenizerFiles(tokenizer, files, mask, source, notes)
+
+
+def _departs(own: Tokenizer | None, used: Tokenizer) -> Iterator[str]:
+    """What AutoTokenizer makes of all files may not be what tokenizer.json says by itself."""
+    if own is not None and own is not used:
+        expected, found = ({part: parts_of(one)[part] for part in CUTTING} for one in (used, own))
+        if different := [str(one) for one in differing(expected, found)][:_SHOWN]:
+            yield (
+                "the tokenizer is AutoTokenizer's, which is not what tokenizer.json says by itself: "
+                f"{'; '.join(different)} there"
+            )
+
+
+def _unused(tokenizer: Tokenizer, reader: Reader) -> Iterator[str]:
+    """A table may have more rows than padding explains; transformers uses it as it is."""
+    table, pieces = reader.vocabulary, _size(tokenizer.get_vocab(with_added_tokens=True))
+    if table - pieces >= TABLE_PADDING:
+        yield (
+            f"warning: the embedding table has {table:,} rows and the tokenizer {pieces:,} entries; the rows beyond "
+            "are exported too, and no text reaches them: is this the tokenizer that the model was trained with?"
+        )
 
 
 def _find(directory: Path) -> _Found:
@@ -133,16 +160,15 @@ def _source(found: _Found, reader: Reader) -> TokenizerSource:
     return TokenizerSource(found.directory, reader.model_type, reader.config_class, name)
 
 
-def _plain(found: _Found, source: TokenizerSource, table: int) -> Tokenizer | None:
-    """The tokenizer where no transformers is needed to know it; what is damaged or too large is refused on the way."""
-    own = _own(found, table)
+def _plain(found: _Found, source: TokenizerSource, own: Tokenizer | None) -> Tokenizer | None:
+    """The tokenizer where no transformers is needed to know it; `own` is tokenizer.json's."""
     usual = is_plain(found.settings, found.special, source.model_type, source.config_class)
     if not usual or ADDED in found.files:
         return None
     if own is not None:
         return own if is_as_built(own, found.settings) else None
     if "vocab.txt" in found.files:
-        return from_vocabulary(_vocabulary(found.directory, table), found.settings)
+        return from_vocabulary(read_vocabulary(str(found.directory / "vocab.txt")), found.settings)
     return None
 
 
@@ -154,20 +180,19 @@ def _own(found: _Found, table: int) -> Tokenizer | None:
         probe(found.directory, _bare(own))
         return own
     if "vocab.txt" in found.files:
-        _vocabulary(found.directory, table)
+        _check_vocabulary(found.directory, table)
     else:
         _check_merges(found.directory)
     return None
 
 
-def _vocabulary(directory: Path, table: int) -> dict[str, int]:
+def _check_vocabulary(directory: Path, table: int) -> None:
     path = directory / "vocab.txt"
     try:
         found = read_vocabulary(str(path))
     except Exception as error:  # `tokenizers` raises nothing narrower than Exception
         raise CheckpointError(f"{path}: not a WordPiece vocabulary, one piece a line: {error}") from error
     _check_size(directory, found, table)
-    return found
 
 
 def _check_merges(directory: Path) -> None:
@@ -235,21 +260,16 @@ def _bare(tokenizer: Tokenizer) -> Tokenizer:
     return made
 
 
+def _size(vocabulary: Mapping[str, int]) -> int:
+    """One more than the largest id."""
+    return max(vocabulary.values(), default=-1) + 1
+
+
 def _check_size(directory: Path, vocabulary: Mapping[str, int], table: int) -> None:
-    pieces = max(vocabulary.values(), default=-1) + 1
+    pieces = _size(vocabulary)
     if pieces > table:
         raise CheckpointError(
             f"{directory}: the tokenizer has {pieces:,} pieces and the embedding table {table:,} rows; call "
             "model.resize_token_embeddings(len(tokenizer)), train and save again, or put the tokenizer that the model "
             "was trained with beside it"
         )
-
-
-def unused_rows(tokenizer: TokenizerFiles, table: int) -> tuple[str, ...]:
-    """What to tell of a tokenizer that fits its table and leaves more of it unused than padding explains."""
-    if table - tokenizer.pieces < TABLE_PADDING:
-        return ()
-    return (
-        f"warning: the embedding table has {table:,} rows and the tokenizer {tokenizer.pieces:,} entries; the rows "
-        "beyond are exported too, and no text reaches them: is this the tokenizer that the model was trained with?",
-    )

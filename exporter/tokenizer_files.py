@@ -6,6 +6,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from exporter.tokenizer_plain import ROLES
 from exporter.tokenizer_settings import canonical
 
 
@@ -25,7 +26,10 @@ def bundled_files(
         "special_tokens_map.json": _json(known),
         **_vocabulary_files(document["model"], pieces),
     }
-    return {**made, **{name: content for name, content in found.items() if _still_says(name, content, document)}}
+    kept = {name: content for name, content in found.items() if _still_says(name, content, document)}
+    if any(settings.get(role) is None and token != ROLES.get(role) for role, token in known.items()):
+        kept.pop("tokenizer_config.json", None)  # the one file in which apps and transformers.js look for roles
+    return made | kept
 
 
 def _vocabulary_files(model: Mapping[str, Any], pieces: Mapping[str, int]) -> dict[str, bytes]:

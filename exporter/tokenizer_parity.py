@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from exporter.bundle import Bundle
 from exporter.encoder.ops import Array
 from exporter.tokenizer import TokenizerFiles, open_tokenizer
-from exporter.tokenizer_settings import canonical, differing, parts_of
+from exporter.tokenizer_settings import CUTTING, canonical, differing, parts_of
 from runtimes.parity import Parity, Verdict
 from runtimes.tokenizer_source import Ask, Encodings, Row, Spoken, Text, ask_tokens, encode, encode_alone
 
@@ -24,7 +24,6 @@ _SETTINGS = 3
 _SHIPPED = "the bundle's tokenizer.json"
 _READ = "the checkpoint's, as it is read here,"
 _IDS_SHOWN = 16
-_CUTTING = ("normalizer", "pre_tokenizer", "model", "post_processor", "added_tokens")
 _ODD = (
     "",
     " ",
@@ -168,5 +167,5 @@ def _shown(text: Text) -> str:
 def _differences(spoken: Spoken, tokenizer: Tokenizer) -> list[str]:
     """The first few settings that differ of those that decide how text is cut."""
     left, right = canonical(json.loads(spoken.content)), parts_of(tokenizer)
-    expected, found = ({part: one[part] for part in _CUTTING} for one in (left, right))
+    expected, found = ({part: one[part] for part in CUTTING} for one in (left, right))
     return [str(one) for one in islice(differing(expected, found), _SETTINGS)]

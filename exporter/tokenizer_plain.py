@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from tokenizers.models import WordPiece
 
-from exporter.tokenizer_settings import parts_of
+from exporter.tokenizer_settings import CUTTING, parts_of
 
 ROLES = {
     "unk_token": "[UNK]",
@@ -105,8 +105,7 @@ def is_as_built(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> bool:
         return False
     built = from_vocabulary(model["vocab"], settings)
     expected = None if built is None else parts_of(built)
-    kept = ("normalizer", "pre_tokenizer", "post_processor", "model", "added_tokens")
-    return expected is not None and all(found[part] == expected[part] for part in kept)
+    return expected is not None and all(found[part] == expected[part] for part in CUTTING)
 
 
 def _flags(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from tokenizers import Tokenizer
 
 _PARTS = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder", "truncation", "padding")
+CUTTING = ("normalizer", "pre_tokenizer", "model", "post_processor", "added_tokens")
+"""Those that decide which ids a text has."""
 _SHOWN = 60
 """Characters of a value in a message."""
 

@@ -100,9 +100,22 @@ def test_usual_files_need_no_transformers(tmp_path, monkeypatch):
         read(tmp_path)
 
 
+def test_roles_that_the_map_alone_tells_are_told_in_the_settings_too(tmp_path):
+    vocabulary(tmp_path, ["[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "<pad>"])
+    settings(tmp_path, do_lower_case=True)
+    write(tmp_path, "special_tokens_map.json", {"pad_token": "<pad>"})
+    found = json.loads(read(tmp_path).files["tokenizer_config.json"])
+    assert (found["pad_token"], found["do_lower_case"]) == ("<pad>", True)
+
+
 def test_a_bundle_keeps_the_files_that_say_the_same(tmp_path):
     saved(tmp_path)
     before = (tmp_path / "tokenizer.json").read_bytes()
-    assert read(tmp_path).files["tokenizer.json"] == before
+    assert (read(tmp_path).files["tokenizer.json"], read(tmp_path).notes) == (before, ())
     edited(tmp_path, do_lower_case=False)
-    assert json.loads(read(tmp_path).files["tokenizer.json"])["normalizer"]["lowercase"] is False
+    found = read(tmp_path)
+    assert json.loads(found.files["tokenizer.json"])["normalizer"]["lowercase"] is False
+    assert (
+        "not what tokenizer.json says by itself: normalizer.lowercase: expected false, found true there"
+        in found.notes[0]
+    )
