@@ -1,6 +1,7 @@
 """A saved model's answers to the battery against PyTorch's, and to more of it where that leaves something open."""
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 from exporter.bundle import Budget, Manifest
 from exporter.reference import Battery, Reference
@@ -11,21 +12,51 @@ from runtimes.runner import Outputs, Runner
 from runtimes.sweep import coverage
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What of a model is compared: outputs (name → whether it has an entry for each token), and what they decide.
+
+    `lengths` are those that its inputs have, where they are fixed; `inputs` are what it reads. `empty_rows`: whether
+    its answer to a row of padding alone counts, which no text is, and which others leave to chance.
+    """
+
+    outputs: Mapping[str, bool]
+    problem: str
+    labels: tuple[str, ...]
+    lengths: tuple[int, ...]
+    inputs: tuple[str, ...]
+    empty_rows: bool = True
+
+
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
-    """Run the battery on the saved model, and hold its outputs against the reference's."""
-    runner, lengths = reference.as_asked(runner), manifest.recipe.sequence_lengths
+    """Run the battery on the saved model of a bundle, and hold its outputs against the reference's."""
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
-    subject = Subject(outputs, manifest.problem, budget, runner.status, manifest.labels)
-    battery = reference.battery(runner.positions, lengths)
-    asked = _Asked(reference, runner, subject, battery.cases, battery.outputs)
+    inputs = tuple(spec.name for spec in manifest.inputs)
+    what = Compared(outputs, manifest.problem, manifest.labels, manifest.recipe.sequence_lengths, inputs)
+    return compare_runner(reference, runner, what, budget)
+
+
+def compare_runner(reference: Reference, runner: Runner, what: Compared, budget: Budget) -> Parity:
+    """Run the battery on a saved model, and hold its outputs against the reference's."""
+    runner = reference.as_asked(runner)
+    subject = Subject(what.outputs, what.problem, budget, runner.status, what.labels)
+    battery = reference.battery(runner.positions, what.lengths)
+    pairs = zip(battery.cases, battery.outputs, strict=True)
+    counted = [pair for pair in pairs if what.empty_rows or _has_tokens(pair[0])]
+    asked = _Asked(reference, runner, subject, [case for case, _ in counted], [outputs for _, outputs in counted])
     parity = asked.compared()
     if parity.verdict is Verdict.PASS and near(asdict(parity), budget):
-        more = reference.further(runner.positions, lengths)
+        more = reference.further(runner.positions, what.lengths)
         asked = asked.with_more(more) if more.cases else asked
         parity = asked.compared() if more.cases else parity
-    reads_types = "token_type_ids" in {spec.name for spec in manifest.inputs}
-    read = coverage(battery.cases, len(reference.source.words), battery.limits.positions, reads_types)
+    words, positions = len(reference.source.words), battery.limits.positions
+    read = coverage(battery.cases, words, positions, "token_type_ids" in what.inputs)
     return replace(parity, coverage=read | {"compared_texts": asked.texts})
+
+
+def _has_tokens(case: Case) -> bool:
+    """Whether every row of a case holds a token."""
+    return bool(case.batch.mask.any(-1).all())
 
 
 class _Asked:

@@ -72,6 +72,11 @@ class Exported:
     size_bytes: int
     parity: Parity
 
+    @property
+    def name(self) -> str:
+        """Of the combination."""
+        return self.recipe.name
+
 
 def export(request: Request, say: Say = print) -> list[Exported]:
     """Export every combination that the request asks for.

@@ -21,14 +21,28 @@ OPERATORS = frozenset(
     ).split()
 )
 """All that targets/onnx.py spells with: no branches, loops or functions, and nothing that makes a tensor of a size."""
+FOREIGN_OPERATORS = OPERATORS | frozenset(
+    (  # noqa: SIM905 - read by people
+        "Abs And Attention Ceil Clip Constant ConstantOfShape DequantizeLinear Einsum Elu Erf Exp Expand Floor "
+        "GatherElements GatherND Greater GreaterOrEqual HardSigmoid IsInf IsNaN LeakyRelu Less LessOrEqual Log "
+        "LogSoftmax LpNormalization Mean Min Mod Neg OneHot Or Pow QLinearMatMul QuantizeLinear Range Reciprocal "
+        "ReduceL1 ReduceMean ReduceMin ReduceProd ReduceSumSquare Round ScatterElements ScatterND Sign Sin Cos Size "
+        "Softplus Split Sum Swish Tile Trilu Xor com.microsoft::Attention com.microsoft::BiasGelu "
+        "com.microsoft::DynamicQuantizeMatMul com.microsoft::EmbedLayerNormalization com.microsoft::FastGelu "
+        "com.microsoft::FusedMatMul com.microsoft::Gelu com.microsoft::MatMulIntegerToFloat "
+        "com.microsoft::MatMulNBits com.microsoft::MultiHeadAttention com.microsoft::QAttention "
+        "com.microsoft::QuickGelu com.microsoft::SkipLayerNormalization"
+    ).split()
+)
+"""What encoders that others exported are made of, too; no branches, loops or functions either."""
 MAX_MODEL_BYTES = 2**31
 """What a protobuf can hold."""
 
 
-def check_onnx(path: Path) -> None:
+def check_onnx(path: Path, operators: frozenset[str] = OPERATORS) -> None:
     """Refuse a model that could read elsewhere, or whose tensors are not there.
 
-    Raises BundleError for a file that is no model, an operator that bertport does not write, a tensor whose data is
+    Raises BundleError for a file that is no model, an operator that is none of `operators`, a tensor whose data is
     outside the model's folder, behind a link or beyond its file's end, one that does not hold what its shape says, and
     a graph that makes more out of its constants than any encoder.
     """
@@ -42,21 +56,22 @@ def check_onnx(path: Path) -> None:
         raise
     except Exception as error:  # protobuf's DecodeError is not part of its public names
         raise BundleError(f"{path}: no ONNX model can be read from it ({error}); export again") from error
-    _check_operators(path, model)
+    _check_operators(path, model, operators)
     tensors = [*model.graph.initializer, *(one for node in model.graph.node for one in _constants(node))]
     for tensor in tensors:
         _check_tensor(path, tensor)
     check_sizes(path, model, path.stat().st_size + sum(size_bytes(path, tensor) for tensor in tensors))
 
 
-def _check_operators(path: Path, model: Any) -> None:
+def _check_operators(path: Path, model: Any, operators: frozenset[str]) -> None:
     found = {f"{node.domain}::{node.op_type}" if node.domain else node.op_type for node in model.graph.node}
-    strange = sorted(found - OPERATORS)
+    strange = sorted(found - operators)
     strange += [f"function {function.name}" for function in model.functions]
     strange += ["a sparse tensor"] if len(model.graph.sparse_initializer) or len(model.training_info) else []
     strange += [f"a graph in {node.name}" for node in model.graph.node if any(a.HasField("g") for a in node.attribute)]
     if strange:
-        raise BundleError(f"{path}: bertport writes no {', '.join(strange[:5])}; export again")
+        does = "writes" if operators is OPERATORS else "runs"
+        raise BundleError(f"{path}: bertport {does} no {', '.join(strange[:5])}; export again")
 
 
 def _constants(node: Any) -> Iterator[Any]:

@@ -37,7 +37,7 @@ class _Plain(Console):
 
 
 def exported_table(items: Iterable[Any]) -> Table:
-    """One row a bundle: size and parity figures. `items` are pipeline.Exported."""
+    """One row a bundle: size and parity figures. `items` are pipeline.Exported, or foreign.ComparedFile."""
     columns = ["bundle", "MB", "parity", "max diff", "mean diff", "of range", "a user sees", "folder"]
     table = _table("exported", columns)
     for item in items:
@@ -45,7 +45,7 @@ def exported_table(items: Iterable[Any]) -> Table:
         figures = [f"{parity.max_absolute:.2e}", f"{parity.mean_absolute:.2e}", f"{parity.max_relative:.2%}"]
         seen = "\n".join(f"{name} {value:.4f}" for name, value in parity.seen.items()) or "–"
         table.add_row(
-            item.recipe.name,
+            item.name,
             f"{item.size_bytes / _MEGABYTE:.2f}",
             f"{parity.verdict.value} ({parity.status})" if parity.rows else parity.verdict.value,
             *([*figures, seen] if parity.rows else ["–"] * 4),

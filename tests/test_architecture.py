@@ -13,6 +13,7 @@ SEES_BOTH = {
         "cli",
         "pipeline",
         "verification",
+        "foreign",
         "reference",
         "golden",
         "labelled",

@@ -84,8 +84,8 @@ def exit_code(parities: list[Parity]) -> int:
     return int(any(parity.verdict is Verdict.FAIL for parity in parities))
 
 
-def tell(results: list[tuple[str, Parity]]) -> None:
-    """Say what was audited, and the warnings and failures, of each named parity."""
+def tell(results: list[tuple[str, Parity]], *, bundles: bool = True) -> None:
+    """Say what was audited, and the warnings and failures, of each named parity; `bundles` can be explained."""
     for name, parity in results:
         if parity.coverage:
             say(f"{name}: {covered(parity.coverage)}")
@@ -93,7 +93,7 @@ def tell(results: list[tuple[str, Parity]]) -> None:
             say(f"{name}: warning: {text}")
         for text in parity.failures:
             say(f"{name}: parity failed: {text}")
-        if parity.verdict is Verdict.FAIL:
+        if bundles and parity.verdict is Verdict.FAIL:
             say(f"{name}: `bertport verify BUNDLE --explain` says where (--keep-failing keeps such a bundle)")
 
 

@@ -1,4 +1,4 @@
-"""`bertport verify BUNDLE`: compare a bundle with PyTorch again."""
+"""`bertport verify BUNDLE`: compare a bundle with PyTorch again; or with --against a model that others made."""
 
 import argparse
 import json
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from exporter.bundle import read_bundle
 from exporter.commands.shared import add_checks, corpus, exit_code, limit, parity_record, say, tell, texts
-from exporter.errors import RuntimeUnavailable
+from exporter.errors import RuntimeUnavailable, UsageError
+from exporter.foreign import FileCheck, verify_file
 from exporter.pipeline import Exported
 from exporter.provenance import check_provenance
 from exporter.reference import Reference
@@ -23,7 +24,9 @@ HELP = "compare a bundle with PyTorch again"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument("bundle", type=Path, help="with --against: an .onnx file or .mlpackage that others made")
+    parser.add_argument("--against", metavar="CHECKPOINT", help="compare a model file with this folder or hub id")
+    parser.add_argument("--task", help="--against: what the model file is for, as for export (default auto)")
     parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
     parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
     parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
@@ -37,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Verify, print the figures, and return the exit code."""
+    if parsed.against is not None:
+        return _against(parsed)
+    if parsed.task is not None:
+        raise UsageError("--task: a bundle says its own; give it with --against CHECKPOINT")
     bundle = read_bundle(parsed.bundle)
     limits = limit(parsed)
     given = texts(parsed.texts)
@@ -65,6 +72,31 @@ def run(parsed: argparse.Namespace) -> int:
         say(f"{bundle.manifest.recipe.name}: {parity.status}: {parity.note}")
     if explanation:
         say(_first(explanation))
+    return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
+
+
+def _against(parsed: argparse.Namespace) -> int:
+    """The same for a model that others made: no manifest, no audit, and the budget of float32 or the caller's."""
+    ours = {"--checkpoint": parsed.checkpoint, "--explain": parsed.explain, "--strict": parsed.strict}
+    ours |= {"--frequency-from": parsed.frequency_from, "--arch": parsed.arch != NATIVE}
+    if given := [option for option, value in ours.items() if value]:
+        raise UsageError(
+            f"{', '.join(given)}: for bundles, and --against is for a model file; leave out one of the two"
+        )
+    asked = (parsed.bundle, parsed.against, texts(parsed.texts), limit(parsed))
+    check = FileCheck(*asked, parsed.allow_pickle, parsed.pairs, parsed.task or "auto")
+    try:
+        parity = verify_file(check, say)
+    except RuntimeUnavailable as error:
+        parity = not_run(str(error))
+    record = parity_record(parity)
+    if parsed.output:
+        write_record(parsed.output, record)
+    if parsed.json:
+        print(json.dumps(record, indent=2, allow_nan=False))
+    else:
+        show(exported_table([check.compared(parity)]))
+    tell([(check.path.name, parity)], bundles=False)
     return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
 
 
