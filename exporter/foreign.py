@@ -77,7 +77,7 @@ def _compared(reference: Reference, opened: Opened, budget: Budget) -> Parity:
     checkpoint = reference.checkpoint
     tokens = _expected(checkpoint).token_outputs
     outputs = {name: name in tokens for name in opened.outputs}
-    what = Compared(outputs, checkpoint.problem, checkpoint.labels, opened.lengths, opened.reads)
+    what = Compared(outputs, checkpoint.problem, checkpoint.labels, opened.lengths, opened.reads, empty_rows=False)
     return compare_runner(reference, opened.runner, what, budget)
 
 

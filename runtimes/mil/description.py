@@ -92,6 +92,9 @@ def _side(
     for name in found.keys() - declared.keys():
         listed = ", ".join(declared) or "none"
         yield Disagreement(f"{kind} {name}", f"is in the description, and the program has {listed}")
+    if found.keys() == declared.keys() and list(found) != list(declared):
+        orders = f"are {', '.join(declared)} in the program, {', '.join(found)} in the description"
+        yield Disagreement(f"{kind}s", orders)
     for name in found.keys() & declared.keys():
         problem = _feature(found[name].type, declared[name])
         if problem:
