@@ -42,6 +42,7 @@ _SEEDED = {
     "max_position_embeddings": 64,
 }
 _MODELS: Mapping[str, Mapping[str, Any]] = {
+    "classes": {"architectures": ["BertForSequenceClassification"], **_SEEDED},
     "tokens": {"architectures": ["BertForTokenClassification"], **_SEEDED},
     "answers": {
         "model_type": "distilbert",
@@ -83,8 +84,9 @@ def _coreml(scheme: str, units: str, target: str, *, tokens: bool = False) -> Su
 
 
 SUBJECTS = (
-    *(Subject("onnx", scheme, model) for model in ("texts", "tokens") for scheme in SCHEMES["onnx"]),
-    *(Subject("onnx", scheme, "answers") for scheme in ("none", "int8")),
+    *(Subject("onnx", scheme) for scheme in ("int8", "pq")),
+    *(Subject("onnx", scheme, model) for model in ("classes", "tokens") for scheme in SCHEMES["onnx"]),
+    *(Subject("onnx", scheme, "answers") for scheme in ("none", "int8", "int4-embeddings")),
     Subject("onnx", "int8", "wide"),
     _coreml("none", "all", "iOS16"),
     _coreml("fp16", "cpu-and-gpu", "iOS18"),

@@ -16,6 +16,8 @@ _NOISE = 4e-6
 """Of products of float32 as large as a place's largest: how much nearer than the nearest another may seem elsewhere."""
 
 _ROWS = 256
+_TRAINED_FACTOR = 2.0
+_NOWHERE = 1e9
 
 
 def audit_codes(table: Array, codes: Array, book: Array) -> Iterator[str]:
@@ -43,6 +45,54 @@ def audit_codes(table: Array, codes: Array, book: Array) -> Iterator[str]:
         yield f"expected codes that lose {share:.0%} of the table's variance at most, found {lost / total:.0%}"
 
 
+def audit_trained_codes(table: Array, codes: Array, book: Array) -> Iterator[str]:
+    """As `audit_codes`, of codes whose centroids were trained since: rows that share a code are still near each other.
+
+    What is compared is the mean of such rows. A row may be as far from its means as twice from the nearest ones, for
+    centroids that were weighed or trained are no means; and the centroids may lose what means may.
+    """
+    if not np.isfinite(book).all():
+        yield "expected numbers in the codebooks, found NaN or infinity"
+        return
+    places, entries, dimensions = book.shape
+    own, nearest = np.zeros(len(table)), np.zeros(len(table))
+    lost = total = 0.0
+    for place in range(places):
+        points = np.ascontiguousarray(table[:, place * dimensions : (place + 1) * dimensions])
+        means = _means(points, codes[:, place], entries)
+        own += np.square(points - means[codes[:, place]]).sum(1)
+        nearest += _least(points, means)
+        lost += float(np.square(points - book[place][codes[:, place]]).sum(dtype=np.float64))
+        total += float(points.var(0, dtype=np.float64).sum() * len(points))
+    far = own > _TRAINED_FACTOR * nearest + _NOISE * np.square(table).sum(1)
+    if far.any():
+        yield f"row {int(far.argmax()):,}, and {int(far.sum()):,} in all: expected codes of rows near it, found others"
+    share = min(1.0, _SHARE * entries ** (-2 / dimensions))
+    if not lost <= share * total:
+        yield f"expected codes that lose {share:.0%} of the table's variance at most, found {lost / total:.0%}"
+
+
+def _means(points: Array, codes: Array, entries: int) -> Array:
+    """Of the points [rows, d] of each code: float32 [entries, d]; far away where a code has none."""
+    counts = np.bincount(codes, minlength=entries)
+    sums = np.stack([np.bincount(codes, column, entries) for column in points.T], 1)
+    return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], _NOWHERE).astype(np.float32)
+
+
+def _least(points: Array, means: Array) -> Array:
+    """Squared distance of each point to the nearest mean."""
+    entries, columns = _augmented(points, means)
+    starts = range(0, len(points), _ROWS)
+    nearness = [(entries @ columns[:, start : start + _ROWS]).max(0) for start in starts]
+    return np.asarray(np.maximum(np.square(points).sum(1) - 2 * np.concatenate(nearness), 0))
+
+
+def _augmented(points: Array, book: Array) -> tuple[Array, Array]:
+    """[c, −|c|² / 2] and [x, 1], whose product is (|x|² − |x − c|²) / 2: [entries, d + 1] and [d + 1, rows]."""
+    squares = np.square(book).sum(-1, keepdims=True) / 2
+    return np.concatenate([book, -squares], 1), np.concatenate([points.T, np.ones((1, len(points)), np.float32)])
+
+
 def _are_few(points: Array) -> bool:
     """Whether each may have a centroid of its own; most tables have so many that the first rows tell."""
     most = codebooks.ENTRIES
@@ -59,13 +109,11 @@ def _exceeds(points: Array, stored: Array) -> Array:
 def _far(points: Array, codes: Array, book: Array) -> Array:
     """Rows of points [rows, d] for which another of the centroids [256, d] is nearer.
 
-    One product, [c, −|c|² / 2]·[x, 1] = (|x|² − |x − c|²) / 2, of so few rows that no BLAS shares it among threads:
-    with other processes at work that takes fifty times as long.
+    One product, of so few rows that no BLAS shares it among threads: with other processes at work that takes fifty
+    times as long.
     """
-    squares = np.square(book).sum(-1, keepdims=True) / 2
-    noise = _NOISE * float(np.abs(points).max() * np.abs(book).max() * book.shape[1] + squares.max())
-    entries = np.concatenate([book, -squares], 1)
-    columns = np.concatenate([points.T, np.ones((1, len(points)), np.float32)])
+    entries, columns = _augmented(points, book)
+    noise = _NOISE * float(np.abs(points).max() * np.abs(book).max() * book.shape[1] - entries[:, -1].min())
     far = np.zeros(len(points), bool)
     for start in range(0, len(points), _ROWS):
         rows = slice(start, start + _ROWS)

@@ -10,9 +10,9 @@ from exporter.auditing.audited import Audited
 from exporter.auditing.findings import Audit, Finding
 from exporter.auditing.onnx_file import StoredModel, open_model
 from exporter.auditing.onnx_graph import compare_graphs
-from exporter.auditing.onnx_weights import AuditedWeights, Ledger
+from exporter.auditing.onnx_weights import AuditedWeights, Held, no_codes
+from exporter.auditing.tally import Tally
 from exporter.bundle import Recipe
-from exporter.codebooks import ProductCodes
 from exporter.encoder.model import Model
 from exporter.encoder.ops import Array, Weight
 from exporter.errors import BertportError
@@ -21,46 +21,58 @@ from exporter.outliers import NO_CHANNELS, is_wide
 from exporter.targets.onnx import DEFAULT_OPSET, FILE, OnnxOps, build
 from exporter.targets.onnx_schemes import STORAGE
 
+_LISTED = 20
+"""Tensors too many that are named; the others are counted: a file may hold millions."""
+
 
 def audit_onnx(audited: Audited) -> Audit:
     """Compare model.onnx with the checkpoint and the recipe of the bundle."""
-    ledger = Ledger(FILE)
+    tally = Tally(FILE)
     try:
         stored = open_model(audited.bundle.directory / FILE)
     except (OSError, ValueError) as error:
         return Audit((Finding(FILE, "file", f"expected an ONNX model, found what cannot be read ({error})"),))
-    for name in stored.repeated:
-        ledger.wrong(name, "expected one tensor of that name, found several")
+    for name in stored.repeated[:_LISTED]:
+        tally.find(name, "expected one tensor of that name, found several")
     try:
-        expected = _expected(audited, stored, ledger)
+        expected = _expected(audited, stored, tally)
     except BertportError as error:  # a recipe that no export takes
-        ledger.wrong("recipe", f"expected one that lowers the checkpoint, found {error}")
-        return ledger.audit
+        tally.find("recipe", f"expected one that lowers the checkpoint, found {error}")
+        return tally.audit
     for subject, problem in compare_graphs(expected, stored.model):
-        ledger.wrong(subject, problem)
-    return ledger.audit + Audit(operators=len(expected.graph.node))
+        tally.find(subject, problem)
+    tally.operators = len(expected.graph.node)
+    return tally.audit
 
 
-def _expected(audited: Audited, stored: StoredModel, ledger: Ledger) -> onnx.ModelProto:
+def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.ModelProto:
     """The graph that the recipe lowers to; on the way, every tensor is compared."""
     recipe, model = audited.recipe, audited.checkpoint.model
-    ops = _AuditedOps(model, recipe, stored, ledger)
-    ops.store.exact = audited.exact
+    ops = _AuditedOps(model, recipe, Held(stored, recipe.pq_dims, audited.exact, _products(model)), tally)
     proto = build(ops, model, recipe.opset or DEFAULT_OPSET, recipe.int32_inputs)
-    for name in sorted(stored.tensors.keys() - ops.store.met):
-        ledger.wrong(name, f"expected no such tensor, found {stored.tensors[name].dtype}")
+    beyond = sorted(stored.tensors.keys() - ops.weights.met)
+    for name in beyond[:_LISTED]:
+        tally.find(name, f"expected no such tensor, found {stored.tensors[name].dtype}")
+    if len(beyond) > _LISTED:
+        tally.find("tensors", f"expected {len(ops.weights.met):,}, found {len(beyond):,} more")
     return proto
+
+
+def _products(model: Model) -> tuple[str, ...]:
+    """Where fine-tuning's gains lie between two layers that folding multiplies."""
+    if model.family.model_type == "mobilebert":  # its NoNorms fold into tables and layers alike
+        return ("layer.", "embeddings.position.", "embeddings.type.")
+    return (f"layer.{model.geometry.layers - 1}.attention.",) if model.head.first_token_only else ()
 
 
 class _AuditedOps(OnnxOps):
     """The lowering itself over a store that compares; outlier channels are the file's, which has their numbers."""
 
-    def __init__(self, model: Model, recipe: Recipe, stored: StoredModel, ledger: Ledger) -> None:
-        keep, storage = Keep(recipe.keep), STORAGE[recipe.scheme]
-        super().__init__(storage, model.geometry.heads, keep, model.head.tied, _no_codes, NO_CHANNELS)
-        self.store = AuditedWeights(self._node, storage, keep, model.head.tied, _no_codes)
-        self.store.stored, self.store.ledger, self.store.dimensions = stored, ledger, recipe.pq_dims
-        self.weights = self.store
+    def __init__(self, model: Model, recipe: Recipe, held: Held, tally: Tally) -> None:
+        keep, storage, tied = Keep(recipe.keep), STORAGE[recipe.scheme], model.head.tied
+        super().__init__(storage, model.geometry.heads, keep, tied, no_codes, NO_CHANNELS)
+        self.weights = AuditedWeights(self._node, storage, keep, tied, held, tally)
+        self._tensors, self._tally = held.stored.tensors, tally
         self._most_channels = recipe.float_channels or 0
 
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
@@ -73,25 +85,17 @@ class _AuditedOps(OnnxOps):
 
         Which are chosen changes how well a model is rounded, never what it computes: any few are right.
         """
-        tensors = self.store.stored.tensors
-        name = f"{x}.is_far"
-        numbers = tensors.get(name)
-        if f"{weight.name}.far.float16" not in tensors or numbers is None:
+        name, inner = f"{x}.is_far", weight.values.shape[1]
+        numbers = self._tensors.get(name)
+        if f"{weight.name}.far.float16" not in self._tensors or numbers is None:
             return None
-        channels, inner = numbers.read(), weight.values.shape[1]
-        few = channels.dtype == np.int64 and channels.ndim == 1 and 0 < len(channels) <= self._most_channels
-        if not few or not is_wide(weight) or not _ascending_within(channels, inner):
-            shown = ", ".join(map(str, channels.ravel()[:6].tolist()))
-            self.store.ledger.wrong(
-                name, f"expected {self._most_channels} ascending channels of {inner} at most, found {shown}"
-            )
-            return None
-        return channels
+        few = numbers.dtype == np.int64 and len(numbers.shape) == 1 and 0 < numbers.shape[0] <= self._most_channels
+        if few and is_wide(weight) and _ascending_within(numbers.read(), inner):
+            return numbers.read()
+        found = f"{numbers.dtype} {list(numbers.shape)}"
+        self._tally.find(name, f"expected {self._most_channels} ascending channels of {inner} at most, found {found}")
+        return None
 
 
 def _ascending_within(channels: Array, most: int) -> bool:
     return bool((np.diff(channels) > 0).all() and channels[0] >= 0 and channels[-1] < most)
-
-
-def _no_codes(_table: Array) -> ProductCodes:
-    raise AssertionError("an audit reads codes and makes none")

@@ -4,6 +4,7 @@ Protocol Buffers encoding: a field is a tag, (number << 3) | wire type, and a va
 last one counts, or for messages both, one after the other. Numbers are those of onnx.proto.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -81,8 +82,8 @@ def _read(path: Path, file: BinaryIO) -> StoredModel:
                 _keep(file, opening, stop, graph)
     model = onnx.ModelProto.FromString(rest.getvalue())
     model.graph.MergeFromString(graph.getvalue())
-    names = [name for name, _ in found]
-    return StoredModel(model, dict(found), tuple(sorted({name for name in names if names.count(name) > 1})))
+    counts = Counter(name for name, _ in found)
+    return StoredModel(model, dict(found), tuple(sorted(name for name, number in counts.items() if number > 1)))
 
 
 def _tensor(path: Path, file: BinaryIO, start: int, end: int) -> tuple[str, StoredTensor]:

@@ -5,77 +5,78 @@ encodes a weight, this one reads what the file has under the same name, decodes 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from exporter import codebooks, quantize
 from exporter.auditing import rounding
-from exporter.auditing.codes import audit_codes
-from exporter.auditing.findings import Audit, Finding
+from exporter.auditing.codes import audit_codes, audit_trained_codes
 from exporter.auditing.onnx_file import StoredModel, StoredTensor
 from exporter.auditing.rounding import Part
-from exporter.encoder.ops import Array
-from exporter.targets.onnx_weights import Layout, Quantise, WeightStore
+from exporter.auditing.tally import Tally
+from exporter.codebooks import ProductCodes
+from exporter.encoder.ops import Array, Role
+from exporter.keep import Keep
+from exporter.targets.onnx_schemes import Storage
+from exporter.targets.onnx_weights import Layout, Node, Quantise, WeightStore
 
-_UNTRAINED = ("embeddings.position.", "embeddings.type.")
-
-
-@dataclass
-class Ledger:
-    """What was compared so far, and what was found wrong; a name is compared once."""
-
-    file: str
-    findings: list[Finding] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
-    weights: int = 0
-    rows: int = 0
-
-    def wrong(self, subject: str, problem: object) -> None:
-        """Note a finding."""
-        self.findings.append(Finding(self.file, subject, str(problem)))
-
-    def read(self, rows: int) -> None:
-        """Count a weight."""
-        self.weights += 1
-        self.rows += rows
-
-    @property
-    def audit(self) -> Audit:
-        """Both."""
-        return Audit(tuple(self.findings), self.weights, self.rows)
+_ENCODER, _UNTRAINED = ("embeddings.", "layer.", "pooler."), ("embeddings.position.", "embeddings.type.")
+"""Beginnings of names: fine-tuning trains LayerNorms everywhere, and what is in the encoder but these tables."""
+_MOST, _MOST_GAIN, _MOST_TURN, _GAIN_NOISE = 1e30, 0.999, 0.2, 1e-3
+"""A trained vector is a number; a gain is positive and below 2; a row of a product points where it did; and what a gain
+by least squares of rounded numbers may be off."""
+_SHORT = np.float32(1e-12)
 
 
-class AuditedWeights(WeightStore):
-    """Compares instead of storing. `stored` is the file's, `dimensions` the recipe's of a coded table.
+@dataclass(frozen=True)
+class Held:
+    """What the weights are held against: the file's, and what of the recipe and the model decides how.
 
-    Without `exact` the values of what fine-tuning trained are not known, and are not compared.
+    `dimensions` are the recipe's of a coded table. Without `exact` what fine-tuning trained is not known: of linear
+    layers a gain of each row, of tables the codebook, and vectors; the rest is, and is compared. `products` are the
+    beginnings of names of products of two layers: the gains lie between them, and no row shows them.
     """
 
     stored: StoredModel
-    ledger: Ledger
     dimensions: int | None
     exact: bool
+    products: tuple[str, ...] = ()
+
+
+class AuditedWeights(WeightStore):
+    """Compares instead of storing."""
+
+    def __init__(
+        self, node: Node, storage: dict[Role, Storage], keep: Keep, tied: bool, held: Held, tally: Tally
+    ) -> None:
+        super().__init__(node, storage, keep, tied, no_codes)
+        self._held, self._tally = held, tally
+        self._compared: set[str] = set()
 
     def add(self, name: str, values: Array | np.generic) -> str:
         """A constant: the file has the very same."""
         expected = np.asarray(values)
         tensor = self._tensor(name, expected.dtype, expected.shape)
         if tensor is not None and not np.array_equal(tensor.read(), expected):
-            self.ledger.wrong(name, f"expected {_shown(expected)}, found {_shown(tensor.read())}")
+            self._tally.find(name, f"expected {_shown(expected)}, found {_shown(tensor.read())}")
         return name
 
     def floats(self, name: str, values: Array) -> str:
         """See WeightStore."""
         if tensor := self._tensor(name, np.dtype(np.float32), values.shape):
-            self._compare(name, values, partial(_floats, tensor, values))
+            compared: Callable[..., Iterator[Part]] = _floats
+            if self._is_trained(name):
+                compared = _trained_vector if values.ndim == 1 else _trained_rows
+            self._compare(name, values, partial(compared, tensor, values))
         return name
 
     def halves(self, name: str, values: Array) -> str:
         """See WeightStore."""
         if tensor := self._tensor(f"{name}.float16", np.dtype(np.float16), values.shape):
-            self._compare(name, values, partial(_halves, tensor, values))
+            compared = _trained_columns if self._is_trained(name) else _halves
+            self._compare(name, values, partial(compared, tensor, values))
         return f"{name}.float16"
 
     def integers(self, name: str, values: Array, quantise: Quantise, layout: Layout = Layout.AS_IS) -> tuple[str, str]:
@@ -88,7 +89,10 @@ class AuditedWeights(WeightStore):
         ]
         if tensors[0] and tensors[1]:
             q, scale = _lying(tensors[0], layout), _scales(tensors[1], values.shape, layout)
-            self._compare(name, values, partial(_integers, q, scale, values, quantise))
+            compared: Callable[..., Iterator[Part]] = _integers
+            if self._is_trained(name):
+                compared = _products if name.startswith(self._held.products) else _gained
+            self._compare(name, values, partial(compared, q, scale, values, quantise))
         return names
 
     def nibbles(self, name: str, values: Array) -> tuple[str, str]:
@@ -103,47 +107,60 @@ class AuditedWeights(WeightStore):
 
     def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
         """See WeightStore."""
-        dimensions = self.dimensions or values.shape[1]
+        dimensions = self._held.dimensions or values.shape[1]
         names, places = (f"{name}.codes", f"{name}.book.float16"), values.shape[1] // dimensions
         entries = codebooks.ENTRIES
         self.add_starts(starts, places, entries)
         codes = self._tensor(names[0], np.dtype(np.uint8), (len(values), places))
         book = self._tensor(names[1], np.dtype(np.float16), (places * entries, dimensions))
         if codes and book and self._new(name):
-            self.ledger.read(len(values))
-            if not self.exact:
-                return names
+            self._count(len(values))
             whole = book.read().astype(np.float32).reshape(places, entries, dimensions)
-            for problem in audit_codes(values, codes.read(), whole):
-                self.ledger.wrong(name, problem)
+            audit = audit_codes if self._held.exact else audit_trained_codes
+            for problem in audit(values, codes.read(), whole):
+                self._tally.find(name, problem)
         return names
 
     def _tensor(self, name: str, dtype: "np.dtype[np.generic]", shape: tuple[int, ...]) -> StoredTensor | None:
         """The file's tensor of that name; None, and a finding, where it is missing or of another form."""
         first = name not in self._names
         self._names.add(name)
-        tensor = self.stored.tensors.get(name)
+        tensor = self._held.stored.tensors.get(name)
         if tensor is not None and tensor.dtype == dtype and tensor.shape == shape:
             return tensor
         if first:
             found = "nothing of that name" if tensor is None else f"{tensor.dtype} {list(tensor.shape)}"
-            self.ledger.wrong(name, f"expected {dtype} {list(shape)}, found {found}")
+            self._tally.find(name, f"expected {dtype} {list(shape)}, found {found}")
         return None
 
     def _new(self, name: str) -> bool:
         """Whether a weight was not compared yet: a tied table is met twice."""
-        if name in self.ledger.names:
-            return False
-        self.ledger.names.add(name)
-        return True
+        first = name not in self._compared
+        self._compared.add(name)
+        return first
+
+    def _count(self, rows: int) -> None:
+        self._tally.weights += 1
+        self._tally.rows += rows
 
     def _compare(self, name: str, values: Array, parts: Callable[[float], Iterator[Part]]) -> None:
-        if not self._new(name) or not (self.exact or name.startswith(_UNTRAINED)):
+        if not self._new(name):
             return
-        self.ledger.read(len(values) if values.ndim > 1 else 1)
+        self._count(len(values) if values.ndim > 1 else 1)
         largest = max(float(values.max(initial=0)), -float(values.min(initial=0)))
         if beyond := rounding.first_beyond(parts(largest)):
-            self.ledger.wrong(name, beyond)
+            self._tally.find(name, str(beyond))
+
+    def _is_trained(self, name: str) -> bool:
+        if self._held.exact:
+            return False
+        trained = name.startswith(_ENCODER) and not name.startswith(_UNTRAINED)
+        return trained or ".norm." in name or name.startswith(self._held.products)
+
+
+def no_codes(_table: Array) -> ProductCodes:
+    """What makes codes where none are to be made."""
+    raise AssertionError("an audit reads codes and makes none")
 
 
 def _floats(tensor: StoredTensor, values: Array, largest: float) -> Iterator[Part]:
@@ -170,6 +187,53 @@ def _integers(
         yield rows.start, wanted, scale, np.abs(wanted) * np.float32(rounding.SCALE_SHARE)
         found = read(rows).astype(np.float32) * scale
         yield rows.start, expected, found, rounding.int8_bound(wanted, largest)
+
+
+def _trained_vector(tensor: StoredTensor, _values: Array, _largest: float) -> Iterator[Part]:
+    """Numbers, whatever they are."""
+    found = tensor.read()
+    yield 0, np.zeros_like(found), found, np.array(_MOST, np.float32)
+
+
+def _trained_rows(tensor: StoredTensor, values: Array, _largest: float) -> Iterator[Part]:
+    """A small table [rows, n]: the direction of each row that has one."""
+    yield _turned(0, values, tensor.read())
+
+
+def _trained_columns(tensor: StoredTensor, values: Array, _largest: float) -> Iterator[Part]:
+    """Values [in, out] of outlier channels or of a kept matrix: a gain for each column, by least squares."""
+    found = tensor.read().astype(np.float32)
+    gain = (found * values).sum(0) / np.maximum(np.square(values).sum(0), np.float32(1e-30))
+    yield 0, np.ones_like(gain), gain, np.array(_MOST_GAIN, np.float32)
+    bound = rounding.float16_bound(found, 0.0) + np.float32(_GAIN_NOISE) * np.abs(found)
+    yield 0, values * gain, found, bound
+
+
+def _gained(
+    read: Callable[[slice], Array], scales: Array, values: Array, quantise: Quantise, largest: float
+) -> Iterator[Part]:
+    """As `_integers`, with a trained gain for each row: the scale has it, and the integers are as without."""
+    for rows in rounding.spans(values.shape):
+        expected = values[rows]
+        _, wanted = quantise(expected)
+        gain = scales[rows] / wanted
+        yield rows.start, np.ones_like(gain), gain, np.array(_MOST_GAIN, np.float32)
+        yield rows.start, expected, read(rows).astype(np.float32) * wanted, rounding.int8_bound(wanted, largest)
+
+
+def _products(
+    read: Callable[[slice], Array], scales: Array, values: Array, _quantise: Quantise, _largest: float
+) -> Iterator[Part]:
+    """Of a product of two layers whose gains lie between them: the direction of each row that has one."""
+    for rows in rounding.spans(values.shape):
+        yield _turned(rows.start, values[rows], read(rows).astype(np.float32) * scales[rows])
+
+
+def _turned(start: int, expected: Array, found: Array) -> Part:
+    """The cosine of each row; 1 where one of the two has no length."""
+    lengths = np.sqrt(np.square(expected).sum(-1) * np.square(found).sum(-1))
+    cosine = np.where(lengths <= _SHORT, np.float32(1), (expected * found).sum(-1) / np.maximum(lengths, _SHORT))
+    return start, np.ones_like(cosine), cosine, np.array(_MOST_TURN, np.float32)
 
 
 def _nibbles(packed: StoredTensor, scales: StoredTensor, values: Array, _largest: float) -> Iterator[Part]:

@@ -1,0 +1,124 @@
+"""A fine-tuned bundle is audited against the weights before training: all but what was trained is still the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted.onnx_file import Spoilt
+
+from exporter import codebooks, finetuning
+from exporter.auditing.audit import audit_bundle
+from exporter.auditing.audited import Audited
+from exporter.bundle import Bundle
+from exporter.lowering import Settings, make_recipe
+from exporter.material import Finetune, Material
+from exporter.reference import Reference
+from exporter.schemes import find_budget
+from exporter.writing import make_manifest, write_files
+
+KINDS = [
+    ("bert", "BertForSequenceClassification"),
+    ("bert", "BertForTokenClassification"),
+    ("bert", "BertModel"),
+    ("distilbert", "DistilBertForSequenceClassification"),
+    ("electra", "ElectraForSequenceClassification"),
+    ("roberta", "RobertaForSequenceClassification"),
+    ("mobilebert", "MobileBertForSequenceClassification"),
+]
+QUICK = ("bert", "roberta")
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory, write_family, load_checkpoint, texts):
+    """Family and architecture → the bundle, and the checkpoints before and after training; each made once."""
+    made = {}
+
+    def get(family, architecture):
+        if (family, architecture) not in made:
+            place = tmp_path_factory.mktemp(architecture)
+            whole = load_checkpoint(write_family(place / "checkpoint", family, architecture, labels=2))
+            made[family, architecture] = whole, *save(whole, place / "saved", texts)
+        return made[family, architecture]
+
+    return get
+
+
+def save(whole, directory, texts):
+    """Train with books of 16, so that there is something to learn, and write what an export writes."""
+    lessons = Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 4)
+    recipe = make_recipe(whole, "onnx", "pq", Settings(finetune=lessons))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(codebooks, "ENTRIES", 16)
+        reference = Reference(whole, texts)
+        material = Material(whole, reference.samples, 4, ())
+        found = finetuning.finetune(reference, material, lessons, lambda _: None)
+        directory.mkdir()
+        own = Material(found.checkpoint, reference.samples, 4, ())
+        models = write_files(found.checkpoint, recipe, directory, own)
+    manifest = make_manifest(found.checkpoint, recipe, find_budget("onnx", "pq"), models)
+    return Bundle(directory, replace(manifest, finetuning=found.record)), found.checkpoint
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    monkeypatch.setattr(codebooks, "ENTRIES", 16)
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture"),
+    [pytest.param(*kind, marks=() if kind[0] in QUICK else pytest.mark.slow) for kind in KINDS],
+)
+def test_an_untouched_bundle_passes_before_and_after_training(tuned, family, architecture):
+    before, bundle, after = tuned(family, architecture)
+    for audited in (Audited(bundle, before, exact=False), Audited(bundle, after)):
+        audit = audit_bundle(audited)
+        assert not audit.findings, "\n".join(map(str, audit.findings[:9]))
+    assert audit_bundle(Audited(bundle, before)).findings  # it was trained
+
+
+def roll(model, name, axis=0):
+    model.write(name, np.roll(model.read(name), 1, axis))
+
+
+def scaled(model, name, factor):
+    values = model.read(name)
+    values.reshape(-1)[1] *= factor
+    model.write(name, values)
+
+
+def swapped_codes(model):
+    """Two rows of words, far from each other."""
+    codes = model.read("embeddings.word.weight.codes")
+    codes[[5, 9]] = codes[[9, 5]]
+    model.write("embeddings.word.weight.codes", codes)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "subject"),
+    [
+        (swapped_codes, "embeddings.word.weight"),
+        (lambda model: roll(model, "embeddings.word.weight.codes"), "embeddings.word.weight"),
+        (lambda model: roll(model, "embeddings.word.weight.book.float16"), "embeddings.word.weight"),
+        (lambda model: scaled(model, "embeddings.word.weight.book.float16", np.nan), "embeddings.word.weight"),
+        (lambda model: roll(model, "embeddings.position.weight.int8"), "embeddings.position.weight"),
+        (lambda model: roll(model, "embeddings.type.weight"), "embeddings.type.weight"),
+        (lambda model: scaled(model, "classifier.bias", 1.02), "classifier.bias"),
+        (lambda model: scaled(model, "classifier.weight", 1.02), "classifier.weight"),
+        (lambda model: scaled(model, "layer.0.attention.dense.weight.scale", -1), "layer.0.attention.dense.weight"),
+        (lambda model: scaled(model, "layer.0.attention.dense.weight.scale", 9), "layer.0.attention.dense.weight"),
+        (lambda model: roll(model, "layer.0.attention.dense.weight.int8"), "layer.0.attention.dense.weight"),
+        (lambda model: roll(model, "layer.0.dense.weight.int8", 1), "layer.0.dense.weight"),
+        (lambda model: roll(model, "layer.1.attention.query.weight.int8", 1), "layer.1.attention.query.weight"),
+        (lambda model: scaled(model, "layer.0.norm.gain", np.nan), "layer.0.norm.gain"),
+        (lambda model: setattr(model.node("layer.0.output").attribute[0], "f", 1e-3), "layer.0.output"),
+    ],
+)
+def test_what_was_not_trained_is_held(tuned, tmp_path, spoil, subject):
+    before, bundle, _ = tuned("bert", "BertForSequenceClassification")
+    model = Spoilt(bundle.directory)
+    spoil(model)
+    model.folder = tmp_path
+    model.save()
+    (tmp_path / "config.json").write_bytes((bundle.directory / "config.json").read_bytes())
+    found = audit_bundle(Audited(replace(bundle, directory=tmp_path), before, exact=False)).findings
+    assert subject in [one.subject for one in found]
