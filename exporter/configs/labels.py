@@ -65,20 +65,28 @@ def with_labels(config: Mapping[str, Any], labels: tuple[str, ...]) -> tuple[dic
     """
     id2label = {str(index): label for index, label in enumerate(labels)}
     label2id = {label: index for index, label in enumerate(labels)}
+    config, notes = _without_odd(config, _odd_problem(config))
     stated, inverse = config.get("id2label"), config.get("label2id")
     if stated is None:
-        return {**config, "id2label": id2label, "label2id": label2id}, ()
+        return config | {"id2label": id2label, "label2id": label2id}, notes
     if inverse is None or inverse == label2id:
-        return dict(config), ()
-    note = f"config.json: label2id says {excerpt(inverse)} and id2label {excerpt(stated)}; id2label is taken for both"
-    return {**config, "label2id": label2id}, (note,)
+        return config, notes
+    told = f"config.json: label2id says {excerpt(inverse)} and id2label {excerpt(stated)}; id2label is taken for both"
+    return config | {"label2id": label2id}, (*notes, told)
 
 
 def without_labels(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """As `with_labels` for a head without labels: what is no mapping, or no problem, goes with a note."""
     odd = [key for key in ("id2label", "label2id") if not _is_mapping(key, config.get(key))]
-    odd += ["problem_type"] if config.get("problem_type") not in (None, *PROBLEMS) else []
-    note = f"config.json: left out {', '.join(odd)}: this head has no labels, and libraries would stumble"
+    return _without_odd(config, odd + _odd_problem(config))
+
+
+def _odd_problem(config: Mapping[str, Any]) -> list[str]:
+    return ["problem_type"] if config.get("problem_type") not in (None, *PROBLEMS) else []
+
+
+def _without_odd(config: Mapping[str, Any], odd: list[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    note = f"config.json: left out {', '.join(odd)}: this head does not read them, and libraries would stumble"
     return {key: value for key, value in config.items() if key not in odd}, (note,) if odd else ()
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from exporter.documents import FORBIDDEN
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Token = Annotated[int, Field(ge=0, le=1 << 24)]
@@ -26,6 +28,14 @@ def _usual(position: bool) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _no_whole_number(found: object) -> object:
+    """transformers takes 1 for no float here, and pydantic does."""
+    if type(found) is not float:
+        raise ValueError("no float")
+    return found
+
+
+_Float = Annotated[float, BeforeValidator(_no_whole_number), Field(ge=0)]
 _On = Annotated[bool, _usual(True)]
 _Off = Annotated[bool, _usual(False)]
 
@@ -49,8 +59,8 @@ class Neutral(BaseModel):
     seq_classif_dropout: _Share = 0
     summary_first_dropout: _Share = 0
     summary_last_dropout: _Share = 0
-    initializer_range: Annotated[float, Field(ge=0)] = 0
-    initializer_factor: Annotated[float, Field(ge=0)] = 0
+    initializer_range: _Float = 0.0
+    initializer_factor: _Float = 0.0
     gradient_checkpointing: bool = False
     sinusoidal_pos_embds: bool = False
     # how to generate
@@ -90,7 +100,8 @@ _NAMES = """
     nested_rope_parameter_keys per_layer_attributes per_layer_config push_to_hub register_for_auto_class
     rope_parameters rope_scaling rope_theta save_pretrained serialize_explicit_per_layer_config
     standardize_rope_params sub_configs sub_configs_defaults text_config text_encoder to_dict to_diff_dict
-    to_json_file to_json_string update update_from_string use_bfloat16 use_return_dict validate
+    to_json_file to_json_string update
+    true_hidden_size update_from_string use_bfloat16 use_return_dict validate
     validate_architecture validate_layer_type validate_output_attentions validate_rope validate_token_ids
     vision_config
 """
@@ -108,7 +119,7 @@ def without_stumbling_blocks(config: Mapping[str, Any], essential: frozenset[str
     A number that is none (NaN, Infinity) is no JSON: apps cannot read it wherever it stands.
     """
     strange = {key for key, value in config.items() if not _is_finite(value)}
-    strange |= RESERVED.intersection(config) | _mistyped(config)
+    strange |= (RESERVED | FORBIDDEN.keys()).intersection(config) | _mistyped(config)
     strange |= {key for key in config if not key.isidentifier() or (key.startswith("_") and key not in _KEPT)}
     strange |= {key for key in _KEPT if not isinstance(config.get(key, ""), str | int)}
     left_out = [key for key in config if key in strange and key not in essential]

@@ -14,7 +14,9 @@ from exporter.errors import UnsupportedError
 
 _LABELS = frozenset(("id2label", "label2id", "problem_type", "num_labels"))
 _ESSENTIAL = _LABELS | {"model_type", "architectures"}
-_UNSAID = frozenset(("_attn_implementation", "attn_implementation", "_commit_hash", "_name_or_path", "name_or_path"))
+_UNSAID = frozenset(
+    ("_attn_implementation", "attn_implementation", "_commit_hash", "_name_or_path", "name_or_path", "true_hidden_size")
+)
 """Keys that transformers itself writes, and nobody misses."""
 
 

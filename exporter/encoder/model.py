@@ -8,9 +8,10 @@ import numpy as np
 
 from exporter.encoder.family import Encoded, Family, Head
 from exporter.encoder.geometry import Geometry
+from exporter.encoder.matching import resolve
 from exporter.encoder.ops import Array, Extent, Inputs, Ops, T
 from exporter.encoder.tasks import Task
-from exporter.encoder.weights import Entry, StoredTensor, modern_names, prefixed, resolve, without_copies
+from exporter.encoder.weights import Entry, StoredTensor, modern_names, prefixed, without_copies
 from exporter.errors import CheckpointError
 
 
@@ -79,7 +80,7 @@ def match(
     kept = {name: tensor for name, tensor in single.items() if name not in leftovers}
     entries = [*encoder, *head.entries(geometry, labels)]
     buffers = tuple(family.prefix + buffer for buffer in family.buffers)
-    tensors = resolve(entries, kept, buffers, problems)
+    tensors = resolve(entries, kept, buffers, problems, family.prefix)
     _check_values(entries, tensors)
     return Model(family, head, geometry, tensors, head.width(geometry, labels), leftovers)
 

@@ -78,28 +78,3 @@ def without_copies(
         elif copy is not None and not np.array_equal(copy.read(), single[name].read()):
             problems.append(f"{other} differs from {name}, which transformers takes for the same tensor")
     return single, problems
-
-
-def resolve(
-    entries: list[Entry], stored: Mapping[str, StoredTensor], buffers: tuple[str, ...], problems: list[str]
-) -> dict[str, StoredTensor]:
-    """Match the table against a checkpoint: our name → stored tensor.
-
-    Raises CheckpointError that lists `problems` and every missing, unused and misshaped tensor.
-    """
-    expected = {entry.stored for entry in entries}
-    problems = [*problems, *(f"missing {e.stored} {list(e.shape)}" for e in entries if e.stored not in stored)]
-    problems += [
-        f"unused {name} {list(t.shape)}" for name, t in stored.items() if name not in expected and name not in buffers
-    ]
-    problems += [
-        f"misshaped {e.stored}: config.json says {list(e.shape)}, the file has {list(stored[e.stored].shape)}"
-        for e in entries
-        if e.stored in stored and tuple(stored[e.stored].shape) != e.shape
-    ]
-    if problems:
-        raise CheckpointError(
-            f"tensors do not fit the config ({len(problems)}): {'; '.join(problems)}. "
-            "Check that config.json belongs to these weights and that --task names the head they were trained with"
-        )
-    return {entry.name: stored[entry.stored] for entry in entries}

@@ -315,3 +315,36 @@ def test_a_tensor_in_two_shards_is_refused(make_checkpoint):
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
     with pytest.raises(CheckpointError, match=r"model-00002-of-00002\.safetensors: tensors stored in two shards: bert"):
         open_tensors(weight_files(folder, allow_pickle=False))
+
+
+CAUSES = {
+    "another prefix": (
+        lambda t: {f"wrapped.{name}": value for name, value in t.items()},
+        "Every name begins with 'wrapped.'",
+    ),
+    "fewer layers": (
+        lambda t: {name: value for name, value in t.items() if ".layer.1." not in name},
+        "config.json says 2 layers and the weights have 1",
+    ),
+    "no head": (
+        lambda t: {name: value for name, value in t.items() if name.startswith("bert.")},
+        "The encoder is whole and its head is not",
+    ),
+    "a larger table": (
+        lambda t: t | {"bert.embeddings.word_embeddings.weight": np.ones((90, 32), np.float32)},
+        "set vocab_size to those of the weights",
+    ),
+    "another size": (lambda t: {name: np.repeat(value, 2, axis=-1) for name, value in t.items()}, "of another size"),
+    "another architecture": (lambda t: {f"h.{n}": v for n, v in enumerate(t.values())}, "Not one name is known"),
+}
+
+
+@pytest.mark.parametrize(("change", "cause"), CAUSES.values(), ids=CAUSES)
+def test_of_many_tensors_three_are_named_and_a_cause_is_guessed(make_checkpoint, change, cause):
+    folder = make_checkpoint()
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError) as error:
+        read(folder)
+    assert cause in str(error.value)
+    assert len(str(error.value)) < 1_000
