@@ -38,7 +38,8 @@ class Recipe:
     """What was asked of the export; what only another target or scheme knows stays at None or empty.
 
     `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; hashes are of texts; `float_channels` is
-    how many channels of what a linear layer reads are computed in floats at most (`exporter.outliers`).
+    how many channels of what a linear layer reads are computed in floats at most (`exporter.outliers`);
+    `hidden_states`: an embedding's model gives the vectors of the tokens too.
     """
 
     target: str
@@ -56,6 +57,7 @@ class Recipe:
     finetuned_sha256: str | None = None
     finetune_epochs: int | None = None
     float_channels: int | None = None
+    hidden_states: bool = False
 
     @property
     def name(self) -> str:
@@ -148,17 +150,6 @@ class Bundle:
     def input_names(self) -> tuple[str, ...]:
         """What the model reads."""
         return tuple(spec.name for spec in self.manifest.inputs)
-
-    @property
-    def longest_text(self) -> int:
-        """Most tokens of a text: what the checkpoint takes, or a package if that is less. Raises BundleError."""
-        path, longest = self.directory / "config.json", self.manifest.max_tokens
-        try:
-            config = {} if longest else json.loads(read_bounded(path, MAX_MANIFEST_BYTES, BundleError))
-            longest = longest or int(config["max_position_embeddings"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
-            raise BundleError(f"{path}: no max_position_embeddings ({error!r}); export again") from error
-        return min(longest, max(self.manifest.recipe.sequence_lengths, default=longest))
 
     @property
     def token_outputs(self) -> frozenset[str]:
@@ -299,8 +290,14 @@ def _check_manifest(bundle: Bundle) -> None:
 
 def _as_then(manifest: Manifest, found: bytes) -> dict[str, Any]:
     """The manifest without the fields that came after it was written, where they say nothing."""
-    written, nothing = json.loads(found).keys(), {one.name: one.default for one in fields(Manifest)}
-    return {key: value for key, value in asdict(manifest).items() if key in written or value != nothing[key]}
+    written, told = json.loads(found), asdict(manifest)
+    parts = {"recipe": _told(Recipe, told["recipe"], written["recipe"])}
+    return _told(Manifest, told | parts, written)
+
+
+def _told(record: type[Any], values: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
+    nothing = {one.name: one.default for one in fields(record)}
+    return {key: value for key, value in values.items() if key in written or value != nothing[key]}
 
 
 @cache

@@ -3,6 +3,7 @@
 from exporter.bundle import Bundle, Finetuning
 from exporter.card_python import python_lines
 from exporter.decided import decided
+from exporter.text_length import longest_of
 from runtimes.parity import Parity
 
 _SWIFT_UNITS = {
@@ -60,7 +61,7 @@ def write_card(bundle: Bundle, parity: Parity) -> str:
         "| --- | --- |",
         f"| model | {bundle.size_bytes:,} bytes |",
         f"| decided | {_cell(decided(bundle))} |",
-        f"| longest text | {bundle.longest_text} tokens |",
+        f"| longest text | {longest_of(bundle)} tokens |",
         *([f"| kept wider | {', '.join(recipe.keep)} |"] if recipe.keep else []),
         *([f"| vocabulary | cut to {recipe.pieces:,} pieces |"] if recipe.pieces else []),
         *([f"| fine-tuned | {_finetuned(manifest.finetuning)} |"] if manifest.finetuning else []),

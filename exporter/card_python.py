@@ -4,6 +4,7 @@ from exporter.bundle import Bundle
 from exporter.disk import read_bounded
 from exporter.documents import MAX_TOKENIZER_BYTES, parse_json
 from exporter.errors import CheckpointError
+from exporter.text_length import longest_of
 
 _PARTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 """Input → the attribute of an encoding of `tokenizers`."""
@@ -94,7 +95,7 @@ def python_lines(bundle: Bundle) -> str:
         f"[({prompt!r} + one, other) for one, other in texts]" if pairs else f"[{prompt!r} + text for text in texts]"
     )
     setup = _SETUP.format(
-        longest=bundle.longest_text,
+        longest=longest_of(bundle),
         direction=', direction="left"' if left else "",
         pad=manifest.pad_id,
         texts=texts,

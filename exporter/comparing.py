@@ -1,9 +1,10 @@
 """A saved model's answers to the battery against PyTorch's, and to more of it where that leaves something open."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from exporter.bundle import Budget, Manifest
+from exporter.encoder.tasks import TASKS
 from exporter.reference import Battery, Reference
 from runtimes.battery import Case
 from runtimes.judgement import near
@@ -17,7 +18,8 @@ class Compared:
     """What of a model is compared: outputs (name → whether it has an entry for each token), and what they decide.
 
     `lengths` are those that its inputs have, where they are fixed; `inputs` are what it reads. `empty_rows`: whether
-    its answer to a row of padding alone counts, which no text is, and which others leave to chance.
+    its answer to a row of padding alone counts, which no text is, and which others leave to chance. `besides` are
+    outputs that answer nothing by themselves; each is judged alone.
     """
 
     outputs: Mapping[str, bool]
@@ -26,14 +28,16 @@ class Compared:
     lengths: tuple[int, ...]
     inputs: tuple[str, ...]
     empty_rows: bool = True
+    besides: Mapping[str, bool] = field(default_factory=dict)
 
 
 def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
     """Run the battery on the saved model of a bundle, and hold its outputs against the reference's."""
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
+    besides = {name: outputs.pop(name) for name in TASKS[manifest.recipe.task].besides if name in outputs}
     inputs = tuple(spec.name for spec in manifest.inputs)
     what = Compared(outputs, manifest.problem, manifest.labels, manifest.recipe.sequence_lengths, inputs)
-    return compare_runner(reference, runner, what, budget)
+    return compare_runner(reference, runner, replace(what, besides=besides), budget)
 
 
 def compare_runner(reference: Reference, runner: Runner, what: Compared, budget: Budget) -> Parity:
@@ -49,6 +53,7 @@ def compare_runner(reference: Reference, runner: Runner, what: Compared, budget:
         more = reference.further(runner.positions, what.lengths)
         asked = asked.with_more(more) if more.cases else asked
         parity = asked.compared() if more.cases else parity
+    parity = asked.with_besides(parity, what.besides)
     words, positions = len(reference.source.words), battery.limits.positions
     read = coverage(battery.cases, words, positions, "token_type_ids" in what.inputs)
     return replace(parity, coverage=read | {"compared_texts": asked.texts})
@@ -81,6 +86,17 @@ class _Asked:
         more._cases, more._answers = self._cases + more._cases, self._answers + more._answers
         more._found = self._found + more._found
         return more
+
+    def with_besides(self, parity: Parity, besides: Mapping[str, bool]) -> Parity:
+        """The parity, with what is beyond the budget in outputs that answer nothing by themselves."""
+        for name, per_token in besides.items():
+            self._subject = replace(self._subject, outputs={name: per_token})
+            own = self.compared()
+            failures = (*parity.failures, *(f"{name}: {failure}" for failure in own.failures))
+            seen = {**parity.seen, **{f"{figure} of {name}": value for figure, value in own.seen.items()}}
+            verdict = own.verdict if own.failures else parity.verdict
+            parity = replace(parity, verdict=verdict, failures=failures, seen=seen)
+        return parity
 
     def compared(self) -> Parity:
         """All figures over all cases."""

@@ -1,6 +1,7 @@
 """One line that says what an export took a checkpoint for: nothing that changes an answer is decided in silence."""
 
 from exporter.bundle import Bundle
+from exporter.text_length import longest_of
 
 _TASKLESS = ("embedding",)
 
@@ -15,7 +16,7 @@ def decided(bundle: Bundle) -> str:
         "scores as they are" if manifest.activation == "none" else scores,
         f"pooling {' then '.join(manifest.pooling)}" if manifest.pooling else "",
         f"tokenizer of {manifest.tokenizer_file}" if manifest.tokenizer_file else "",
-        f"texts truncated at {bundle.longest_text} tokens{_from_start(manifest.truncation_side)}",
+        f"texts truncated at {longest_of(bundle)} tokens{_from_start(manifest.truncation_side)}",
         f"prompt {manifest.prompt!r}" if manifest.prompt else "",
         f"left out {', '.join(manifest.left_out)}, never read" if manifest.left_out else "",
     ]

@@ -18,6 +18,7 @@ from exporter.encoder.model import Model
 from exporter.encoder.ops import Array
 from exporter.errors import UnsupportedError
 from exporter.lessons import SEED, CasePair, make_lessons, outputs_by_token
+from exporter.lowering import answering
 from exporter.material import Finetune, Material, texts_sha256
 from exporter.reference import Reference
 from exporter.schemes import FINETUNED
@@ -66,7 +67,10 @@ def finetune(reference: Reference, material: Material, asked: Finetune, say: Say
         raise UnsupportedError("--finetune-codes: torch, which it learns with, is not installed: pip install torch")
     from runtimes.distillation import CodedTable, Lesson, Student, distil
 
-    exported = material.checkpoint
+    exported = answering(material.checkpoint)
+    reference = Reference(
+        answering(reference.checkpoint), reference.source.texts, reference.source.pairs, reference.kept
+    )
     ids = np.arange(exported.geometry.vocabulary) if reference.kept is None else reference.kept
     made = make_lessons(reference, exported, asked.texts, ids)
     judge = made.judge

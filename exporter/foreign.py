@@ -77,7 +77,11 @@ def _compared(reference: Reference, opened: Opened, budget: Budget) -> Parity:
     checkpoint = reference.checkpoint
     tokens = _expected(checkpoint).token_outputs
     outputs = {name: name in tokens for name in opened.outputs}
-    what = Compared(outputs, checkpoint.problem, checkpoint.labels, opened.lengths, opened.reads, empty_rows=False)
+    apart = checkpoint.task.besides if outputs.keys() - set(checkpoint.task.besides) else ()
+    besides = {name: outputs.pop(name) for name in apart if name in outputs}
+    what = Compared(
+        outputs, checkpoint.problem, checkpoint.labels, opened.lengths, opened.reads, empty_rows=False, besides=besides
+    )
     return compare_runner(reference, opened.runner, what, budget)
 
 

@@ -12,6 +12,7 @@ from exporter.auditing.onnx import audit_onnx
 from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
+from exporter.encoder.embeddings import specialised
 from exporter.encoder.ops import Array, Inputs
 from exporter.encoder.tasks import SENTENCE_SIMILARITY, TASKS
 from exporter.errors import UnsupportedError, UsageError
@@ -39,6 +40,7 @@ class Settings:
     frequent_texts: tuple[str, ...] = ()
     trim: Trim | None = None
     finetune: Finetune | None = None
+    pooled_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,9 +214,27 @@ def _uncoded(recipe: Recipe, settings: Settings) -> Recipe:
     return recipe
 
 
+def for_recipe(checkpoint: Checkpoint, recipe: Recipe) -> Checkpoint:
+    """The checkpoint with the outputs that a recipe wants of it."""
+    return answering(checkpoint, recipe.hidden_states)
+
+
+def answering(checkpoint: Checkpoint, hidden_states: bool = False) -> Checkpoint:
+    """The checkpoint whose model gives an embedding alone, or with `hidden_states` the vectors of the tokens too."""
+    if checkpoint.recipe is None:
+        return checkpoint
+    head = specialised(checkpoint.model.head, checkpoint.recipe, hidden_states)
+    return replace(checkpoint, model=replace(checkpoint.model, head=head))
+
+
 def make_recipe(checkpoint: Checkpoint, target: str, scheme: str, settings: Settings) -> Recipe:
     """Return the recipe of one bundle; raises what the target and the scheme refuse."""
+    if settings.pooled_only and checkpoint.task is not SENTENCE_SIMILARITY:
+        raise UsageError(f"--pooled-only: only embeddings are pooled, and this is {checkpoint.task.name}; leave it out")
+    beside = target == "onnx" and checkpoint.task is SENTENCE_SIMILARITY and not settings.pooled_only
+    checkpoint = answering(checkpoint, beside)
     recipe = TARGETS[target].recipe(checkpoint, scheme, settings)
+    recipe = replace(recipe, hidden_states=beside)
     if settings.trim:
         recipe = replace(recipe, pieces=checkpoint.geometry.vocabulary)
     if scheme != "pq":

@@ -26,7 +26,7 @@ from exporter.encoder.ops import Array
 from exporter.errors import UsageError
 from exporter.finetuning import Finetuned, beside_own, finetune
 from exporter.labelled import Labelled, find_labelled
-from exporter.lowering import TARGETS, Settings, make_recipe
+from exporter.lowering import TARGETS, Settings, for_recipe, make_recipe
 from exporter.material import Material
 from exporter.memory import release, trim
 from exporter.reference import Reference
@@ -143,7 +143,7 @@ def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings:
 
 
 def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: Labelled | None, say: Say) -> Exported:
-    checkpoint, recipe = plan.material.checkpoint, plan.recipe
+    checkpoint, recipe = for_recipe(plan.material.checkpoint, plan.recipe), plan.recipe
     with staged(plan.place) as staging:
         say(f"{recipe.name}: writing")
         models = write_files(checkpoint, recipe, staging.directory, plan.material)

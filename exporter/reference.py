@@ -140,7 +140,13 @@ class Reference:
     def golden(self, lengths: tuple[int, ...]) -> dict[str, Any]:
         """What a test on a device replays: text → ids, mask, types → outputs; `lengths` where they are fixed."""
         battery = self.battery(max(lengths, default=None), lengths)
-        real = [pair for pair in zip(battery.cases, battery.outputs, strict=True) if pair[0].real_text]
+        besides = self.checkpoint.task.besides
+        pairs = zip(battery.cases, battery.outputs, strict=True)
+        real = [
+            (case, {name: values for name, values in outputs.items() if name not in besides})
+            for case, outputs in pairs
+            if case.real_text
+        ]
         record = golden_record(examples(self.source.texts, battery.limits), real, self.checkpoint.model, self.kept)
         return record | ({"prompt": self.checkpoint.prompt} if self.checkpoint.prompt else {})
 

@@ -4,37 +4,23 @@
 one such as 0_Transformer. The classes are those of sentence-transformers 6.2, and each is read as it reads it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import save
-
 from exporter.bundle import to_json
-from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
-from exporter.documents import read_json, read_object
+from exporter.disk import read_bounded
+from exporter.documents import MAX_CONFIG_BYTES, read_json, read_object
 from exporter.encoder.embeddings import POOLINGS, Dense, SentenceRecipe
 from exporter.encoder.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, TEXT_CLASSIFICATION
 from exporter.errors import CheckpointError, UnsupportedError, excerpt
 from exporter.places import is_below
-from exporter.sentence_settings import MODULE_SETTINGS, SentenceSettings, read_settings, scores_pairs
-from exporter.tensors import PICKLE, SINGLE, TensorOnDisk, open_tensors, weight_files
+from exporter.sentence_files import ACTIVATIONS, LEGACY_POOLINGS, embedding_files
+from exporter.sentence_settings import MODEL_SETTINGS, SentenceSettings, read_settings, scores_pairs
+from exporter.tensors import TensorOnDisk, open_tensors, weight_files
 
 MODULES = "modules.json"
-_ACTIVATIONS = {"Tanh": "tanh", "Identity": None, "ReLU": "relu", "GELU": "gelu", "SiLU": "silu"}
-"""The class that a Dense names for its activation → what `Ops.activation` knows."""
-_LEGACY = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-"""How Pooling wrote its mode before version 6."""
-_ROOT = ("", ".")
 _OLDEST = ("BERT", "RoBERTa", "DistilBERT", "ALBERT", "XLNet", "XLMRoBERTa", "CamemBERT")
 """Encoders of sentence-transformers 0.2 (2019), which counted a text's length without its special tokens."""
 _HEADS = ("model_head.*", "*.pkl", "*.pickle", "*.joblib", "*.skops", "config_setfit.json")
@@ -121,35 +107,24 @@ def read_sentences(modules: Modules, allow_pickle: bool) -> Sentences:
     return Sentences(modules, settings, recipe, tensors, (modules.path, *files, *settings.files), left_out)
 
 
-def carried(sentences: Sentences, longest: int) -> dict[str, bytes]:
-    """The files that a bundle carries so that sentence-transformers loads it: name → bytes, the encoder at its root.
+def carried(sentences: Sentences, longest: int, width: int) -> dict[str, bytes]:
+    """The files that a bundle carries so that sentence-transformers loads it: name → bytes.
 
-    `longest` is where texts are truncated, which is written down for every version of it.
+    A classifier's are its own; of an embedding's, see `exporter.sentence_files`. `longest` is where texts are
+    truncated, `width` the size of the encoder's vectors.
     """
     root = sentences.modules.path.parent
-    encoder = sentences.modules.encoder
-    found = {}
-    for path in sentences.files:
-        if path.name == PICKLE:
-            found[f"{path.parent.name}/{SINGLE}"] = _safe(sentences, path.parent.name)
-        elif path != sentences.modules.path:
-            name = path.name if path.parent == encoder else path.relative_to(root).as_posix()
-            found[name] = read_bounded(path, MAX_WEIGHT_BYTES, CheckpointError)
-    own = next((name for name in MODULE_SETTINGS if name in found), MODULE_SETTINGS[0])
-    found[own] = to_json(json.loads(found.get(own, b"{}")) | {"max_seq_length": longest})
-    listed = read_json(sentences.modules.path, "")
-    listed[0] = listed[0] | {"path": ""}
-    return found | {MODULES: to_json(listed)}
+    if sentences.recipe is None:
+        found = {path.name: read_bounded(path, MAX_CONFIG_BYTES, CheckpointError) for path in sentences.files}
+        (encoder,) = read_json(sentences.modules.path, "")
+        return found | {MODULES: to_json([encoder | {"path": ""}])}
+    settings = root / MODEL_SETTINGS
+    own = {settings.name: read_bounded(settings, MAX_CONFIG_BYTES, CheckpointError)} if settings.is_file() else {}
+    return own | embedding_files(sentences.recipe, sentences.tensors, longest, width)
 
 
 def _is_model(config: Path) -> bool:
     return config.is_file() and "model_type" in _read(config)
-
-
-def _safe(sentences: Sentences, folder: str) -> bytes:
-    """The tensors of a Dense without the pickle that they came in."""
-    prefix, tensors = f"modules.{folder}.", sentences.tensors
-    return save({name.removeprefix(prefix): tensors[name].read() for name in tensors if name.startswith(prefix)})
 
 
 def _kind(path: Path, name: str) -> str:
@@ -215,7 +190,7 @@ def _pooling(path: Path, settings: SentenceSettings) -> str:
     config = _read(path)
     chosen = config.get("pooling_mode")
     if chosen is None:
-        chosen = [mode for key, mode in _LEGACY.items() if config.get(key)] or "mean"
+        chosen = [mode for key, mode in LEGACY_POOLINGS.items() if config.get(key)] or "mean"
     names = chosen if isinstance(chosen, list) else [chosen]
     if len(names) != 1 or not isinstance(names[0], str) or names[0].removesuffix("_tokens") not in POOLINGS:
         raise UnsupportedError(f"{path}: pooling {names} is not supported; one of {', '.join(POOLINGS)} is")
@@ -234,13 +209,13 @@ def _dense(folder: Path, allow_pickle: bool) -> tuple[Dense, dict[str, TensorOnD
     if config.get("use_residual"):
         raise UnsupportedError(f"{path}: use_residual is not supported; a Dense without it is")
     package, _, activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh")).rpartition(".")
-    if activation not in _ACTIVATIONS or not package.startswith("torch.nn"):
-        raise UnsupportedError(f"{path}: activation {activation} is not supported; known: {', '.join(_ACTIVATIONS)}")
+    if activation not in ACTIVATIONS or not package.startswith("torch.nn"):
+        raise UnsupportedError(f"{path}: activation {activation} is not supported; known: {', '.join(ACTIVATIONS)}")
     inner, out = config.get("in_features"), config.get("out_features")
     if type(inner) is not int or type(out) is not int:
         raise CheckpointError(f"{path}: expected in_features and out_features, found {inner!r} and {out!r}")
     name = f"modules.{folder.name}"  # some targets have no names that begin with a digit
-    layer = Dense(name, inner, out, _ACTIVATIONS[activation], bool(config.get("bias", True)))
+    layer = Dense(name, inner, out, ACTIVATIONS[activation], bool(config.get("bias", True)))
     stored = open_tensors(weight_files(folder, allow_pickle))
     return layer, {f"{name}.{own}": tensor for own, tensor in stored.items()}
 

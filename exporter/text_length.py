@@ -16,7 +16,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from exporter.errors import CheckpointError
+from exporter.bundle import Bundle
+from exporter.documents import read_bundled
+from exporter.errors import BundleError, CheckpointError
 from exporter.sentence_settings import SentenceSettings, number_of_tokens
 
 TOKENIZER_SETTINGS = "tokenizer_config.json"
@@ -41,6 +43,19 @@ def longest_text(
             f"max_seq_length in sentence_bert_config.json or model_max_length in {TOKENIZER_SETTINGS}"
         )
     return min(positions, stated)
+
+
+def longest_of(bundle: Bundle) -> int:
+    """Most tokens of a text for a bundle: what its checkpoint takes, or what a package takes if that is less.
+
+    Raises BundleError for a bundle from before manifests said it whose config.json says nothing either.
+    """
+    path, longest = bundle.directory / "config.json", bundle.manifest.max_tokens
+    if longest is None:
+        longest = read_bundled(path).get("max_position_embeddings")
+        if type(longest) is not int:
+            raise BundleError(f"{path}: no max_position_embeddings; export again")
+    return min(longest, max(bundle.manifest.recipe.sequence_lengths, default=longest))
 
 
 def truncation_side(files: Mapping[str, bytes]) -> str:

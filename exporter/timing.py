@@ -5,6 +5,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.documents import read_bundled
 from exporter.errors import BundleError
 from exporter.reference import reference_model
+from exporter.text_length import longest_of
 from runtimes.measure import Case
 from runtimes.reference_model import to_text
 
@@ -32,7 +33,7 @@ def bundle_case(name: str, bundle: Bundle, threads: int = 1) -> Case:
     if lengths:
         place, longest = str(bundle.directory), max(lengths)
         return Case(name, target, place, vocabulary, threads=threads, positions=longest, max_rows=1)
-    axes, longest = len(manifest.inputs[0].shape), bundle.longest_text
+    axes, longest = len(manifest.inputs[0].shape), longest_of(bundle)
     return Case(name, target, str(bundle.door), vocabulary, threads=threads, positions=longest, axes=axes)
 
 

@@ -16,7 +16,7 @@ from exporter.encoder.ops import Array
 from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
 from exporter.integrity import differences
 from exporter.labelled import find_labelled
-from exporter.lowering import TARGETS
+from exporter.lowering import TARGETS, for_recipe
 from exporter.reference import Reference
 from exporter.rounding import beside_strict
 from exporter.schemes import find_budget, for_depth
@@ -125,6 +125,7 @@ def _audited(bundle: Bundle, reference: Reference) -> Audited:
     """The bundle with its checkpoint trimmed as it is; weights that were fine-tuned are not known any more."""
     checkpoint, kept = reference.checkpoint, reference.kept
     exported = checkpoint if kept is None else trim_checkpoint(checkpoint, kept)
+    exported = for_recipe(exported, bundle.manifest.recipe)
     return Audited(bundle, exported, exact=bundle.manifest.recipe.finetuned_sha256 is None)
 
 
@@ -225,7 +226,7 @@ def _check_source(manifest: Manifest, checkpoint: Checkpoint) -> None:
         )
     facts = _facts(checkpoint)
     wrong = differences(facts, {name: getattr(manifest, name) for name in facts})
-    if {spec.name for spec in manifest.outputs} != checkpoint.model.outputs.keys():
+    if {spec.name for spec in manifest.outputs} != for_recipe(checkpoint, manifest.recipe).model.outputs.keys():
         wrong.append("outputs")
     if wrong:
         raise BundleError(

@@ -86,7 +86,8 @@ def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]
 def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
     """Config, tokenizer, and what sentence-transformers reads go with the model."""
     (directory / "config.json").write_bytes(config_content(checkpoint))
-    sentences = carried(checkpoint.sentences, checkpoint.max_tokens) if checkpoint.sentences else {}
+    longest, width = checkpoint.max_tokens, checkpoint.geometry.hidden
+    sentences = carried(checkpoint.sentences, longest, width) if checkpoint.sentences else {}
     for name, content in {**checkpoint.tokenizer.files, **sentences}.items():
         place = directory / name
         place.parent.mkdir(exist_ok=True)

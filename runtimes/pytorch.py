@@ -100,7 +100,9 @@ class TorchRunner:
         feeds = {name: torch.from_numpy(values).to(self._device) for name, values in batch.feeds(self._inputs).items()}
         found = self._model(**feeds)
         if self._pooling is not None:
-            return dict.fromkeys(self._outputs, embed(found.last_hidden_state, feeds["attention_mask"], self._pooling))
+            hidden = found.last_hidden_state
+            pooled = embed(hidden, feeds["attention_mask"], self._pooling)
+            return {name: hidden if name == "last_hidden_state" else pooled for name in self._outputs}
         return {name: getattr(found, name) for name in self._outputs}
 
     def _refused(self, reason: str) -> CheckpointError:

@@ -11,6 +11,7 @@ from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle
 from exporter.documents import read_bundled
 from exporter.errors import BundleError, ExportError, UsageError
 from exporter.staging import staged
+from exporter.text_length import longest_of
 
 _ACTIVATIONS = {"regression": "none", "score": "sigmoid", "multi_label_classification": "sigmoid"}
 """Problem → what makes scores of its logits, in bundles from before the manifest said it; softmax for all others."""
@@ -62,7 +63,7 @@ class Kit:
         return {
             "activation": manifest.activation or usual,
             "prompt": manifest.prompt,
-            "maxTokens": self.bundle.longest_text,
+            "maxTokens": longest_of(self.bundle),
         }
 
     @property
@@ -74,7 +75,7 @@ class Kit:
 
     def long_texts(self, wordpiece: WordPiece) -> str:
         """What becomes of them, as a README says it."""
-        max_tokens = self.bundle.longest_text
+        max_tokens = longest_of(self.bundle)
         if self.bundle.manifest.recipe.task == "question-answering":
             return (
                 f"A context that has more than {min(max_tokens, 384)} tokens with its question is read in windows that "

@@ -6,6 +6,7 @@ from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, camel
 from exporter.bundle import MANIFEST, sha256
+from exporter.encoder.tasks import TASKS as ALL_TASKS
 from exporter.errors import UnsupportedError
 
 TASKS = {
@@ -31,7 +32,7 @@ def settings(kit: Kit, wordpiece: WordPiece, model: str) -> dict[str, Any]:
         "model": model,
         **kit.beside,
         "inputs": [{"name": spec.name, "dtype": spec.dtype} for spec in manifest.inputs],
-        "outputs": [spec.name for spec in manifest.outputs],
+        "outputs": [s.name for s in manifest.outputs if s.name not in ALL_TASKS[manifest.recipe.task].besides],
         "parity": {"verdict": kit.parity["verdict"], "text": kit.parity_text, "toleranceAbsolute": kit.tolerance},
         "tokenizer": wordpiece.settings(),
     }

@@ -48,6 +48,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare what each target may be told."""
     parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help="onnx")
+    parser.add_argument(
+        "--pooled-only",
+        action="store_true",
+        help="onnx: of an embedding its vector alone, without the tokens' vectors that other libraries ask for",
+    )
     parser.add_argument("--int32-inputs", action="store_true", help="onnx: int32 ids, mask and types instead of int64")
     parser.add_argument(
         "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq: numbers in a byte (default {DIMENSIONS[0]})"
@@ -118,6 +123,7 @@ def settings(parsed: argparse.Namespace) -> Settings:
         corpus(parsed.frequency_from, "--frequency-from"),
         _trim(parsed),
         _finetune(parsed),
+        parsed.pooled_only,
     )
 
 

@@ -56,15 +56,20 @@ def sentence_head(architecture: str, **details: Any) -> Head:
     return Head(SENTENCE_SIMILARITY, architecture, _no_entries, _no_recipe, width=_hidden, **details)
 
 
-def specialised(head: Head, recipe: SentenceRecipe) -> Head:
-    """The head of sentence-similarity with pooling, layers and normalisation as `recipe` says."""
+def specialised(head: Head, recipe: SentenceRecipe, hidden_states: bool = True) -> Head:
+    """The head of sentence-similarity with pooling, layers and normalisation as `recipe` says.
+
+    `hidden_states`: it gives the vectors of the tokens too, of which other libraries make the embedding themselves.
+    Where the first token alone is pooled, that costs the rest of the last layer.
+    """
     layers = [step for step in recipe.steps if step is not None]
     width: Callable[[Geometry, int], int] = (lambda _geometry, _labels: layers[-1].out) if layers else _hidden
     return replace(
         head,
         entries=lambda _geometry, _labels: _dense_entries(layers),
-        build=_sentence_embedding(recipe),
-        first_token_only=recipe.pooling == "cls",
+        build=_sentence_embedding(recipe, hidden_states),
+        first_token_only=recipe.pooling == "cls" and not hidden_states,
+        lacking=() if hidden_states else SENTENCE_SIMILARITY.besides,
         width=width,
     )
 
@@ -104,14 +109,18 @@ def _dense_entries(layers: list[Dense]) -> Iterator[Entry]:
         yield from (weight, bias) if layer.biased else (weight,)
 
 
-def _sentence_embedding(recipe: SentenceRecipe) -> Callable[[Encoded[Any]], None]:
+def _sentence_embedding(recipe: SentenceRecipe, hidden_states: bool) -> Callable[[Encoded[Any]], None]:
     def build(given: Encoded[Any]) -> None:
         ops, x = given.ops, given.x
-        if recipe.pooling != "cls":
+        if hidden_states and recipe.pooling == "cls":
+            x = ops.first_token("pooled", x)
+        elif recipe.pooling != "cls":
             x = ops.pool("pooled", x, given.inputs.mask, recipe.pooling)
         for number, step in enumerate(recipe.steps):
             x = ops.normalise(f"normalised.{number}", x) if step is None else _dense(given, step, x)
         ops.output("sentence_embedding", x, Extent.TEXT)
+        if hidden_states:
+            _tokens_alone(given)
 
     return build
 

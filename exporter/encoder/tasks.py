@@ -12,6 +12,7 @@ class Task:
 
     `problem` is what the outputs decide; None: config.json says which. `pairs`: it reads two texts; `choices`: it reads
     several rows and says which is best. `meanings` says of an output what its numbers are, where they are no scores.
+    `besides` are outputs that answer nothing by themselves: other libraries make their answers of them.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Task:
     problem: str | None = None
     pairs: bool = False
     choices: bool = False
+    besides: tuple[str, ...] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,9 +49,13 @@ FEATURE_EXTRACTION = Task(
 )
 SENTENCE_SIMILARITY = Task(
     "sentence-similarity",
-    {"sentence_embedding": Extent.TEXT},
+    {"sentence_embedding": Extent.TEXT, "last_hidden_state": Extent.TOKEN},
     "embedding",
-    meanings={"sentence_embedding": "one vector of the text, pooled as its sentence-transformers files say"},
+    besides=("last_hidden_state",),
+    meanings={
+        "sentence_embedding": "one vector of the text, pooled as its sentence-transformers files say",
+        "last_hidden_state": "for each token its vector",
+    },
 )
 NEXT_SENTENCE_PREDICTION = Task("next-sentence-prediction", {"logits": Extent.TEXT}, "next_sentence", pairs=True)
 MULTIPLE_CHOICE = Task(

@@ -5,17 +5,21 @@ import json
 import numpy as np
 import pytest
 import torch
+import transformers
 
+from exporter.bundle import read_bundle
 from exporter.checkpoint import load
+from exporter.comparing import compare_with_pytorch
 from exporter.encoder.embeddings import SentenceRecipe
 from exporter.errors import BertportError
+from exporter.lowering import Settings, make_recipe
 from exporter.pipeline import Request, export
 from exporter.reference import Reference
 from exporter.source import HubOptions, resolve
 from exporter.targets.numpy import trace
 from runtimes.battery import Encoder, Limits
 from runtimes.parity import Verdict
-from runtimes.runner import Batch
+from runtimes.runner import Batch, open_runner
 
 TEXTS = ["the cat runs in the market", "a dog", "team of red wins and falls slow"]
 
@@ -201,3 +205,52 @@ def test_a_layer_says_its_sizes(folder, write_sentence_files):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"out_features": "16"}))
     with pytest.raises(BertportError, match="expected in_features and out_features, found 32 and '16'"):
         read(folder)
+
+
+def outputs_of(folder, place, **settings):
+    request = Request(str(folder), destination=place, settings=Settings(**settings), texts=TEXTS)
+    (done,) = export(request, lambda text: None)
+    return read_bundle(done.directory), done
+
+
+@pytest.mark.parametrize("pooling", ["cls_token", "mean_tokens"])
+def test_onnx_gives_the_vectors_of_the_tokens_too_unless_told_not_to(folder, write_sentence_files, tmp_path, pooling):
+    write_sentence_files(folder, **{f"pooling_mode_{pooling}": True})
+    both, done = outputs_of(folder, tmp_path / "both")
+    alone, _ = outputs_of(folder, tmp_path / "alone", pooled_only=True)
+    assert [spec.name for spec in both.manifest.outputs] == ["sentence_embedding", "last_hidden_state"]
+    assert [spec.name for spec in alone.manifest.outputs] == ["sentence_embedding"]
+    assert done.parity.seen["least cosine of last_hidden_state"] > 0.9999
+    batch = batch_of(read(folder))
+    answers = [open_runner(bundle).run(batch) for bundle in (both, alone)]
+    np.testing.assert_allclose(*(found["sentence_embedding"] for found in answers), atol=1e-5)
+    expected = transformers.AutoModel.from_pretrained(folder)(*map(torch.from_numpy, (batch.ids, batch.mask)))
+    hidden = expected.last_hidden_state.detach().numpy()
+    seen = batch.mask.astype(bool)
+    np.testing.assert_allclose(answers[0]["last_hidden_state"][seen], hidden[seen], atol=1e-4)
+
+
+def test_wrong_vectors_of_the_tokens_fail_parity(folder, write_sentence_files, tmp_path):
+    write_sentence_files(folder)
+    bundle, _ = outputs_of(folder, tmp_path / "both")
+    checkpoint = read(folder)
+    runner = open_runner(bundle)
+
+    class Wrong:
+        positions, status = runner.positions, runner.status
+
+        def run(self, batch):
+            found = runner.run(batch)
+            return found | {"last_hidden_state": found["last_hidden_state"] + 0.1}
+
+    budget = bundle.manifest.budget
+    right = compare_with_pytorch(Reference(checkpoint, TEXTS), runner, bundle.manifest, budget)
+    wrong = compare_with_pytorch(Reference(checkpoint, TEXTS), Wrong(), bundle.manifest, budget)
+    assert right.verdict is Verdict.PASS
+    assert wrong.verdict is Verdict.FAIL
+    assert all(failure.startswith("last_hidden_state: ") for failure in wrong.failures)
+
+
+def test_only_embeddings_are_pooled(make_checkpoint):
+    with pytest.raises(BertportError, match="--pooled-only: only embeddings are pooled"):
+        make_recipe(read(make_checkpoint("labels")), "onnx", "none", Settings(pooled_only=True))
