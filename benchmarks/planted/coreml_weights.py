@@ -30,7 +30,9 @@ def _arrays(operation: Any) -> Iterator[tuple[str, Any]]:
         if value.type.tensorType.dataType not in (1, 2) and _is_weight(value):
             yield "val", value
     elif operation.type.startswith("constexpr_"):
-        for part, value in sorted(operation.attributes.items()):
+        # iOS 18 gives inputs, older ones have attributes
+        given = {part: one.arguments[0].value for part, one in operation.inputs.items()}
+        for part, value in sorted({**given, **operation.attributes}.items()):
             if part not in ("name", "shape", "axis"):
                 yield part, value
 
@@ -42,8 +44,7 @@ def _is_weight(value: Any) -> bool:
 
 
 def _spoil(number: int, part: str, change: Change, seed: int, package: Spoilt) -> None:
-    operation = package.operations[number]
-    value = operation.attributes[part]
+    value = dict(_arrays(package.operations[number]))[part]
     package.write(value, _changed(package.read(value), change, seed + number))
 
 
