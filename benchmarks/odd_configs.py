@@ -5,9 +5,10 @@
 Each is a tiny model's config.json with one key, or several, set to what no program would write: see `oddities/draw.py`.
 It is validated, and where it is accepted, transformers loads what the reference is told and what a bundle would carry,
 and both answer; one of a hundred is exported and compared with PyTorch. All that in one long-lived process, which the
-parent ends when it is silent for 30 s, and starts again after the config that did it. Outcomes: `refused` by one line
-of ours, `loaded`, `exported`; and what must not be: `traceback`, `wrong` (parity, or a bundle that does not load),
-`slow` (beyond 30 s), `large` (beyond 2 GB), `died`.
+parent ends when it is silent for 30 s, and starts again after the config that did it. Outcomes:
+`refused` by one line of ours, `refused late` by one line of what transformers said of an accepted config, `loaded`,
+`exported`; and what must not be: `traceback`, `wrong` (parity, or a bundle that does not load), `slow` (beyond 30 s),
+`large` (beyond 2 GB), `died`.
 """
 
 import argparse
@@ -31,7 +32,7 @@ ARTIFACT = Path(__file__).parents[1] / "artifacts" / "odd_configs.json"
 LIMIT_S, LIMIT_BYTES = 30.0, 2 << 30
 WHOLE = 100
 """One of so many is exported and compared."""
-GOOD = ("refused", "loaded", "exported")
+GOOD = ("refused", "refused late", "loaded", "exported")
 _START_S = 120.0
 
 
@@ -39,12 +40,14 @@ def main() -> int:
     """Judge all, write the record; 1 where anything happened that must not."""
     parsed = _arguments()
     start_s, counts, families = time.perf_counter(), Counter[str](), dict[str, Counter[str]]()
-    findings, slowest_s, largest_bytes, refusals = list[dict[str, Any]](), 0.0, 0, Counter[str]()
+    findings, slowest_s, largest_bytes, refusals, late = list[dict[str, Any]](), 0.0, 0, Counter[str](), Counter[str]()
     for one in judged(parsed.count, parsed.seed):
         counts[one["outcome"]] += 1
         families.setdefault(one["family"], Counter())[one["outcome"]] += 1
         slowest_s, largest_bytes = max(slowest_s, one["took_s"]), max(largest_bytes, one["peak_bytes"])
-        if one["outcome"] == "refused":
+        if one["outcome"] == "refused late":
+            late[one["told"].partition(": ")[2][:200]] += 1
+        elif one["outcome"] == "refused":
             refusals[_kind(one["told"])] += 1
         elif one["outcome"] not in GOOD:
             findings.append(one)
@@ -58,6 +61,7 @@ def main() -> int:
         "outcomes": dict(sorted(counts.items())),
         "families": {name: dict(sorted(found.items())) for name, found in sorted(families.items())},
         "refusals": dict(refusals.most_common()),
+        "refused_late": dict(late.most_common()),
         "findings": findings,
         "limits": {"seconds": LIMIT_S, "bytes": LIMIT_BYTES},
         "slowest_s": round(slowest_s, 3),

@@ -20,7 +20,7 @@ from exporter.errors import BertportError, CheckpointError, UnsupportedError, ex
 from exporter.places import refuse_links
 from exporter.sentence import Sentences, find_modules, read_sentences, sentence_task
 from exporter.source import Source
-from exporter.tensors import TensorOnDisk, open_tensors, weight_files
+from exporter.tensors import TensorOnDisk, open_tensors, unwrapped, weight_files
 from exporter.text_length import longest_text, stating, truncation_side
 from exporter.tokenizer import ADDED, Reader, TokenizerFiles, read_tokenizer
 
@@ -39,6 +39,7 @@ class Checkpoint:
 
     `config` is config.json's without what libraries stumble over, and has the labels' names where that has none:
     without them transformers takes two. `notes` are what the user should know of it.
+    `wrapper` stands before every stored name (see `tensors.unwrapped`).
     """
 
     source: Source
@@ -54,6 +55,7 @@ class Checkpoint:
     pairs: bool = False
     truncation_side: str = "right"
     notes: tuple[str, ...] = ()
+    wrapper: str = ""
 
     @property
     def recipe(self) -> SentenceRecipe | None:
@@ -121,7 +123,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
     head = family.choose_head(sentence_task(sentences) if sentences else task, architectures)
     _check_forced(family, head, architectures, geometry)
     files = weight_files(directory, allow_pickle)
-    tensors: dict[str, TensorOnDisk] = dict(open_tensors(files))
+    tensors, wrapper = unwrapped(open_tensors(files))
     if sentences:
         head = specialised(head, sentences.recipe) if sentences.recipe else head
         files = [*files, *sentences.files]
@@ -155,6 +157,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         pairs,
         truncation_side(tokenizer.files),
         read.notes + notes + tokenizer.notes,
+        wrapper,
     )
 
 

@@ -46,8 +46,8 @@ class Battery:
 def reference_model(checkpoint: Checkpoint) -> ReferenceModel:
     """What PyTorch is told of a checkpoint, here and where it is measured."""
     model, directory, config = checkpoint.model, checkpoint.source.directory, checkpoint.reference_config
-    outputs = tuple(model.outputs)
-    return ReferenceModel(directory, model.head.architecture, outputs, model.inputs, _pooling(checkpoint), config)
+    told = (model.head.architecture, tuple(model.outputs), model.inputs, _pooling(checkpoint), config)
+    return ReferenceModel(directory, *told, wrapper=checkpoint.wrapper)
 
 
 class Reference:

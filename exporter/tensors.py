@@ -19,6 +19,8 @@ SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "py
 _SAFE_TORCH = (2, 6)
 _MAX_HEADER_BYTES = 16_000_000
 """Some 100,000 tensors; safetensors itself would parse six times as much, for seconds."""
+_WRAPPERS = ("_orig_mod.", "module.", "model.")
+"""What torch.compile, DataParallel and Lightning put before the names of the model that they wrap."""
 _FLOATS = ("F16", "BF16", "F32", "F64")
 
 
@@ -67,6 +69,15 @@ def open_tensors(files: list[Path]) -> Mapping[str, TensorOnDisk]:
                 raise CheckpointError(f"{path}: tensors stored in two shards: {', '.join(sorted(twice))}")
             tensors.update(part)
     return tensors
+
+
+def unwrapped(tensors: Mapping[str, TensorOnDisk]) -> tuple[dict[str, TensorOnDisk], str]:
+    """The tensors without what stands before every name where a wrapper was saved for its model; and that."""
+    wrapper = ""
+    while lead := next((lead for lead in _WRAPPERS if tensors and all(name.startswith(lead) for name in tensors)), ""):
+        wrapper += lead
+        tensors = {name.removeprefix(lead): tensor for name, tensor in tensors.items()}
+    return dict(tensors), wrapper
 
 
 def _shards(index: Path) -> list[Path]:

@@ -3,8 +3,10 @@
 On the CPU; a measurement may ask for another device.
 """
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,8 +31,8 @@ class TorchRunner:
     `architecture` is the name of transformers' class, from our own tables, `inputs` what is fed to it; `modules` are
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
     the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `config` are the
-    keys of transformers' config class; None lets it read config.json, which is for our own checkpoints alone. `double`:
-    in float64, to judge float32 itself.
+    keys of transformers' config class; None lets it read config.json, which is for our own checkpoints alone. `wrapper`
+    stands before every stored name. `double`: in float64, to judge float32 itself.
 
     Raises CheckpointError for what transformers does not load or run.
     """
@@ -50,13 +52,14 @@ class TorchRunner:
         weights: Mapping[str, Array] = MappingProxyType({}),
         config: Mapping[str, Any] | None = None,
         double: bool = False,
+        wrapper: str = "",
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
         self._inputs, self._device, self._checkpoint = inputs, device, checkpoint
         self._answer = Answerer()
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
-        self._model = _load(checkpoint, architecture, config, device, double)
+        self._model = _load(checkpoint, architecture, partial(_settings, config, wrapper, double), device)
         self._replace(weights)
 
     @classmethod
@@ -79,6 +82,7 @@ class TorchRunner:
             weights,
             told.config,
             told.double,
+            told.wrapper,
         )
 
     @property
@@ -132,22 +136,27 @@ class TorchRunner:
         return kept | outputs
 
 
-def _load(checkpoint: Path, architecture: str, config: Mapping[str, Any] | None, device: str, double: bool) -> Any:
+def _settings(config: Mapping[str, Any] | None, wrapper: str, double: bool) -> dict[str, Any]:
+    """What `from_pretrained` is told besides where the weights lie, and what is the same for all."""
+    renamed = {"key_mapping": {f"^{re.escape(wrapper)}": ""}} if wrapper else {}
+    told = {} if config is None else {"config": transformers.AutoConfig.for_model(**config)}
+    return {"dtype": torch.float64 if double else torch.float32, **renamed, **told}
+
+
+def _load(checkpoint: Path, architecture: str, settings: Callable[[], dict[str, Any]], device: str) -> Any:
     def refused(reason: str) -> CheckpointError:
         return CheckpointError(
             f"{checkpoint}: {_READER} does not load it as {architecture}: {reason}; save the model again with it"
         )
 
     with _ONE_LOAD, in_our_words(refused):
-        made = {} if config is None else {"config": transformers.AutoConfig.for_model(**config)}
         model = getattr(transformers, architecture).from_pretrained(
             checkpoint,
-            dtype=torch.float64 if double else torch.float32,
             attn_implementation="eager",
             local_files_only=True,
             trust_remote_code=False,
             weights_only=True,
-            **made,
+            **settings(),
         )
         return model.to(device).eval()
 

@@ -41,6 +41,7 @@ class ReferenceModel:
     pooling: Pooling | None = None
     config: Mapping[str, Any] | None = None
     double: bool = False
+    wrapper: str = ""
 
 
 def to_arrays(model: ReferenceModel) -> dict[str, Array]:
@@ -57,6 +58,7 @@ def to_arrays(model: ReferenceModel) -> dict[str, Array]:
         "inputs": model.inputs,
         "config": model.config,
         "double": model.double,
+        "wrapper": model.wrapper,
         "kind": pooling and pooling.kind,
         "steps": [step and {"activation": step.activation} for step in (pooling.steps if pooling else ())],
     }
@@ -82,5 +84,5 @@ def from_arrays(arrays: Mapping[str, Array]) -> ReferenceModel:
     ]
     pooling = Pooling(told["kind"], tuple(layers)) if told["kind"] else None
     outputs, inputs = tuple(told["outputs"]), tuple(told["inputs"])
-    where, config = Path(told["checkpoint"]), told["config"]
-    return ReferenceModel(where, told["architecture"], outputs, inputs, pooling, config, told["double"])
+    where, architecture, rest = Path(told["checkpoint"]), told["architecture"], (told["double"], told["wrapper"])
+    return ReferenceModel(where, architecture, outputs, inputs, pooling, told["config"], *rest)

@@ -13,10 +13,11 @@ import transformers
 from exporter.checkpoint import Checkpoint, load
 from exporter.errors import BertportError
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
+from exporter.reference import reference_model
 from exporter.source import HubOptions, resolve
 from oddities.draw import FAMILIES, HEADS, Odd
 from runtimes.parity import Verdict
+from runtimes.pytorch import TorchRunner
 from runtimes.runner import full_batch
 
 _PIECES = "[PAD] [UNK] [CLS] [SEP] [MASK] the cat dog runs falls a in red blue"
@@ -101,10 +102,13 @@ def judge(odd: Odd, place: Path, whole: bool) -> Verdicts:
     (folder / "config.json").write_bytes(odd.content)
     try:
         checkpoint = load(resolve(str(folder), HubOptions()))
-        _answer(checkpoint)
-        told = _elsewhere(checkpoint, place) or (_exported(folder, place) if whole else "")
     except BertportError as error:
         return _refused(str(error))
+    try:
+        _answer(checkpoint)
+        told = _elsewhere(checkpoint, place) or (_exported(folder, place) if whole else "")
+    except BertportError as error:  # one line too, and later than it should be
+        return Verdicts("refused late", str(error)[:1_200])
     return Verdicts("wrong", told) if told else Verdicts("exported" if whole else "loaded")
 
 
@@ -116,8 +120,8 @@ def _refused(message: str) -> Verdicts:
 
 def _answer(checkpoint: Checkpoint) -> None:
     """transformers' own model by the sanitised config, asked once."""
-    batch = full_batch(np.full((2, 4) if checkpoint.task.choices else (1, 4), 2))
-    found = Reference(checkpoint).loaded().run(batch)
+    batch = full_batch(np.full((1, 2, 4) if checkpoint.task.choices else (1, 4), 2))
+    found = TorchRunner.of(reference_model(checkpoint)).run(batch)
     if not all(np.isfinite(values).all() for values in found.values()):
         raise AssertionError("the reference's answer is no number")
 

@@ -164,3 +164,17 @@ def test_pairs_may_be_asked_for_and_told(make_checkpoint, tmp_path):
     vector = json.loads((done.directory / "golden.json").read_text())["vectors"][0]
     assert (vector["text"], vector["text_pair"]) == ("the cat runs", "a dog runs")
     assert 1 in vector["token_type_ids"]
+
+
+@pytest.mark.parametrize("wrapper", ["_orig_mod.", "module.", "model.", "module._orig_mod."])
+def test_what_a_wrapper_puts_before_every_name_is_read_without(make_checkpoint, edit_weights, texts, tmp_path, wrapper):
+    """As torch.compile, DataParallel and Lightning save it."""
+    folder = make_checkpoint()
+
+    def wrap(tensors):
+        for name in list(tensors):
+            tensors[wrapper + name] = tensors.pop(name)
+
+    edit_weights(folder, wrap)
+    assert read(folder).wrapper == wrapper
+    passes(folder, texts, tmp_path)
