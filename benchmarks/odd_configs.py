@@ -14,13 +14,15 @@ parent ends when it is silent for 30 s, and starts again after the config that d
 import argparse
 import json
 import multiprocessing
+import queue
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ def main() -> int:
     parsed = _arguments()
     start_s, counts, families = time.perf_counter(), Counter[str](), dict[str, Counter[str]]()
     findings, slowest_s, largest_bytes, refusals, late = list[dict[str, Any]](), 0.0, 0, Counter[str](), Counter[str]()
-    for one in judged(parsed.count, parsed.seed):
+    for one in by_lanes(parsed.count, parsed.seed, parsed.lanes):
         counts[one["outcome"]] += 1
         families.setdefault(one["family"], Counter())[one["outcome"]] += 1
         slowest_s, largest_bytes = max(slowest_s, one["took_s"]), max(largest_bytes, one["peak_bytes"])
@@ -74,16 +76,30 @@ def main() -> int:
     return int(bool(findings))
 
 
-def judged(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Every config's outcome, in order, from workers that are started again where one ends."""
-    context, done = multiprocessing.get_context("spawn"), 0
-    while done < count:
+def by_lanes(count: int, seed: int, lanes: int) -> Iterator[dict[str, Any]]:
+    """Every config's outcome, as they come, from so many workers beside each other."""
+    found = queue.SimpleQueue[dict[str, Any]]()
+
+    def run(lane: int) -> None:
+        for one in judged(range(lane, count, lanes), count, seed):
+            found.put(one)
+
+    for lane in range(lanes):
+        threading.Thread(target=run, args=(lane,), daemon=True).start()
+    for _ in range(count):
+        yield found.get(timeout=_START_S + LIMIT_S)
+
+
+def judged(wanted: Sequence[int], count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """The outcomes of those `wanted` of `count`, in order, from workers that are started again where one ends."""
+    context = multiprocessing.get_context("spawn")
+    while wanted:
         ours, theirs = context.Pipe(duplex=False)
-        worker = context.Process(target=_work, args=(count, seed, done, theirs), daemon=True)
+        worker = context.Process(target=_work, args=(count, seed, wanted, theirs), daemon=True)
         worker.start()
         theirs.close()
         for one in _follow(ours):
-            done += 1
+            wanted = wanted[1:]
             yield one
         worker.kill()
         worker.join()
@@ -109,8 +125,8 @@ def _follow(ours: Connection) -> Iterator[dict[str, Any]]:
     yield current | {"outcome": "slow", "took_s": limit_s, "peak_bytes": 0}
 
 
-def _work(count: int, seed: int, first: int, answers: Connection) -> None:
-    """Draw all, judge those from `first` on: tell what is begun, then what became of it."""
+def _work(count: int, seed: int, wanted: Sequence[int], answers: Connection) -> None:
+    """Draw all, judge those `wanted`: tell what is begun, then what became of it."""
     import torch
     from oddities.draw import draw
     from oddities.judge import judge, write_models
@@ -121,7 +137,7 @@ def _work(count: int, seed: int, first: int, answers: Connection) -> None:
         place = Path(folder)
         honest = write_models(place)
         for number, odd in enumerate(draw(honest, count, seed)):
-            if number < first:
+            if number not in wanted:
                 continue
             answers.send({"number": number, "family": odd.family, "head": odd.head, "change": odd.change[:400]})
             _forget_peak()
@@ -162,6 +178,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lanes", type=int, default=1, help="workers beside each other")
     parser.add_argument("-o", "--output", type=Path, default=ARTIFACT)
     return parser.parse_args()
 

@@ -83,6 +83,7 @@ class Neutral(BaseModel):
     add_cross_attention: _Off = False
     is_encoder_decoder: _Off = False
     tie_encoder_decoder: _Off = False
+    summary_proj_to_labels: _Off = False
     chunk_size_feed_forward: Annotated[int, Field(ge=0, le=0)] = 0
     pruned_heads: Annotated[dict[str, Any], Field(max_length=0)] = {}
     position_embedding_type: Literal["absolute"] = "absolute"
