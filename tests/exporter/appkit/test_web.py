@@ -124,6 +124,7 @@ def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task
     if task == "sentence-similarity":
         expected = [one["sentence_embedding"] for one in vectors(kit)]
         assert found["answers"] == [pytest.approx(one, abs=1e-4) for one in expected]
+        assert found["extracted"] == [pytest.approx(one, abs=1e-4) for one in expected]
     elif task != "question-answering":
         run = transformers.pipeline(
             task, str(checkpoint), tokenizer=transformers.AutoTokenizer.from_pretrained(checkpoint)

@@ -1,7 +1,8 @@
 // transformers.mjs MODELS TASK INPUT.json: what transformers.js makes of the model in MODELS/model.
 //
 // INPUT is a list of texts and of pairs ([first, second]). On stdout, as JSON: `file`, the model file that was read;
-// `answers`, of the task's pipeline; `ids`, of its own tokenizer.
+// `answers`, of the task's pipeline; `ids`, of its own tokenizer; `extracted`, what its feature extraction pools of the
+// vectors of the tokens.
 import { readFileSync } from "node:fs";
 import { AutoModel, AutoTokenizer, env, pipeline } from "@huggingface/transformers";
 
@@ -19,11 +20,14 @@ const ids = items.map((item) => {
 });
 
 const answers = [];
+const extracted = [];
 if (task === "sentence-similarity") {
   const model = await AutoModel.from_pretrained("model", { progress_callback });
   for (const text of items) answers.push((await model(await tokenizer(text))).sentence_embedding.tolist()[0]);
+  const extract = await pipeline("feature-extraction", "model", { progress_callback });
+  for (const text of items) extracted.push((await extract(text, { pooling: "mean", normalize: true })).tolist()[0]);
 } else if (task !== "none") {
   const run = await pipeline(task, "model", { progress_callback });
   for (const item of items) answers.push(await (Array.isArray(item) ? run(...item) : run(item)));
 }
-console.log(JSON.stringify({ files: [...read], answers, ids }));
+console.log(JSON.stringify({ files: [...read], answers, extracted, ids }));
