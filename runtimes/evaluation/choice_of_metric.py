@@ -119,6 +119,11 @@ def _exact_parts(golds: Sequence[list[int]], answers: Sequence[list[int]], _labe
     return np.array([[set(right) == set(found)] for right, found in zip(golds, answers, strict=True)], float)
 
 
+_OF_AMOUNTS = {
+    "pearson": Metric(regression_parts, pearson_value),
+    "spearman": Metric(_rank_parts, pearson_value),
+}
+
 METRICS: Mapping[str, Mapping[str, Metric]] = {
     "single_label_classification": {
         "accuracy": Metric(single_label_parts, mean_value),
@@ -131,10 +136,8 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "f1_macro": Metric(_label_parts, _macro_value),
         "exact_match": Metric(_exact_parts, mean_value),
     },
-    "regression": {
-        "pearson": Metric(regression_parts, pearson_value),
-        "spearman": Metric(_rank_parts, pearson_value),
-    },
+    "regression": _OF_AMOUNTS,
+    "score": _OF_AMOUNTS,
     "token_classification": {},
     "question_answering": {},
 }

@@ -123,7 +123,19 @@ def _tag_parts(right: Sequence[Any], found: Sequence[Any], labels: Sequence[str]
 
 _CLASS = ("label", "labels", "class", "category", "sentiment", "gold_label", "target")
 _TEXT = Names(
-    texts=("text", "sentence", "review", "content", "tweet", "headline", "title", "comment", "utterance", "document"),
+    texts=(
+        "text",
+        "sentence",
+        "review",
+        "content",
+        "tweet",
+        "headline",
+        "title",
+        "comment",
+        "comment_text",
+        "utterance",
+        "document",
+    ),
     pairs=(
         ("sentence1", "sentence2"),
         ("premise", "hypothesis"),

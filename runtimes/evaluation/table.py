@@ -197,8 +197,12 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         found = json.loads(line, object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
-        array = number == 1 and line.lstrip().startswith("[")
-        step = "; a JSON array is no JSON Lines: write one object a line" if array else ""
+        whole = number == 1 and line.lstrip()[:1] in ("[", "{")
+        step = (
+            "; a JSON document over several lines, or an array, is no JSON Lines: write one object a line"
+            if whole
+            else ""
+        )
         raise UsageError(f"{path}, line {number}: expected one JSON object a line ({error}){step}") from error
     if not isinstance(found, dict):
         kind = type(found).__name__

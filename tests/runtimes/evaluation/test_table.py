@@ -88,6 +88,8 @@ BAD = {
     "a name twice": ("a.csv", b"text,label,text\nx,1,y\n", "named twice: 'text'"),
     "a key twice": ("a.jsonl", b'{"text": "a", "text": "b"}\n', "a name twice"),
     "not JSON": ("a.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: expected one JSON object"),
+    "a JSON array": ("a.json", b'[\n{"text": "a"}\n]', "write one object a line"),
+    "a JSON document": ("a.json", b'{\n"data": [1]\n}', "write one object a line"),
     "JSON of another kind": ("a.jsonl", b"[1, 2]\n", "found list"),
     "deep JSON": ("a.jsonl", b"[" * 100_000, "expected one JSON object"),
     "no gzip": ("a.csv.gz", b"text,label\nx,1\n", "not gzip"),
