@@ -9,6 +9,7 @@ from exporter import __version__
 from exporter.auditing.audited import Audited
 from exporter.auditing.findings import Audit
 from exporter.auditing.onnx import audit_onnx
+from exporter.auditing.onnx_read import read_onnx
 from exporter.bundle import SEQUENCE, Recipe, TensorSpec
 from exporter.checkpoint import Checkpoint
 from exporter.codebooks import DIMENSIONS, check_divisible
@@ -58,6 +59,7 @@ class Target:
     advice: Callable[[Recipe], str]
     canonical: Callable[[Mapping[str, Array]], Mapping[str, Array]]
     audit: Callable[[Audited], Audit]
+    read: Callable[[Audited], Mapping[str, Array]]
     libraries: tuple[str, ...]
 
 
@@ -163,6 +165,12 @@ def _audit_coreml(audited: Audited) -> Audit:
     return audit_packages(audited, coreml_options(audited.recipe), coreml_metadata(audited.checkpoint))
 
 
+def _read_coreml(audited: Audited) -> Mapping[str, Array]:
+    from exporter.auditing.coreml import read_packages
+
+    return read_packages(audited, coreml_options(audited.recipe), coreml_metadata(audited.checkpoint))
+
+
 def _coreml_advice(recipe: Recipe) -> str:
     lengths = len(recipe.sequence_lengths)
     if lengths == 1 or coreml.Options(deployment_target=recipe.deployment_target or "").has("iOS18"):
@@ -192,6 +200,7 @@ TARGETS = {
         lambda _: "",
         canonical=lambda tensors: tensors,
         audit=audit_onnx,
+        read=read_onnx,
         libraries=("onnx",),
     ),
     "coreml": Target(
@@ -201,6 +210,7 @@ TARGETS = {
         _coreml_advice,
         canonical=_coreml_canonical,
         audit=_audit_coreml,
+        read=_read_coreml,
         libraries=("coremltools",),
     ),
 }

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from exporter import __version__
 from exporter.auditing.answers import Answers, audit_answers
 from exporter.auditing.audit import audit_bundle, with_answers, with_audit
 from exporter.auditing.audited import Audited
-from exporter.bundle import MAPPED, Budget, Bundle, Manifest, Recipe, check_files
+from exporter.bundle import MAPPED, Budget, Bundle, Manifest, check_files
 from exporter.checkpoint import Checkpoint, load
 from exporter.comparing import compare_with_pytorch
 from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
@@ -24,6 +26,7 @@ from exporter.source import HubOptions, Source, resolve
 from exporter.tokenizer import open_tokenizer
 from exporter.tokenizer_parity import compare_tokens
 from exporter.vocabulary import kept_ids, trim_checkpoint
+from exporter.weight_list import WORD_TABLE
 from runtimes.bisect import Departure, depart
 from runtimes.onnx_places import check_onnx
 from runtimes.parity import Parity
@@ -113,7 +116,7 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     parity = replace(with_answers(compared, audit_answers(audited, answers)), note=describe(runner))
     labelled = find_labelled(reference.checkpoint, check.texts_file)
     parity = labelled.judged(parity, check.bundle, budget) if labelled else parity
-    return parity, lambda: explain(reference, runner, manifest.recipe, parity, budget)
+    return parity, lambda: explain(reference, runner, check.bundle, parity, budget)
 
 
 def with_tokens(parity: Parity, reference: Reference, bundle: Bundle) -> Parity:
@@ -179,20 +182,35 @@ def find_checkpoint(check: Check) -> Checkpoint:
     return checkpoint
 
 
-def explain(reference: Reference, runner: Runner, recipe: Recipe, parity: Parity, budget: Budget) -> Explanation:
+def explain(reference: Reference, runner: Runner, bundle: Bundle, parity: Parity, budget: Budget) -> Explanation:
     """Run the worst case with every named tensor exposed on all three sides.
 
-    A tensor's share is the budget taken relative to the tensor's largest value; float32's is 1e-4 of it.
+    A tensor's share is the budget taken relative to the tensor's largest value; float32's is 1e-4 of it. The file of a
+    fine-tuned bundle is held against our graph over the weights that it stores itself: the floats from which these
+    were rounded are not kept, and the checkpoint's are others.
     """
     from exporter.targets.numpy import trace
 
-    runner = reference.as_asked(runner)
+    recipe, runner = bundle.manifest.recipe, reference.as_asked(runner)
     case = reference.case(parity.worst_case, runner.positions, recipe.sequence_lengths)
     batch = runner.fit(case.batch)
     ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types)
     graph = depart(reference.loaded().trace(batch), ours, _FLOAT32_SHARE)
+    if recipe.finetuned_sha256 is not None:
+        ours = trace(reference.checkpoint.model, batch.ids, batch.mask, batch.types, _stored(bundle, reference))
     exposed = TARGETS[recipe.target].canonical(runner.trace(batch))
     return Explanation(case.name, graph, depart(ours, exposed, budget.max_relative or _FLOAT32_SHARE))
+
+
+def _stored(bundle: Bundle, reference: Reference) -> Mapping[str, Array]:
+    """The weights of a bundle, its word table with a row for every id of the checkpoint."""
+    audited = _audited(bundle, reference)
+    found = TARGETS[bundle.manifest.recipe.target].read(audited)
+    if reference.kept is None:
+        return found
+    whole = np.zeros((reference.checkpoint.geometry.vocabulary, found[WORD_TABLE].shape[1]), np.float32)
+    whole[reference.kept] = found[WORD_TABLE]
+    return {**found, WORD_TABLE: whole}
 
 
 def kept_pieces(bundle: Bundle, checkpoint: Checkpoint) -> Array:

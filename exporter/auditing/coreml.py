@@ -17,10 +17,10 @@ from exporter.auditing.coreml_forms import Reader
 from exporter.auditing.coreml_program import compare_operations, kind_of
 from exporter.auditing.coreml_recorder import Recorder
 from exporter.auditing.coreml_shapes import Tensor
-from exporter.auditing.coreml_stored import StoredWeights
+from exporter.auditing.coreml_stored import ReadWeights, StoredWeights
 from exporter.auditing.findings import Audit
 from exporter.auditing.tally import Tally
-from exporter.encoder.ops import Inputs, Role, Weight
+from exporter.encoder.ops import Array, Inputs, Role, Weight
 from exporter.errors import BundleError
 from exporter.targets import coreml
 from exporter.targets.coreml_card import Metadata, make_card
@@ -47,6 +47,20 @@ def audit_packages(audited: Audited, options: coreml.Options, metadata: Metadata
     with BLAS_LIMIT, _BLAS.limit(limits=1, user_api="blas"):  # a second thread costs more than it brings
         audits = [auditor.package(name, own) for name, own in zip(names, shared, strict=True)]
     return sum(audits, whole.audit)
+
+
+def read_packages(audited: Audited, options: coreml.Options, metadata: Metadata) -> Mapping[str, Array]:
+    """The float values of every weight, by our names: those of the first function, for all hold the same.
+
+    For a bundle that passed its audit. Raises BundleError for another.
+    """
+    package, function, length = audited.bundle.fixed_models[0]
+    listing, model = list_function(read_package(package), function or "main"), audited.checkpoint.model
+    weights = _Auditor(audited, options, metadata).weights(listing, set(), Tally(package.name))
+    reading = ReadWeights(**vars(weights))
+    spelling = coreml.make_spelling(Recorder(), reading, options, {})
+    model.build(spelling, Inputs(*(Tensor(one, "int32", (1, length)) for one in model.inputs)))
+    return reading.read
 
 
 class _Auditor:
@@ -92,7 +106,7 @@ class _Auditor:
         self._inputs(listing, name, inputs, tally)
         ranges = self._ranges(listing, tally)
         recorder = Recorder()
-        spelling = coreml.make_spelling(recorder, self._weights(listing, compared, tally), self._options, ranges)
+        spelling = coreml.make_spelling(recorder, self.weights(listing, compared, tally), self._options, ranges)
         model.build(spelling, Inputs(*inputs))
         outputs = tuple(one.name for one in spelling.outputs)
         tally.expect(name, "outputs", outputs, listing.outputs)
@@ -109,7 +123,8 @@ class _Auditor:
         ranges = stored_ranges(listing, tally)
         return audit_ranges(ranges, self._audited.checkpoint, max(self._options.sequence_lengths), tally)
 
-    def _weights(self, listing: Listing, compared: set[object], tally: Tally) -> StoredWeights:
+    def weights(self, listing: Listing, compared: set[object], tally: Tally) -> StoredWeights:
+        """What a function holds, to be compared or read."""
         operations = {one.name: one for one in listing.operations}
         reader = Reader(listing, self._options.has("iOS18"), operations)
         recipe = self._audited.recipe

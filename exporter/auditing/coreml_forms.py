@@ -49,12 +49,16 @@ class Reader:
 
 @dataclass(frozen=True)
 class Rows:
-    """A weight, opened: where it is stored, how its rows are compared, and what is to be said when all were."""
+    """A weight, opened: where it is stored, how its rows are compared, and what is to be said when all were.
+
+    `values` are the floats [rows, n] that it stands for, in the forms that a fine-tuned bundle has.
+    """
 
     form: str
     places: tuple[tuple[str, int] | None, ...]
     ratios: Ratios
     whole: Callable[[], list[str]] = list
+    values: Callable[[tuple[int, int]], Array] | None = None
 
 
 def open_rows(reader: Reader, tensor: Tensor, form: Form, rows: tuple[int, int], trained: str = "") -> Rows:
@@ -76,6 +80,7 @@ def _plain(reader: Reader, tensor: Tensor, trained: str) -> Rows:
         "float16" if half else "float32",
         (constant.place,),
         lambda start, wanted: compared(_part(values, start, wanted.shape), wanted),
+        values=lambda shape: _part(values, 0, shape),
     )
 
 
@@ -105,7 +110,7 @@ def _int8(reader: Reader, tensor: Tensor, rows: tuple[int, int], trained: str) -
     def ratios(start: int, wanted: Array) -> Array:
         return compared(_part(levels, start, wanted.shape), steps[start : start + len(wanted)], wanted)
 
-    return Rows("int8", (data.place, scale.place), ratios)
+    return Rows("int8", (data.place, scale.place), ratios, values=lambda shape: _part(levels, 0, shape) * steps)
 
 
 def _int4(reader: Reader, tensor: Tensor, rows: tuple[int, int], size: int) -> Rows:
@@ -164,7 +169,11 @@ def open_codes(reader: Reader, tensors: Sequence[Tensor], trained: str, weighed:
 
     off = _WEIGHED_BOOK_OFF if weighed or trained else _BOOK_OFF
     return Rows(
-        "codes", (codes.place, book.place), ratios, lambda: _misfits("books", [fit.off_spreads(off) for fit in fits])
+        "codes",
+        (codes.place, book.place),
+        ratios,
+        lambda: _misfits("books", [fit.off_spreads(off) for fit in fits]),
+        lambda shape: books[np.arange(places), _part(stored, 0, (shape[0], places))].reshape(shape),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from exporter import codebooks
 from exporter.auditing.coreml_forms import Reader, Rows, UnlikeError, open_codes, open_rows
 from exporter.auditing.coreml_shapes import Tensor
 from exporter.auditing.tally import Tally
@@ -55,7 +56,7 @@ class StoredWeights:
 
     def coded(self, weight: Weight) -> bool:
         """See Constants."""
-        return self.scheme.form(weight.role) is Form.CODES
+        return self.scheme.stored(weight) is Form.CODES
 
     def codes(self, table: Weight) -> tuple[Tensor, Tensor, Tensor]:
         """See Constants; compared as a whole, for a book serves all rows."""
@@ -64,7 +65,7 @@ class StoredWeights:
         kinds = {
             "codes": ("uint8", (rows, places)),
             "starts": ("int32", (places,)),
-            "book": (self._float, (places * 256, self.dimensions)),
+            "book": (self._float, (places * codebooks.ENTRIES, self.dimensions)),
         }
         tensors = [Tensor(f"{name}_{part}", *kind) for part, kind in kinds.items()]
         self._compare(table, table.values, lambda: open_codes(self.reader, tensors, self.trained(table), self.weighed))
@@ -100,6 +101,21 @@ class StoredWeights:
             self.tally.find(weight.name, _told(wrong, ratios, stored.form))
         for problem in stored.whole():
             self.tally.find(weight.name, problem)
+
+
+@dataclass
+class ReadWeights(StoredWeights):
+    """Reads instead of comparing: `read` gets the float values of what is stored, in the forms of `pq`."""
+
+    read: dict[str, Array] = field(default_factory=dict)
+
+    def _compare(self, weight: Weight, rows: Array, opened: Callable[[], Rows]) -> None:
+        stored = opened()
+        if stored.values is None:
+            raise BundleError(
+                f"{weight.name}: stored as {stored.form}, and no fine-tuned bundle has that; export again"
+            )
+        self.read[weight.name] = stored.values(rows.shape).astype(np.float32).reshape(weight.values.shape)
 
 
 def _told(wrong: Array, ratios: Array, form: str) -> str:

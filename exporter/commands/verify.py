@@ -72,6 +72,11 @@ def run(parsed: argparse.Namespace) -> int:
         say(f"{bundle.manifest.recipe.name}: {parity.status}: {parity.note}")
     if explanation:
         say(_first(explanation))
+        if bundle.manifest.finetuning:
+            say(
+                "explain: the file is held against our graph over the weights that it stores itself, for those were "
+                "trained; what rounding them cost is not in it"
+            )
     return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
 
 

@@ -1,7 +1,8 @@
 """Ops → plain numpy: the readable definition of every operation, and the yardstick when an export is bisected."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,9 +21,14 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def trace(model: Model, ids: Array, mask: Array, types: Array | None) -> dict[str, Array]:
-    """Run the model on [B, S] inputs, or [B, C, S] where it reads choices: every named tensor, as they are computed."""
-    ops = NumpyOps()
+def trace(
+    model: Model, ids: Array, mask: Array, types: Array | None, stored: Mapping[str, Array] = MappingProxyType({})
+) -> dict[str, Array]:
+    """Run the model on [B, S] inputs, or [B, C, S] where it reads choices: every named tensor, as they are computed.
+
+    `stored` weights take the place of the checkpoint's, by our names, after folding.
+    """
+    ops = NumpyOps(stored)
     model.build(ops, Inputs(*(part.reshape(-1, part.shape[-1]) for part in (ids, mask, types) if part is not None)))
     return ops.tensors
 
@@ -30,21 +36,22 @@ def trace(model: Model, ids: Array, mask: Array, types: Array | None) -> dict[st
 class NumpyOps:
     """Every operation by its definition, in float32; `tensors` keeps each result under its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Mapping[str, Array] = MappingProxyType({})) -> None:
         self.tensors: dict[str, Array] = {}
+        self._stored = stored
 
     def embedding(self, name: str, table: Weight, ids: Array) -> Array:
         """See Ops."""
-        return self._keep(name, table.values[ids])
+        return self._keep(name, self._values(table)[ids])
 
     def positions(self, name: str, table: Weight, tokens: Array) -> Array:
         """See Ops."""
-        return self._keep(name, tokens + table.values[: tokens.shape[1]])
+        return self._keep(name, tokens + self._values(table)[: tokens.shape[1]])
 
     def counted_positions(self, name: str, table: Weight, tokens: Array, ids: Array, pad: int) -> Array:
         """See Ops."""
         is_token = ids != pad
-        return self._keep(name, tokens + table.values[pad + np.cumsum(is_token, 1) * is_token])
+        return self._keep(name, tokens + self._values(table)[pad + np.cumsum(is_token, 1) * is_token])
 
     def trigram(self, name: str, x: Array) -> Array:
         """See Ops."""
@@ -57,23 +64,23 @@ class NumpyOps:
 
     def scale(self, name: str, x: Array, gain: Weight) -> Array:
         """See Ops."""
-        return self._keep(name, x * gain.values)
+        return self._keep(name, x * self._values(gain))
 
     def layer_norm(self, name: str, x: Array, gain: Weight, bias: Weight, epsilon: float) -> Array:
         """See Ops."""
         centred = x - x.mean(-1, keepdims=True)
         scale = np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(epsilon))
-        return self._keep(name, centred / scale * gain.values + bias.values)
+        return self._keep(name, centred / scale * self._values(gain) + self._values(bias))
 
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:
         """See Ops."""
-        y = x @ weight.values.T
-        return self._keep(name, y if bias is None else y + bias.values)
+        y = x @ self._values(weight).T
+        return self._keep(name, y if bias is None else y + self._values(bias))
 
     def grouped_linear(self, name: str, x: Array, weight: Weight) -> Array:
         """See Ops."""
-        groups = x.reshape(len(x), weight.values.shape[0], -1)  # [B, groups, in]
-        return self._keep(name, np.einsum("bgi,goi->bgo", groups, weight.values).reshape(len(x), -1))
+        groups = x.reshape(len(x), self._values(weight).shape[0], -1)  # [B, groups, in]
+        return self._keep(name, np.einsum("bgi,goi->bgo", groups, self._values(weight)).reshape(len(x), -1))
 
     def activation(self, name: str, x: Array, kind: str) -> Array:
         """See Ops."""
@@ -105,7 +112,7 @@ class NumpyOps:
         """See Ops."""
         if rest is None:
             return self.linear(name, x, table, bias)
-        width = table.values.shape[1]
+        width = self._values(table).shape[1]
         beyond = self.linear(f"{name}.beyond", x[..., width:], rest, None)
         return self.add(name, self.linear(f"{name}.within", x[..., :width], table, bias), beyond)
 
@@ -124,6 +131,9 @@ class NumpyOps:
     def output(self, name: str, x: Array, extent: Extent) -> None:
         """See Ops."""
         self._keep(name, x[..., 0] if extent is Extent.POSITION else x)
+
+    def _values(self, weight: Weight) -> Array:
+        return self._stored.get(weight.name, weight.values)
 
     def _keep(self, name: str, x: Array) -> Array:
         self.tensors[name] = x.astype(np.float32, copy=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter import codebooks, finetuning, lessons, pipeline
+from exporter import codebooks, finetuning, lessons, pipeline, verification
 from exporter.bundle import check_files, read_bundle
 from exporter.checkpoint import load
 from exporter.cli import main
@@ -16,6 +16,7 @@ from exporter.pipeline import Request, export
 from exporter.reference import Reference
 from exporter.source import HubOptions, resolve
 from exporter.targets.numpy import trace
+from exporter.verification import Check, verify
 from exporter.vocabulary import Trim, choose_pieces, trim_checkpoint
 from runtimes import distillation
 from runtimes.battery import Encoder
@@ -160,6 +161,23 @@ def test_tokens_have_answers_only_where_their_pieces_stay(write_family, tmp_path
     assert tuned.record.learnt_texts + tuned.record.held_out_texts == len(many)
     with pytest.raises(UsageError, match=r"--finetune-codes: \d+ texts to learn from"):
         trained(folder, many, trim=Trim(("the cat runs in the market",)))
+
+
+@pytest.mark.parametrize(("target", "near"), [("onnx", 1e-5), ("coreml", 5e-3)])
+@pytest.mark.parametrize("trim", [None, Trim(("the cat runs", "a dog falls in the market"))], ids=["whole", "trimmed"])
+def test_what_is_explained_is_what_was_trained(checkpoint, tmp_path, many, coarse, monkeypatch, target, near, trim):
+    """The file beside our graph over its own weights; over the checkpoint's, as a control, its table is another."""
+    fixed = {"deployment_target": "iOS17", "sequence_lengths": (24,)} if target == "coreml" else {}
+    asked = replace(request(checkpoint, tmp_path / "out", many, epochs=8, trim=trim, **fixed), targets=(target,))
+    export(asked, quiet)
+    bundle = read_bundle(tmp_path / "out")
+    _, explain = verify(Check(bundle, str(checkpoint), asked.texts))
+    found = explain()
+    assert max(row.relative for row in found.graph) < 1e-4
+    assert {row.name: row.relative for row in found.file}["embeddings.word"] < near
+    monkeypatch.setattr(verification, "_stored", lambda *_: {})
+    untrained = {row.name: row.relative for row in explain().file}
+    assert untrained["embeddings.word"] > 10 * near
 
 
 REFUSED = {

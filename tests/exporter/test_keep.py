@@ -141,3 +141,13 @@ def test_a_kept_word_table_need_not_divide_into_codes(make_checkpoint, tmp_path)
     assert main(arguments) == 3
     assert main([*arguments, "--keep", "embeddings.word.*=int8"]) == 0
     assert read_bundle(tmp_path / "out").manifest.recipe.pq_dims is None
+
+
+@pytest.mark.parametrize("target", ["onnx", "coreml"])
+def test_a_kept_word_table_passes_its_audit(checkpoint, texts_file, tmp_path, target, capsys):
+    arguments = ["export", str(checkpoint), "--target", target, "--quantize", "pq", "--texts", str(texts_file)]
+    arguments += ["--deployment-target", "iOS17", "--sequence-length", "24", "-o", str(tmp_path / "out")]
+    main([*arguments, "--keep", "embeddings.word.*=int8", "--keep-failing", "--json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["parity"]["coverage"]["audited_weights"] > 0
+    assert not [text for text in found["parity"]["failures"] if text.startswith("audit")]
