@@ -168,6 +168,7 @@ CASES = {
     "an entry twice": lambda f: vocabulary(f, [*PIECES, "the", "cat", "zz"]),
     "no mask in the vocabulary": lambda f: vocabulary(f, [p for p in PIECES if p != "[MASK]"]),
     "saved": saved,
+    "holes between the ids": lambda f: saved(f, [*PIECES, "the", "cat", "zz"]),
     "saved cased": lambda f: saved(f, do_lower_case=False),
     "saved with accents": lambda f: saved(f, strip_accents=False),
     "Chinese as words": lambda f: saved(f, tokenize_chinese_chars=False),
