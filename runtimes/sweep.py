@@ -15,13 +15,15 @@ from runtimes.runner import Array
 _UNUSED = "[unused"
 
 
-def in_order(words: Array, pieces: Mapping[str, int], special: set[int]) -> Array:
-    """Ids `words`, the common first: as the tokenizer numbers them, special and unused entries last.
+def in_order(words: Array, pieces: Mapping[str, int], special: set[int], seen: Mapping[int, int]) -> Array:
+    """Ids `words`, the common first: by how often texts have them (`seen`), then as the tokenizer numbers them.
 
-    Byte-level BPE numbers by merges, Unigram by score, BERT's WordPiece words by how often they occurred.
+    Byte-level BPE numbers by merges, Unigram by score, BERT's WordPiece whole words by how often they occurred. Special
+    and unused entries come last.
     """
     last = special | {number for piece, number in pieces.items() if piece.startswith(_UNUSED)}
-    return np.array(sorted(words.tolist(), key=lambda number: (number in last, number)), np.int64)
+    ordered = sorted(words.tolist(), key=lambda number: (number in last, -seen.get(number, 0), number))
+    return np.array(ordered, np.int64)
 
 
 def unread(words: Array, cases: Sequence[Case]) -> Array:

@@ -108,7 +108,8 @@ def test_segment_numbers_that_no_pair_has_are_read(tokenizer, texts, types):
 
 def test_the_common_come_first_and_unused_and_special_ones_last():
     pieces = {"[PAD]": 0, "[unused1]": 1, "the": 2, "[CLS]": 3, "of": 4}
-    assert in_order(np.arange(5), pieces, {0, 3}).tolist() == [2, 4, 0, 1, 3]
+    assert in_order(np.arange(5), pieces, {0, 3}, {}).tolist() == [2, 4, 0, 1, 3]
+    assert in_order(np.arange(5), pieces, {0, 3}, {4: 2, 2: 1, 3: 9}).tolist() == [4, 2, 3, 0, 1]
 
 
 def outputs(*values):
