@@ -276,3 +276,24 @@ def test_columns_may_be_joined_and_labels_named(bundle, checkpoint, tmp_path):
     done = evaluate(Check(bundle, str(checkpoint)), data, quiet)
     assert done.dataset.golds == [2, 0]
     assert [example.first for example in done.dataset.examples] == ["the cat . runs", "a dog . falls"]
+
+
+def test_the_metric_asked_for_decides_and_one_of_another_task_is_refused(bundle, checkpoint, data, tmp_path, capsys):
+    arguments = ("--data", data, "--metric", "matthews", "--json", "-o", tmp_path / "record.json")
+    assert run(bundle, checkpoint, *arguments) == 0
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["metric"] == "matthews"
+    assert record["pytorch"]["figures"]["matthews"] != record["pytorch"]["figures"]["accuracy"]
+    assert run(bundle, checkpoint, "--data", data, "--metric", "pearson") == 2
+    assert "--metric pearson: unknown to single label classification; it has accuracy, " in capsys.readouterr().err
+
+
+def test_the_task_of_the_config_says_what_decides_and_a_constant_is_told(make_checkpoint, edit_config, texts, tmp_path):
+    folder = make_checkpoint(labels=2)
+    edit_config(folder, finetuning_task="cola")
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{number % 2}\n" for number, text in enumerate(texts)))
+    made = bundle_of(folder, tmp_path / "bundle")
+    done = evaluate(Check(made, str(folder)), DataFile(path), quiet)
+    assert done.comparison.reference.metric == "matthews"
+    assert any("matthews on these 27 rows is" in text and "no better than a constant" in text for text in done.warnings)

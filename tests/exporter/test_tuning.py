@@ -14,6 +14,7 @@ import pytest
 from exporter import codebooks, tuning
 from exporter.bundle import check_files, read_bundle
 from exporter.cli import main
+from exporter.errors import UsageError
 from exporter.lowering import Settings
 from exporter.material import Finetune
 from exporter.schemes import SCHEMES
@@ -89,6 +90,14 @@ def test_the_smallest_that_holds_is_exported_whole(checkpoint, data, tmp_path, w
     assert bundle.manifest.recipe == chosen.candidate.recipe
     assert chosen.exported.parity.verdict is Verdict.PASS
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_metric_asked_for_decides(checkpoint, data, tmp_path, without_times, monkeypatch):
+    schemes(monkeypatch, "none")
+    done = tune(aim(checkpoint, data, tmp_path / "out", metric="matthews"), quiet)
+    assert [one.metric for one in done.candidates] == ["matthews"]
+    with pytest.raises(UsageError, match="--metric spearman: unknown"):
+        tune(aim(checkpoint, data, tmp_path / "other", metric="spearman"), quiet)
 
 
 def test_nothing_lost_means_float_weights(checkpoint, data, tmp_path, without_times, monkeypatch):
