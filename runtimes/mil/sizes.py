@@ -62,6 +62,10 @@ def _normalised(x: Array, epsilon: Array | float = 0.0, **parameters: Any) -> Si
     return Size(padded(x.shape) * max(1, longer) * padded(np.shape(epsilon)))
 
 
+def _nothing(**_: Any) -> Size:
+    return Size(0)
+
+
 def _concat(values: Sequence[Array], **_: Any) -> Size:
     return Size(sum(padded(np.shape(value)) for value in values))
 
@@ -232,6 +236,7 @@ SIZES: Mapping[str, Measure] = {
     "quantize": _scaled,
     "range_1d": _range,
     "scaled_dot_product_attention": _attention,
+    "shape": _nothing,
     "stack": _concat,
     "tile": _tile,
     "topk": _as_given,
