@@ -56,13 +56,22 @@ def merge(adapter: Adapter, base: Path, folder: Path, allow_pickle: bool = False
     refuse_links(base)
     weight_files(base, allow_pickle)
     _merge(adapter, base, folder)
-    for source in (base, adapter.directory):  # the adapter's own tokenizer takes the place of the base's
-        for name in _COMPANIONS:
+    for source in (base, adapter.directory):
+        for name in _companions(source, adapter):
             if (source / name).is_file():
                 (folder / name).write_bytes(read_bounded(source / name, MAX_TOKENIZER_BYTES, CheckpointError))
         card = read_card(source / "README.md")
         if card:
             (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
+
+
+def _companions(source: Path, adapter: Adapter) -> tuple[str, ...]:
+    """Files that go with the model: an adapter's own tokenizer takes the place of all of the base's.
+
+    A file of one beside a file of the other would be a third tokenizer.
+    """
+    own = any((adapter.directory / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json"))
+    return () if own and source != adapter.directory else _COMPANIONS
 
 
 def _merge(adapter: Adapter, base: Path, folder: Path) -> None:

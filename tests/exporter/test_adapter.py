@@ -108,6 +108,17 @@ def test_the_merged_folder_goes_with_its_reader(folders):
     assert not folder.exists()
 
 
+def test_an_adapter_with_a_tokenizer_brings_all_of_it(folders):
+    base, adapter = folders
+    (base / "added_tokens.json").write_text('{"of the base": 80}')
+    (base / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    assert load(resolve(str(adapter), HubOptions())).tokenizer.tokenizer.token_to_id("of the base") is not None
+    shutil.copy(base / "vocab.txt", adapter)
+    found = load(resolve(str(adapter), HubOptions())).tokenizer.tokenizer
+    assert found.token_to_id("of the base") is None
+    assert found.encode("THE").tokens[1] == "the"
+
+
 def test_a_base_beside_its_adapter_is_found(folders):
     base, adapter = folders
     shutil.move(base, adapter / "its-base")
