@@ -8,6 +8,7 @@ from exporter import __version__
 from exporter.examining import Evaluation, Examiner, Say
 from exporter.verification import Check, find_checkpoint
 from runtimes.evaluation.dataset import DataFile, Dataset
+from runtimes.evaluation.differing import show_difference
 from runtimes.measure import fingerprint
 
 SCHEMA_VERSION = 1
@@ -67,10 +68,11 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
 
 def _difference(done: Evaluation, at: int) -> dict[str, Any]:
     example = done.dataset.examples[at]
+    shown = show_difference(example, done.dataset.golds[at], done.reference[at], done.candidate[at])
     return {
         "row": at,
         "line": example.line,
-        "text": example.excerpt,
+        "text": shown.text,
         "expected": done.dataset.golds[at],
         "pytorch": done.reference[at],
         "exported": done.candidate[at],

@@ -101,10 +101,12 @@ def _show(done: "Evaluation") -> None:
 
 
 def _row(done: "Evaluation", at: int) -> tuple[int, str, Any, Any, Any]:
-    example = done.dataset.examples[at]
-    labels, sides = done.bundle.manifest.labels, (done.dataset.golds, done.reference, done.candidate)
-    expected, reference, candidate = (_named(answers[at], labels) for answers in sides)
-    return example.line, example.excerpt, expected, reference, candidate
+    from runtimes.evaluation.differing import show_difference
+
+    example, labels = done.dataset.examples[at], done.bundle.manifest.labels
+    shown = show_difference(example, done.dataset.golds[at], done.reference[at], done.candidate[at])
+    expected, reference, candidate = (_named(one, labels) for one in (shown.expected, shown.reference, shown.candidate))
+    return example.line, shown.text, expected, reference, candidate
 
 
 def _named(answer: Any, labels: tuple[str, ...]) -> str:

@@ -44,7 +44,7 @@ def _constants(name: str, golds: Sequence[Any]) -> list[Any]:
         case "multi_label_classification":
             common, _ = Counter(tuple(sorted(row)) for row in golds).most_common(1)[0]
             return [list(common)]
-        case "regression":
+        case "regression" | "score":
             return [float(np.mean(golds))]
         case _:
             return []

@@ -1,6 +1,7 @@
 """`bertport evaluate` as its users call it: every problem, both targets, and what bad input gets."""
 
 import csv
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+import transformers
 from onnx import numpy_helper
 
 from exporter.bundle import hash_files, read_bundle, write_manifest
@@ -297,3 +299,26 @@ def test_the_task_of_the_config_says_what_decides_and_a_constant_is_told(make_ch
     done = evaluate(Check(made, str(folder)), DataFile(path), quiet)
     assert done.comparison.reference.metric == "matthews"
     assert any("matthews on these 27 rows is" in text and "no better than a constant" in text for text in done.warnings)
+
+
+def test_one_score_is_compared_as_the_probability_that_transformers_gives(make_checkpoint, texts, tmp_path):
+    folder = make_checkpoint(labels=1)
+    done = evaluated(folder, tmp_path, [{"text": text, "label": number % 2} for number, text in enumerate(texts)])
+    pipe = transformers.pipeline("text-classification", str(folder))
+    assert done.reference == pytest.approx([one["score"] for one in pipe(list(texts))], abs=1e-5)
+    assert done.candidate == pytest.approx(done.reference, abs=1e-4)
+
+
+def test_a_prompt_and_a_length_of_sentence_transformers_count(make_checkpoint, texts, tmp_path):
+    """A reranker that was saved with a default prompt and a length of its own."""
+    from sentence_transformers import CrossEncoder
+
+    prompts = {"prompts": {"query": "a dog "}, "default_prompt_name": "query"}
+    made = CrossEncoder(str(make_checkpoint("base", labels=1)), device="cpu", max_length=10, **prompts)
+    made.save_pretrained(str(tmp_path / "reranker"))
+    pairs = list(itertools.pairwise(texts))
+    rows = [{"text": text, "text_pair": other, "label": at % 2} for at, (text, other) in enumerate(pairs)]
+    done = evaluated(tmp_path / "reranker", tmp_path, rows)
+    assert done.positions == 10
+    assert done.reference == pytest.approx(made.predict(pairs).tolist(), abs=1e-5)
+    assert made.predict(pairs, prompt="").tolist() != pytest.approx(done.reference, abs=1e-3)
