@@ -46,7 +46,8 @@ class CaseSource:
         cases = build_battery(tokenizer, self.texts, limits)
         cases = cases if self.kept is None else survivors(cases, self.kept)
         pieces, special = tokenizer.get_vocab(), set(tokenizer.get_added_tokens_decoder())
-        seen = Counter(number for one in tokenizer.encode_batch(further_texts()) for number in one.ids)
+        # one at a time: a batch is shared out among threads, whose arenas stay
+        seen = Counter(number for text in further_texts() for number in tokenizer.encode(text).ids)
         words = in_order(unread(self.words, cases), pieces, special, seen)[: self._affordable(_SWEEP_PRODUCTS)]
         encode, like = Encoder(tokenizer, limits), first_item(tokenizer, self.texts, limits)
         return [*cases, *sweep(encode, words, limits, like), *segments(encode, cases, limits, like)]
