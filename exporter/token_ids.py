@@ -8,9 +8,9 @@ _BATCH_CHARACTERS, _BATCH_TEXTS = 1_000_000, 256
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], special: bool = True) -> Iterator[list[int]]:
-    """The ids of each text, in order; `special`: with the special tokens around it."""
+    """The ids of each text, in order, without the offsets that nobody asks; `special`: with special tokens around."""
     for batch in _batches(texts):
-        yield from (encoding.ids for encoding in tokenizer.encode_batch(batch, add_special_tokens=special))
+        yield from (encoding.ids for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=special))
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
