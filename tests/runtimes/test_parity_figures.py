@@ -134,7 +134,7 @@ def test_labels_reach_what_is_decided():
     entity = subject(problem="token_classification", logits=True)
     named = replace(entity, labels=("O", "B-PER", "I-PER"))
     assert compare([case()], [tokens], [other], named).seen["entity F1"] == pytest.approx(0.0)
-    joined = replace(entity, labels=("O", "I-PER", "E-PER"))  # both say one entity of two tokens
+    joined = replace(entity, labels=("O", "I-PER", "PER"))  # both say one entity of two tokens
     assert compare([case()], [tokens], [other], joined).seen["entity F1"] == 1.0
 
 
