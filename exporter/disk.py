@@ -61,8 +61,15 @@ def read_own(path: Path) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, and what folders it needs. Raises UsageError for its place, ExportError for a disk that refuses."""
+    """Write a file, and what folders it needs. Raises UsageError for its place, ExportError for a disk that refuses.
+
+    A device or a pipe is written to: a file in the place of /dev/null would be there for everyone.
+    """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as device:
+                device.write(content)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with sibling(path) as hidden:
             new = hidden / "new"

@@ -69,6 +69,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\u00a0" else c.encode("unicode_escape").decode() for c in text)
 
 
+def in_unicode(name: str) -> str:
+    """A file's name for a record: bytes that are no UTF-8 as escapes, for JSON and pages cannot hold them."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 class BertportError(Exception):
     """Base of every error that is told to the user in one line."""
 

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from exporter import __version__
+from exporter.errors import in_unicode
 from exporter.examining import Evaluation, Examiner, Say
 from exporter.verification import Check, find_checkpoint
 from runtimes.evaluation.dataset import DataFile, Dataset
@@ -31,7 +32,7 @@ def evaluation_record(done: Evaluation) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "host": fingerprint(),
         "versions": {"bertport": __version__, **{name: version(name) for name in ("torch", "transformers")}},
-        "bundle": done.bundle.directory.name,
+        "bundle": in_unicode(done.bundle.directory.name),
         "source": {"model": manifest.source_model, "revision": manifest.source_revision},
         "recipe": asdict(manifest.recipe),
         "size_bytes": done.bundle.size_bytes,
@@ -56,7 +57,7 @@ def evaluation_record(done: Evaluation) -> dict[str, Any]:
 def data_record(dataset: Dataset) -> dict[str, Any]:
     """Which rows were read, and how."""
     return {
-        "file": dataset.file.path.name,
+        "file": in_unicode(dataset.file.path.name),
         "sha256": dataset.sha256,
         "rows_in_file": dataset.rows_in_file,
         "rows": len(dataset.examples),

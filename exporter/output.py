@@ -75,6 +75,6 @@ def _usable(stream: TextIO | None) -> TextIO:
     """A stream that can be written: a process may be started with its own ones closed."""
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as long as the process
-    if hasattr(stream, "reconfigure") and not (stream.encoding or "").lower().startswith("utf"):
+    if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")
     return stream

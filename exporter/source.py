@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exporter.adapter import Adapter, is_adapter, read_adapter, sources
-from exporter.errors import CheckpointError, UsageError
+from exporter.errors import CheckpointError, UsageError, in_unicode
 from exporter.integrity import is_file, is_folder
 from exporter.merging import merge
 
@@ -81,6 +81,8 @@ def _find(model: str, options: HubOptions) -> Source:
     if model == DEMO:
         return Source("demo", DEMO, None, DEMO_DIRECTORY)
     if is_folder(path):
+        if (shown := in_unicode(str(path.resolve()))) != str(path.resolve()):
+            raise UsageError(f"{shown}: expected a name in UTF-8, which all libraries can open; rename the folder")
         return Source("folder", path.resolve().name, None, path)
     if is_file(path):
         raise UsageError(f"{model}: expected a checkpoint folder, found a file; pass the folder that holds it")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.bundle import MANIFEST
 from exporter.disk import locked, move_in, sibling, sync
-from exporter.errors import ExportError, UsageError
+from exporter.errors import ExportError, UsageError, in_unicode
 
 _Version = tuple[int, int] | None
 
@@ -73,6 +73,16 @@ def _version(place: Path) -> _Version:
 
 def check_destination(destination: Path) -> None:
     """Refuse a destination that a bundle cannot replace: a file, or a folder that is no bundle and not empty."""
+    if (shown := in_unicode(str(destination))) != str(destination):
+        raise UsageError(f"{shown}: expected a name in UTF-8, which all libraries can open; pass another with -o")
+    try:
+        _check_destination(destination)
+    except OSError as error:  # a name that is too long for the disk
+        reason = error.strerror or error
+        raise UsageError(f"{destination}: cannot be written ({reason}); pass another folder with -o") from error
+
+
+def _check_destination(destination: Path) -> None:
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
         raise UsageError(f"{destination}: expected a folder to write, found a file or a link; pass another with -o")
     if destination.is_dir() and any(destination.iterdir()) and not (destination / MANIFEST).is_file():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from exporter.bundle import Bundle
 from exporter.checkpoint import Checkpoint
-from exporter.errors import RuntimeUnavailable
+from exporter.errors import RuntimeUnavailable, in_unicode
 from exporter.tensors import weight_files
 from exporter.timing import bundle_case, pytorch_case
 from exporter.verification import Check, find_checkpoint
@@ -89,4 +89,6 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
     manifests = [bundle.manifest for bundle in bundles]
     names = [f"{one.source_model} {one.recipe.name}" if several else one.recipe.name for one in manifests]
     pairs = zip(names, bundles, strict=True)
-    return [name if names.count(name) == 1 else f"{name} in {bundle.directory}" for name, bundle in pairs]
+    return [
+        name if names.count(name) == 1 else f"{name} in {in_unicode(str(bundle.directory))}" for name, bundle in pairs
+    ]

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def run(parsed: argparse.Namespace) -> int:
     from exporter.evaluation import evaluate, evaluation_record
 
     check_record(parsed.output)
+    if parsed.max_drop is not None and not math.isfinite(parsed.max_drop):
+        raise UsageError(f"--max-drop {parsed.max_drop}: expected a number of points")
     check = Check(read_bundle(parsed.bundle), parsed.checkpoint, allow_pickle=parsed.allow_pickle)
     done = evaluate(check, data_file(parsed), say, parsed.threads, parsed.metric)
     record = evaluation_record(done)

@@ -1,6 +1,7 @@
 """What several commands need: what is said where, texts from a file, and the options of a comparison."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -37,7 +38,11 @@ def add_checks(parser: argparse.ArgumentParser) -> None:
 
 
 def limit(parsed: argparse.Namespace) -> Limit:
-    """What `add_checks` was told of the budget."""
+    """What `add_checks` was told of the budget. Raises UsageError for what is no amount."""
+    for option in ("atol", "max_relative", "min_agreement", "min_cosine"):
+        value = getattr(parsed, option)
+        if value is not None and not (math.isfinite(value) and (value >= 0 or option == "min_cosine")):
+            raise UsageError(f"--{option.replace('_', '-')} {value}: expected a number of 0 or more")
     return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement, parsed.min_cosine)
 
 

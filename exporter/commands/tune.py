@@ -11,7 +11,7 @@ from exporter.candidates import Candidate, dominated
 from exporter.commands.evaluate import add_data, data_file
 from exporter.commands.export import add_model, add_settings, find_model, hub_options, settings
 from exporter.commands.shared import parity_record, say
-from exporter.errors import UsageError
+from exporter.errors import UsageError, in_unicode
 from exporter.records import check_record, write_record
 from exporter.schemes import SCHEMES
 
@@ -93,7 +93,7 @@ def search_record(done: "Search") -> dict[str, Any]:
             {
                 "target": one.target,
                 "name": one.candidate.name if one.candidate else None,
-                "directory": str(one.exported.directory) if one.exported else None,
+                "directory": in_unicode(str(one.exported.directory)) if one.exported else None,
                 "parity": parity_record(one.exported.parity) if one.exported else None,
                 "why": one.why,
             }

@@ -1,13 +1,15 @@
 """stdout and stderr closed, full, or in an encoding that lacks what is printed: one line, or none, and an exit code."""
 
 import os
+import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from exporter import output
+from exporter import disk, output
 from exporter.cli import main
 from exporter.output import OutputError
 
@@ -88,3 +90,51 @@ def test_odd_names_of_folders(checkpoint, tmp_path, place, capsys):
     shown = "".join(character for character in capsys.readouterr().out if character not in "│\n ")
     assert f"/{place}/{place}".replace(" ", "") in shown
     assert main(["inspect", str(tmp_path / place / place)]) == 0
+
+
+NOT_UTF_8 = "b\udcffd"
+"""What Python makes of a name whose bytes are no UTF-8."""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of Windows are Unicode")
+def test_names_that_are_no_unicode(bundle, checkpoint, tmp_path, capsys):
+    """Of folders they are refused: tokenizers and ONNX Runtime cannot open what is in them. Of rows they are told."""
+    model, rows = tmp_path / NOT_UTF_8, tmp_path / f"{NOT_UTF_8}.csv"
+    shutil.copytree(checkpoint, model)
+    for refused in (["export", str(model), "-o", str(tmp_path / "out")], ["export", str(checkpoint), "-o", str(model)]):
+        assert main(refused) == 2
+        assert "b\\udcffd: expected a name in UTF-8" in capsys.readouterr().err
+    rows.write_text("text,label\nthe cat runs,LABEL_0\na dog falls,LABEL_1\n", encoding="utf-8")
+    arguments = ["evaluate", str(bundle), "--checkpoint", str(checkpoint), "--data", str(rows)]
+    assert main([*arguments, "-o", str(tmp_path / "record.json")]) == 0
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "page")]) == 0
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    disk.write_whole(pipe, b"content")
+    assert reader.communicate(timeout=60)[0] == b"content"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+MISTAKES = {
+    "a name too long for a disk": (["export", "MODEL", "--no-verify", "-o", "x" * 300], "File name too long"),
+    "no number as a budget": (["export", "MODEL", "--no-verify", "--atol", "nan"], "--atol nan: expected a number"),
+    "a budget below nothing": (["verify", "BUNDLE", "--max-relative", "-1"], "--max-relative -1.0: expected a number"),
+    "no number of points": (["evaluate", "BUNDLE", "--data", "x.csv", "--max-drop", "nan"], "--max-drop nan: expected"),
+    "a page inside a bundle": (["report", "BUNDLE", "-o", "BUNDLE/page"], "lies in the bundle"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_changes_nothing(bundle, checkpoint, tmp_path, monkeypatch, arguments, words, capsys):
+    monkeypatch.chdir(tmp_path)
+    given = [one.replace("BUNDLE", str(bundle)).replace("MODEL", str(checkpoint)) for one in arguments]
+    before = sorted(bundle.rglob("*"))
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.splitlines()) == 1
+    assert sorted(bundle.rglob("*")) == before
