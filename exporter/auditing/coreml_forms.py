@@ -140,12 +140,12 @@ def _palette(reader: Reader, tensor: Tensor, rows: tuple[int, int], bits: int) -
             raise UnlikeError(f"{tensor.name}: expected the shape {tensor.shape}, found {tuple(shape.read().tolist())}")
         indices = Elements(data.elements().data, BY_NAME[f"uint{bits}"], count, packed=True)
     palette = lut.read().reshape(-1)
-    fit = rounding.Fit(palette[:, None])
+    nearest, fit = rounding.Palette(palette), rounding.Fit(palette[:, None])
 
     def ratios(start: int, wanted: Array) -> Array:
-        found = _part(indices, start, wanted.shape)
-        fit.add(found.reshape(-1), wanted.astype(np.float16).astype(np.float32).reshape(-1, 1))
-        return rounding.nearest_of_palette(found, palette, wanted)
+        found, half = _part(indices, start, wanted.shape), wanted.astype(np.float16)
+        fit.add(found.reshape(-1), half.reshape(-1, 1))
+        return nearest.ratios(found, half)
 
     return Rows("palette", (data.place, lut.place), ratios, lambda: _misfits("palette", [fit.off_steps()]))
 

@@ -16,7 +16,7 @@ BOUNDS = {
     "float16": "half a unit in the last place of float16",
     "int8": "half a step; a step is the largest magnitude of the row / 127, in float16",
     "int4": "half a step between -8 and 7 steps; a step is one of the ten that are tried for a block, and costs no "
-    "more than the one that clips nothing",
+    "more than 1.05 times the one that clips nothing",
     "palette": "the entry nearest to the value in float16; an entry is the mean of the n values that it stands for, "
     "within 0.05 + 1/n of the larger step to a neighbour",
     "codes": "the entry whose squared distance is the least; an entry is the mean of the n stretches that it stands "
@@ -32,6 +32,8 @@ _HALF_ULP = 2.0**-11
 _SMALLEST_HALF = 2.0**-24
 """float16's smallest number: steps below it are stored as 1, and all that they scale as 0."""
 _RATIOS = np.linspace(0.7, 8 / 7, 10)
+_COSTLIER = 1.05
+"""Of the squared error: of two steps that cost nearly the same, either may be taken."""
 _UNCLIPPED = _RATIOS[6]
 """Of the ten, the one nearest to 1."""
 
@@ -64,18 +66,28 @@ def int4(stored: Array, scale: Array, wanted: Array) -> Array:
     unclipped = (extreme * np.float32(_UNCLIPPED)).astype(np.float16).astype(np.float32)
     nearest = np.clip(np.rint(parts / np.where(unclipped == 0, 1, unclipped)), -8, 7)
     other = np.square(nearest * unclipped - parts).sum(-1, keepdims=True)
-    worse = error / (other * 1.001 + 1e-12 * np.square(extreme) + 1e-30)
+    worse = error / (other * _COSTLIER + 1e-12 * np.square(extreme) + 1e-30)
     ratios = (_steps(levels, step, parts, 7, lowest=-8), _worst(off, 1.0), _worst(worse, 1.0))
     return np.asarray(np.max(ratios, 0).max(-1))
 
 
-def nearest_of_palette(stored: Array, palette: Array, wanted: Array) -> Array:
-    """Rows [r, n] of indices into one table [entries]."""
-    half, table = wanted.astype(np.float16).astype(np.float32), palette.astype(np.float32)
-    ordered = np.sort(table)
-    best = ordered[np.searchsorted((ordered[1:] + ordered[:-1]) / 2, half)]
-    beyond = np.abs(half - table[stored]) - np.abs(half - best)
-    return _worst(beyond, 4 * _HALF_ULP * np.abs(half) + 2 * _SMALLEST_HALF)
+class Palette:
+    """One table [entries] of ascending values, and which of them is nearest to each float16 there is."""
+
+    def __init__(self, table: Array) -> None:
+        self._table = table.astype(np.float32)
+        every = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+        ordered = np.sort(self._table)
+        with np.errstate(all="ignore"):  # infinities, and NaN
+            best = ordered[np.searchsorted((ordered[1:] + ordered[:-1]) / 2, every)]
+            self._distance = np.abs(every - best)
+            self._room = 4 * _HALF_ULP * np.abs(every) + 2 * _SMALLEST_HALF
+
+    def ratios(self, stored: Array, half: Array) -> Array:
+        """Rows [r, n] of indices, for rows of float16."""
+        pattern = half.view(np.uint16)
+        beyond = np.abs(half - self._table[stored]) - self._distance[pattern]
+        return _worst(beyond, self._room[pattern])
 
 
 def nearest_of_books(codes: Array, book: Array, wanted: Array) -> Array:
@@ -173,7 +185,8 @@ class Fit:
         """Count `points` [n, d] in for the entries at `indices` [n]."""
         size = len(self._count)
         self._count += np.bincount(indices, minlength=size)[:size]
-        self._square += np.bincount(indices, np.square(points, dtype=np.float64).sum(-1), minlength=size)[:size]
+        if points.shape[1] > 1:  # of a table of values the steps tell
+            self._square += np.bincount(indices, np.square(points, dtype=np.float64).sum(-1), minlength=size)[:size]
         for axis in range(points.shape[1]):
             self._sum[:, axis] += np.bincount(indices, points[:, axis], minlength=size)[:size]
 
