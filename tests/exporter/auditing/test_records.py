@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from exporter.auditing.answers import Answers, audit_answers
+from exporter.auditing.answers import Answers, _holds, audit_answers
 from exporter.auditing.audited import Audited
 from exporter.auditing.description import audit_description
 from exporter.bundle import GOLDEN, PARITY, Budget, Finetuning, TensorSpec, read_bundle, to_json
@@ -161,6 +161,25 @@ def test_golden_vectors_of_another_processor_are_right(made):
 
     rewrite(made.directory / GOLDEN, noisy)
     assert answered(made, golden=wanted) == []
+
+
+BEST = {"top_ids": [[7, 3, 5]], "top_logits": [[2.0, 1.99999, 1.0]]}
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        ([[7, 3, 5]], True),
+        ([[3, 7, 5]], True),  # the two tie
+        ([[7, 3, 4]], True),  # what the fifth ties with is not told
+        ([[5, 3, 7]], False),
+        ([[7, 7, 5]], False),
+        ([[4, 3, 5]], False),
+        ([[7, 3]], False),
+    ],
+)
+def test_the_best_entries_of_a_mask_may_trade_places_where_they_tie(found, holds):
+    assert _holds("top_ids", {**BEST, "top_ids": found}, BEST) == holds
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b"{", b'{"vectors": []}', b'{"vectors": [{"text": 3}]}'])
