@@ -23,7 +23,7 @@ _UNPACKED_BYTES, _UNPACKED_RATIO = 64_000_000, 30
 """What gzip may unpack to: so many bytes, or so many times the file. Text becomes three to ten times smaller by it."""
 MAX_LINES, MAX_ROWS = 5_000_000, 1_500_000
 """Lines, blank ones too, and rows among them."""
-MAX_LINE_CHARACTERS = 1 << 20
+MAX_LINE_CHARACTERS = 2_000_000
 """Of a line, and of a cell that spans several."""
 MAX_VALUES = 15_000_000
 """Commas and tabs of a file: each may part two cells, or two words in one."""
