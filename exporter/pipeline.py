@@ -26,7 +26,7 @@ from exporter.encoder.ops import Array
 from exporter.errors import UsageError
 from exporter.finetuning import Finetuned, beside_own, finetune
 from exporter.labelled import Labelled, find_labelled
-from exporter.lowering import TARGETS, Settings, for_recipe, make_recipe
+from exporter.lowering import TARGETS, Settings, cost_of_hidden_states, for_recipe, make_recipe
 from exporter.material import Material
 from exporter.memory import release, trim
 from exporter.reference import Reference
@@ -148,7 +148,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: L
         say(f"{recipe.name}: writing")
         models = write_files(checkpoint, recipe, staging.directory, plan.material)
         release()
-        if advice := TARGETS[recipe.target].advice(recipe):
+        for advice in filter(None, (TARGETS[recipe.target].advice(recipe), cost_of_hidden_states(checkpoint, recipe))):
             say(f"{recipe.name}: {advice}")
         manifest = replace(make_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
         bundle = Bundle(staging.directory, manifest)

@@ -207,16 +207,18 @@ def test_a_layer_says_its_sizes(folder, write_sentence_files):
         read(folder)
 
 
-def outputs_of(folder, place, **settings):
+def outputs_of(folder, place, say=lambda text: None, **settings):
     request = Request(str(folder), destination=place, settings=Settings(**settings), texts=TEXTS)
-    (done,) = export(request, lambda text: None)
+    (done,) = export(request, say)
     return read_bundle(done.directory), done
 
 
 @pytest.mark.parametrize("pooling", ["cls_token", "mean_tokens"])
 def test_onnx_gives_the_vectors_of_the_tokens_too_unless_told_not_to(folder, write_sentence_files, tmp_path, pooling):
     write_sentence_files(folder, **{f"pooling_mode_{pooling}": True})
-    both, done = outputs_of(folder, tmp_path / "both")
+    said = []
+    both, done = outputs_of(folder, tmp_path / "both", said.append)
+    assert any("faster with --pooled-only" in line for line in said) == (pooling == "cls_token")
     alone, _ = outputs_of(folder, tmp_path / "alone", pooled_only=True)
     assert [spec.name for spec in both.manifest.outputs] == ["sentence_embedding", "last_hidden_state"]
     assert [spec.name for spec in alone.manifest.outputs] == ["sentence_embedding"]
