@@ -4,8 +4,9 @@
 
 Each is a tiny model's config.json with one key, or several, set to what no program would write: see `oddities/draw.py`.
 It is validated, and where it is accepted, transformers loads what the reference is told and what a bundle would carry,
-and both answer; one of a hundred is exported and compared with PyTorch. All that in one long-lived process, which the
-parent ends when it is silent for 30 s, and starts again after the config that did it. Outcomes:
+and both answer, once for each that is told otherwise; one of two hundred is exported and compared with PyTorch. All
+that in long-lived processes, which the parent ends when one is silent for 30 s, and starts again after the config that
+did it. Outcomes:
 `refused` by one line of ours, `refused late` by one line of what transformers said of an accepted config, `loaded`,
 `exported`; and what must not be: `traceback`, `wrong` (parity, or a bundle that does not load), `slow` (beyond 30 s),
 `large` (beyond 2 GB), `died`.
@@ -32,10 +33,10 @@ from exporter.disk import write_whole
 
 ARTIFACT = Path(__file__).parents[1] / "artifacts" / "odd_configs.json"
 LIMIT_S, LIMIT_BYTES = 30.0, 2 << 30
-WHOLE = 100
+WHOLE = 200
 """One of so many is exported and compared."""
 GOOD = ("refused", "refused late", "loaded", "exported")
-_START_S = 120.0
+_START_S = 900.0
 
 
 def main() -> int:

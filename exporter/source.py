@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exporter.adapter import Adapter, is_adapter, read_adapter, sources
 from exporter.errors import CheckpointError, UsageError, in_unicode
+from exporter.hints import misnamed
 from exporter.integrity import is_file, is_folder
 from exporter.merging import merge
 
@@ -86,8 +87,10 @@ def _find(model: str, options: HubOptions) -> Source:
         return Source("folder", path.resolve().name, None, path)
     if is_file(path):
         raise UsageError(f"{model}: expected a checkpoint folder, found a file; pass the folder that holds it")
-    if not _HUB_ID.fullmatch(model):
-        raise UsageError(f"{model}: no such folder; pass a checkpoint folder, a hub id such as owner/name, or 'demo'")
+    meant = misnamed(model)
+    if meant or not _HUB_ID.fullmatch(model):
+        meant = meant or "pass a checkpoint folder, a hub id such as owner/name, or 'demo'"
+        raise UsageError(f"{model}: no such folder; {meant}")
     return _from_hub(model, options)
 
 

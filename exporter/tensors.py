@@ -13,6 +13,7 @@ from exporter.disk import MAX_WEIGHT_BYTES
 from exporter.documents import read_object
 from exporter.encoder.ops import Array
 from exporter.errors import CheckpointError, in_one_line
+from exporter.hints import is_pointer, without_weights
 from exporter.integrity import is_file
 
 SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
@@ -47,7 +48,10 @@ def weight_files(directory: Path, allow_pickle: bool) -> list[Path]:
         return [directory / INDEX, *_shards(directory / INDEX)]
     pickle = directory / PICKLE
     if not pickle.is_file():
-        raise CheckpointError(f"{directory}: no weights; expected {SINGLE}, {INDEX} with its shards, or {PICKLE}")
+        raise CheckpointError(
+            f"{directory}: no weights; expected {SINGLE}, {INDEX} with its shards, or {PICKLE}"
+            f"{without_weights(directory)}"
+        )
     if not allow_pickle:
         raise CheckpointError(
             f"{pickle}: a pickle can run code when it is read; convert it to safetensors, or pass --allow-pickle "
@@ -116,6 +120,8 @@ def _check_header(path: Path) -> None:
     """The header's stated length, held against the file and against reason before anything of it is parsed."""
     with path.open("rb") as file:
         start = file.read(8)
+    if is_pointer(path):
+        raise CheckpointError(f"{path}: a pointer of Git LFS, not the file itself; run: git lfs pull")
     stated, size_bytes = int.from_bytes(start, "little"), path.stat().st_size
     if not 0 < stated <= min(size_bytes - 8, _MAX_HEADER_BYTES):
         raise CheckpointError(

@@ -10,7 +10,8 @@ from exporter.documents import find_nested, read_object, refuse_code
 from exporter.encoder.families import find_family
 from exporter.encoder.family import Family
 from exporter.encoder.geometry import refuse_variants
-from exporter.errors import UnsupportedError
+from exporter.errors import CheckpointError, UnsupportedError
+from exporter.hints import without_config
 
 _LABELS = frozenset(("id2label", "label2id", "problem_type", "num_labels"))
 _ESSENTIAL = _LABELS | {"model_type", "architectures"}
@@ -46,7 +47,9 @@ def read_config(directory: Path) -> Config:
     or a variant of one (see `refuse_variants`), and for what asks for code, or for weights stored for another library.
     """
     path = directory / "config.json"
-    raw = read_object(path, f"{directory}: no config.json; pass a Hugging Face checkpoint folder", constants=True)
+    if not path.is_file():
+        raise CheckpointError(f"{directory}: no config.json; {without_config(directory)}")
+    raw = read_object(path, f"{directory}: no config.json", constants=True)
     refuse_code(path, raw)
     if find_nested(raw, "quantization_config"):
         raise UnsupportedError(

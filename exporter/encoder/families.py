@@ -20,6 +20,8 @@ def find_family(config: Mapping[str, Any]) -> Family[Any]:
     """Return the family that config.json names. Raises UnsupportedError with the list of what is known."""
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
+        if model_type is None:
+            raise UnsupportedError(f"config.json: no model_type; write the one that it is: {', '.join(FAMILIES)}")
         raise UnsupportedError(
             f"config.json: model_type {excerpt(model_type)} is not supported; known: {', '.join(FAMILIES)}"
         )
