@@ -108,7 +108,7 @@ def _check_known(directory: Path, name: str | None) -> None:
     if not found:
         version = transformers.__version__
         raise UnsupportedError(
-            f"{directory}: tokenizer_class {name}, expected one that transformers {version} has; {_CONVERT}"
+            f"{directory}: tokenizer_class {name[:40]}, expected one that transformers {version} has; {_CONVERT}"
         )
     if not any(issubclass(one, transformers.PreTrainedTokenizerFast) for one in found):
         raise _python_alone(directory, name)

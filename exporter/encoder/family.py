@@ -8,7 +8,7 @@ from exporter.encoder.geometry import EncoderConfig, Geometry
 from exporter.encoder.ops import Extent, Inputs, Ops, Read, T
 from exporter.encoder.tasks import TASKS, Task
 from exporter.encoder.weights import Entry, StoredTensor
-from exporter.errors import UnsupportedError
+from exporter.errors import UnsupportedError, excerpt
 
 G = TypeVar("G", bound=Geometry, contravariant=True)
 """A family may need more numbers than `Geometry` has."""
@@ -116,4 +116,7 @@ class Family(Generic[G]):
                 f"config.json: no architectures, so no task to take; pass --task with one of {tasks}"
             )
         known = ", ".join(dict.fromkeys(name for head in self.heads for name in (head.architecture, *head.accepts)))
-        raise UnsupportedError(f"config.json: architectures {architectures} is not supported; known: {known}")
+        raise UnsupportedError(
+            f"config.json: architectures {excerpt(', '.join(architectures))} is not supported; known: {known}; pass "
+            "--task where these weights are one of them under another name"
+        )

@@ -53,9 +53,7 @@ def test_a_repository_of_the_hubs_cache_names_its_snapshot(make_checkpoint, tmp_
 
 def test_a_pointer_of_git_lfs_is_none_of_the_weights(make_checkpoint):
     folder = make_checkpoint()
-    (folder / "model.safetensors").write_text(
-        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"
-    )
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n")
     assert "run: git lfs pull" in refused(folder)
 
 
