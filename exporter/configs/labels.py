@@ -87,7 +87,8 @@ def _odd_problem(config: Mapping[str, Any]) -> list[str]:
 
 def _without_odd(config: Mapping[str, Any], odd: list[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     note = f"config.json: left out {', '.join(odd)}: this head does not read them, and libraries would stumble"
-    return {key: value for key, value in config.items() if key not in odd}, (note,) if odd else ()
+    unsaid = [] if config.get("num_labels", 0) is not None else ["num_labels"]
+    return {key: value for key, value in config.items() if key not in (*odd, *unsaid)}, (note,) if odd else ()
 
 
 def _is_mapping(key: str, value: object) -> bool:

@@ -69,7 +69,7 @@ _ONLY = {"trigram_input": True, "use_bottleneck": True, "normalization_type": "n
 
 def _read_geometry(config: Mapping[str, Any]) -> MobileGeometry:
     for key, only in _ONLY.items():
-        if config.get(key, only) != only:
+        if type(config.get(key, only)) is not type(only) or config.get(key, only) != only:  # 1 equals True
             raise UnsupportedError(f"config.json: {key} {excerpt(config[key])} is not supported; only {only!r} is")
     read = MobileBertConfig.read(config)
     if not read.key_query_shared_bottleneck and not read.use_bottleneck_attention:

@@ -48,3 +48,9 @@ def test_a_head_without_labels_carries_no_mapping_that_is_none():
     assert config == {"label2id": LABEL2ID, "a": 1}
     assert "id2label, problem_type" in notes[0]
     assert without_labels({"id2label": {"0": "a"}, "label2id": {"a": 0}})[1] == ()
+
+
+def test_a_number_of_labels_that_is_null_is_left_out():
+    """transformers would count to it."""
+    assert "num_labels" not in without_labels({"num_labels": None})[0]
+    assert "num_labels" not in with_labels({"num_labels": None}, NAMES)[0]

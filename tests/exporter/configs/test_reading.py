@@ -165,3 +165,11 @@ def test_a_library_that_fails_is_told_in_one_line(make_checkpoint, monkeypatch):
     monkeypatch.setattr(transformers.BertForSequenceClassification, "from_pretrained", fails)
     with pytest.raises(BertportError, match=r"does not load it as .*: over lines; save the model again"):
         reference.loaded()
+
+
+@pytest.mark.parametrize("key", ["trigram_input", "use_bottleneck"])
+def test_one_is_no_switch_of_a_mobilebert(write_family, edit_config, tmp_path, key):
+    folder = write_family(tmp_path / "c", "mobilebert", "MobileBertForSequenceClassification")
+    edit_config(folder, **{key: 1})
+    with pytest.raises(UnsupportedError, match=f"{key} 1 is not supported; only True is"):
+        read(folder)
