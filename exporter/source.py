@@ -31,12 +31,18 @@ _SMALL_FILES = [
     "adapter_config.json",
     "adapter_model.safetensors",
     "modules.json",
-    "sentence_bert_config.json",
+    "sentence_*_config.json",
+    "config_sentence_transformers.json",
+    "config_setfit.json",
     "*_*/config.json",
     "*_Dense/model.safetensors",
+    "0_*/*.json",
+    "0_*/vocab.txt",
+    "0_*/merges.txt",
+    "0_*/model.safetensors",
 ]
 _SAFETENSORS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
-_PICKLE = ["pytorch_model.bin", "*_Dense/pytorch_model.bin"]
+_PICKLE = ["pytorch_model.bin", "*_Dense/pytorch_model.bin", "0_*/pytorch_model.bin"]
 
 
 @dataclass(frozen=True)
@@ -129,9 +135,14 @@ def _find_base(adapter: Adapter, options: HubOptions) -> Path:
 def _from_hub(model: str, options: HubOptions) -> Source:
     """Download config, tokenizer and weights only: a snapshot may hold gigabytes of other formats."""
     directory = _snapshot(model, options, _SMALL_FILES + _SAFETENSORS)
-    if options.allow_pickle and not any(directory.glob("*.safetensors")):
+    if options.allow_pickle and not _has_safetensors(directory):
         directory = _snapshot(model, options, _SMALL_FILES + _PICKLE)
     return Source("hub", model, directory.name, directory)
+
+
+def _has_safetensors(directory: Path) -> bool:
+    """Whether the encoder's weights are no pickle, in the folder itself or in sentence-transformers' 0_Transformer."""
+    return any(directory.glob("*.safetensors")) or any(directory.glob("0_*/*.safetensors"))
 
 
 def _snapshot(model: str, options: HubOptions, patterns: list[str]) -> Path:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from fnmatch import fnmatch
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -190,3 +191,30 @@ def test_links_in_a_circle_lead_nowhere(checkpoint, tmp_path):
     (folder / "other").symlink_to(folder / "one")
     with pytest.raises(CheckpointError):
         load(resolve(str(folder), HubOptions()))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config_sentence_transformers.json",
+        "sentence_bert_config.json",
+        "sentence_roberta_config.json",
+        "modules.json",
+        "1_Pooling/config.json",
+        "0_Transformer/tokenizer.json",
+        "0_Transformer/model.safetensors",
+        "config_setfit.json",
+    ],
+)
+def test_what_stands_beside_a_model_is_fetched_with_it(monkeypatch, tmp_path, name):
+    """A prompt or a length that is not fetched is not honoured."""
+    asked = []
+
+    def download(_model, allow_patterns, **_options):
+        asked.extend(allow_patterns)
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    resolve("owner/name", HubOptions())
+    assert any(fnmatch(name, pattern) for pattern in asked)
+    assert not any(fnmatch("model_head.pkl", pattern) for pattern in asked)
