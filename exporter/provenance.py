@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from exporter.bundle import CARD, GOLDEN, MANIFEST, PARITY, SBOM, Bundle, Manifest
 from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
 from exporter.errors import BundleError, RuntimeUnavailable
+from exporter.lowering import for_recipe
 from exporter.material import Material, texts_sha256
 from exporter.reference import Reference
 from exporter.sbom import bill_of_materials
@@ -33,7 +34,7 @@ def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple
     """
     recipe, checkpoint, kept = bundle.manifest.recipe, reference.checkpoint, reference.kept
     _check_repeatable(bundle, frequent_texts)
-    made_from = checkpoint if kept is None else trim_checkpoint(checkpoint, kept)
+    made_from = for_recipe(checkpoint if kept is None else trim_checkpoint(checkpoint, kept), recipe)
     material = Material(made_from, reference.samples, recipe.pq_dims or 0, frequent_texts)
     with TemporaryDirectory() as folder:
         models = write_files(made_from, recipe, Path(folder), material)
