@@ -5,10 +5,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from exporter.errors import BertportError
 
+_STDOUT, _STDERR = 1, 2
 CLOSED = 141
 """What a shell shows of a process that SIGPIPE ended: 128 + 13. Scripts that end with `| head` know it."""
 
@@ -59,16 +61,60 @@ def watched_output() -> Iterator[None]:
     Names and messages hold characters that cp1252 and others lack: those come out as escapes.
     """
     found = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (
-        _Stream(name, _usable(stream)) for name, stream in zip(("stdout", "stderr"), found, strict=True)
-    )
-    try:
+    with _results_alone(found[0]) as results:
+        sys.stdout, sys.stderr = (
+            _Stream(name, _usable(stream)) for name, stream in (("stdout", results), ("stderr", found[1]))
+        )
         try:
-            yield
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
         finally:
-            sys.stdout.flush()
-    finally:
-        sys.stdout, sys.stderr = found
+            sys.stdout, sys.stderr = found
+
+
+@contextmanager
+def _results_alone(stream: TextIO | None) -> Iterator[TextIO | None]:
+    """`stream` over a descriptor of its own, while what a native library prints to descriptor 1 goes to stderr.
+
+    tokenizers 0.22 and 0.23 print a line there about every vocabulary with holes, which would end up among JSON.
+    A stream that is not the process's own stdout, as in a test or a notebook, is given back as it is.
+    """
+    own = sys.__stdout__
+    if own is None or stream is not own or own.fileno() != _STDOUT:
+        yield stream
+        return
+    own.flush()
+    elsewhere = _stderr_or_nothing()  # first: where stderr is closed, a copy of stdout would become descriptor 2
+    kept = os.dup(_STDOUT)
+    with (
+        suppress(OSError),
+        _like(own, os.dup(_STDOUT)) as results,
+    ):  # its errors were told when it was written
+        os.dup2(elsewhere, _STDOUT)
+        try:
+            yield results
+        finally:
+            os.dup2(kept, _STDOUT)
+            os.close(kept)
+            os.close(elsewhere)
+
+
+def _stderr_or_nothing() -> int:
+    """A new descriptor of stderr, or where that is closed of nothing."""
+    try:
+        return os.dup(_STDERR)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def _like(stream: TextIO, descriptor: int) -> TextIO:
+    """A stream over `descriptor` that writes as `stream` does."""
+    made = open(descriptor, "w", encoding=stream.encoding, errors=stream.errors)  # noqa: SIM115 - the caller's
+    if isinstance(stream, TextIOWrapper):
+        made.reconfigure(line_buffering=stream.line_buffering, write_through=stream.write_through)
+    return made
 
 
 def _usable(stream: TextIO | None) -> TextIO:

@@ -138,3 +138,27 @@ def test_a_mistake_is_one_line_and_changes_nothing(bundle, checkpoint, tmp_path,
     assert words in error
     assert len(error.splitlines()) == 1
     assert sorted(bundle.rglob("*")) == before
+
+
+PRINTS = """
+import os, sys
+from exporter.output import watched_output
+
+with watched_output():
+    os.write(1, b"a native library's word\\n")
+    print('{"result": 1}')
+os.write(1, b"afterwards\\n")
+"""
+
+
+def test_what_a_native_library_prints_is_no_result():
+    done = subprocess.run([sys.executable, "-c", PRINTS], capture_output=True, cwd=ROOT, check=True)
+    assert done.stdout.splitlines() == [b'{"result": 1}', b"afterwards"]
+    assert done.stderr == b"a native library's word\n"
+
+
+def test_with_stderr_closed_it_is_not_among_the_results_either():
+    done = subprocess.run(
+        ["sh", "-c", '"$@" 2>&-', "sh", sys.executable, "-c", PRINTS], stdout=subprocess.PIPE, cwd=ROOT, check=True
+    )
+    assert done.stdout.splitlines() == [b'{"result": 1}', b"afterwards"]
