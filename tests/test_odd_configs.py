@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from odd_configs import GOOD
+from odd_configs import ARTIFACT, GOOD
 from oddities.draw import FAMILIES, HEADS, VALUES, Odd, draw, keys
 from oddities.judge import judge, write_models
 
@@ -44,3 +44,11 @@ def test_every_key_of_every_family_is_drawn_by_every_value(models):
     drawn = [odd.change for odd in draw(models[1], 400, seed=1)]
     assert len(set(drawn)) > 350
     assert drawn == [odd.change for odd in draw(models[1], 400, seed=1)]
+
+
+def test_the_recorded_run_met_no_traceback_and_no_limit():
+    """What else it found, a message too long or a bundle that does not load, is in the record, and fixed since."""
+    record = json.loads(ARTIFACT.read_text(encoding="utf-8"))
+    assert record["configs"] >= 20_000
+    assert set(record["outcomes"]) <= {*GOOD, "wrong"}
+    assert set(record["families"]) == set(FAMILIES)
