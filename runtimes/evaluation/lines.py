@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 from exporter.errors import BertportError, UsageError
 
@@ -62,7 +62,7 @@ def opened(path: Path) -> Iterator[Callable[[], Lines]]:
 
 
 @contextmanager
-def _seekable(path: Path) -> Iterator[BinaryIO]:
+def _seekable(path: Path) -> Iterator[IO[bytes]]:
     """The file itself; of a pipe a copy, as far as it may go."""
     with path.open("rb") as file:
         if path.is_file():
@@ -93,7 +93,7 @@ class _Bounded(io.RawIOBase):
         return len(content)
 
 
-def _lines(path: Path, file: BinaryIO) -> Lines:
+def _lines(path: Path, file: IO[bytes]) -> Lines:
     file.seek(0)
     packed = file.read(len(_GZIP)) == _GZIP
     size_bytes = file.seek(0, io.SEEK_END)
