@@ -4,13 +4,16 @@ Imports transformers, and no torch by itself.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import transformers
 from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 
-from exporter.errors import CheckpointError, UnsupportedError, in_one_line
+from exporter.errors import CheckpointError, UnsupportedError, in_our_words
 from runtimes.runner import Array
 from runtimes.tokenizer_source import (
     Encodings,
@@ -22,7 +25,6 @@ from runtimes.tokenizer_source import (
     unpack_json,
 )
 
-_REASON_CHARACTERS = 300
 _ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _FIELDS = ("input_ids", "token_type_ids", "offset_mapping")
 _CONVERT = (
@@ -83,14 +85,10 @@ def _open(source: TokenizerSource) -> Any:
     # not config.json itself: what it says of the model has no say in the tokenizer
     config = transformers.AutoConfig.for_model(source.model_type)
     config.tokenizer_class = source.config_class
-    try:
+    with _config_unread(), in_our_words(partial(_refused, source.directory, name)):
         made = transformers.AutoTokenizer.from_pretrained(
             source.directory, config=config, use_fast=True, trust_remote_code=False, local_files_only=True
         )
-    except BaseException as error:  # a panic of `tokenizers` is no Exception
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-            raise
-        raise _refused(source.directory, name, error) from error
     if not getattr(made, "is_fast", False):
         raise _python_alone(source.directory, type(made).__name__)
     return made
@@ -121,13 +119,21 @@ def _python_alone(directory: Path, name: str) -> UnsupportedError:
     )
 
 
-def _refused(directory: Path, name: str | None, error: BaseException) -> CheckpointError:
-    reason, version = in_one_line(error, _REASON_CHARACTERS), transformers.__version__
+def _refused(directory: Path, name: str | None, reason: str) -> CheckpointError:
     called = f"tokenizer_class {name}" if name else "the tokenizer"
     return CheckpointError(
-        f"{directory}: transformers {version} cannot read {called} ({type(error).__name__}: {reason}); "
+        f"{directory}: transformers {transformers.__version__} cannot read {called} ({reason}); "
         "put a tokenizer there that AutoTokenizer reads, as save_pretrained writes it"
     )
+
+
+def _config_unread() -> AbstractContextManager[object]:
+    """Of 100,000 pieces on transformers (4.57 and later) reads config.json itself, for a Mistral model's old mistake.
+
+    It takes UTF-8 and a text for a version alone. Its answer is known: none of our families is Mistral's.
+    """
+    same = staticmethod(lambda tokenizer, *_, **__: tokenizer)
+    return mock.patch.object(transformers.PreTrainedTokenizerFast, "_patch_mistral_regex", same, create=True)
 
 
 class Answerer:

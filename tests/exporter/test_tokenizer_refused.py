@@ -7,6 +7,8 @@ import transformers
 
 from exporter.errors import BertportError, CheckpointError, UnsupportedError
 from exporter.tokenizer import Reader, read_tokenizer
+from runtimes.tokenizer_source import TokenizerSource
+from runtimes.transformers_tokenizer import TransformersTokenizer
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
 ROWS = len(PIECES) + 4
@@ -119,3 +121,48 @@ def test_a_bundle_keeps_the_files_that_say_the_same(tmp_path):
         "not what tokenizer.json says by itself: normalizer.lowercase: expected false, found true there"
         in found.notes[0]
     )
+
+
+CONFIGS = {
+    "a byte order mark": "\ufeff{}".encode(),
+    "UTF-16": '{"model_type": "bert"}'.encode("utf-16"),
+    "a version that is none": b'{"transformers_version": "ours"}',
+    "a number for a version": b'{"transformers_version": 5}',
+    "a list": b"[]",
+}
+"""What transformers alone reads in config.json, of more than 100,000 pieces."""
+
+
+@pytest.mark.parametrize("content", CONFIGS.values(), ids=CONFIGS)
+def test_a_large_vocabulary_asks_for_nothing_in_config_json(tmp_path, content, large):
+    for path in large.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "config.json").write_bytes(content)
+    made = TransformersTokenizer(TokenizerSource(tmp_path, "bert", "BertTokenizer"))
+    assert made.encode(["the cats"]).ids.tolist() == [2, 5, 6, 7, 3]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("large")
+    vocabulary(folder, PIECES + [f"piece{number}" for number in range(100_000)])
+    return folder
+
+
+class OddError(BaseException):
+    """No Exception: what PyO3 raises for a panic is none either."""
+
+
+OddError.__name__ = "PanicException"
+
+
+@pytest.mark.parametrize("odd", [OddError("it\npanicked"), KeyError(), RecursionError("deep")])
+def test_whatever_transformers_raises_becomes_one_line(tmp_path, odd, monkeypatch):
+    def fails(*_, **__):
+        raise odd
+
+    vocabulary(tmp_path)
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", fails)
+    with pytest.raises(CheckpointError, match=r"transformers .* cannot read .*; put a tokenizer there") as error:
+        TransformersTokenizer(TokenizerSource(tmp_path, "bert"))
+    assert "\n" not in str(error.value)
