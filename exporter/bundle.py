@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from exporter.disk import MANIFEST as MANIFEST
 from exporter.disk import read_bounded
 from exporter.errors import BundleError, UsageError, in_one_line
 from exporter.integrity import SEAL, is_plain_path, seal_of, strange_entries
 
-MANIFEST, GOLDEN, PARITY, CARD = "bertport.json", "golden.json", "parity.json", "README.md"
+GOLDEN, PARITY, CARD = "golden.json", "parity.json", "README.md"
 MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"
 FORMAT_VERSION = 1
 MAX_MANIFEST_BYTES = 64_000_000

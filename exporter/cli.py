@@ -12,9 +12,13 @@ from types import ModuleType
 
 from exporter import __version__
 from exporter.commands import app_kit, bench, check, evaluate, export, inspect, report, tune, verify
-from exporter.errors import BertportError
+from exporter.disk import refuse_inside_bundle
+from exporter.errors import BertportError, ExportError, in_one_line
 from exporter.interrupts import end_by_interrupt, watch_interrupts
 from exporter.output import CLOSED, OutputClosed, OutputError, watched_output
+
+_WRITTEN = ("output", "record", "junit")
+"""What options that name a place to write are called."""
 
 COMMANDS: dict[str, ModuleType] = {
     "export": export,
@@ -27,6 +31,12 @@ COMMANDS: dict[str, ModuleType] = {
     "report": report,
     "app-kit": app_kit,
 }
+
+
+_NO_MEMORY = (
+    "the memory ran out; close other programs or raise the limit of this one, then run it again, with fewer targets, "
+    "schemes, rows or texts at a time"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,11 +62,17 @@ def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     with watch_interrupts() as interrupted:
         try:
+            for place in filter(None, (getattr(parsed, name, None) for name in _WRITTEN)):
+                refuse_inside_bundle(place)
             code: int = parsed.run(parsed)
         except BaseException as error:
             if interrupted():
                 print("bertport: interrupted; nothing was left half-written", file=sys.stderr)
                 return end_by_interrupt()
+            if isinstance(error, MemoryError):
+                said = in_one_line(error, 200)
+                print(f"bertport: {_NO_MEMORY}{f' ({said})' if said else ''}", file=sys.stderr)
+                return ExportError.exit_code
             if isinstance(error, BertportError) and not isinstance(error, OutputError):
                 print(f"bertport: {error}", file=sys.stderr)
                 return error.exit_code

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from exporter.errors import BertportError, BundleError, ExportError, UsageError
 
+MANIFEST = "bertport.json"
+"""The file that makes a folder a bundle."""
 OLD = "old"
 """What a hidden folder holds while two moves take the place of one."""
 
@@ -60,11 +62,23 @@ def read_own(path: Path) -> str:
     return read_bounded(path, _MAX_OWN_BYTES, BundleError).decode("utf-8")
 
 
+def refuse_inside_bundle(path: Path) -> None:
+    """Raise UsageError where `path` lies in a bundle, which holds what its manifest lists and nothing else."""
+    try:
+        place = path.parent.resolve() / path.name  # what is written takes the place of a link
+        inside = next((folder for folder in place.parents if (folder / MANIFEST).is_file()), None)
+    except (OSError, RuntimeError):  # no place where anything can be written: the one who tries says why
+        return
+    if inside:
+        raise UsageError(f"{path}: lies in the bundle {inside}, which would be changed; name a place outside of it")
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file, and what folders it needs. Raises UsageError for its place, ExportError for a disk that refuses.
 
     A device or a pipe is written to: a file in the place of /dev/null would be there for everyone.
     """
+    refuse_inside_bundle(path)
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as device:

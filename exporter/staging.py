@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.bundle import MANIFEST
-from exporter.disk import locked, move_in, sibling, sync
+from exporter.disk import locked, move_in, refuse_inside_bundle, sibling, sync
 from exporter.errors import ExportError, UsageError, in_unicode
 
 _Version = tuple[int, int] | None
@@ -87,8 +87,7 @@ def _check_destination(destination: Path) -> None:
         raise UsageError(f"{destination}: expected a folder to write, found a file or a link; pass another with -o")
     if destination.is_dir() and any(destination.iterdir()) and not (destination / MANIFEST).is_file():
         raise UsageError(f"{destination}: not empty and not a bundle; empty it or pass another folder with -o")
-    if (destination.absolute().parent / MANIFEST).is_file():
-        raise UsageError(f"{destination}: lies inside another bundle; pass another folder with -o")
+    refuse_inside_bundle(destination)
     parent = next(path for path in destination.absolute().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")

@@ -27,7 +27,7 @@ def test_places_that_cannot_be_written_are_refused(tmp_path):
 
 
 def test_a_bundle_takes_no_bundle_inside(made):
-    with pytest.raises(UsageError, match="inside another bundle"):
+    with pytest.raises(UsageError, match="lies in the bundle"):
         check_destination(made / "onnx-int8")
 
 

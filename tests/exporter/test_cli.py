@@ -106,6 +106,20 @@ def test_a_destination_in_use_is_refused_before_any_work(checkpoint, tmp_path, c
     assert "not empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "said"), [(MemoryError(), ""), (MemoryError("Unable to allocate\n9 GiB"), "(Unable to allocate 9 GiB)")]
+)
+def test_a_lack_of_memory_is_one_line(tmp_path, monkeypatch, error, said, capsys):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr("exporter.pipeline.load", fails)
+    assert export_main(["demo", "-o", str(tmp_path / "out")]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("bertport: the memory ran out; close other programs")
+    assert line.endswith(said)
+
+
 def test_an_empty_texts_file_is_refused(tmp_path, capsys):
     (tmp_path / "empty.txt").write_text("\n\n")
     assert export_main(["demo", "-o", str(tmp_path / "out"), "--texts", str(tmp_path / "empty.txt")]) == 2

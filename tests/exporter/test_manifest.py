@@ -185,7 +185,7 @@ def test_a_manifest_is_read_up_to_its_bound_and_no_further(folder, monkeypatch):
     found = read_bundle(folder)
     check_files(found)
     monkeypatch.setattr(bundle, "MAX_MANIFEST_BYTES", size - 1)
-    said = f"{folder / MANIFEST}: {size:,} bytes, and at most {size - 1:,} are read; this is no such file"
+    said = f"{folder / MANIFEST}: {size:,} bytes, and at most {size - 1:,} are read: this is no such file; put the right one there"
     assert refused(lambda: read_bundle(folder)) == said
     assert refused(lambda: check_files(found)) == said
 
@@ -280,7 +280,7 @@ def test_names_that_lead_outside_are_listed(folder, manifest, models, files, fou
         ("link", "expected a folder to write, found a file or a link; pass another with -o"),
         ("dangling", "expected a folder to write, found a file or a link; pass another with -o"),
         ("full", "not empty and not a bundle; empty it or pass another folder with -o"),
-        ("made/below", "lies inside another bundle; pass another folder with -o"),
+        ("made/below", "lies in the bundle {place}/made, which would be changed; name a place outside of it"),
         ("file/below/it", "cannot be written in {place}/file; pass another folder with -o"),
     ],
 )
@@ -301,7 +301,7 @@ def test_places_that_a_bundle_can_take(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_destination(Path("new"))
     monkeypatch.chdir(folder)
-    assert "inside another bundle" in refused(lambda: check_destination(Path("new")), UsageError)
+    assert "lies in the bundle" in refused(lambda: check_destination(Path("new")), UsageError)
 
 
 @pytest.mark.parametrize("missing", [os.W_OK, os.X_OK])

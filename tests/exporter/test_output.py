@@ -125,6 +125,7 @@ MISTAKES = {
     "a budget below nothing": (["verify", "BUNDLE", "--max-relative", "-1"], "--max-relative -1.0: expected a number"),
     "no number of points": (["evaluate", "BUNDLE", "--data", "x.csv", "--max-drop", "nan"], "--max-drop nan: expected"),
     "a page inside a bundle": (["report", "BUNDLE", "-o", "BUNDLE/page"], "lies in the bundle"),
+    "a page in the place of a bundle": (["report", "BUNDLE", "-o", "BUNDLE"], "lies in the bundle"),
 }
 
 
