@@ -185,7 +185,8 @@ def test_a_manifest_is_read_up_to_its_bound_and_no_further(folder, monkeypatch):
     found = read_bundle(folder)
     check_files(found)
     monkeypatch.setattr(bundle, "MAX_MANIFEST_BYTES", size - 1)
-    said = f"{folder / MANIFEST}: {size:,} bytes, and at most {size - 1:,} are read: this is no such file; put the right one there"
+    said = f"{folder / MANIFEST}: {size:,} bytes, and at most {size - 1:,} are read: this is no such file; put "
+    said += "the right one there"
     assert refused(lambda: read_bundle(folder)) == said
     assert refused(lambda: check_files(found)) == said
 
