@@ -34,6 +34,8 @@ _WORDS = {
 }
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "/": "/", "\\": "\\", "'": "'", '"': '"'}
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_TORN = re.compile(r"""(?:[A-Za-z_][\w.]*\()?[\[{](?:\n\s*)?['"]|[A-Za-z_][\w.]*\([\[{]|"[\[{].*[\]}]"$""", re.DOTALL)
+_VALUES = {"text", "number", "word"}
 _DEEPEST = 4
 """Of a list in a record in a list in a call."""
 SHOWN = 60
@@ -47,12 +49,18 @@ def shown(cell: Any) -> str:
 
 
 def looks_structured(cell: str) -> bool:
-    """Whether a text is in brackets from end to end, or a call of numpy's: a list or record, and no words."""
+    """Whether a text is in brackets from end to end, or a call of numpy's: a list or record, and no words.
+
+    So is one that begins as only a list does, `['a`, `{"a`, `list([` or `"[`, however it ends: a cell that a
+    spreadsheet has cut off is no words either, and to read it is an error.
+    """
     text = cell.strip()
     called = _TOKEN.match(text)
     if called and called["call"]:
         return text.endswith(")")
-    return bool(text) and text[0] in _PAIRS and _closes_at(text) == len(text) - 1
+    if not text or text[0] not in _PAIRS:
+        return _TORN.match(text) is not None
+    return _closes_at(text) == len(text) - 1 or _TORN.match(text) is not None
 
 
 def _closes_at(text: str) -> int:
@@ -71,11 +79,14 @@ def _closes_at(text: str) -> int:
 def read_cell(cell: str) -> Any:
     """The list, record or value that a text spells. Raises ValueError for what is not certainly one."""
     try:
-        return json.loads(cell)
+        found = json.loads(cell)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     except ValueError:
         return _Reader(cell).read()
+    if isinstance(found, str) and looks_structured(found):
+        raise ValueError("a list in quotes")
+    return found
 
 
 class _Reader:
@@ -94,11 +105,14 @@ class _Reader:
         return found
 
     def _split(self) -> Iterator[tuple[str, str]]:
-        at, text = 0, self._text.rstrip()
+        at, text, before = 0, self._text.rstrip(), ""
         while at < len(text):
             found = _TOKEN.match(text, at)
             if found is None or found.lastgroup is None:
                 raise ValueError(f"{text[at : at + 10].strip()!r} is no part of a list")
+            if before in _VALUES and found.lastgroup in _VALUES and found.start(found.lastgroup) == at:
+                raise ValueError(f"no blank and no comma before {found[0][:10]!r}")  # SQL's '' and a range's -
+            before = found.lastgroup
             yield found.lastgroup, found[found.lastgroup]
             at = found.end()
         while True:
@@ -129,16 +143,17 @@ class _Reader:
     def _list(self, close: str, depth: int) -> list[Any]:
         """Elements with commas between, or, as numpy writes them, with blanks: never with some of each."""
         found: list[Any] = []
-        commas = 0
+        commas = between = 0
         while self._next[1] != close:
             found.append(self._value(depth + 1))
             if self._next == ("sign", ","):
                 self._take()
                 commas += 1
+                between += self._next[1] != close
         self._take()
-        if close == ")" and not commas:
+        if close == ")" and found and not commas:
             raise ValueError("one value in round brackets")
-        if commas and commas not in (len(found) - 1, len(found)):
+        if commas and between != len(found) - 1:
             raise ValueError("commas between some elements and not between others")
         return found
 

@@ -190,7 +190,19 @@ def _json_lines(path: Path, lines: Lines) -> Table:
             _check_size(path, len(rows), number, len(found))
             if not columns:
                 raise UsageError(f"{path}, line {number}: an object without a name in it; expected a labelled text")
+    _refuse_document(path, columns, rows)
     return Table(path, columns, rows, numbers, True)
+
+
+def _refuse_document(path: Path, columns: tuple[str, ...], rows: list[list[Any]]) -> None:
+    """SQuAD's own file is one object: its rows are records in a list of it."""
+    held = dict(zip(columns, rows[0], strict=True)) if len(rows) == 1 else {}
+    for name in ("data", "rows", "examples", "records"):
+        if isinstance(held.get(name), list) and all(isinstance(one, dict) for one in held[name]):
+            raise UsageError(f"{path}: one JSON document with rows in {name!r}, expected JSON Lines: {_ONE_A_LINE}")
+
+
+_ONE_A_LINE = 'write one object a line, such as {"text": "…", "label": "…"}; of SQuAD one question, context and answers'
 
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:

@@ -145,11 +145,18 @@ UNCERTAIN = {
     "words that numpy left out": ("token_classification", "['a' ... 'b']", "[0 1]", "line 2"),
     "words without quotes": ("token_classification", "[a, b]", "[0, 1]", "found '[a, b]'"),
     "texts that Python would join": ("token_classification", "['a', 'b' 'c']", "[0, 1, 2]", "commas between some"),
+    "texts that SQL would join": ("token_classification", "['it''s' 'b']", "[0, 1, 2]", "no blank and no comma"),
+    "texts that Python joins before a last comma": ("token_classification", "['a' 'b',]", "[0, 1]", "commas between"),
+    "a range of numbers": ("token_classification", "['a', 'b']", "[1-2]", "no blank and no comma"),
+    "words that are cut off": ("token_classification", "['a', 'b'", "[0, 1]", "it ends early"),
+    "words in a call": ("token_classification", "list(['a', 'b'])", "[0, 1]", "write it as JSON"),
+    "words in quotes": ("token_classification", json.dumps('["a", "b"]'), "[0, 1]", "a list in quotes"),
     "a missing label": ("token_classification", "['a', 'b']", "[0, nan]", "found nan"),
     "no label": ("token_classification", "['a', 'b']", "[0, None]", "expected words or labels in a list"),
     "numbers for words": ("token_classification", "[1, 2]", "[0, 1]", "put it in quotes"),
     "labels in lists": ("token_classification", "['a']", "[[0]]", "expected words or labels in a list"),
     "an answer in brackets": ("question_answering", "q", "[river]", "write it as JSON"),
+    "answers that are cut off": ("question_answering", "q", "{'text': ['a river'], 'answer", "write it as JSON"),
     "an answer that is a number": ("question_answering", "q", "[12]", "expected an answer"),
     "a record of something else": ("question_answering", "q", "{'start': 3}", "expected an answer"),
     "zeros and ones for two labels": ("multi_label_classification", "t", "[0, 1]", "write the labels' names"),
@@ -176,6 +183,27 @@ def test_a_cell_that_is_not_certain_is_an_error_that_shows_it(tmp_path, problem,
         read(as_csv(tmp_path, header, [row]), problem, TAGS if problem == "token_classification" else ("a", "b"))
     assert words in str(refusal.value)
     assert str(refusal.value).startswith(str(tmp_path / "rows.csv"))
+
+
+@pytest.mark.parametrize(
+    "answer", ["[sic] a river", '("Weird Al") Yankovic', "a [b]", '"a" river', "Smith ([2])", "f(x)"]
+)
+def test_an_answer_with_brackets_in_it_is_a_text(tmp_path, answer):
+    path = as_csv(tmp_path, ("question", "context", "answers"), [("q", "a river", answer)])
+    assert read(path, "question_answering", ("start", "end"))[1] == [[answer]]
+
+
+def test_no_labels_as_an_empty_tuple(tmp_path):
+    path = as_csv(tmp_path, ("text", "labels"), [("t", "('toxic',)"), ("u", "()")])
+    assert read(path, "multi_label_classification", NAMES)[1] == [[0], []]
+
+
+@pytest.mark.parametrize("name", ["data", "rows"])
+def test_a_json_document_is_no_table_of_one_row(tmp_path, name):
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"version": "1.1", name: [{"title": "t", "paragraphs": []}]}))
+    with pytest.raises(UsageError, match=r"one JSON document with rows in .* write one object a line"):
+        read(path, "question_answering", ("start", "end"))
 
 
 def test_words_of_a_table_are_texts_without_their_brackets(tmp_path):
