@@ -6,6 +6,7 @@ from pathlib import Path
 
 from exporter.auditing.audit import audit_bundle, with_audit
 from exporter.auditing.audited import Audited
+from exporter.budgets import budget_of
 from exporter.bundle import (
     CARD,
     GOLDEN,
@@ -32,7 +33,7 @@ from exporter.memory import release, trim
 from exporter.reference import Reference
 from exporter.rounding import beside_strict
 from exporter.sbom import write_bill
-from exporter.schemes import FINETUNED, find_budget, for_depth
+from exporter.schemes import FINETUNED, find_budget
 from exporter.source import HubOptions, resolve
 from exporter.staging import check_destination, staged
 from exporter.verification import Limit, with_tokens
@@ -87,7 +88,8 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     if request.settings.finetune and "pq" not in request.schemes:
         raise UsageError("--finetune-codes: only pq has codes; pass --quantize pq")
     wanted = [(target, scheme) for target in request.targets for scheme in request.schemes]
-    stated = [find_budget(*pair) for pair in wanted]
+    for pair in wanted:
+        find_budget(*pair)
     places = [_place(request, "-".join(pair), len(wanted)) for pair in wanted]
     for place in places:
         check_destination(place)
@@ -97,10 +99,10 @@ def export(request: Request, say: Say = print) -> list[Exported]:
     if checkpoint.model.leftovers:
         left_out = ", ".join(checkpoint.model.leftovers)
         say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
-    budgets = [request.limit.applied(for_depth(one, checkpoint.geometry.layers)) for one in stated]
     settings = request.settings
     exported, kept = _trimmed(checkpoint, settings)
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
+    budgets = [request.limit.applied(budget_of(exported, recipe)) for recipe in recipes]
     reference = Reference(checkpoint, request.texts, request.pairs, kept)
     material = Material(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
     tuned = finetune(reference, material, settings.finetune, say) if settings.finetune else None

@@ -10,6 +10,7 @@ from exporter import __version__
 from exporter.auditing.answers import Answers, audit_answers
 from exporter.auditing.audit import audit_bundle, with_answers, with_audit
 from exporter.auditing.audited import Audited
+from exporter.budgets import budget_of, tighter
 from exporter.bundle import MAPPED, Budget, Bundle, Manifest, check_files
 from exporter.checkpoint import Checkpoint, load
 from exporter.comparing import compare_with_pytorch
@@ -21,7 +22,6 @@ from exporter.labelled import find_labelled
 from exporter.lowering import TARGETS, for_recipe
 from exporter.reference import Reference
 from exporter.rounding import beside_strict
-from exporter.schemes import find_budget, for_depth
 from exporter.source import HubOptions, Source, resolve
 from exporter.tokenizer import open_tokenizer
 from exporter.tokenizer_parity import compare_tokens
@@ -102,11 +102,11 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
 
     What the files say is audited, and what the model answers is compared.
 
-    A manifest may state a tighter budget than its scheme's, and none that is wider: only the caller widens one.
+    A manifest may state a tighter budget than `budget_of`, and none that is wider: only the caller widens one.
     """
     manifest = check.bundle.manifest
     _check_door(check.bundle)
-    own = for_depth(find_budget(manifest.recipe.target, manifest.recipe.scheme), reference.checkpoint.geometry.layers)
+    own = budget_of(reference.checkpoint, manifest.recipe)
     audited = _audited(check.bundle, reference)
     audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
@@ -157,20 +157,6 @@ def _check_door(bundle: Bundle) -> None:
         raise BundleError(f"{bundle.directory / MAPPED}: no ONNX model ({error}); export again") from error
     if not same:
         raise BundleError(f"{bundle.directory / MAPPED}: not the graph of {model.name}; export again")
-
-
-def tighter(one: Budget, other: Budget) -> Budget:
-    """Of every limit that either has, the one that allows less."""
-    return Budget(
-        min(_stated(one, other, "max_absolute"), default=None),
-        min(_stated(one, other, "max_relative"), default=None),
-        max(one.min_agreement, other.min_agreement),
-        max(_stated(one, other, "min_cosine"), default=None),
-    )
-
-
-def _stated(one: Budget, other: Budget, name: str) -> list[float]:
-    return [value for value in (getattr(one, name), getattr(other, name)) if value is not None]
 
 
 def find_checkpoint(check: Check) -> Checkpoint:

@@ -41,7 +41,7 @@ _MOST_SHARE = 0.05
 class Answers:
     """What PyTorch and the bundle's model answered now: `comparable` where only the processor may be another one.
 
-    `own` is the scheme's budget, with what the caller puts in its place.
+    `own` is the budget of what the file holds, with what the caller puts in its place.
     """
 
     reference: Reference
@@ -70,7 +70,7 @@ def audit_answers(audited: Audited, answers: Answers) -> Audit:
 
 
 def _budget(stated: Budget, own: Budget) -> Iterator[Problem]:
-    """Limits that are wider than the scheme's, or than what the caller gives."""
+    """Limits that are wider than those of what the file holds, or than what the caller gives."""
     for name, limit in asdict(own).items():
         found = getattr(stated, name)
         least = name.startswith("min_")

@@ -61,7 +61,7 @@ class CoreMLScheme:
         """The form of one weight: that of its role, or a wider one."""
         kept = self.keep.form(weight.name)
         form = self.form(weight.role)
-        return form if kept is None else min(form, _KEPT[kept], key=_BY_WIDTH.index)
+        return form if kept is None else min(form, _KEPT[kept], key=BY_WIDTH.index)
 
     def form(self, role: Role) -> Form:
         """The form of a role's weights."""
@@ -77,7 +77,8 @@ class CoreMLScheme:
 
 
 _PLAIN, _INT8, _INT4_32, _INT4_64, _PALETTE6, _PALETTE4, _CODES = Form
-_BY_WIDTH = (_PLAIN, _INT8, _PALETTE6, _INT4_32, _INT4_64, _PALETTE4, _CODES)
+BY_WIDTH = (_PLAIN, _INT8, _PALETTE6, _INT4_32, _INT4_64, _PALETTE4, _CODES)
+"""Forms from the widest on."""
 _KEPT = {"float16": _PLAIN, "int8": _INT8}
 
 SCHEMES = {

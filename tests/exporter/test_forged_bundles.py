@@ -8,11 +8,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from exporter.budgets import tighter
 from exporter.bundle import MANIFEST, Budget, hash_files, read_bundle, write_manifest
 from exporter.cli import main
 from exporter.errors import BundleError
 from exporter.pipeline import Request, export
-from exporter.verification import Check, find_checkpoint, tighter
+from exporter.verification import Check, find_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,68 @@
+"""The budget follows what a file holds: what `--keep` does not round buys nothing."""
+
+import pytest
+
+from exporter.budgets import budget_of
+from exporter.bundle import Recipe, read_bundle
+from exporter.checkpoint import load
+from exporter.lowering import Settings
+from exporter.pipeline import Request, export
+from exporter.schemes import SCHEMES
+from exporter.source import HubOptions, resolve
+from exporter.verification import Check, Limit, verify
+
+WORDS = "embeddings.word.weight"
+
+
+@pytest.fixture(scope="module")
+def read(checkpoint):
+    return load(resolve(str(checkpoint), HubOptions()))
+
+
+@pytest.mark.parametrize(
+    ("target", "scheme", "keep", "as_of"),
+    [
+        ("onnx", "pq", f"{WORDS}=int8", "int8"),
+        ("onnx", "pq", f"{WORDS}=float16", "int8"),
+        ("onnx", "int4-embeddings", f"{WORDS}=int8", "int8-weights"),
+        ("onnx", "int8", "*", "fp16"),
+        ("onnx", "pq", "*=int8", "int8-weights"),
+        ("coreml", "pq", f"{WORDS}=int8", "int8"),
+        ("coreml", "pq", "embeddings.word.*", "int8"),
+        ("coreml", "int4-embeddings", f"{WORDS}=int8", "int8"),
+        ("coreml", "int4", "*=int8", "int8"),
+        ("coreml", "palettize4", "*=float16", "fp16"),
+        # what is kept is not what the scheme's budget is for
+        ("onnx", "pq", "embeddings.position.*", "pq"),
+        ("onnx", "pq", "layer.*", "pq"),
+        ("onnx", "int8", WORDS, "int8"),
+        ("onnx", "none", "*", "none"),
+        ("coreml", "pq", "layer.*", "pq"),
+        ("coreml", "int4", WORDS, "int4"),
+        ("coreml", "w8a8", "*", "w8a8"),
+        ("coreml", "none", "*", "none"),
+    ],
+)
+def test_the_budget_is_that_of_what_is_held(read, target, scheme, keep, as_of):
+    assert budget_of(read, Recipe(target, scheme, "text-classification", keep=(keep,))) == SCHEMES[target][as_of]
+
+
+@pytest.mark.parametrize(("target", "scheme"), [(target, one) for target in SCHEMES for one in SCHEMES[target]])
+def test_with_nothing_kept_it_is_the_schemes(read, target, scheme):
+    for keep in ((), ("matches.nothing",)):
+        assert budget_of(read, Recipe(target, scheme, "text-classification", keep=keep)) == SCHEMES[target][scheme]
+
+
+@pytest.mark.parametrize("target", SCHEMES)
+def test_a_bundle_cannot_buy_the_budget_of_codes_that_it_lacks(checkpoint, texts, tmp_path, target):
+    settings = Settings(keep=(f"{WORDS}=int8",), sequence_lengths=(24,) if target == "coreml" else ())
+    if target == "coreml":
+        settings = Settings(keep=settings.keep, sequence_lengths=(24,), deployment_target="iOS17")
+    asked = {"texts": texts[::9], "settings": settings, "keep_failing": True}
+    for name, limit in {"own": Limit(), "widened": Limit(max_relative=SCHEMES[target]["pq"].max_relative)}.items():
+        export(Request(str(checkpoint), (target,), ("pq",), tmp_path / name, limit=limit, **asked), lambda _: None)
+    own, widened = (read_bundle(tmp_path / name) for name in ("own", "widened"))
+    assert own.manifest.budget == SCHEMES[target]["int8"]
+    for bundle, found in ((own, False), (widened, True)):
+        parity, _ = verify(Check(bundle, str(checkpoint), texts[::9]))
+        assert any("budget.max_relative" in text for text in parity.failures) is found
