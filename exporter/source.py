@@ -85,6 +85,8 @@ def resolve(model: str, options: HubOptions) -> Source:
 def _find(model: str, options: HubOptions) -> Source:
     """As `resolve`, an adapter as it is."""
     path = Path(model)
+    if not model.strip():  # which Path takes for the current folder: a shell's variable that is not set
+        raise UsageError(f"MODEL: expected a checkpoint folder, a hub id or 'demo', found {model!r}; name one")
     if model == DEMO:
         return Source("demo", DEMO, None, DEMO_DIRECTORY)
     if is_folder(path):

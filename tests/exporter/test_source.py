@@ -31,15 +31,19 @@ def test_the_demo_is_in_the_package():
     assert sum(t.read().size for t in found.model.tensors.values()) == 4_386_436
 
 
-@pytest.mark.parametrize("name", ["./nothing", "/nowhere/at/all", "a/b/c", "", "with space", "../x"])
+@pytest.mark.parametrize("name", ["./nothing", "/nowhere/at/all", "a/b/c", "with space", "../x"])
 def test_a_missing_folder_is_said_so(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with (
-        pytest.raises(UsageError, match=r"no such folder|expected a checkpoint folder")
-        if name
-        else pytest.raises((UsageError, CheckpointError))
-    ):
-        load(resolve(name, HubOptions()))
+    with pytest.raises(UsageError, match=r"no such folder|expected a checkpoint folder"):
+        resolve(name, HubOptions())
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n"])
+def test_no_name_is_not_the_folder_we_stand_in(checkpoint, name, monkeypatch):
+    monkeypatch.chdir(checkpoint)
+    with pytest.raises(UsageError, match=r"MODEL: expected a checkpoint folder.*; name one"):
+        resolve(name, HubOptions())
+    assert resolve(".", HubOptions()).kind == "folder"
 
 
 def test_a_file_is_no_checkpoint(tmp_path):
