@@ -10,6 +10,7 @@ from exporter import __version__
 from exporter.auditing.answers import Answers, audit_answers
 from exporter.auditing.audit import audit_bundle, with_answers, with_audit
 from exporter.auditing.audited import Audited
+from exporter.auditing.recipe import check_recipe
 from exporter.budgets import budget_of, tighter
 from exporter.bundle import MAPPED, Budget, Bundle, Manifest, check_files
 from exporter.checkpoint import Checkpoint, load
@@ -107,6 +108,7 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     manifest = check.bundle.manifest
     _check_door(check.bundle)
     own = budget_of(reference.checkpoint, manifest.recipe)
+    check_recipe(check.bundle, reference.checkpoint)
     audited = _audited(check.bundle, reference)
     audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))

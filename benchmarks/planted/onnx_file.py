@@ -35,7 +35,7 @@ class Spoilt:
 
     def write(self, name: str, values: Array) -> None:
         """Put other values, or another shape of them, in the place of an initializer's."""
-        self.tensor(name).CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.tensor(name).CopyFrom(numpy_helper.from_array(np.asarray(values, order="C"), name))
 
     def node(self, result: str) -> onnx.NodeProto:
         """The operator that makes a tensor."""

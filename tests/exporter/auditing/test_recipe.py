@@ -1,0 +1,66 @@
+"""A manifest's recipe that no export writes is refused in one line, before anything is lowered from it."""
+
+import json
+import shutil
+
+import pytest
+from planted.frame import seal
+
+from exporter.bundle import MANIFEST
+from exporter.cli import main
+from exporter.pipeline import Request, export
+
+CODED = {"scheme": "pq", "pq_dims": 4}
+WRONG = {
+    "coreml": [
+        {"scheme": "pq"},
+        CODED | {"pq_dims": 0},
+        CODED | {"pq_dims": 3},
+        {"pq_dims": 4},
+        {"sequence_lengths": [-1]},
+        {"sequence_lengths": [0]},
+        {"sequence_lengths": []},
+        {"sequence_lengths": [100_000]},
+        {"deployment_target": "iOS1"},
+        {"deployment_target": "iOS99"},
+        {"compute_units": "foo"},
+        {"opset": 20},
+    ],
+    "onnx": [
+        {"scheme": "pq"},
+        {"pq_dims": 8},
+        {"opset": 0},
+        {"opset": 99},
+        {"sequence_lengths": [-1]},
+        {"deployment_target": "iOS17"},
+        {"compute_units": "all"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def made(checkpoint, tmp_path_factory):
+    """target → an untouched bundle without parity."""
+    place = tmp_path_factory.mktemp("recipes")
+    for target in WRONG:
+        wanted = Request(str(checkpoint), targets=(target,), destination=place / target, verify=False)
+        export(wanted, lambda _: None)
+    return place
+
+
+@pytest.mark.parametrize(("target", "change"), [(target, change) for target in WRONG for change in WRONG[target]])
+def test_a_recipe_that_no_export_writes_is_refused(made, checkpoint, tmp_path, capsys, target, change):
+    copy = shutil.copytree(made / target, tmp_path / "spoilt")
+    content = json.loads((copy / MANIFEST).read_text())
+    content["recipe"].update(change)
+    (copy / MANIFEST).write_text(json.dumps(content))
+    seal(copy)
+    assert main(["verify", str(copy), "--checkpoint", str(checkpoint)]) == 3
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith(f"bertport: {copy / MANIFEST}: recipe: ")
+    assert said.endswith("; export again")
+
+
+@pytest.mark.parametrize("target", WRONG)
+def test_what_an_export_writes_is_not(made, checkpoint, texts_file, target):
+    assert main(["verify", str(made / target), "--checkpoint", str(checkpoint), "--texts", str(texts_file)]) == 0
