@@ -14,13 +14,15 @@ from exporter.disk import read_bounded
 from exporter.documents import MAX_CONFIG_BYTES, read_json, read_object
 from exporter.encoder.embeddings import POOLINGS, Dense, SentenceRecipe
 from exporter.encoder.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, TEXT_CLASSIFICATION
-from exporter.errors import CheckpointError, UnsupportedError, excerpt
+from exporter.errors import CheckpointError, UnsupportedError, excerpt, some
 from exporter.places import is_below
 from exporter.sentence_files import ACTIVATIONS, LEGACY_POOLINGS, embedding_files
-from exporter.sentence_settings import MODEL_SETTINGS, SentenceSettings, read_settings, scores_pairs
+from exporter.sentence_settings import MODEL_SETTINGS, PASS, SentenceSettings, read_settings, scores_pairs
 from exporter.tensors import TensorOnDisk, open_tensors, weight_files
 
 MODULES = "modules.json"
+_LONGEST_NAME = 255
+"""Of a folder: no disk takes more."""
 _OLDEST = ("BERT", "RoBERTa", "DistilBERT", "ALBERT", "XLNet", "XLMRoBERTa", "CamemBERT")
 """Encoders of sentence-transformers 0.2 (2019), which counted a text's length without its special tokens."""
 _HEADS = ("model_head.*", "*.pkl", "*.pickle", "*.joblib", "*.skops", "config_setfit.json")
@@ -79,13 +81,15 @@ def read_modules(directory: Path) -> Modules:
     try:
         found = [(str(one["type"]), str(one["path"])) for one in listed]
     except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: expected a list of modules with type and path ({error!r})") from error
-    outside = [folder for _, folder in found if not is_below(folder)]
+        raise CheckpointError(
+            f"{path}: expected a list of modules with type and path ({error!r}); correct it"
+        ) from error
+    outside = [folder for _, folder in found if len(folder) > _LONGEST_NAME or not is_below(folder)]
     if outside:
-        raise CheckpointError(f"{path}: modules must lie beside it; found {', '.join(map(excerpt, outside))}")
+        raise CheckpointError(f"{path}: modules must lie beside it; found {some([*map(excerpt, outside)])}; correct it")
     kinds = [(_kind(path, kind), directory / folder) for kind, folder in found]
     if not kinds or kinds[0][0] != "Transformer":
-        raise UnsupportedError(f"{path}: expected a Transformer as the first module, found {_first(found)}")
+        raise UnsupportedError(f"{path}: expected a Transformer as the first module, found {_first(found)}; {PASS}")
     return Modules(path, kinds[0][1], tuple(kinds[1:]))
 
 
@@ -100,7 +104,7 @@ def read_sentences(modules: Modules, allow_pickle: bool) -> Sentences:
         if modules.rest:
             kinds = ", ".join(kind for kind, _ in modules.rest)
             raise UnsupportedError(
-                f"{modules.path}: a CrossEncoder with {kinds} is not supported; a Transformer alone is"
+                f"{modules.path}: a CrossEncoder with {excerpt(kinds)} is not supported; a Transformer alone is; {PASS}"
             )
         return Sentences(modules, settings, None, {}, (modules.path, *settings.files), left_out)
     recipe, tensors, files = _read_recipe(modules, settings, allow_pickle)
@@ -132,13 +136,12 @@ def _kind(path: Path, name: str) -> str:
     package, _, kind = name.rpartition(".")
     if package and package.partition(".")[0] != "sentence_transformers":
         raise UnsupportedError(
-            f"{path}: {name} is no class of sentence-transformers, and its code is never run; pass "
-            "--task feature-extraction for the vectors of the tokens"
+            f"{path}: {excerpt(name)} is no class of sentence-transformers, and its code is never run; {PASS}"
         )
     if kind in _OLDEST:
         raise UnsupportedError(
-            f"{path}: {name} is of sentence-transformers 0.2, which truncated texts otherwise; save it as Transformer, "
-            "or export the folder of the encoder with --task feature-extraction"
+            f"{path}: {excerpt(name)} is of sentence-transformers 0.2, which truncated texts otherwise; save it as "
+            "Transformer, or export the folder of the encoder with --task feature-extraction"
         )
     return kind
 
@@ -176,12 +179,12 @@ def _read_recipe(
             files += weight_files(folder, allow_pickle)
         else:
             raise UnsupportedError(
-                f"{modules.path}: {kind} is not supported here; known: a Transformer, one Pooling, then "
-                "Dense, Normalize and Dropout; pass --task feature-extraction for the vectors of the tokens"
+                f"{modules.path}: {excerpt(kind)} is not supported here; known: a Transformer, one Pooling, then "
+                f"Dense, Normalize and Dropout; {PASS}"
             )
         files += [path for path in (folder / "config.json",) if path.is_file()]
     if not pooling:
-        raise UnsupportedError(f"{modules.path}: no Pooling; pass --task feature-extraction")
+        raise UnsupportedError(f"{modules.path}: no Pooling; {PASS}")
     return SentenceRecipe(pooling, tuple(steps)), tensors, files
 
 
@@ -193,11 +196,13 @@ def _pooling(path: Path, settings: SentenceSettings) -> str:
         chosen = [mode for key, mode in LEGACY_POOLINGS.items() if config.get(key)] or "mean"
     names = chosen if isinstance(chosen, list) else [chosen]
     if len(names) != 1 or not isinstance(names[0], str) or names[0].removesuffix("_tokens") not in POOLINGS:
-        raise UnsupportedError(f"{path}: pooling {names} is not supported; one of {', '.join(POOLINGS)} is")
+        raise UnsupportedError(
+            f"{path}: pooling {excerpt(names)} is not supported; one of {', '.join(POOLINGS)} is; {PASS}"
+        )
     if config.get("include_prompt", True) is not True and settings.prompt:
         raise UnsupportedError(
-            f"{path}: include_prompt leaves the prompt {settings.prompt!r} out of the pooling, which is not supported; "
-            "remove default_prompt_name, or pass --task feature-extraction and pool in the app"
+            f"{path}: include_prompt leaves the prompt {excerpt(settings.prompt)} out of the pooling, which is "
+            "not supported; remove default_prompt_name, or pass --task feature-extraction and pool in the app"
         )
     return str(names[0]).removesuffix("_tokens")
 
@@ -207,13 +212,17 @@ def _dense(folder: Path, allow_pickle: bool) -> tuple[Dense, dict[str, TensorOnD
     config = _read(path)
     _check_names(path)
     if config.get("use_residual"):
-        raise UnsupportedError(f"{path}: use_residual is not supported; a Dense without it is")
+        raise UnsupportedError(f"{path}: use_residual is not supported; a Dense without it is; {PASS}")
     package, _, activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh")).rpartition(".")
     if activation not in ACTIVATIONS or not package.startswith("torch.nn"):
-        raise UnsupportedError(f"{path}: activation {activation} is not supported; known: {', '.join(ACTIVATIONS)}")
+        raise UnsupportedError(
+            f"{path}: activation {excerpt(activation)} is not supported; known: {', '.join(ACTIVATIONS)}; {PASS}"
+        )
     inner, out = config.get("in_features"), config.get("out_features")
     if type(inner) is not int or type(out) is not int:
-        raise CheckpointError(f"{path}: expected in_features and out_features, found {inner!r} and {out!r}")
+        raise CheckpointError(
+            f"{path}: expected in_features and out_features, found {excerpt(inner)} and {excerpt(out)}; correct it"
+        )
     name = f"modules.{folder.name}"  # some targets have no names that begin with a digit
     layer = Dense(name, inner, out, ACTIVATIONS[activation], bool(config.get("bias", True)))
     stored = open_tensors(weight_files(folder, allow_pickle))
@@ -225,7 +234,9 @@ def _check_names(path: Path) -> None:
     config = _read(path) if path.is_file() else {}
     for key in ("module_input_name", "module_output_name"):
         if config.get(key) not in (None, "sentence_embedding"):
-            raise UnsupportedError(f"{path}: {key} {config[key]!r} is not supported; known: sentence_embedding")
+            raise UnsupportedError(
+                f"{path}: {key} {excerpt(config[key])} is not supported; known: sentence_embedding; {PASS}"
+            )
 
 
 def _read(path: Path) -> dict[str, Any]:

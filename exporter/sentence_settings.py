@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from exporter.documents import read_object
-from exporter.errors import CheckpointError, UnsupportedError
+from exporter.encoder.tasks import FEATURE_EXTRACTION
+from exporter.errors import CheckpointError, UnsupportedError, excerpt, some
 
+PASS = f"pass --task {FEATURE_EXTRACTION.name} for the vectors of the tokens"
+"""The way past what is not known beside an encoder: the encoder alone."""
 MODEL_SETTINGS = "config_sentence_transformers.json"
 MODULE_SETTINGS = tuple(
     f"sentence_{kind}_config.json"
@@ -96,14 +99,14 @@ def _read(path: Path) -> dict[str, Any]:
 def _model_type(path: Path, model: Mapping[str, Any], module: Mapping[str, Any]) -> str:
     """The class by its name, or by its Transformer's task where the model's own file is missing."""
     found = model.get("model_type", _guessed(module))
-    if found not in _TASKS:
+    if not isinstance(found, str) or found not in _TASKS:
         raise UnsupportedError(
-            f"{path}: model_type {found} is not supported here; known: {', '.join(_TASKS)}; pass --task, such as "
-            "feature-extraction for the vectors of the tokens"
+            f"{path}: model_type {excerpt(found)} is not supported here; known: {', '.join(_TASKS)}; {PASS}"
         )
     if model.get("truncate_dim") is not None:
         raise UnsupportedError(
-            f"{path}: truncate_dim {model['truncate_dim']} is not supported; remove it, and cut the vectors in the app"
+            f"{path}: truncate_dim {excerpt(model['truncate_dim'])} is not supported; remove it, and cut the vectors "
+            "in the app"
         )
     return str(found)
 
@@ -113,11 +116,12 @@ def _prompt(path: Path, model: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]
     prompts, name = model.get("prompts") or {}, model.get("default_prompt_name")
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
         raise CheckpointError(
-            f"{path}: expected prompts as an object of texts, found {prompts!r:.80}; correct the file"
+            f"{path}: expected prompts as an object of texts, found {excerpt(prompts)}; correct the file"
         )
-    if name is not None and name not in prompts:
+    if name is not None and not (isinstance(name, str) and name in prompts):
+        known = some([excerpt(one) for one in prompts]) or "none"
         raise CheckpointError(
-            f"{path}: default_prompt_name {name!r} is none of its prompts ({', '.join(prompts) or 'none'}); correct it"
+            f"{path}: default_prompt_name {excerpt(name)} is none of its prompts ({known}); correct it"
         )
     return ("" if name is None else prompts[name] or ""), tuple(prompts)
 
@@ -126,23 +130,33 @@ def _check_module(path: Path, module: Mapping[str, Any], kind: str) -> None:
     task, output = _TASKS[kind]
     found = module.get("transformer_task", task)
     if found != task:
-        raise UnsupportedError(f"{path}: transformer_task {found}, expected {task} for a {kind}; pass --task")
-    text = (module.get("modality_config") or {}).get("text", {})
+        raise UnsupportedError(f"{path}: transformer_task {excerpt(found)}, expected {task} for a {kind}; {PASS}")
+    text = _object(path, _object(path, module, "modality_config"), "text")
     read = (text.get("method", "forward"), text.get("method_output_name", output))
     if read != ("forward", output):
-        raise UnsupportedError(f"{path}: reads {read[1]} of {read[0]}, expected {output} of forward; pass --task")
+        raise UnsupportedError(
+            f"{path}: reads {excerpt(read[1])} of {excerpt(read[0])}, expected {output} of forward; {PASS}"
+        )
     if module.get("tokenizer_name_or_path"):
         raise UnsupportedError(
-            f"{path}: tokenizer_name_or_path {module['tokenizer_name_or_path']!r} names another tokenizer; put it "
-            "beside the model and remove the key"
+            f"{path}: tokenizer_name_or_path {excerpt(module['tokenizer_name_or_path'])} names another tokenizer; put "
+            "it beside the model and remove the key"
         )
     for part, harmless in _HARMLESS.items():
         options = _options(module, part)
         if unknown := sorted(options.keys() - harmless):
             raise UnsupportedError(
-                f"{path}: {part} options {', '.join(unknown)} are not supported; known: {', '.join(sorted(harmless))}; "
+                f"{path}: {part} options {some(unknown)} are not supported; known: {', '.join(sorted(harmless))}; "
                 "save the model with what they change, and remove them"
             )
+
+
+def _object(path: Path, holder: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """An object within another; an empty one where there is none. Raises CheckpointError."""
+    found = holder.get(key) or {}
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path}: {key} {excerpt(found)}, expected an object; correct the file")
+    return found
 
 
 def _options(module: Mapping[str, Any], part: str) -> dict[str, Any]:
@@ -153,8 +167,8 @@ def _options(module: Mapping[str, Any], part: str) -> dict[str, Any]:
 
 def _max_tokens(path: Path, module: Mapping[str, Any]) -> int | None:
     """Of every place the one that wins: what is passed to each call, then to the tokenizer, then the key itself."""
-    processing = module.get("processing_kwargs") or {}
-    calls = [(processing.get(part) or {}).get("max_length") for part in ("text", "common")]
+    processing = _object(path, module, "processing_kwargs")
+    calls = [_object(path, processing, part).get("max_length") for part in ("text", "common")]
     tokenizer = _options(module, "tokenizer") | _options(module, "processor")
     places = {
         "processing_kwargs max_length": next((one for one in calls if one is not None), None),
@@ -170,5 +184,5 @@ def _max_tokens(path: Path, module: Mapping[str, Any]) -> int | None:
 def number_of_tokens(path: Path, name: str, value: Any) -> int:
     """A length as a file states it, which may be transformers' 1e30 for none. Raises CheckpointError."""
     if type(value) not in (int, float) or not 1 <= value < float("inf"):
-        raise CheckpointError(f"{path}: {name} {value!r:.40} is no number of tokens; correct the file")
+        raise CheckpointError(f"{path}: {name} {excerpt(value)} is no number of tokens; correct the file")
     return int(value)

@@ -6,10 +6,11 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from exporter.adapter import Adapter, is_adapter, read_adapter, sources
-from exporter.errors import CheckpointError, UsageError, in_unicode
+from exporter.errors import CheckpointError, UsageError, in_our_words, in_unicode
 from exporter.hints import misnamed
 from exporter.integrity import is_file, is_folder
 from exporter.merging import merge
@@ -72,6 +73,10 @@ class HubOptions:
 def choose_model(directory: Path) -> str:
     """Return the model to take when none is named: `directory` if it holds a checkpoint, else the demo."""
     return str(directory) if (directory / "config.json").is_file() else DEMO
+
+
+_HUB_CHARACTERS = 600
+"""Of what the hub says: it names the address, the reason and what to do."""
 
 
 def resolve(model: str, options: HubOptions) -> Source:
@@ -149,22 +154,27 @@ def _has_safetensors(directory: Path) -> bool:
 
 def _snapshot(model: str, options: HubOptions, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download  # here: it costs half a second, and a folder needs none of it
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    try:
-        directory = snapshot_download(
-            model,
-            revision=options.revision,
-            cache_dir=options.cache_dir,
-            local_files_only=options.local_files_only,
-            allow_patterns=patterns,
-        )
-    except LocalEntryNotFoundError as error:
-        raise CheckpointError(
-            f"{model}: no such folder, and not in the hub cache while the hub is out of reach or turned off; "
-            "check the name, or run once with a network and without --local-files-only and HF_HUB_OFFLINE"
-        ) from error
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{model}: no such folder, and the hub did not give it: {reason}") from error
-    return Path(directory)
+    with in_our_words(partial(_not_given, model), _HUB_CHARACTERS):
+        try:
+            found = snapshot_download(
+                model,
+                revision=options.revision,
+                cache_dir=options.cache_dir,
+                local_files_only=options.local_files_only,
+                allow_patterns=patterns,
+            )
+        except LocalEntryNotFoundError as error:
+            raise CheckpointError(
+                f"{model}: no such folder, and not in the hub cache while the hub is out of reach or turned off; "
+                "check the name, or run once with a network and without --local-files-only and HF_HUB_OFFLINE"
+            ) from error
+    return Path(found)
+
+
+def _not_given(model: str, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"{model}: no such folder, and the hub did not give it: {reason}; check the name, or pass a folder that "
+        "holds it"
+    )

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes  # noqa: F401 - teaches numpy bfloat16, by which safetensors gives it
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from exporter.disk import MAX_WEIGHT_BYTES
 from exporter.documents import read_object
 from exporter.encoder.ops import Array
-from exporter.errors import CheckpointError, in_one_line
+from exporter.errors import CheckpointError, in_our_words
 from exporter.hints import is_pointer, without_weights
 from exporter.integrity import is_file
 
@@ -101,19 +102,18 @@ def _shards(index: Path) -> list[Path]:
 
 def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
     _check_header(path)
-    try:
-        with _open(path) as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
-            kinds = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
-    except (SafetensorError, OSError) as error:
-        size = path.stat().st_size
-        raise CheckpointError(
-            f"{path}: not a whole safetensors file ({size:,} bytes: {error}); fetch or save it again"
-        ) from error
+    with in_our_words(partial(_not_whole, path)), _open(path) as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+        kinds = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
     strange = sorted(f"{name} {dtype}" for name, (dtype, _) in kinds.items() if not _readable(name, dtype))
     if strange:
         raise CheckpointError(f"{path}: expected floating-point weights, found {', '.join(strange)}")
     return {name: TensorOnDisk(shape, _loader(path, name)) for name, (_, shape) in kinds.items()}
+
+
+def _not_whole(path: Path, reason: str) -> CheckpointError:
+    size = path.stat().st_size
+    return CheckpointError(f"{path}: not a whole safetensors file ({size:,} bytes: {reason}); fetch or save it again")
 
 
 def _check_header(path: Path) -> None:
@@ -143,7 +143,7 @@ def _loader(path: Path, name: str) -> Callable[[], Array]:
     """The file is mapped while one tensor is read and no longer: what was read would stay in memory with the map."""
 
     def load() -> Array:
-        with _open(path) as file:
+        with in_our_words(partial(_not_whole, path)), _open(path) as file:
             return np.asarray(file.get_tensor(name))
 
     return load
@@ -157,14 +157,15 @@ def _open_pickle(path: Path) -> dict[str, TensorOnDisk]:
             f"{path}: torch {torch.__version__} runs code from pickles even with weights_only (CVE-2025-32434); "
             "install torch 2.6 or later, or convert the file to safetensors elsewhere"
         )
-    try:
+    with in_our_words(partial(_not_plain, path), 200):  # the unpickler has no end of words
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # whatever the unpickler stumbles over in a damaged file, and it has no end of words
-        reason = in_one_line(error, 200)
-        raise CheckpointError(f"{path}: not a plain file of tensors ({reason}); save it as safetensors") from error
     if not isinstance(state, dict) or not all(isinstance(one, str) and _is_plain(state[one]) for one in state):
         raise CheckpointError(f"{path}: expected a dictionary of tensors; save the model's state_dict as safetensors")
     return {name: TensorOnDisk(tuple(value.shape), value.float().numpy) for name, value in state.items()}
+
+
+def _not_plain(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"{path}: not a plain file of tensors ({reason}); save it as safetensors")
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -19,8 +19,8 @@ from tokenizers.models import BPE
 
 from exporter.disk import read_bounded
 from exporter.documents import MAX_TOKENIZER_BYTES, parse_json, refuse_code
-from exporter.errors import CheckpointError, UnsupportedError
-from exporter.tokenizer_bounds import check_growth, no_panic, probe
+from exporter.errors import CheckpointError, UnsupportedError, in_our_words
+from exporter.tokenizer_bounds import check_growth, probe
 from exporter.tokenizer_files import bundled_files
 from exporter.tokenizer_plain import ROLES, from_vocabulary, is_as_built, is_plain, read_vocabulary
 from exporter.tokenizer_settings import CUTTING, differing, parts_of
@@ -188,19 +188,17 @@ def _own(found: _Found, table: int) -> Tokenizer | None:
 
 def _check_vocabulary(directory: Path, table: int) -> None:
     path = directory / "vocab.txt"
-    try:
+    with in_our_words(lambda why: CheckpointError(f"{path}: not a WordPiece vocabulary, one piece a line: {why}")):
         found = read_vocabulary(str(path))
-    except Exception as error:  # `tokenizers` raises nothing narrower than Exception
-        raise CheckpointError(f"{path}: not a WordPiece vocabulary, one piece a line: {error}") from error
     _check_size(directory, found, table)
 
 
 def _check_merges(directory: Path) -> None:
-    try:
-        with no_panic():
-            BPE(*BPE.read_file(str(directory / "vocab.json"), str(directory / "merges.txt")))
-    except Exception as error:  # as above
-        raise CheckpointError(f"{directory}: vocab.json and merges.txt are no byte-level BPE: {error}") from error
+    files = [str(directory / name) for name in ("vocab.json", "merges.txt")]
+    with in_our_words(
+        lambda why: CheckpointError(f"{directory}: vocab.json and merges.txt are no byte-level BPE: {why}")
+    ):
+        BPE(*BPE.read_file(*files))
 
 
 def _ask(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]]:
@@ -245,11 +243,8 @@ def read_whole(path: Path, content: bytes) -> Tokenizer:
 
 
 def _parse(path: Path, content: bytes) -> Tokenizer:
-    try:
-        with no_panic():
-            return Tokenizer.from_str(content.decode("utf-8"))
-    except Exception as error:  # as above
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    with in_our_words(lambda why: CheckpointError(f"{path}: cannot be read: {why}; save the tokenizer again")):
+        return Tokenizer.from_str(content.decode("utf-8"))
 
 
 def _bare(tokenizer: Tokenizer) -> Tokenizer:

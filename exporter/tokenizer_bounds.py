@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, in_our_words
 
 _GROWTH = 10_000
 """Of a text by all replacements of a normaliser together; three that turn `a` into thirty make 27,000."""
@@ -39,23 +38,11 @@ def _replaced(*waiting: Any) -> Iterator[int]:
             parts += part
 
 
-@contextmanager
-def no_panic() -> Iterator[None]:
-    """A panic of `tokenizers`, which is no Exception, as a ValueError (seen up to tokenizers 0.23.3)."""
-    try:
-        yield
-    except (Exception, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        raise ValueError(str(error)) from error
-
-
 def probe(directory: Path, tokenizer: Tokenizer) -> None:
     """Cut a few texts, alone and in pairs. Raises CheckpointError where that cannot be done."""
-    try:
-        with no_panic():
-            for text in _PROBES:
-                tokenizer.encode(text)
-                tokenizer.encode(text, "b")
-    except Exception as error:  # as `tokenizers` raises it
-        raise CheckpointError(f"{directory}: its tokenizer cannot cut a text ({error}); save it again") from error
+    with in_our_words(
+        lambda why: CheckpointError(f"{directory}: its tokenizer cannot cut a text ({why}); save it again")
+    ):
+        for text in _PROBES:
+            tokenizer.encode(text)
+            tokenizer.encode(text, "b")

@@ -17,7 +17,7 @@ from exporter.checkpoint import Checkpoint, load
 from exporter.comparing import compare_with_pytorch
 from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
 from exporter.encoder.ops import Array
-from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable
+from exporter.errors import BundleError, CheckpointError, RuntimeUnavailable, in_our_words
 from exporter.integrity import differences
 from exporter.labelled import find_labelled
 from exporter.lowering import TARGETS, for_recipe
@@ -152,11 +152,9 @@ def _check_door(bundle: Bundle) -> None:
     model = bundle.directory / bundle.manifest.models[0]
     check_onnx(model)
     found = read_bounded(bundle.directory / MAPPED, MAX_WEIGHT_BYTES, BundleError)
-    try:
+    with in_our_words(lambda why: BundleError(f"{bundle.directory / MAPPED}: no ONNX model ({why}); export again")):
         expected = mapped(onnx_file.read(read_bounded(model, MAX_WEIGHT_BYTES, BundleError)), model.name)
         same = expected is not None and onnx.load_from_string(found) == onnx.load_from_string(expected)
-    except Exception as error:  # protobuf's DecodeError is not part of its public names
-        raise BundleError(f"{bundle.directory / MAPPED}: no ONNX model ({error}); export again") from error
     if not same:
         raise BundleError(f"{bundle.directory / MAPPED}: not the graph of {model.name}; export again")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import BundleError, RuntimeUnavailable, in_one_line
+from exporter.errors import BundleError, RuntimeUnavailable, in_our_words
 from runtimes.fixed_length import FixedLengthRunner, Interface
 from runtimes.runner import Array, Outputs, Status
 
@@ -35,10 +35,8 @@ class AppleModel:
 
     def run(self, feeds: Mapping[str, Array]) -> Outputs:
         """See FixedModel."""
-        try:
+        with in_our_words(lambda reason: BundleError(f"Core ML cannot run the model: {reason}; export again")):
             outputs: Outputs = self.model.predict(dict(feeds))
-        except Exception as error:  # coremltools' and Core ML's own, which share no base
-            raise BundleError(f"Core ML cannot run the model: {in_one_line(error, 300)}") from error
         return outputs
 
     def trace(self, feeds: Mapping[str, Array]) -> Outputs:
@@ -60,12 +58,10 @@ def load(package: Path, function: str | None, compute_units: str) -> AppleModel:
     import coremltools
 
     units = coremltools.ComputeUnit[COMPUTE_UNITS[compute_units]]
+    named = package if function is None else f"{package}, {function}"
     start = time.perf_counter()
-    try:
+    with in_our_words(lambda reason: BundleError(f"{named}: Core ML does not load it: {reason}; export again")):
         model = coremltools.models.MLModel(str(package), compute_units=units, function_name=function)
-    except Exception as error:  # as above
-        named = package if function is None else f"{package}, {function}"
-        raise BundleError(f"{named}: Core ML does not load it: {in_one_line(error, 300)}") from error
     return AppleModel(model, time.perf_counter() - start)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from exporter.errors import BundleError, in_one_line
+from exporter.errors import BundleError, in_our_words
 from runtimes.fixed_length import FixedLengthRunner, Interface
 from runtimes.foreign import Expected, Opened, RenamedRunner, matched_inputs, matched_outputs
 from runtimes.onnx_places import FOREIGN_OPERATORS, check_onnx
@@ -22,16 +22,14 @@ _TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
 }
+_NAME = f"ONNX Runtime {onnxruntime.__version__}"
 
 
 def open_onnx_of_others(path: Path, expected: Expected) -> Opened:
     """Open the file once it is found to read nothing elsewhere. Raises as `foreign.open_file`."""
     check_onnx(path, FOREIGN_OPERATORS)
-    try:
+    with in_our_words(lambda reason: BundleError(f"{path}: {_NAME} does not load it: {reason}; export it again")):
         session = open_session(str(path), 1)
-    except Exception as error:  # onnxruntime's errors share no other base
-        reason = in_one_line(error, 300)
-        raise BundleError(f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {reason}") from error
     reads = matched_inputs(path, [spec.name for spec in session.get_inputs()], expected)
     names = matched_outputs(path, [spec.name for spec in session.get_outputs()], expected)
     model, shape = _Model(path, session), _shape(path, session)
@@ -75,11 +73,8 @@ class _Model:
         given: dict[str, Array] = {
             spec.name: feeds[spec.name].astype(_TYPES[spec.type]) for spec in self.session.get_inputs()
         }
-        try:
-            return dict(zip(names, self.session.run(names, given), strict=True))
-        except Exception as error:  # a graph may load, and be one that no input fits
-            reason = in_one_line(error, 300)
-            raise BundleError(f"{self.path}: ONNX Runtime {onnxruntime.__version__} cannot run it: {reason}") from error
+        with in_our_words(lambda reason: BundleError(f"{self.path}: {_NAME} cannot run it: {reason}; export it again")):
+            return dict(zip(names, self.session.run(names, given), strict=True))  # it may load, and no input fit
 
     def trace(self, feeds: Mapping[str, Array]) -> Outputs:
         """The outputs alone: tensors of others have no names that we know."""

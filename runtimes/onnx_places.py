@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from exporter.errors import BundleError
+from exporter.errors import BundleError, in_our_words
 from runtimes.onnx_sizes import check_sizes
 
 OPERATORS = frozenset(
@@ -48,14 +48,10 @@ def check_onnx(path: Path, operators: frozenset[str] = OPERATORS) -> None:
     """
     from onnx import load_model  # here: a process that is measured gets a file that was checked before
 
-    try:
+    with in_our_words(lambda why: BundleError(f"{path}: no ONNX model can be read from it ({why}); export again")):
         if path.stat().st_size > MAX_MODEL_BYTES:
             raise BundleError(f"{path}: larger than an ONNX file can be; export again")
         model = load_model(path, load_external_data=False)
-    except BundleError:
-        raise
-    except Exception as error:  # protobuf's DecodeError is not part of its public names
-        raise BundleError(f"{path}: no ONNX model can be read from it ({error}); export again") from error
     _check_operators(path, model, operators)
     tensors = [*model.graph.initializer, *(one for node in model.graph.node for one in _constants(node))]
     for tensor in tensors:

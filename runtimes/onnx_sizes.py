@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import BundleError, in_one_line
+from exporter.errors import BundleError, in_our_words
 
 MOST_ELEMENTS = 1 << 28
 """Of one tensor whose size the file alone decides, an axis of size 0 counted as 1."""
@@ -35,10 +35,8 @@ def _shapes(path: Path, model: Any) -> dict[str, list[int]]:
     """Sizes by name of what nodes yield; 1 for those that are not known."""
     from onnx import shape_inference
 
-    try:
+    with in_our_words(lambda why: BundleError(f"{path}: shapes that do not fit ({why}); export again"), 200):
         inferred = shape_inference.infer_shapes(_without_weights(model))
-    except Exception as error:  # the checker raises what its C++ threw
-        raise BundleError(f"{path}: shapes that do not fit ({in_one_line(error, 200)}); export again") from error
     made = {name for node in inferred.graph.node for name in node.output}
     found = [one for one in (*inferred.graph.value_info, *inferred.graph.output) if one.name in made]
     return {one.name: [size.dim_value or 1 for size in one.type.tensor_type.shape.dim] for one in found}

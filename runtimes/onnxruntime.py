@@ -4,9 +4,11 @@ from pathlib import Path
 
 import onnxruntime
 
-from exporter.errors import BundleError, in_one_line
+from exporter.errors import BundleError, in_our_words
 from runtimes.onnx_session import open_session
 from runtimes.runner import Array, Batch, Outputs, Status
+
+_NAME = f"ONNX Runtime {onnxruntime.__version__}"
 
 
 class OnnxRunner:
@@ -17,11 +19,8 @@ class OnnxRunner:
 
     def __init__(self, path: Path, threads: int = 1, spins: bool = False) -> None:
         self._path, self._threads = path, threads
-        try:
+        with in_our_words(lambda reason: BundleError(f"{path}: {_NAME} does not load it: {reason}; export again")):
             self._session = open_session(str(path), threads, spins)
-        except Exception as error:  # onnxruntime's errors share no other base
-            reason = in_one_line(error, 300)
-            raise BundleError(f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {reason}") from error
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
@@ -33,7 +32,9 @@ class OnnxRunner:
 
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; the graph is loaded once more with every float tensor as an output."""
-        return _run(open_session(exposed(self._path), self._threads), batch)
+        with in_our_words(lambda reason: BundleError(f"{self._path}: cannot be traced: {reason}; export again")):
+            session = open_session(exposed(self._path), self._threads)
+        return _run(session, batch)
 
 
 def _run(session: onnxruntime.InferenceSession, batch: Batch) -> Outputs:
@@ -43,11 +44,8 @@ def _run(session: onnxruntime.InferenceSession, batch: Batch) -> Outputs:
         raise BundleError(f"the model reads {', '.join(unknown)}, and a text has {', '.join(feeds)}; export again")
     wanted = {spec.name: _as(feeds[spec.name], spec.type) for spec in session.get_inputs()}
     names = [spec.name for spec in session.get_outputs()]
-    try:
-        return dict(zip(names, session.run(names, wanted), strict=True))
-    except Exception as error:  # as above: a graph may load, and be one that no input fits
-        reason = in_one_line(error, 300)
-        raise BundleError(f"ONNX Runtime {onnxruntime.__version__} cannot run the model: {reason}") from error
+    with in_our_words(lambda reason: BundleError(f"{_NAME} cannot run the model: {reason}; export again")):
+        return dict(zip(names, session.run(names, wanted), strict=True))  # it may load, and no input fit
 
 
 def _as(values: Array, onnx_type: str) -> Array:

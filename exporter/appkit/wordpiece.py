@@ -13,8 +13,7 @@ from tokenizers import Tokenizer
 
 from exporter.disk import read_bounded
 from exporter.documents import MAX_TOKENIZER_BYTES, read_bundled
-from exporter.errors import BundleError, UnsupportedError
-from exporter.tokenizer_bounds import no_panic
+from exporter.errors import BundleError, UnsupportedError, in_our_words
 
 _STEP = "export the checkpoint for a platform that runs tokenizer.json itself: --platform web"
 _MOST_HOLES = 1_000_000
@@ -87,12 +86,9 @@ class WordPiece:
 def read_wordpiece(directory: Path) -> WordPiece:
     """Describe the tokenizer in `directory`. Raises UnsupportedError for one that is no BERT WordPiece tokenizer."""
     path = directory / "tokenizer.json"
-    try:
+    with in_our_words(lambda reason: BundleError(f"{path}: cannot be read ({reason}); export again")):
         content = read_bounded(path, MAX_TOKENIZER_BYTES, BundleError).decode("utf-8")
-        with no_panic():
-            tokenizer, raw = Tokenizer.from_str(content), json.loads(content)
-    except Exception as error:  # `tokenizers` raises nothing narrower than Exception
-        raise BundleError(f"{path}: cannot be read ({error}); export again") from error
+        tokenizer, raw = Tokenizer.from_str(content), json.loads(content)
     _check_parts(path, raw)
     settings = _read_settings(directory)
     model, flags = raw["model"], _flags(raw["normalizer"])

@@ -63,7 +63,7 @@ def open_model(path: Path) -> StoredModel:
     try:
         with path.open("rb") as file:
             return _read(path, file)
-    except ValueError:
+    except (ValueError, MemoryError):
         raise
     except Exception as error:  # protobuf's DecodeError is not part of its public names
         raise ValueError(str(error)) from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tokenizers import Encoding, Tokenizer
 
-from exporter.errors import UsageError
+from exporter.errors import UsageError, in_our_words
 from runtimes.battery import Limits
 
 
@@ -73,10 +73,9 @@ def encode_all(
 def _encode(tokenizer: Tokenizer, example: Example, limits: Limits) -> Encoded:
     words = isinstance(example.first, list)
     first = example.first if isinstance(example.first, list) else limits.prompt + example.first
-    try:
+    where = f"line {example.line}: does not fit {limits.positions} tokens"
+    with in_our_words(lambda reason: UsageError(f"{where}: {reason}; leave the row out, or make its text shorter")):
         encoding = tokenizer.encode(first, example.second, is_pretokenized=words)
-    except Exception as error:  # `tokenizers` raises nothing narrower
-        raise UsageError(f"line {example.line}: does not fit {limits.positions} tokens: {error}") from error
     highest = 0 if limits.types is None else limits.types - 1
     types = tuple(min(segment, highest) for segment in encoding.type_ids)
     return Encoded(example, Tokens.of(encoding), tuple(encoding.ids), types, bool(encoding.overflowing))

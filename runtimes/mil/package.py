@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
 from exporter.disk import read_bounded
-from exporter.errors import BundleError
+from exporter.errors import BundleError, in_our_words
 from runtimes.mil.blobs import BlobFile
 from runtimes.mil.protobuf import model_messages
 from runtimes.mil.refusal import refusal
@@ -155,11 +153,11 @@ def _inside(directory: Path, base: Path, relative: str) -> Path:
 def _decode(path: Path) -> Any:
     model = model_messages().Model()
     try:
-        model.ParseFromString(read_bounded(path, MOST_MODEL_BYTES, BundleError))
+        content = read_bounded(path, MOST_MODEL_BYTES, BundleError)
     except OSError as error:
         raise refusal(f"{path}: cannot be read ({error.strerror}); export the package again") from error
-    except DecodeError as error:
-        raise refusal(f"{path}: truncated or damaged model ({error}); export the package again") from error
+    with in_our_words(lambda why: refusal(f"{path}: truncated or damaged model ({why}); export the package again")):
+        model.ParseFromString(content)
     return model
 
 

@@ -138,12 +138,12 @@ REFUSED = {
         "prompts as an object of texts",
     ),
     "vectors cut short": ("config_sentence_transformers.json", {"truncate_dim": 8}, "truncate_dim 8"),
-    "another class": ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "SparseEncoder is not"),
+    "another class": ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "'SparseEncoder' is not"),
     "another tokenizer": ("sentence_bert_config.json", {"tokenizer_name_or_path": "x/y"}, "names another tokenizer"),
     "another output": (
         "sentence_bert_config.json",
         {"modality_config": {"text": {"method": "forward", "method_output_name": "pooler_output"}}},
-        "reads pooler_output of forward",
+        "reads 'pooler_output' of 'forward'",
     ),
     "options of the model": (
         "sentence_bert_config.json",

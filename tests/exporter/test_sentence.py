@@ -123,7 +123,7 @@ def test_the_newer_name_of_a_pooling(folder, write_sentence_files):
 REFUSED = {
     "a pooling that is not known": ({"pooling_mode_weightedmean_tokens": True}, ("Normalize",), None, "weightedmean"),
     "two poolings": ({"pooling_mode_cls_token": True, "pooling_mode_max_tokens": True}, (), None, "cls.*max"),
-    "a module that is not known": ({}, ("CNN",), None, "CNN is not supported here"),
+    "a module that is not known": ({}, ("CNN",), None, "'CNN' is not supported here"),
     "no number of tokens": ({}, (), {"max_seq_length": "many"}, "no number of tokens"),
     "another case": ({}, (), {"do_lower_case": True}, "lower-cases texts"),
 }
@@ -186,7 +186,7 @@ def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, lea
         ("none", "expected a list of modules with type and path"),
         ([], "expected a Transformer as the first module, found none"),
         ([{"type": "Pooling", "path": ""}], "expected a Transformer as the first module, found Pooling"),
-        ([{"type": "a.Transformer", "path": ""}], "a.Transformer is no class of sentence-transformers"),
+        ([{"type": "a.Transformer", "path": ""}], "a.Transformer' is no class of sentence-transformers"),
         ([{"type": "sentence_transformers.models.BERT", "path": "0_BERT"}], "sentence-transformers 0.2"),
         ([{"type": "Transformer", "path": "0_Transformer"}], "0_Transformer: no config.json"),
         ([{"type": "Transformer", "path": ""}], "no Pooling; pass --task feature-extraction"),
