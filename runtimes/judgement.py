@@ -12,6 +12,8 @@ from runtimes.ties import NOISE_STEPS, STEP
 
 NUMBERS_OF_BUDGETS = ("max_absolute", "max_relative", "padding")
 """How failures begin that are of numbers, not of decisions or directions."""
+TIGHTEST_ABSOLUTE = 1e-4
+"""Of all schemes' budgets (exporter.schemes): that of `none`."""
 CLOSE_SHARE = 0.9
 """A figure beyond this share of its limit is near it: another text could be beyond."""
 FLOAT64_FACTOR = 2.0
@@ -110,7 +112,12 @@ def _nearly_turned(figures: Mapping[str, Any], budget: Budget) -> list[str]:
 
 
 def float32_decides(figures: Mapping[str, Any], size: float, budget: Budget) -> bool:
-    """Whether outputs as large as `size` move by more than the budget where sums are merely taken in another order."""
+    """Whether outputs as large as `size` move by more than the budget where sums are merely taken in another order.
+
+    A limit that is tighter than any scheme's was asked for by a caller, and is held as it stands.
+    """
+    if budget.max_absolute is not None and budget.max_absolute < TIGHTEST_ABSOLUTE:
+        return False
     tolerances = [budget.max_absolute] if budget.max_absolute is not None else []
     tolerances += [] if budget.max_relative is None else [budget.max_relative * figures["logit_range"]]
     return bool(tolerances) and NOISE_STEPS * STEP * size > min(tolerances)

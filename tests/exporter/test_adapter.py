@@ -329,8 +329,9 @@ def test_a_base_is_read_as_strictly_as_any_config(folders, change):
 
 
 def test_no_error_names_the_folder_of_the_merged_model(folders):
-    (folders[0] / "vocab.txt").write_text("[PAD]\n[UNK]\n")
+    with (folders[0] / "vocab.txt").open("a") as vocabulary:  # more entries than the table has rows
+        vocabulary.writelines(f"more{number}\n" for number in range(5000))
     with pytest.raises(CheckpointError) as error:
         load(resolve(str(folders[1]), HubOptions()))
-    assert str(error.value).startswith("adapter/vocab.txt: ")
+    assert str(error.value).startswith("adapter")
     assert "bertport-merged" not in str(error.value)

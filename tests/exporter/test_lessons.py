@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from exporter.case_source import CaseSource
 from exporter.checkpoint import load
 from exporter.lessons import make_lessons
 from exporter.reference import Reference
@@ -69,6 +70,6 @@ def test_lessons_are_the_same_every_time(made, checkpoint, many):
 
 def test_a_model_without_an_answer_for_padding_alone_is_not_taught_it(checkpoint, many, monkeypatch):
     assert () in rows(lessons(checkpoint, many).learn)
-    real = Reference.limits
-    monkeypatch.setattr(Reference, "limits", lambda self, positions: replace(real(self, positions), padding_row=False))
+    real = CaseSource.limits
+    monkeypatch.setattr(CaseSource, "limits", lambda self, positions: replace(real(self, positions), padding_row=False))
     assert () not in rows(lessons(checkpoint, many).learn)

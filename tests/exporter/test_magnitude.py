@@ -8,8 +8,10 @@ from exporter.bundle import Budget
 from exporter.checkpoint import load
 from exporter.pipeline import Request, export
 from exporter.reference import Reference
+from exporter.schemes import SCHEMES
 from exporter.source import HubOptions, resolve
 from runtimes.battery import Case
+from runtimes.judgement import TIGHTEST_ABSOLUTE
 from runtimes.parity import Subject, Verdict, compare
 from runtimes.runner import Status, full_batch
 
@@ -72,6 +74,12 @@ def test_outputs_of_ordinary_size_keep_their_budget_and_nobody_is_asked(size):
 def test_what_is_within_its_budget_asks_for_no_float64():
     found, asked = judged(TRUE, moved([5e-5, 0, 0]), TRUE)
     assert (found.verdict, asked, found.warnings) == (Verdict.PASS, 0, ())
+
+
+def test_a_limit_that_is_tighter_than_any_schemes_is_held_as_it_stands():
+    found, asked = judged(TRUE, moved([5e-5, 0, 0]), TRUE, Budget(max_absolute=1e-5))
+    assert (found.verdict, asked) == (Verdict.FAIL, 0)
+    assert min(b.max_absolute for t in SCHEMES.values() for b in t.values() if b.max_absolute) == TIGHTEST_ABSOLUTE
 
 
 def test_a_budget_that_is_wider_than_float32s_steps_stays_what_it_is():

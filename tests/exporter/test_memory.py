@@ -36,8 +36,8 @@ def test_pytorchs_model_goes_when_it_has_answered(monkeypatch):
     opened = []
     by_itself = Reference.loaded
 
-    def watched(self):
-        opened.append(by_itself(self))
+    def watched(self, double=False):
+        opened.append(by_itself(self, double))
         return opened[-1]
 
     monkeypatch.setattr(Reference, "loaded", watched)

@@ -123,6 +123,8 @@ def write_byte_pairs(folder):
     byte_pairs.pre_tokenizer = pre_tokenizers.Whitespace()
     byte_pairs.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     byte_pairs.save(str(folder / "tokenizer.json"))
+    # transformers builds a BertTokenizer anew from vocab.txt, whatever tokenizer.json holds
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
 
 
 def write_left_padding(folder):
