@@ -68,6 +68,9 @@ def with_labels(config: Mapping[str, Any], labels: tuple[str, ...]) -> tuple[dic
     config, notes = _without_odd(config, _odd_problem(config))
     stated, inverse = config.get("id2label"), config.get("label2id")
     if stated is None:
+        if inverse and inverse != label2id:
+            unused = f"config.json: label2id says {excerpt(inverse)}, not one number for each of {len(labels)} labels"
+            notes = (*notes, f"{unused}: these are {', '.join(labels[:3])}…; write id2label for other names")
         return config | {"id2label": id2label, "label2id": label2id}, notes
     if inverse is None or inverse == label2id:
         return config, notes

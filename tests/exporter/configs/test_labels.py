@@ -43,6 +43,15 @@ def test_a_mapping_that_contradicts_is_told_and_set_right():
     assert with_labels({"id2label": ID2LABEL, "label2id": LABEL2ID}, NAMES)[1] == ()
 
 
+@pytest.mark.parametrize("inverse", [{"a": "0", "b": "1", "c": "2"}, {"a": 0, "b": 2, "c": 3}, {"a": 0}])
+def test_names_that_are_not_used_are_told(inverse):
+    labels = read_labels({"label2id": inverse}, 3)
+    _, notes = with_labels({"label2id": inverse}, labels)
+    assert any("label2id says" in note and "these are LABEL_0, LABEL_1, LABEL_2" in note for note in notes)
+    assert with_labels({"label2id": LABEL2ID}, NAMES)[1] == ()
+    assert with_labels({}, labels)[1] == ()
+
+
 def test_a_head_without_labels_carries_no_mapping_that_is_none():
     config, notes = without_labels({"id2label": [1], "label2id": LABEL2ID, "problem_type": "x", "a": 1})
     assert config == {"label2id": LABEL2ID, "a": 1}
