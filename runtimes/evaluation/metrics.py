@@ -51,13 +51,12 @@ def single_label_parts(golds: Sequence[int], answers: Sequence[int], _labels: Se
 
 def multi_label(golds: Sequence[list[int]], answers: Sequence[list[int]], labels: Sequence[str]) -> Scores:
     """F1 over all decisions, over labels, and the share of rows with exactly the right labels."""
-    from sklearn.metrics import f1_score
-
     right, found = (_indicators(rows, len(labels)) for rows in (golds, answers))
-    f1 = f1_score(right, found, average=None, zero_division=0)
-    present: Array = np.asarray(right.any(0))
+    # not scikit-learn's f1_score, which takes one column for a choice of two classes
+    parts = np.stack([right & found, found, right], -1).astype(float)  # [N, K, 3]
+    f1, present = f1_value(parts.mean(0)), np.asarray(right.any(0))
     figures = {
-        "f1_micro": float(f1_score(right, found, average="micro", zero_division=0)),
+        "f1_micro": float(f1_value(parts.mean((0, 1)))),
         "f1_macro": float(np.mean(f1[present])) if present.any() else 0.0,
         "exact_match": float((right == found).all(-1).mean()),
     }

@@ -22,6 +22,24 @@ def test_a_constant_answer_has_no_correlation():
     assert metrics.regression([1.0, 2.0], [3.0, 3.0], ()).figures["pearson"] == 0.0
 
 
+def test_one_label_that_holds_or_not_is_no_choice_of_two():
+    """scikit-learn's f1_score takes a single column for two classes: its micro F1 is the accuracy, 0.6 here."""
+    scores = metrics.multi_label([[0], [0], [], [], []], [[0], [], [0], [], []], ("a",))
+    assert scores.figures == {"f1_micro": 0.5, "f1_macro": 0.5, "exact_match": 0.6}
+    assert metrics.multi_label([[], []], [[], []], ("a",)).figures["f1_micro"] == 0
+
+
+def test_figures_of_several_labels_are_scikit_learns():
+    from sklearn.metrics import f1_score
+
+    rng = np.random.default_rng(5)
+    right, found = rng.random((2, 40, 4)) < 0.3
+    rows = ([list(np.flatnonzero(row)) for row in side] for side in (right, found))
+    figures = metrics.multi_label(*rows, ("a", "b", "c", "d")).figures
+    assert figures["f1_micro"] == pytest.approx(f1_score(right, found, average="micro"), abs=1e-15)
+    assert figures["f1_macro"] == pytest.approx(f1_score(right, found, average="macro"), abs=1e-15)
+
+
 def test_several_labels():
     scores = metrics.multi_label([[0, 1], [], [2]], [[0], [], [1, 2]], ("a", "b", "c"))
     assert scores.figures["f1_micro"] == pytest.approx(2 * 2 / (3 + 3))
