@@ -49,7 +49,7 @@ def _of_cross_encoder(config: Mapping[str, Any], labels: int, settings: Sentence
     found = _CLASSES.get(named.rpartition(".")[2])
     if found is None:
         raise UnsupportedError(
-            f"config.json: activation_fn {named} is not supported; known: {', '.join(_CLASSES)}; write Identity there "
-            "and apply it in the app"
+            f"config.json: activation_fn {named[:80]} is not supported; known: {', '.join(_CLASSES)}; write Identity "
+            "there and apply it in the app"
         )
     return found

@@ -127,6 +127,7 @@ def _mask_id(checkpoint: Checkpoint) -> int:
     if found is None:
         raise CheckpointError(
             f"{checkpoint.source.directory}: fill-mask needs a tokenizer with a mask token, and "
-            f"{checkpoint.tokenizer.mask_token!r} is no piece of this one"
+            f"{checkpoint.tokenizer.mask_token!r} is no piece of this one; "
+            "put mask_token into tokenizer_config.json, or pass --task feature-extraction"
         )
     return found

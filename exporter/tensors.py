@@ -13,7 +13,7 @@ from safetensors import safe_open
 from exporter.disk import MAX_WEIGHT_BYTES
 from exporter.documents import read_object
 from exporter.encoder.ops import Array
-from exporter.errors import CheckpointError, in_our_words
+from exporter.errors import CheckpointError, in_our_words, some
 from exporter.hints import is_pointer, without_weights
 from exporter.integrity import is_file
 
@@ -65,13 +65,15 @@ def open_tensors(files: list[Path]) -> Mapping[str, TensorOnDisk]:
     """Open the files of `weight_files`: tensor name → tensor. Raises CheckpointError for a damaged file."""
     size_bytes = sum(path.stat().st_size for path in files)
     if size_bytes > MAX_WEIGHT_BYTES:
-        raise CheckpointError(f"{files[0]}: {size_bytes:,} bytes of weights, at most {MAX_WEIGHT_BYTES:,} are read")
+        raise CheckpointError(
+            f"{files[0]}: {size_bytes:,} bytes of weights, at most {MAX_WEIGHT_BYTES:,} are read; save it in float16"
+        )
     tensors: dict[str, TensorOnDisk] = {}
     for path in files:
         if path.name != INDEX:
             part = _open_pickle(path) if path.name == PICKLE else _open_safetensors(path)
             if twice := tensors.keys() & part.keys():
-                raise CheckpointError(f"{path}: tensors stored in two shards: {', '.join(sorted(twice))}")
+                raise CheckpointError(f"{path}: tensors stored in two shards: {some(sorted(twice))}; save it again")
             tensors.update(part)
     return tensors
 
@@ -93,10 +95,10 @@ def _shards(index: Path) -> list[Path]:
         raise CheckpointError(f"{index}: not an index of shards; it needs a weight_map") from error
     unsafe = sorted(str(name) for name in names if not isinstance(name, str) or Path(name).name != name)
     if unsafe:
-        raise CheckpointError(f"{index}: shards must lie beside the index; found {', '.join(unsafe)}")
+        raise CheckpointError(f"{index}: shards must lie beside the index; found {some(unsafe)}; put them there")
     missing = sorted(name for name in names if not is_file(index.parent / name))
     if missing:
-        raise CheckpointError(f"{index}: missing shards {', '.join(missing)}; fetch the checkpoint again")
+        raise CheckpointError(f"{index}: missing shards {some(missing)}; fetch the checkpoint again")
     return [index.parent / name for name in sorted(names)]
 
 
@@ -107,7 +109,7 @@ def _open_safetensors(path: Path) -> dict[str, TensorOnDisk]:
         kinds = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
     strange = sorted(f"{name} {dtype}" for name, (dtype, _) in kinds.items() if not _readable(name, dtype))
     if strange:
-        raise CheckpointError(f"{path}: expected floating-point weights, found {', '.join(strange)}")
+        raise CheckpointError(f"{path}: expected floating-point weights, found {some(strange)}; save it in float32")
     return {name: TensorOnDisk(shape, _loader(path, name)) for name, (_, shape) in kinds.items()}
 
 

@@ -85,7 +85,10 @@ def tables_source() -> str:
 def _type(kit: Kit) -> str:
     task = kit.bundle.manifest.recipe.task
     if task not in TASKS:
-        raise UnsupportedError(f"{kit.bundle.directory}: no Swift wrapper for task {task}; there is {', '.join(TASKS)}")
+        raise UnsupportedError(
+            f"{kit.bundle.directory}: no Swift wrapper for task {task}; there is {', '.join(TASKS)}: export one of "
+            "these, or call the model by itself"
+        )
     return TASKS[task]
 
 

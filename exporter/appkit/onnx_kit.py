@@ -43,7 +43,10 @@ def find_type(kit: Kit, language: str) -> str:
     task = kit.bundle.manifest.recipe.task
     if task not in TASKS:
         known = ", ".join(TASKS)
-        raise UnsupportedError(f"{kit.bundle.directory}: no {language} wrapper for task {task}; there is {known}")
+        raise UnsupportedError(
+            f"{kit.bundle.directory}: no {language} wrapper for task {task}; there is {known}: export one of these, or "
+            "call the model by itself"
+        )
     return TASKS[task]
 
 

@@ -97,7 +97,7 @@ def run(parsed: argparse.Namespace) -> int:
 def find_model(parsed: argparse.Namespace) -> str:
     """MODEL as given, or the checkpoint in this folder, or the demo; which, is said."""
     if parsed.trust_remote_code:
-        raise UsageError("--trust-remote-code: refused; no code of a checkpoint is ever run")
+        raise UsageError("--trust-remote-code: refused; no code of a checkpoint is ever run: leave it out")
     if parsed.model is not None:
         return str(parsed.model)
     model = choose_model(Path())

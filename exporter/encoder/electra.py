@@ -25,7 +25,7 @@ from exporter.encoder.tasks import (
 )
 from exporter.encoder.transformer import embed, run_layers
 from exporter.encoder.weights import Entry, dense_entries
-from exporter.errors import UnsupportedError
+from exporter.errors import UnsupportedError, excerpt
 
 
 class ElectraConfig(BertConfig):
@@ -70,7 +70,10 @@ def _check_summary(head: Head, _stored: Stored, config: Mapping[str, Any]) -> He
     """What the class makes of the first token, of which config.json may tell otherwise."""
     for key, only in _SUMMARY.items():
         if config.get(key, only) != only:
-            raise UnsupportedError(f"config.json: {key} {config[key]!r} is not supported; only {only!r} is")
+            raise UnsupportedError(
+                f"config.json: {key} {excerpt(config[key])} is not supported; only {only!r} is: pass "
+                "--task feature-extraction for the vectors of the tokens, and do the rest in the app"
+            )
     return head
 
 

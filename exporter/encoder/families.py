@@ -23,6 +23,7 @@ def find_family(config: Mapping[str, Any]) -> Family[Any]:
         if model_type is None:
             raise UnsupportedError(f"config.json: no model_type; write the one that it is: {', '.join(FAMILIES)}")
         raise UnsupportedError(
-            f"config.json: model_type {excerpt(model_type)} is not supported; known: {', '.join(FAMILIES)}"
+            f"config.json: model_type {excerpt(model_type)} is not supported; known: {', '.join(FAMILIES)}: export a "
+            "model that was fine-tuned from one of these"
         )
     return FAMILIES[model_type]

@@ -106,7 +106,7 @@ class Family(Generic[G]):
         by_task = {head.task.name: head for head in self.heads}
         if task not in by_task:
             where = f" for {self.model_type}" if task in TASKS else ""
-            raise UnsupportedError(f"--task {task}: not supported{where}; known: auto, {', '.join(by_task)}")
+            raise UnsupportedError(f"--task {task}: not supported{where}; known: auto, {', '.join(by_task)}; pass one")
         return by_task[task]
 
     def _refuse(self, architectures: list[str]) -> Head:

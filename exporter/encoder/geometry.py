@@ -165,7 +165,10 @@ _VARIANTS = {
 def read_activation(key: str, name: object) -> str:
     """The activation called `name` under `key`. Raises UnsupportedError with the list of what is known."""
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise UnsupportedError(f"config.json: {key} {excerpt(name)} is not supported; known: {', '.join(ACTIVATIONS)}")
+        raise UnsupportedError(
+            f"config.json: {key} {excerpt(name)} is not supported; known: {', '.join(ACTIVATIONS)}: write the one that "
+            "it is another name of, or fine-tune from a checkpoint with one of them"
+        )
     return ACTIVATIONS[name]
 
 

@@ -70,11 +70,15 @@ _ONLY = {"trigram_input": True, "use_bottleneck": True, "normalization_type": "n
 def _read_geometry(config: Mapping[str, Any]) -> MobileGeometry:
     for key, only in _ONLY.items():
         if type(config.get(key, only)) is not type(only) or config.get(key, only) != only:  # 1 equals True
-            raise UnsupportedError(f"config.json: {key} {excerpt(config[key])} is not supported; only {only!r} is")
+            raise UnsupportedError(
+                f"config.json: {key} {excerpt(config[key])} is not supported; only {only!r} is: fine-tune from a "
+                "checkpoint that has it, such as google/mobilebert-uncased"
+            )
     read = MobileBertConfig.read(config)
     if not read.key_query_shared_bottleneck and not read.use_bottleneck_attention:
         raise UnsupportedError(
-            "config.json: key_query_shared_bottleneck and use_bottleneck_attention are both false, and one is needed"
+            "config.json: key_query_shared_bottleneck and use_bottleneck_attention are both false, and one is needed; "
+            "set the one that these weights were trained with"
         )
     return MobileGeometry(
         **asdict(read.geometry(read.embedding_size)),
