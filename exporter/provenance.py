@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from exporter.auditing.recipe import check_recipe
 from exporter.bundle import CARD, GOLDEN, MANIFEST, PARITY, SBOM, Bundle, Manifest
 from exporter.disk import MAX_WEIGHT_BYTES, read_bounded
 from exporter.errors import BundleError, RuntimeUnavailable
@@ -33,6 +34,7 @@ def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple
     the recipe lacks what it takes to repeat it.
     """
     recipe, checkpoint, kept = bundle.manifest.recipe, reference.checkpoint, reference.kept
+    check_recipe(bundle, checkpoint)
     _check_repeatable(bundle, frequent_texts)
     made_from = for_recipe(checkpoint if kept is None else trim_checkpoint(checkpoint, kept), recipe)
     material = Material(made_from, reference.samples, recipe.pq_dims or 0, frequent_texts)

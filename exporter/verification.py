@@ -107,8 +107,8 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     """
     manifest = check.bundle.manifest
     _check_door(check.bundle)
-    own = budget_of(reference.checkpoint, manifest.recipe)
     check_recipe(check.bundle, reference.checkpoint)
+    own = budget_of(reference.checkpoint, manifest.recipe)
     audited = _audited(check.bundle, reference)
     audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))

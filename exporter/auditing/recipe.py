@@ -11,6 +11,7 @@ from exporter.codebooks import DIMENSIONS
 from exporter.errors import BertportError, BundleError
 from exporter.keep import Keep
 from exporter.lowering import coreml_options
+from exporter.schemes import find_budget
 from exporter.targets import coreml, onnx
 from exporter.weight_list import WORD_TABLE
 
@@ -18,10 +19,7 @@ _OF_ONE_TARGET = {"onnx": ("opset",), "coreml": ("sequence_lengths", "compute_un
 
 
 def check_recipe(bundle: Bundle, checkpoint: Checkpoint) -> None:
-    """Raise BundleError for a value that no export writes: unknown to its target, or of another target or scheme.
-
-    The target and the scheme are known ones (`budget_of`).
-    """
+    """Raise BundleError for a value that no export writes: unknown to its target, or of another target or scheme."""
     recipe = bundle.manifest.recipe
     try:
         _check_target(recipe, checkpoint)
@@ -42,6 +40,7 @@ def check_recipe(bundle: Bundle, checkpoint: Checkpoint) -> None:
 
 
 def _check_target(recipe: Recipe, checkpoint: Checkpoint) -> None:
+    find_budget(recipe.target, recipe.scheme)
     if recipe.target == "coreml":
         coreml.check(coreml_options(recipe), recipe.scheme, checkpoint.geometry.positions)
     elif recipe.opset is not None:

@@ -14,6 +14,8 @@ CODED = {"scheme": "pq", "pq_dims": 4}
 WRONG = {
     "coreml": [
         {"scheme": "pq"},
+        {"scheme": "foo"},
+        {"target": "x"},
         CODED | {"pq_dims": 0},
         CODED | {"pq_dims": 3},
         {"pq_dims": 4},
@@ -28,6 +30,7 @@ WRONG = {
     ],
     "onnx": [
         {"scheme": "pq"},
+        {"scheme": "w8a8"},
         {"pq_dims": 8},
         {"opset": 0},
         {"opset": 99},
@@ -55,12 +58,14 @@ def test_a_recipe_that_no_export_writes_is_refused(made, checkpoint, tmp_path, c
     content["recipe"].update(change)
     (copy / MANIFEST).write_text(json.dumps(content))
     seal(copy)
-    assert main(["verify", str(copy), "--checkpoint", str(checkpoint)]) == 3
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith(f"bertport: {copy / MANIFEST}: recipe: ")
-    assert said.endswith("; export again")
+    for strict in ([], ["--strict"]):
+        assert main(["verify", str(copy), "--checkpoint", str(checkpoint), *strict]) == 3
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith(f"bertport: {copy / MANIFEST}: recipe: ")
+        assert said.endswith("; export again")
 
 
 @pytest.mark.parametrize("target", WRONG)
 def test_what_an_export_writes_is_not(made, checkpoint, texts_file, target):
-    assert main(["verify", str(made / target), "--checkpoint", str(checkpoint), "--texts", str(texts_file)]) == 0
+    command = ["verify", str(made / target), "--checkpoint", str(checkpoint), "--texts", str(texts_file)]
+    assert [main([*command, *strict]) for strict in ([], ["--strict"])] == [0, 0]
