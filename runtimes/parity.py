@@ -22,6 +22,10 @@ SCHEMA_VERSION = 1
 """Of `Parity.as_record`; a reader refuses any other."""
 Exact = Callable[[], Sequence[Outputs]]
 """PyTorch's outputs of every case in float64, made when they are asked for."""
+GENERATED = 0.5
+"""How much a relative difference of generated rows counts. Budgets of schemes that round were measured on real text;
+words in no order round worse (tokens of all-MiniLM-L6-v2 in int8-weights: 3.6 % of the range). They are there
+for faults of single rows, which the audit sees too; what is held absolutely, float32, is held in full."""
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 
@@ -215,8 +219,9 @@ def _mismatch(name: str, rows: int, left: Outputs, right: Outputs) -> list[str]:
 def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side, problem: str) -> dict[str, Any]:
     """All figures of all cases.
 
-    What was generated stands for no text: its largest difference counts, as a share of the range that it reaches too.
-    Shares of texts are of the texts' own range, which is the narrower: more rows are no reason to allow more.
+    What was generated stands for no text: its largest difference counts, as a share of the range that it reaches too,
+    and by GENERATED. Shares of texts are of the texts' own range, which is the narrower: more rows are no reason to
+    allow more.
     """
     pairs = [list(zip(*rows, strict=True)) for rows in zip(reference.rows, candidate.rows, strict=True)]
     differences = [np.concatenate([np.abs(a - b) for a, b in rows]) for rows in pairs]
@@ -230,7 +235,7 @@ def _figures(cases: Sequence[Case], reference: _Side, candidate: _Side, problem:
         "max_absolute": most,
         "mean_absolute": float(flat.mean()),
         "logit_range": logit_range,
-        "max_relative": max(float(flat.max()) / max(logit_range, 1e-12), most / max(reach, 1e-12)),
+        "max_relative": max(float(flat.max()) / max(logit_range, 1e-12), GENERATED * most / max(reach, 1e-12)),
         "min_cosine": min(cosines, default=None),
         **_seen(reference, candidate, problem),
         "padding_max_absolute": _padding(cases, reference.rows, candidate.rows),
