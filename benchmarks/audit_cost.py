@@ -62,7 +62,8 @@ class _Base:
 
 def audit_cost(source: str, target: str, scheme: str, place: Path) -> dict[str, Any]:
     """Export one bundle and audit it in a process of its own."""
-    settings = Settings(sequence_lengths=(LENGTH,) if target == "coreml" else ())
+    lengths = (LENGTH,) if target == "coreml" else ()
+    settings = Settings(sequence_lengths=lengths, deployment_target="iOS18")  # which has every scheme
     export(Request(source, (target,), (scheme,), place, settings=settings, verify=False), lambda _: None)
     command = [sys.executable, "-c", _CHILD, source, str(place), str(RUNS)]
     found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
