@@ -65,6 +65,18 @@ def compared(reference, runner, budget=BUDGET):
     return compare_with_pytorch(reference, runner, manifest, budget)
 
 
+def test_an_emulated_processor_is_not_asked_for_every_word(reference, torch_model):
+    """The rows are the file's, whichever processor reads them; coverage says that they were not read."""
+    emulated, measured = Off(torch_model, 0.01), Off(torch_model, 0.01)
+    emulated.status = Status.EMULATED
+    few, all_of_them = (compared(reference, runner).coverage for runner in (emulated, measured))
+    generated = sum(case.generated for case in reference.battery(None).cases)
+    assert generated > 0
+    assert measured.asked - emulated.asked == generated
+    assert 0 < few["exercised_rows"] < all_of_them["exercised_rows"] == all_of_them["vocabulary_rows"]
+    assert few["compared_texts"] == all_of_them["compared_texts"]
+
+
 def test_a_figure_near_its_limit_is_taken_over_more_text(reference, torch_model):
     runner = Off(torch_model, 0.095)
     found = compared(reference, runner)
