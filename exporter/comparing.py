@@ -46,9 +46,8 @@ def compare_runner(reference: Reference, runner: Runner, what: Compared, budget:
     subject = Subject(what.outputs, what.problem, budget, runner.status, what.labels)
     battery = reference.battery(runner.positions, what.lengths)
     pairs = zip(battery.cases, battery.outputs, strict=True)
-    swept = (
-        runner.status is not Status.EMULATED
-    )  # word rows are the file's, and this processor is a hundred times slower
+    # word rows are the file's, whichever processor reads them, and an emulated one takes a hundred times as long
+    swept = runner.status is not Status.EMULATED
     counted = [(c, o) for c, o in pairs if (what.empty_rows or _has_tokens(c)) and (swept or not c.generated)]
     asked = _Asked(reference, runner, subject, [case for case, _ in counted], [outputs for _, outputs in counted])
     parity = asked.compared()
