@@ -34,6 +34,7 @@ def changes(elements: Array) -> Iterator[tuple[str, Change]]:
         yield "rows shuffled", lambda x, random: random.permutation(x.reshape(_rows(x), -1)).reshape(x.shape)
         yield "rows one off", lambda x, _: np.roll(x.reshape(_rows(x), -1), 1, 0).reshape(x.shape)
         yield "rows two off", lambda x, _: np.roll(x.reshape(_rows(x), -1), 2, 0).reshape(x.shape)
+        yield "halves swapped", lambda x, _: np.roll(x.reshape(_rows(x), -1), _rows(x) // 2, 0).reshape(x.shape)
         yield "a row zero", _zeroed
         yield "the last half of the rows zero", _half
         square = [size for size in elements.shape if size > 1]
