@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.errors import BundleError, UsageError
-from runtimes.runner import INPUTS, Array, Batch, Outputs, Runner, Status
+from runtimes.runner import INPUTS, Array, Batch, Outputs, Runner, WrappedRunner
 
 
 @dataclass(frozen=True)
@@ -73,25 +73,10 @@ def matched_outputs(path: Path, found: Sequence[str], expected: Expected) -> dic
 
 
 @dataclass(frozen=True)
-class RenamedRunner:
+class RenamedRunner(WrappedRunner):
     """See Runner: outputs by other names, and those alone that have one."""
 
-    runner: Runner
     names: Mapping[str, str]
-
-    @property
-    def status(self) -> Status:
-        """See Runner."""
-        return self.runner.status
-
-    @property
-    def positions(self) -> int | None:
-        """See Runner."""
-        return self.runner.positions
-
-    def fit(self, batch: Batch) -> Batch:
-        """See Runner."""
-        return self.runner.fit(batch)
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""

@@ -5,25 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtimes.battery import Case
-from runtimes.runner import Array, Batch, Outputs, Runner, Status
+from runtimes.runner import Array, Batch, Outputs, WrappedRunner
 
 
 @dataclass(frozen=True)
-class RenumberedRunner:
+class RenumberedRunner(WrappedRunner):
     """See Runner. `kept` holds the old id of each new one; a batch may hold no other."""
 
-    runner: Runner
     kept: Array
-
-    @property
-    def status(self) -> Status:
-        """See Runner."""
-        return self.runner.status
-
-    @property
-    def positions(self) -> int | None:
-        """See Runner."""
-        return self.runner.positions
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner; in old ids still."""

@@ -93,6 +93,27 @@ class Runner(Protocol):
         """Every named tensor of one batch, in the order of computation."""
 
 
+@dataclass(frozen=True)
+class WrappedRunner:
+    """See Runner: another one, asked or read otherwise in what a subclass says."""
+
+    runner: Runner
+
+    @property
+    def status(self) -> Status:
+        """See Runner."""
+        return self.runner.status
+
+    @property
+    def positions(self) -> int | None:
+        """See Runner."""
+        return self.runner.positions
+
+    def fit(self, batch: Batch) -> Batch:
+        """See Runner."""
+        return self.runner.fit(batch)
+
+
 def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
     """Open the saved model of a bundle with the runtime of its target. Raises BundleError for what no target wrote."""
     if bundle.manifest.recipe.target not in _RUNTIMES:
