@@ -31,12 +31,11 @@ from exporter.lowering import TARGETS, Settings, cost_of_hidden_states, for_reci
 from exporter.material import Material
 from exporter.memory import release, trim
 from exporter.reference import Reference
-from exporter.rounding import beside_strict
 from exporter.sbom import write_bill
 from exporter.schemes import FINETUNED, find_budget
 from exporter.source import HubOptions, resolve
 from exporter.staging import check_destination, staged
-from exporter.verification import Limit, with_tokens
+from exporter.verification import Limit, compare_bundle
 from exporter.vocabulary import choose_pieces, trim_checkpoint
 from exporter.writing import make_manifest, write_files
 from runtimes.parity import Parity, Verdict, not_run
@@ -177,8 +176,7 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
     release()
     runner, manifest = open_runner(bundle), bundle.manifest
     trim()  # ONNX Runtime frees each matrix that it has packed: two fifths of a float32 model
-    compared = with_tokens(compare_with_pytorch(reference, runner, manifest, manifest.budget), reference, bundle)
-    parity = with_audit(beside_strict(compared, reference, bundle, manifest.budget), audit)
+    parity = with_audit(compare_bundle(reference, runner, bundle, manifest.budget), audit)
     if own is None:
         return parity
     return beside_own(parity, compare_with_pytorch(own, runner, manifest, FINETUNED[manifest.recipe.target]))

@@ -112,8 +112,7 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     audited = _audited(check.bundle, reference)
     audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
-    read = with_tokens(compare_with_pytorch(reference, runner, manifest, budget), reference, check.bundle)
-    compared = with_audit(beside_strict(read, reference, check.bundle, budget), audit)
+    compared = with_audit(compare_bundle(reference, runner, check.bundle, budget), audit)
     answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))
     parity = replace(with_answers(compared, audit_answers(audited, answers)), note=describe(runner))
     labelled = find_labelled(reference.checkpoint, check.texts_file)
@@ -121,9 +120,11 @@ def check_bundle(check: Check, reference: Reference) -> tuple[Parity, Callable[[
     return parity, lambda: explain(reference, runner, check.bundle, parity, budget)
 
 
-def with_tokens(parity: Parity, reference: Reference, bundle: Bundle) -> Parity:
-    """The parity with the ids of the bundle's tokenizer held against AutoTokenizer's, once PyTorch has answered."""
-    return compare_tokens(parity, reference.heard, bundle, reference.kept)
+def compare_bundle(reference: Reference, runner: Runner, bundle: Bundle, budget: Budget) -> Parity:
+    """Hold a bundle's answers against PyTorch's, its tokenizer's ids against AutoTokenizer's, and float16 within."""
+    answered = compare_with_pytorch(reference, runner, bundle.manifest, budget)
+    tokenized = compare_tokens(answered, reference.heard, bundle, reference.kept)
+    return beside_strict(tokenized, reference, bundle, budget)
 
 
 def _audited(bundle: Bundle, reference: Reference) -> Audited:
