@@ -22,8 +22,8 @@ from exporter.integrity import differences
 from exporter.labelled import find_labelled
 from exporter.lowering import TARGETS, for_recipe
 from exporter.reference import Reference
-from exporter.rounding import beside_strict
 from exporter.source import HubOptions, Source, resolve
+from exporter.strict_rounding import beside_strict
 from exporter.tokenizer import open_tokenizer
 from exporter.tokenizer_parity import compare_tokens
 from exporter.vocabulary import kept_ids, trim_checkpoint

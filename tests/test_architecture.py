@@ -18,7 +18,7 @@ SEES_BOTH = {
         "golden",
         "labelled",
         "comparing",
-        "rounding",
+        "strict_rounding",
         "case_source",
         "card",
         "inspection",
