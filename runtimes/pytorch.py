@@ -6,10 +6,10 @@ On the CPU; a measurement may ask for another device.
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -18,7 +18,9 @@ from exporter.errors import CheckpointError, in_our_words
 from runtimes.reference_model import Pooling, ReferenceModel
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
 from runtimes.sentences import embed
-from runtimes.transformers_tokenizer import Answerer
+
+if TYPE_CHECKING:
+    from runtimes.transformers_tokenizer import Answerer
 
 _READER = f"transformers {transformers.__version__}"
 _ONE_LOAD = threading.Lock()
@@ -56,7 +58,6 @@ class TorchRunner:
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
         self._inputs, self._device, self._checkpoint = inputs, device, checkpoint
-        self._answer = Answerer()
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = _load(checkpoint, architecture, partial(_settings, config, wrapper, double), device)
@@ -98,6 +99,12 @@ class TorchRunner:
     def tokens(self, question: Mapping[str, Array]) -> dict[str, Array]:
         """Answer a question of `runtimes.tokenizer_source.ask_tokens`."""
         return self._answer(question)
+
+    @cached_property
+    def _answer(self) -> "Answerer":
+        from runtimes.transformers_tokenizer import Answerer  # here: what is only run has no use for tokenizers
+
+        return Answerer()
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """As `run`, tensors on the device."""

@@ -2,14 +2,21 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import IO
+from typing import IO, Protocol, runtime_checkable
 
 from exporter.errors import BertportError, in_one_line
 from runtimes.frames import ARRAYS, ERROR, READY, TOKENS, pack, read_frame, unpack, write_frame
 from runtimes.runner import Array, Batch, Runner
 
 _REASON_CHARACTERS = 1_000
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """A runner that answers questions of `runtimes.tokenizer_source.ask_tokens` too."""
+
+    def tokens(self, question: Mapping[str, Array]) -> dict[str, Array]:
+        """Answer one."""
 
 
 def serve(opened: Callable[[], tuple[Runner, str]], batches: IO[bytes], answers: IO[bytes]) -> None:
@@ -20,19 +27,15 @@ def serve(opened: Callable[[], tuple[Runner, str]], batches: IO[bytes], answers:
         while True:
             kind, content = read_frame(batches)
             question = unpack(content)
-            found = _tokens()(question) if kind == TOKENS else runner.run(Batch(**question))
+            if kind == TOKENS and isinstance(runner, Speaking):
+                found = runner.tokens(question)
+            else:
+                found = runner.run(Batch(**question))
             write_frame(answers, ARRAYS, pack(found))
     except (EOFError, BrokenPipeError):  # nobody asks any more
         return
     except Exception as error:
         complain(answers, error)
-
-
-@cache
-def _tokens() -> Callable[[Mapping[str, Array]], Mapping[str, Array]]:
-    from runtimes.transformers_tokenizer import Answerer  # here: most children have no transformers
-
-    return Answerer()
 
 
 def complain(answers: IO[bytes], error: Exception) -> None:
