@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from exporter.errors import RuntimeUnavailable
-from exporter.lowering import Settings
+from exporter.checkpoint.source import DEMO
 from exporter.pipeline import Request, export
-from exporter.source import DEMO
-from runtimes.coreml import COMPUTE_UNITS, load, placement, require_macos
-from runtimes.measure import fingerprint
+from exporter.targets.registry import Settings
+from runtimes.backends.coreml.apple import COMPUTE_UNITS, load, placement, require_macos
+from runtimes.errors import RuntimeUnavailable
+from runtimes.measurement.measure import fingerprint
 
 SCHEMES = ("fp16", "int8", "palettize6")
 RUNS = 200

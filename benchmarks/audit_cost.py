@@ -19,10 +19,10 @@ from typing import Any
 
 from tier_checkpoint import write_stand_in
 
-from exporter.lowering import Settings
 from exporter.pipeline import Request, export
-from exporter.schemes import SCHEMES
-from runtimes.measure import fingerprint
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from runtimes.measurement.measure import fingerprint
 
 ARTIFACT = Path("artifacts/audit_cost.json")
 RUNS = 3
@@ -30,12 +30,12 @@ LENGTH = 128
 _CHILD = """
 import json, sys, time
 from pathlib import Path
-from exporter.auditing.audit import audit_bundle
-from exporter.auditing.audited import Audited
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.source import HubOptions, resolve
-from runtimes.peak_memory import peak_rss_bytes
+from exporter.verification.audit.bundle import audit_bundle
+from exporter.targets.audit.subject import Audited
+from runtimes.bundle.manifest import read_bundle
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from runtimes.process.peak_memory import peak_rss_bytes
 source, place, runs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 audited = Audited(read_bundle(place), load(resolve(source, HubOptions())))
 loaded, seconds, cpu = peak_rss_bytes(), [], []

@@ -22,9 +22,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from exporter.cli import main as bertport
-from runtimes.journal import write_record
-from runtimes.measure import fingerprint
+from exporter.cli.main import main as bertport
+from runtimes.measurement.measure import fingerprint
+from runtimes.records.writing import write_record
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ("verdict", "max_absolute", "mean_absolute", "agreement")

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from labelled_text import ag_news_test
 
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.pipeline import Exported, Request, export
-from exporter.schemes import SCHEMES
-from exporter.source import DEMO, HubOptions, resolve
-from runtimes.battery import Encoder, Limits
-from runtimes.measure import fingerprint
-from runtimes.parity import agreement
-from runtimes.pytorch import TorchRunner
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.bundle.manifest import read_bundle
+from runtimes.measurement.measure import fingerprint
+from runtimes.parity.cases import Encoder, Limits
+from runtimes.parity.compare import agreement
 from runtimes.runner import Batch, Runner, full_batch, open_runner
 
 SETTINGS = {

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from exporter.codebooks import ProductCodes, product_quantise
-from exporter.targets.coreml_package import convert, write
-from exporter.targets.coreml_quiet import ct, mb, types
+from exporter.compression.product_quantization import ProductCodes, product_quantise
+from exporter.targets.coreml.coremltools import ct, mb, types
+from exporter.targets.coreml.package import convert, write
 from runtimes.mil import open_package
 
 TOKENS = 128

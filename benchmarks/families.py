@@ -31,14 +31,14 @@ import transformers
 from tier_checkpoint import copy_tokenizer
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
-from exporter.battery_texts import default_texts
-from exporter.bundle import read_bundle
-from exporter.checkpoint import Checkpoint, load
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
-from exporter.verification import Check, check_bundle
-from runtimes.measure import fingerprint
-from runtimes.pytorch import TorchRunner
+from exporter.checkpoint.checkpoint import Checkpoint, load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.verification.battery_texts import default_texts
+from exporter.verification.reference import Reference
+from exporter.verification.verify import Check, check_bundle
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.bundle.manifest import read_bundle
+from runtimes.measurement.measure import fingerprint
 from runtimes.runner import Batch, Runner, open_runner
 
 ARTIFACT = Path("artifacts/families.json")
@@ -98,8 +98,8 @@ def _fill_up(vocabulary: Path, size: int) -> None:
 
 _EXPORT = """
 import sys
-from exporter.cli import main
-from runtimes.peak_memory import peak_rss_bytes
+from exporter.cli.main import main
+from runtimes.process.peak_memory import peak_rss_bytes
 code = main(sys.argv[1:])
 print(peak_rss_bytes())
 sys.exit(code)

@@ -49,7 +49,7 @@ def _child(name: str, corpus: Path, options: list[str]) -> None:
     with atheris.instrument_imports(include=["exporter", "runtimes"]):
         from hostile.readers import READERS
 
-        from exporter.errors import BertportError
+        from runtimes.errors import BertportError
     reader = next(one for one in READERS if one.name == name)
     place = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
     folders = reader.seeds(Path(place.name) / "honest")

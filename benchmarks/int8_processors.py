@@ -18,16 +18,16 @@ from unittest import mock
 import numpy as np
 import onnxruntime
 
-from exporter import quantize
-from exporter.checkpoint import load
-from exporter.errors import RuntimeUnavailable
-from exporter.source import DEMO, DEMO_DIRECTORY, HubOptions, resolve
-from exporter.targets import onnx
-from runtimes.emulated import EmulatedRunner
-from runtimes.measure import fingerprint
-from runtimes.onnxruntime import OnnxRunner
-from runtimes.processors import ARM64, AVX2, find_emulator
-from runtimes.pytorch import TorchRunner
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import DEMO, DEMO_DIRECTORY, HubOptions, resolve
+from exporter.compression import integer_rounding
+from exporter.targets.onnx import ops as onnx
+from runtimes.backends.onnx.emulated import EmulatedRunner
+from runtimes.backends.onnx.processors import ARM64, AVX2, find_emulator
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.errors import RuntimeUnavailable
+from runtimes.measurement.measure import fingerprint
 from runtimes.runner import Array, Runner, Status, full_batch
 
 LENGTHS = (5, 16, 40)
@@ -44,7 +44,7 @@ def write_models(folder: Path) -> dict[str, Path]:
     model = load(resolve(DEMO, HubOptions())).model
     paths = {name: folder / f"{number}.onnx" for number, name in enumerate(FILES)}
     paths[FILES[0]].write_bytes(onnx.lower(model, "int8"))
-    with mock.patch.object(quantize, "int8_without_saturation", quantize.int8):
+    with mock.patch.object(integer_rounding, "int8_without_saturation", integer_rounding.int8):
         paths[FILES[1]].write_bytes(onnx.lower(model, "int8"))
     return paths
 

@@ -23,7 +23,7 @@ from tokenizer_exactness import MODES, Mode, demo_pieces, news, reference
 from tokenizer_kits import HARNESSES, ROOT, bertport_says, make_kit
 from tokenizer_texts import mark_texts, mixed_texts
 
-from runtimes.measure import fingerprint
+from runtimes.measurement.measure import fingerprint
 
 RECORD = ROOT / "artifacts" / "kits.json"
 PACKAGES = ROOT / ".npm" / "node_modules"

@@ -28,8 +28,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from exporter.bundle import to_json
-from exporter.disk import write_whole
+from runtimes.bundle.manifest import to_json
+from runtimes.files.atomic_write import write_whole
 
 ARTIFACT = Path(__file__).parents[1] / "artifacts" / "odd_configs.json"
 LIMIT_S, LIMIT_BYTES = 30.0, 2 << 30

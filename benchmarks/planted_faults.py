@@ -23,14 +23,14 @@ from planted import coreml_faults, onnx_faults
 from planted.answers import effect_of, probes, rounding_of
 from planted.frame import Fault, in_numbers, judge
 
-from exporter.auditing.audit import audit_bundle
-from exporter.auditing.audited import Audited
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.schemes import SCHEMES
-from exporter.source import HubOptions, resolve
+from exporter.targets.audit.subject import Audited
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.audit.bundle import audit_bundle
+from runtimes.bundle.manifest import read_bundle
 
 ARTIFACT = Path("artifacts/planted_faults.json")
 LENGTH = 32

@@ -18,7 +18,7 @@ from typing import Any
 import family_tables
 from peers_tables import markdown, tables
 
-from exporter.schemes import SCHEMES
+from exporter.targets.schemes import SCHEMES
 
 ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "artifacts"

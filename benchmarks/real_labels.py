@@ -25,15 +25,15 @@ from torch import nn
 from train_demo import batches, one_cycle, pad
 from transformers import BertForSequenceClassification
 
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import DEMO_DIRECTORY, HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.source import DEMO_DIRECTORY, HubOptions, resolve
-from runtimes.battery import Encoder, Limits, Row
-from runtimes.measure import fingerprint
-from runtimes.parity import agreement
-from runtimes.pytorch import TorchRunner
+from exporter.targets.registry import Settings
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.bundle.manifest import read_bundle
+from runtimes.measurement.measure import fingerprint
+from runtimes.parity.cases import Encoder, Limits, Row
+from runtimes.parity.compare import agreement
 from runtimes.runner import Runner, open_runner
 
 SEED = 20

@@ -19,20 +19,20 @@ from typing import Any
 
 import numpy as np
 
-from exporter.bundle import Bundle, read_bundle
-from exporter.checkpoint import load
-from exporter.examining import Evaluation, Examiner
-from exporter.lowering import Settings
-from exporter.material import Finetune
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import DEMO, HubOptions, resolve
+from exporter.checkpoint.vocabulary_trimming import Trim
+from exporter.compression.calibration import Finetune
 from exporter.pipeline import Exported, Request, export
-from exporter.reference import Reference
-from exporter.source import DEMO, HubOptions, resolve
-from exporter.vocabulary import Trim
-from runtimes.bench import compressed_bytes
-from runtimes.decisions import cosines
-from runtimes.evaluation.corpus import read_texts
-from runtimes.evaluation.dataset import DataFile
-from runtimes.measure import Case, Plan, fingerprint, measure
+from exporter.targets.registry import Settings
+from exporter.verification.labelled.answers import Evaluation, Examiner
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import Bundle, read_bundle
+from runtimes.evaluation.data.corpus import read_texts
+from runtimes.evaluation.data.dataset import DataFile
+from runtimes.measurement.bench import compressed_bytes
+from runtimes.measurement.measure import Case, Plan, fingerprint, measure
+from runtimes.parity.answers import cosines
 from runtimes.runner import Runner, open_runner
 
 COREML_ROWS, COREML_TOKENS, SENTENCES = 1000, 128, 1000
@@ -182,7 +182,7 @@ def sentences(data: Path, texts: Texts, only: str, before: Record) -> Record:
 
 
 def _embeddings(runner: Runner, checkpoint: Any, texts: list[str]) -> "list[np.ndarray[Any, Any]]":
-    from runtimes.battery import Encoder
+    from runtimes.parity.cases import Encoder
 
     encode = Encoder(checkpoint.tokenizer.tokenizer, Reference(checkpoint).limits(checkpoint.max_tokens))
     return [runner.run(encode.batch([encode.row(text)]))["sentence_embedding"][0] for text in texts]

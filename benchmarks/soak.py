@@ -20,9 +20,9 @@ import torch
 import transformers
 
 import exporter
-from exporter.bundle import read_bundle
-from exporter.verification import Check, verify
-from runtimes.journal import write_record
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import read_bundle
+from runtimes.records.writing import write_record
 
 KINDS = [("onnx", "int8"), ("coreml", "int8"), ("onnx", "none"), ("coreml", "fp16")]
 WARM_UP, MOST_GROWTH = 0.2, 0.05

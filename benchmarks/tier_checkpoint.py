@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from exporter.source import DEMO_DIRECTORY
+from exporter.checkpoint.source import DEMO_DIRECTORY
 
 _TOKENIZER = ("vocab.txt", "tokenizer.json", "tokenizer_config.json")
 

@@ -30,8 +30,8 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 
 from exporter.appkit.wordpiece import read_wordpiece
-from exporter.source import DEMO_DIRECTORY
-from runtimes.measure import fingerprint
+from exporter.checkpoint.source import DEMO_DIRECTORY
+from runtimes.measurement.measure import fingerprint
 
 ROOT = Path(__file__).parent.parent
 Texts = Sequence[str | list[str]]

@@ -52,7 +52,7 @@ def make_kit(folder: Path, platform: str) -> Path:
 
 def bertport_says(*arguments: str | Path) -> str:
     """What one command of bertport, of this tree, prints."""
-    code = f"import sys; from exporter.cli import main; sys.exit(main({[str(one) for one in arguments]!r}))"
+    code = f"import sys; from exporter.cli.main import main; sys.exit(main({[str(one) for one in arguments]!r}))"
     return subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True).stdout
 
 

@@ -30,12 +30,12 @@ from typing import Any
 from export_peak import Peak, export_peak
 from tier_checkpoint import write_stand_in
 
-from exporter.battery_texts import default_texts
-from exporter.checkpoint import load
-from exporter.schemes import SCHEMES
-from exporter.source import HubOptions, resolve
-from exporter.timing import pytorch_case
-from runtimes.measure import Case, Plan, fingerprint, measure
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.battery_texts import default_texts
+from exporter.verification.timing import pytorch_case
+from runtimes.measurement.measure import Case, Plan, fingerprint, measure
 
 ARTIFACT = Path("artifacts/zoo.json")
 DEPLOYMENT_TARGET = "iOS18"

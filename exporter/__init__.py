@@ -7,7 +7,7 @@
     assert made.directory is not None, made.parity.failures
     outputs = runtimes.open("out").run(runtimes.Batch(ids, mask, types))
 
-Importing this module imports nothing else; what a call needs it imports itself.
+Importing this module imports none of the rest; what a call needs it imports itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,22 +15,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from exporter.lowering import Settings
-    from exporter.pipeline import Exported
-    from exporter.source import HubOptions
-    from exporter.verification import Limit
-    from exporter.vocabulary import Trim
+from runtimes.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["Exported", "HubOptions", "Limit", "Settings", "Trim", "export"]
+if TYPE_CHECKING:
+    from exporter.checkpoint.source import HubOptions
+    from exporter.checkpoint.vocabulary_trimming import Trim
+    from exporter.pipeline import Exported
+    from exporter.targets.registry import Settings
+    from exporter.verification.verify import Limit
+
+__all__ = ["Exported", "HubOptions", "Limit", "Settings", "Trim", "__version__", "export"]
 
 _HOMES = {
     "Exported": "pipeline",
-    "HubOptions": "source",
-    "Limit": "verification",
-    "Settings": "lowering",
-    "Trim": "vocabulary",
+    "HubOptions": "checkpoint.source",
+    "Limit": "verification.verify",
+    "Settings": "targets.registry",
+    "Trim": "checkpoint.vocabulary_trimming",
 }
 
 
@@ -57,14 +58,14 @@ def export(
     told; `hub` how checkpoints are found and read. `say` takes progress, a line at a time.
 
     A bundle beyond its budget is no error: `parity.verdict` is FAIL and, without `keep_failing`, `directory` None.
-    Raises exporter.errors.BertportError, whose `exit_code` is the command's. Several threads and processes may export
+    Raises runtimes.errors.BertportError, whose `exit_code` is the command's. Several threads and processes may export
     at once; of two that write to one folder, the first to finish is kept and the other raises.
     """
-    from exporter.lowering import Settings
+    from exporter.checkpoint.source import HubOptions
     from exporter.pipeline import Request
     from exporter.pipeline import export as run
-    from exporter.source import HubOptions
-    from exporter.verification import Limit
+    from exporter.targets.registry import Settings
+    from exporter.verification.verify import Limit
 
     request = Request(
         model=str(model),

@@ -2,6 +2,6 @@
 
 import sys
 
-from exporter.cli import export_main
+from exporter.cli.main import export_main
 
 sys.exit(export_main())

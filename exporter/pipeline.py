@@ -4,10 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from exporter.auditing.audit import audit_bundle, with_audit
-from exporter.auditing.audited import Audited
-from exporter.budgets import budget_of
-from exporter.bundle import (
+from exporter.bundling.assumptions import decided
+from exporter.bundling.card import write_card
+from exporter.bundling.contents import make_manifest, write_files
+from exporter.bundling.sbom import write_bill
+from exporter.bundling.staging import check_destination, staged
+from exporter.checkpoint.checkpoint import Checkpoint, load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.checkpoint.vocabulary_trimming import choose_pieces, trim_checkpoint
+from exporter.compression.calibration import Material
+from exporter.finetuning.finetune import Finetuned, beside_own, finetune
+from exporter.model.ops import Array
+from exporter.targets.audit.subject import Audited
+from exporter.targets.budgets import budget_of
+from exporter.targets.registry import TARGETS, Settings, cost_of_hidden_states, for_recipe, make_recipe
+from exporter.targets.schemes import FINETUNED, find_budget
+from exporter.verification.audit.bundle import audit_bundle, with_audit
+from exporter.verification.comparison import compare_with_pytorch
+from exporter.verification.labelled.texts import Labelled, find_labelled
+from exporter.verification.reference import Reference
+from exporter.verification.verify import Limit, compare_bundle
+from runtimes.bundle.manifest import (
     CARD,
     GOLDEN,
     PARITY,
@@ -19,26 +36,9 @@ from exporter.bundle import (
     to_json,
     write_manifest,
 )
-from exporter.card import write_card
-from exporter.checkpoint import Checkpoint, load
-from exporter.comparing import compare_with_pytorch
-from exporter.decided import decided
-from exporter.encoder.ops import Array
-from exporter.errors import UsageError
-from exporter.finetuning import Finetuned, beside_own, finetune
-from exporter.labelled import Labelled, find_labelled
-from exporter.lowering import TARGETS, Settings, cost_of_hidden_states, for_recipe, make_recipe
-from exporter.material import Material
-from exporter.memory import release, trim
-from exporter.reference import Reference
-from exporter.sbom import write_bill
-from exporter.schemes import FINETUNED, find_budget
-from exporter.source import HubOptions, resolve
-from exporter.staging import check_destination, staged
-from exporter.verification import Limit, compare_bundle
-from exporter.vocabulary import choose_pieces, trim_checkpoint
-from exporter.writing import make_manifest, write_files
-from runtimes.parity import Parity, Verdict, not_run
+from runtimes.errors import UsageError
+from runtimes.parity.compare import Parity, Verdict, not_run
+from runtimes.process.memory import release, trim
 from runtimes.runner import open_runner
 
 Say = Callable[[str], None]

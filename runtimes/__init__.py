@@ -27,7 +27,7 @@ def open(bundle: "str | Path", threads: int = 1) -> "Runner":  # noqa: A001 - as
     """
     from pathlib import Path
 
-    from exporter.bundle import check_files, read_bundle
+    from runtimes.bundle.manifest import check_files, read_bundle
     from runtimes.runner import open_runner
 
     found = read_bundle(Path(bundle))

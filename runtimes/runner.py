@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 
 if TYPE_CHECKING:  # a measured process must not pay for what bundles need: their hashes are 4 MB of OpenSSL
-    from exporter.bundle import Bundle
+    from runtimes.bundle.manifest import Bundle
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]
@@ -123,24 +123,24 @@ def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
 
 
 def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
-    from runtimes.onnx_places import check_onnx
+    from runtimes.backends.onnx.file_check import check_onnx
 
     check_onnx(bundle.directory / bundle.manifest.models[0])  # first: it has the model in memory twice for a moment
-    from runtimes.onnxruntime import OnnxRunner
+    from runtimes.backends.onnx.runner import OnnxRunner
 
     return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
 
 
 def _coreml(bundle: "Bundle", _threads: int) -> Runner:
     """Apple's runtime where it exists, else the portable interpreter."""
-    from runtimes.fixed_length import Interface
+    from runtimes.backends.coreml.fixed_length import Interface
 
     interface = Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id)
     if platform.system() == "Darwin":  # and nothing of the interpreter: its decoding would be measured too
-        from runtimes.coreml import open_apple
+        from runtimes.backends.coreml.apple import open_apple
 
         return open_apple(bundle.fixed_models, bundle.manifest.recipe.compute_units or "all", interface)
-    from runtimes.simulated import open_simulated
+    from runtimes.backends.coreml.simulated import open_simulated
 
     return open_simulated([bundle.directory / name for name in bundle.manifest.models], interface)
 

@@ -11,8 +11,8 @@ import pytest
 
 import exporter
 import runtimes
-from exporter.errors import BertportError, BundleError, ExportError, UsageError
-from runtimes.parity import Verdict
+from runtimes.errors import BertportError, BundleError, ExportError, UsageError
+from runtimes.parity.compare import Verdict
 from runtimes.runner import full_batch
 
 THREADS, TIMES = 8, 12

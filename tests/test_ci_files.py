@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from exporter.commands import bench, check
+from exporter.cli import bench, check
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = ROOT / ".github" / "workflows" / "bertport-check.yml"

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from exporter import cli
-from exporter.appkit import ios, onnx_kit
-from exporter.commands.app_kit import PLATFORMS
-from exporter.encoder.families import FAMILIES
-from exporter.encoder.tasks import TASKS
-from exporter.lowering import TARGETS
-from runtimes import measure
+from exporter.appkit import kit_json as onnx_kit
+from exporter.appkit.ios import emit as ios
+from exporter.cli import main as cli
+from exporter.cli.app_kit import PLATFORMS
+from exporter.model.families.registry import FAMILIES
+from exporter.model.tasks import TASKS
+from exporter.targets.registry import TARGETS
+from runtimes.measurement import measure
 
 LENGTH = 24
 OF_TARGET = {"coreml": ["--sequence-length", str(LENGTH)]}
@@ -185,7 +186,7 @@ def quick(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(measure, "WARM_UP_RUNS", 1)
     monkeypatch.setattr(measure, "subprocess", SimpleNamespace(run=_here))
-    monkeypatch.setattr("exporter.tuning.SCHEMES", dict.fromkeys(TARGETS, ("none", "int8")))
+    monkeypatch.setattr("exporter.search.search.SCHEMES", dict.fromkeys(TARGETS, ("none", "int8")))
 
 
 def _here(command, input, **_):  # noqa: A002 - subprocess's name
@@ -240,7 +241,7 @@ def test_the_quick_ones_cover_every_pair():
 def test_a_traceback_would_be_seen(place_of, monkeypatch, capsys):
     """The control: what no command catches is an error here."""
     place = place_of("inspect", next(iter(TARGETS)), *MODELS[0])
-    monkeypatch.setattr("exporter.inspection.inspect", lambda _: {}["a bug"])
+    monkeypatch.setattr("exporter.verification.inspection.inspect", lambda _: {}["a bug"])
     with pytest.raises(KeyError):
         _holds(place, "inspect", capsys)
 

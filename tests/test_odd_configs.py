@@ -34,7 +34,9 @@ def test_a_reader_that_lets_a_key_through_is_found(models, monkeypatch):
     place, honest = models
     odd = Odd("bert", HEADS[0], "use_cache", json.dumps(honest["bert", HEADS[0]] | {"use_cache": "x"}).encode())
     assert judge(odd, place, whole=False).outcome == "loaded"
-    monkeypatch.setattr("exporter.configs.reading.without_stumbling_blocks", lambda config, _: (dict(config), []))
+    monkeypatch.setattr(
+        "exporter.checkpoint.config.reading.without_stumbling_blocks", lambda config, _: (dict(config), [])
+    )
     assert judge(odd, place, whole=False).outcome == "wrong"
 
 

@@ -16,7 +16,7 @@ PACKAGES = ("exporter", "runtimes")
 PROGRAM = """
 import json, sys
 import exporter
-from exporter.cli import main
+from exporter.cli.main import main
 print(exporter.__file__, file=sys.stderr)
 sys.exit(max(main(arguments) for arguments in json.loads(sys.argv[1])))
 """

@@ -6,15 +6,15 @@ from collections.abc import Hashable
 from functools import cached_property
 from pathlib import Path
 
-from exporter.bundle import MANIFEST, hash_files, read_bundle, sealed, sha256, to_json
-from exporter.checkpoint import load
-from exporter.errors import BundleError
-from exporter.inspection import inspect
-from exporter.reference import Reference
-from exporter.source import Source
-from exporter.verification import Check, check_bundle, find_checkpoint
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import Source
+from exporter.verification.inspection import inspect
+from exporter.verification.reference import Reference
+from exporter.verification.verify import Check, check_bundle, find_checkpoint
 from hostile import seeds
-from runtimes.parity import Verdict
+from runtimes.bundle.manifest import MANIFEST, hash_files, read_bundle, sealed, sha256, to_json
+from runtimes.errors import BundleError
+from runtimes.parity.compare import Verdict
 
 TEXTS = ("the cat sings", "a dog")
 FORGED = 1 / 3

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporter import bundle
-from exporter.bundle import check_files, read_bundle
-from exporter.errors import BertportError
+from runtimes.bundle import manifest as bundle
+from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.errors import BertportError
 
 
 def flip_all(folder: Path, seed: int, step: int = 1) -> tuple[int, list[str]]:

@@ -13,26 +13,26 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from exporter.adapter import is_adapter, read_adapter
-from exporter.checkpoint import load
-from exporter.commands.checking.baseline import read_baseline
-from exporter.commands.checking.config import read_config
-from exporter.errors import BertportError
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.lora import is_adapter, read_adapter
+from exporter.checkpoint.source import HubOptions, Source
+from exporter.gate.baseline import read_baseline
+from exporter.gate.config import read_config
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, Source
 from hostile import seeds
 from hostile.bundles import TEXTS, BundleReader
 from hostile.records import write_records
-from runtimes.battery import Limits
-from runtimes.evaluation.columns import Choice
-from runtimes.evaluation.corpus import read_texts
-from runtimes.evaluation.dataset import DataFile, read_dataset
-from runtimes.evaluation.examples import encode_all
+from runtimes.errors import BertportError
+from runtimes.evaluation.data.columns import Choice
+from runtimes.evaluation.data.corpus import read_texts
+from runtimes.evaluation.data.dataset import DataFile, read_dataset
+from runtimes.evaluation.data.examples import encode_all
 from runtimes.evaluation.problems import PROBLEMS
-from runtimes.junit import junit_xml
 from runtimes.mil import open_package
+from runtimes.parity.cases import Limits
 from runtimes.reporting.build import build
 from runtimes.reporting.collect import collect
+from runtimes.reporting.junit import junit_xml
 from runtimes.reporting.render import html, markdown
 
 LABELS = ("World", "Sports", "Business")

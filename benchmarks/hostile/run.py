@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from exporter.errors import BertportError
 from hostile.mutate import mutate
 from hostile.readers import Reader
+from runtimes.errors import BertportError
 
 LIMIT_S, SILENCE_S = 10.0, 300.0
 """Of the worker's own processor time for one input, and of silence, for it may wait; an honest folder takes 0.1 s."""

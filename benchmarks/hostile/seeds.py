@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from exporter.battery_texts import default_texts
-from exporter.encoder.families import FAMILIES
-from exporter.lowering import Settings
+from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
+from exporter.targets.registry import Settings
+from exporter.verification.battery_texts import default_texts
 
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "the", "##s", "##ing", "cat")
 CONFIG: dict[str, Any] = {
@@ -74,7 +74,7 @@ def write_checkpoints(folder: Path) -> list[Path]:
 
 def _with_tokenizer(plain: Path, folder: Path) -> Path:
     """With tokenizer.json, as transformers saves it today."""
-    from exporter.tokenizer import Reader, read_tokenizer
+    from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
 
     shutil.copytree(plain, folder)
     made = read_tokenizer(plain, Reader("BertTokenizer", ("input_ids", "attention_mask"), len(PIECES)))

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 import transformers
 
-from exporter.checkpoint import Checkpoint, load
-from exporter.errors import BertportError
+from exporter.checkpoint.checkpoint import Checkpoint, load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.reference import reference_model
-from exporter.source import HubOptions, resolve
+from exporter.verification.reference import reference_model
 from oddities.draw import FAMILIES, HEADS, Odd
-from runtimes.parity import Verdict
-from runtimes.pytorch import TorchRunner
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.errors import BertportError
+from runtimes.parity.compare import Verdict
 from runtimes.runner import full_batch
 
 _PIECES = "[PAD] [UNK] [CLS] [SEP] [MASK] the cat dog runs falls a in red blue"

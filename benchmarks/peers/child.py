@@ -22,8 +22,8 @@ def peak_rss_bytes():
 
 
 def open_onnx(path):
-    """As `runtimes/onnx_session.py` opens every ONNX file, whoever made it: what differs is the file."""
-    from runtimes.onnx_session import open_session
+    """As `runtimes/backends/onnx/session.py` opens every ONNX file, whoever made it: what differs is the file."""
+    from runtimes.backends.onnx.session import open_session
 
     def load():
         session = open_session(path, 1)

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.schemes import SCHEMES
+from exporter.targets.schemes import SCHEMES
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtimes.parity import agreement
+from runtimes.parity.compare import agreement
 
 Logits = NDArray[np.float64]
 MOST_MEAN_SHARE = 0.1

@@ -1,6 +1,6 @@
 """The matrix products that a classifier's logits cannot do without."""
 
-from exporter.encoder.geometry import Geometry
+from exporter.model.geometry import Geometry
 
 
 def matrix_flop(geometry: Geometry, rows: int, tokens: int) -> int:

@@ -32,11 +32,11 @@ from benchmarks.peers.contenders import (
 from benchmarks.peers.faithfulness import as_logits, compared, departure
 from benchmarks.peers.matrix_work import matrix_flop
 from benchmarks.peers.medium import write_medium
-from exporter.battery_texts import TEST_ROWS
-from exporter.checkpoint import Checkpoint, load
-from exporter.source import DEMO, HubOptions, resolve
-from runtimes.battery import Encoder, Limits
-from runtimes.measure import fingerprint
+from exporter.checkpoint.checkpoint import Checkpoint, load
+from exporter.checkpoint.source import DEMO, HubOptions, resolve
+from exporter.verification.battery_texts import TEST_ROWS
+from runtimes.measurement.measure import fingerprint
+from runtimes.parity.cases import Encoder, Limits
 
 CHILD, GEMM = ROOT / "benchmarks" / "peers" / "child.py", ROOT / "benchmarks" / "peers" / "gemm_peak.py"
 RUNS, LIMIT_S = 40, 1.0

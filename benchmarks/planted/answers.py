@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.auditing.audited import Audited
-from exporter.bundle import read_bundle
-from exporter.encoder.ops import Array
-from exporter.targets.numpy import trace
+from exporter.model.numpy_ops import trace
+from exporter.model.ops import Array
+from exporter.targets.audit.subject import Audited
 from planted.frame import Effect
+from runtimes.bundle.manifest import read_bundle
 from runtimes.runner import Batch, Outputs, open_runner, resized
 
 _COMPARED_ROWS = 24

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.encoder.ops import Array
+from exporter.model.ops import Array
 
 Change = Callable[[Array, np.random.Generator], Array]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.encoder.ops import Array
+from exporter.model.ops import Array
 from planted.frame import Fault
 from runtimes.mil.datatypes import BY_NUMBER, DataType, unpack
 from runtimes.mil.package import read_package

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.encoder.ops import Array
+from exporter.model.ops import Array
 from planted.arrays import Change, changes
 from planted.coreml_file import Spoilt, fault, kind
 from planted.frame import Fault

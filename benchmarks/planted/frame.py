@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from exporter.auditing.audit import audit_bundle
-from exporter.auditing.audited import Audited
-from exporter.bundle import hash_files, read_bundle, write_manifest
-from exporter.errors import BertportError
+from exporter.targets.audit.subject import Audited
+from exporter.verification.audit.bundle import audit_bundle
+from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
+from runtimes.errors import BertportError
 
 CAUGHT, REFUSED, MISSED, HARMLESS = "caught", "refused", "missed", "harmless"
 """The audit names it; the model cannot be opened or run; neither, and answers differ by more than the scheme's

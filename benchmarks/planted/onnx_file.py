@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from exporter.bundle import MAPPED
-from exporter.encoder.ops import Array
-from exporter.targets.onnx import FILE
+from exporter.model.ops import Array
+from exporter.targets.onnx.ops import FILE
 from planted.frame import Fault
+from runtimes.bundle.manifest import MAPPED
 
 
 class Spoilt:

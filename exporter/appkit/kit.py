@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from exporter.appkit.wordpiece import WordPiece
-from exporter.bundle import GOLDEN, PARITY, Bundle, check_files, read_bundle
-from exporter.documents import read_bundled
-from exporter.errors import BundleError, ExportError, UsageError
-from exporter.staging import staged
-from exporter.text_length import longest_of
+from exporter.bundling.staging import staged
+from exporter.checkpoint.json_files import read_bundled
+from exporter.checkpoint.text_length import longest_of
+from runtimes.bundle.manifest import GOLDEN, PARITY, Bundle, check_files, read_bundle
+from runtimes.errors import BundleError, ExportError, UsageError
 
 _ACTIVATIONS = {"regression": "none", "score": "sigmoid", "multi_label_classification": "sigmoid"}
 """Problem → what makes scores of its logits, in bundles from before the manifest said it; softmax for all others."""
@@ -57,7 +57,7 @@ class Kit:
 
     @property
     def beside(self) -> dict[str, Any]:
-        """What of kit.json stands beside the model and changes its answers; see `exporter.bundle.Manifest`."""
+        """What of kit.json stands beside the model and changes its answers; see `runtimes.bundle.manifest.Manifest`."""
         manifest = self.bundle.manifest
         usual = _ACTIVATIONS.get(manifest.problem, "softmax")
         return {

@@ -11,9 +11,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from exporter.disk import read_bounded
-from exporter.documents import MAX_TOKENIZER_BYTES, read_bundled
-from exporter.errors import BundleError, UnsupportedError, in_our_words
+from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, read_bundled
+from runtimes.errors import BundleError, UnsupportedError, in_our_words
+from runtimes.files.atomic_write import read_bounded
 
 _STEP = "export the checkpoint for a platform that runs tokenizer.json itself: --platform web"
 _MOST_HOLES = 1_000_000

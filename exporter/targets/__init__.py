@@ -1,1 +1,1 @@
-"""Targets: one file each, that spells `encoder.ops.Ops` in its own terms."""
+"""The export targets, one folder each; `registry` lists them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.errors import UsageError
+from runtimes.errors import UsageError
 from runtimes.evaluation.metrics import (
     Scores,
     f1_value,

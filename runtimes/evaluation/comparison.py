@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from runtimes.decisions import degenerate
 from runtimes.evaluation.metrics import Scores
 from runtimes.evaluation.paired import Interval, paired_interval
 from runtimes.evaluation.problems import Problem
+from runtimes.parity.answers import degenerate
 
 _GRADED_SHARE = 0.01
 _SUSPICIOUS_GAIN, _ROWS_TO_TELL = 0.05, 20

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runtimes.evaluation.examples import Example
+from runtimes.evaluation.data.examples import Example
 
 _WORDS, _AROUND, _CHARACTERS = 3, 2, 50
 """Differing words that are shown of a row, words around each, and characters on either side of an answer."""

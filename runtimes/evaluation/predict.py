@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from exporter.errors import BundleError
-from runtimes.battery import Encoder, Row
-from runtimes.evaluation.examples import Encoded
+from runtimes.errors import BundleError
+from runtimes.evaluation.data.examples import Encoded
+from runtimes.parity.cases import Encoder, Row
 from runtimes.runner import Outputs, Runner
 
 _TOKENS = 4096

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from exporter.errors import UsageError
-from runtimes.evaluation import golds, metrics
-from runtimes.evaluation.columns import Names
-from runtimes.evaluation.examples import Encoded, Tokens
+from runtimes.errors import UsageError
+from runtimes.evaluation import metrics
+from runtimes.evaluation.data import golds
+from runtimes.evaluation.data.columns import Names
+from runtimes.evaluation.data.examples import Encoded, Tokens
 from runtimes.evaluation.metrics import Scores
+from runtimes.parity.shown import best_span, likely
 from runtimes.runner import Array, Outputs
-from runtimes.shown import best_span, likely
 
 UNSEEN = -1
 """Stands for the label of a word that was cut off, or left no token: it counts on neither side."""

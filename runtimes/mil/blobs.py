@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 from runtimes.mil.datatypes import Array, DataType, unpack
 from runtimes.mil.refusal import refusal
 

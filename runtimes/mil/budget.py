@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from runtimes.mil.datatypes import Array
-from runtimes.mil.sizes import SIZES, Size, padded
+from runtimes.mil.ops.sizes import SIZES, Size, padded
 
 MEMORY_BYTES = 3 << 29
 """Of the tensors alive in a run and what one operation holds beside them."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.errors import BertportError, BundleError
+from runtimes.errors import BertportError, BundleError
 from runtimes.mil.datatypes import DATA_TYPES, Array
 from runtimes.mil.package import Package, read_package
 from runtimes.mil.values import TensorType, read_value

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exporter.disk import read_bounded
-from exporter.errors import BundleError, in_our_words
+from runtimes.errors import BundleError, in_our_words
+from runtimes.files.atomic_write import read_bounded
 from runtimes.mil.blobs import BlobFile
 from runtimes.mil.protobuf import model_messages
 from runtimes.mil.refusal import refusal

@@ -17,7 +17,7 @@ import numpy as np
 from runtimes.mil.budget import Decoding, OverBudgetError
 from runtimes.mil.datatypes import Array
 from runtimes.mil.numerics import Precision, inner_rounding, widen
-from runtimes.mil.operations import OPERATIONS, Kind, Operation
+from runtimes.mil.ops.registry import OPERATIONS, Kind, Operation
 from runtimes.mil.package import Package
 from runtimes.mil.refusal import refusal
 from runtimes.mil.steps import Argument, Operand, Result, Step, names_in, place_of, with_demands
@@ -101,7 +101,7 @@ class _Builder:
     def _step(self, position: int, message: Any, results: tuple[Result, ...], place: str) -> Step:
         operation = OPERATIONS.get(message.type)
         if operation is None:
-            raise refusal(f"{place}: the interpreter lacks this operation; see runtimes/mil/operations.py")
+            raise refusal(f"{place}: the interpreter lacks this operation; see runtimes/mil/ops/registry.py")
         arguments = self._arguments(message, operation.kind, place)
         function = self._function(operation, results)
         try:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from exporter.threads import BLAS_LIMIT
 from runtimes.mil import budget
 from runtimes.mil.datatypes import Array
 from runtimes.mil.numerics import PRECISIONS, Precision
@@ -17,6 +16,7 @@ from runtimes.mil.plan import Plan, make_plan
 from runtimes.mil.refusal import refusal
 from runtimes.mil.signature import InputSpec, TensorSpec, check_feeds, input_spec
 from runtimes.mil.steps import Demand, Result, Step
+from runtimes.process.blas_lock import BLAS_LIMIT
 
 # Finds the loaded BLAS libraries once: a fifth of a millisecond, against microseconds to set their limits.
 _BLAS = ThreadpoolController()

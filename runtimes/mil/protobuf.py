@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-from exporter.errors import RuntimeUnavailable
+from runtimes.errors import RuntimeUnavailable
 
 _ALIAS = "runtimes.mil._coremltools_proto"
 

@@ -1,6 +1,6 @@
 """How this runtime says no: one printable line, whatever is written in the package."""
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 
 
 def refusal(message: str) -> BundleError:

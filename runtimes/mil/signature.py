@@ -8,8 +8,8 @@ import numpy as np
 
 from runtimes.mil.budget import MOST_ELEMENTS
 from runtimes.mil.datatypes import Array, DataType
+from runtimes.mil.ops.sizes import padded
 from runtimes.mil.refusal import refusal
-from runtimes.mil.sizes import padded
 from runtimes.mil.values import Dimensions, TensorType
 
 

@@ -11,7 +11,7 @@ from runtimes.mil import budget
 from runtimes.mil.budget import OverBudgetError
 from runtimes.mil.datatypes import STRING, Array
 from runtimes.mil.numerics import widen
-from runtimes.mil.operations import Kind
+from runtimes.mil.ops.registry import Kind
 from runtimes.mil.refusal import refusal
 from runtimes.mil.values import TensorType
 

@@ -10,8 +10,8 @@ import numpy as np
 from runtimes.mil.blobs import BlobFile
 from runtimes.mil.budget import MOST_ELEMENTS
 from runtimes.mil.datatypes import BY_NUMBER, STRING, Array, DataType, unpack
+from runtimes.mil.ops.sizes import padded
 from runtimes.mil.refusal import refusal
-from runtimes.mil.sizes import padded
 
 Dimensions: TypeAlias = tuple[int | None, ...]
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from runtimes.junit import Finding
+from runtimes.measurement.statistics import summarise
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import MEGABYTE, Document, Fact, megabytes, milliseconds
+from runtimes.reporting.junit import Finding
 from runtimes.reporting.names import Names
 from runtimes.reporting.sections_cost import accuracy_sections, bench_sections
 from runtimes.reporting.sections_gate import gate_facts, gate_findings, gate_sections
 from runtimes.reporting.sections_other import device_findings, device_sections, tune_sections
 from runtimes.reporting.sections_parity import Checked, all_checks, check_findings, layer_sections, parity_section
-from runtimes.summary import summarise
 
 _TOKENS = 128
 

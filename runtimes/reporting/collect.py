@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from exporter.bundle import MANIFEST, PARITY, Bundle, check_files, read_bundle
-from exporter.errors import RecordError, UsageError
-from runtimes.record_types import (
+from runtimes.bundle.manifest import MANIFEST, PARITY, Bundle, check_files, read_bundle
+from runtimes.errors import RecordError, UsageError
+from runtimes.records.reading import parse_record, read_bounded, read_record
+from runtimes.records.types import (
     BenchRecord,
     BundleName,
     CheckRecord,
@@ -18,7 +19,6 @@ from runtimes.record_types import (
     Record,
     TuneRecord,
 )
-from runtimes.records import parse_record, read_bounded, read_record
 
 T = TypeVar("T")
 

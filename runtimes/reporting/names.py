@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from runtimes.record_types import BundleName
+from runtimes.records.types import BundleName
 from runtimes.reporting.collect import Findings
 
 REFERENCE = "ref"

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from runtimes.record_types import BenchRecord, EvaluateRecord
+from runtimes.measurement.statistics import Summary, summarise
+from runtimes.records.types import BenchRecord, EvaluateRecord
 from runtimes.reporting.charts import Bar, Line, Point, bars, lines, scatter
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import MEGABYTE, Figure, Section, Table, megabytes, milliseconds
 from runtimes.reporting.names import REFERENCE, Names
-from runtimes.summary import Summary, summarise
 
 _NOT_RUN = "not run"
 _LINES = 10

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from runtimes.junit import Finding
-from runtimes.parity import Verdict
+from runtimes.parity.compare import Verdict
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import Fact, Section, Table
+from runtimes.reporting.junit import Finding
 
 _PARITY = "parity "
 """How the names of those findings begin that are parity records too."""

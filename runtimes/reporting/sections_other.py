@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from statistics import median
 
-from runtimes.junit import Finding
-from runtimes.parity import Verdict
-from runtimes.record_types import Candidate, DeviceRecord, DeviceRun, TuneRecord
+from runtimes.measurement.statistics import percentiles
+from runtimes.parity.compare import Verdict
+from runtimes.records.types import Candidate, DeviceRecord, DeviceRun, TuneRecord
 from runtimes.reporting.charts import Point, scatter
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import MEGABYTE, Figure, Section, Table, difference, megabytes, milliseconds
+from runtimes.reporting.junit import Finding
 from runtimes.reporting.names import Names
-from runtimes.summary import percentiles
 
 _NOT_RUN = "not run"
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.bundle import Budget
-from runtimes.junit import Finding
-from runtimes.parity import Verdict
-from runtimes.record_types import Explanation, ParityRecord, TensorError
+from runtimes.bundle.manifest import Budget
+from runtimes.parity.compare import Verdict
+from runtimes.records.types import Explanation, ParityRecord, TensorError
 from runtimes.reporting.charts import Step, Strip, layers, strips
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import Figure, Section, Table, difference, megabytes
+from runtimes.reporting.junit import Finding
 from runtimes.reporting.names import REFERENCE, Names
 
 _SHOWN = ("0.01", "0.25", "0.5", "0.75", "0.99")

@@ -12,14 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from exporter.bundle import check_files, read_bundle
-from exporter.checkpoint import load
-from exporter.errors import BertportError
-from exporter.source import Source
-from runtimes.evaluation.corpus import read_texts
-from runtimes.evaluation.table import read_table
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import Source
+from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.errors import BertportError
+from runtimes.evaluation.data.corpus import read_texts
+from runtimes.evaluation.data.table import read_table
 from runtimes.mil import open_package
-from runtimes.records import read_record
+from runtimes.records.reading import read_record
 
 ALLOWED_BYTES = 500_000_000
 READERS = {

@@ -17,10 +17,10 @@ import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from exporter import disk
-from exporter.errors import BertportError
 from exporter.pipeline import Request, export
-from runtimes.journal import Journal, write_record
+from runtimes.errors import BertportError
+from runtimes.files import atomic_write
+from runtimes.records.writing import Journal, write_record
 
 CHANGING = (
     *("mkdir", "rmdir", "rename", "replace", "unlink", "remove", "link", "symlink", "chmod", "fsync", "write"),
@@ -67,7 +67,7 @@ def install(counter):
     for name in CHANGING:
         real = getattr(os, name)
         setattr(os, name, counted(counter, real, name in ("mkdir", "write", "link", "symlink", "sendfile")))
-    real_open, real_os_open, real_exchange = io.open, os.open, disk.exchange
+    real_open, real_os_open, real_exchange = io.open, os.open, atomic_write.exchange
 
     def opening(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None):
         if isinstance(file, int) or not set(mode) & set("wax+"):
@@ -86,7 +86,7 @@ def install(counter):
 
     builtins.open = io.open = opening
     os.open = os_opening
-    disk.exchange = counted(counter, real_exchange, False)
+    atomic_write.exchange = counted(counter, real_exchange, False)
 
 
 def counted(counter, real, grows):

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exporter.errors import BertportError
+from runtimes.errors import BertportError
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = [ROOT, Path(sys.prefix), Path(sys.base_prefix), Path("/proc"), Path("/sys"), Path("/dev"), Path("/usr")]
@@ -71,8 +71,8 @@ class Watch:
 
 
 def read_checkpoint(case: dict[str, Any]) -> None:
+    from exporter.checkpoint.source import HubOptions
     from exporter.pipeline import Request, export
-    from exporter.source import HubOptions
 
     hub = HubOptions(allow_pickle=case.get("allow_pickle", False))
     out = Path(case["folder"]).parent / "out"
@@ -80,9 +80,9 @@ def read_checkpoint(case: dict[str, Any]) -> None:
 
 
 def read_bundle(case: dict[str, Any]) -> None:
-    from exporter.bundle import read_bundle
-    from exporter.inspection import inspect
-    from exporter.verification import Check, verify
+    from exporter.verification.inspection import inspect
+    from exporter.verification.verify import Check, verify
+    from runtimes.bundle.manifest import read_bundle
 
     refusals = []
     for read in (lambda path: verify(Check(read_bundle(path), case["checkpoint"], TEXTS)), inspect):
@@ -101,7 +101,7 @@ def read_package(case: dict[str, Any]) -> None:
 
 
 def read_rows(case: dict[str, Any]) -> None:
-    from runtimes.evaluation.corpus import read_texts
+    from runtimes.evaluation.data.corpus import read_texts
 
     read_texts(Path(case["folder"]) / case["file"])
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from exporter.adapter import read_adapter
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.errors import BertportError, CheckpointError, UnsupportedError
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.lora import read_adapter
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, resolve
-from exporter.verification import Check, verify
-from runtimes.parity import Verdict
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import BertportError, CheckpointError, UnsupportedError
+from runtimes.parity.compare import Verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft 0.21.2's own
 
@@ -239,7 +239,7 @@ def test_a_base_that_is_an_adapter_is_refused(folders, monkeypatch, base):
 def test_a_base_on_the_hub_that_is_an_adapter_is_refused(folders, monkeypatch):
     _, adapter = folders
     edit(adapter, base_model_name_or_path="owner/name")
-    monkeypatch.setattr("exporter.source._snapshot", lambda *_: adapter)
+    monkeypatch.setattr("exporter.checkpoint.source._snapshot", lambda *_: adapter)
     with pytest.raises(CheckpointError, match="its base owner/name is an adapter too"):
         resolve(str(adapter), HubOptions())
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from exporter.cli import main
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
 
 FEW = ["--lengths", "8", "--batches", "1", "--threads", "1", "--runs", "2"]

@@ -7,13 +7,13 @@ import pytest
 import torch
 import transformers
 
-from exporter.bundle import MANIFEST, check_files, read_bundle, sealed, to_json
-from exporter.checkpoint import load
-from exporter.decided import decided
-from exporter.errors import BertportError
+from exporter.bundling.assumptions import decided
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import MANIFEST, check_files, read_bundle, sealed, to_json
+from runtimes.errors import BertportError
 
 LONG = "the cat runs in the market and sleeps fast in the market and wins and falls slow"
 SIGMOID, IDENTITY = "torch.nn.modules.activation.Sigmoid", "torch.nn.modules.linear.Identity"

@@ -14,11 +14,11 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from exporter.checkpoint import load
-from exporter.errors import BertportError
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, resolve
-from exporter.tokenizer import Reader, read_tokenizer
+from runtimes.errors import BertportError
 
 CHILD = Path(__file__).with_name("bounds_child.py")
 DEEP, MANY = 100_000, 1_000_000
@@ -172,8 +172,8 @@ def test_more_labels_than_the_classifier_has_are_not_made(make_checkpoint, edit_
 
 
 def test_a_pickle_is_refused_under_a_torch_that_runs_its_code(make_checkpoint, monkeypatch):
-    from exporter.checkpoint import load
-    from exporter.source import Source
+    from exporter.checkpoint.checkpoint import load
+    from exporter.checkpoint.source import Source
 
     folder = make_checkpoint()
     pickled(folder, {})

@@ -2,14 +2,14 @@
 
 import pytest
 
-from exporter.budgets import budget_of
-from exporter.bundle import Recipe, read_bundle
-from exporter.checkpoint import load
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.schemes import SCHEMES
-from exporter.source import HubOptions, resolve
-from exporter.verification import Check, Limit, verify
+from exporter.targets.budgets import budget_of
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.verify import Check, Limit, verify
+from runtimes.bundle.manifest import Recipe, read_bundle
 
 WORDS = "embeddings.word.weight"
 

@@ -5,11 +5,11 @@ import os
 
 import pytest
 
-from exporter import bundle
-from exporter.bundle import check_files, read_bundle
-from exporter.errors import BundleError, UsageError
+from exporter.bundling.staging import check_destination
 from exporter.pipeline import Request, export
-from exporter.staging import check_destination
+from runtimes.bundle import manifest as bundle
+from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.errors import BundleError, UsageError
 
 
 def test_places_that_cannot_be_written_are_refused(tmp_path):

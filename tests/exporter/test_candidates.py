@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.bundle import Recipe
-from exporter.candidates import Candidate, dominated, in_order
+from exporter.search.candidates import Candidate, dominated, in_order
+from runtimes.bundle.manifest import Recipe
 
 
 def candidate(scheme, size, drop, latency=(), target="onnx"):

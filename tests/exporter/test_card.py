@@ -15,10 +15,10 @@ import torch
 import transformers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from exporter.bundle import read_bundle
-from exporter.encoder.families import FAMILIES
-from exporter.lowering import Settings
+from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
+from exporter.targets.registry import Settings
+from runtimes.bundle.manifest import read_bundle
 
 KINDS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
 TWO_LABELS = ("question-answering", "next-sentence-prediction")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from exporter.checkpoint import load
-from exporter.errors import BertportError, CheckpointError, UnsupportedError
-from exporter.source import HubOptions, resolve
-from exporter.tensors import open_tensors, weight_files
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.checkpoint.weight_files import open_tensors, weight_files
+from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 
 
 def read(folder, **options):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from exporter.cli import COMMANDS, export_main, main
+from exporter.cli.main import COMMANDS, export_main, main
 
 
 def run(*arguments, cwd=None, **options):
@@ -67,7 +67,7 @@ def test_without_any_the_demo_is_taken_and_named(tmp_path):
 
 def test_export_without_verification_imports_no_torch(tmp_path):
     program = (
-        "import sys; from exporter.cli import main\n"
+        "import sys; from exporter.cli.main import main\n"
         f"code = main(['export', 'demo', '--no-verify', '-o', {str(tmp_path / 'out')!r}])\n"
         "print(code, [name for name in ('torch', 'transformers', 'optimum', 'coremltools') if name in sys.modules])"
     )
@@ -151,7 +151,7 @@ def test_verify_without_the_emulated_runtime_is_not_run_and_never_a_pass(
     monkeypatch.setenv("PATH", "")
     capsys.readouterr()
     arguments = ["verify", str(bundle), "--checkpoint", str(checkpoint), "--arch", "arm64"]
-    monkeypatch.setattr("runtimes.processors.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("runtimes.backends.onnx.processors.platform.machine", lambda: "x86_64")
     assert main([*arguments, "--texts", str(texts_file), "--json"]) == 4
     out, err = capsys.readouterr()
     assert json.loads(out)["verdict"] == "not run"

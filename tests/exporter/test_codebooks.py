@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from exporter import codebooks
-from exporter.checkpoint import load
-from exporter.codebooks import ENTRIES, check_divisible, product_quantise
-from exporter.errors import UnsupportedError, UsageError
-from exporter.lowering import Settings, make_recipe
-from exporter.material import Material
-from exporter.schemes import find_budget
-from exporter.source import HubOptions, resolve
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.compression import product_quantization
+from exporter.compression.calibration import Material
+from exporter.compression.product_quantization import ENTRIES, check_divisible, product_quantise
+from exporter.targets.registry import Settings, make_recipe
+from exporter.targets.schemes import find_budget
+from runtimes.errors import UnsupportedError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +91,13 @@ def test_a_table_that_is_multiplied_with_is_refused(make_checkpoint, target):
 
 
 def test_a_book_is_made_by_one_thread_however_many_processors_there_are(table, monkeypatch):
-    seen, real = [], codebooks._means
+    seen, real = [], product_quantization._means
 
     def spy(points, weights):
         seen.append({one["user_api"]: one["num_threads"] for one in threadpool_info()})
         return real(points, weights)
 
-    monkeypatch.setattr(codebooks, "_means", spy)
+    monkeypatch.setattr(product_quantization, "_means", spy)
     with threadpool_limits(4):
         product_quantise(table)
     assert len(seen) == 4

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.schemes import SCHEMES
+from exporter.targets.schemes import SCHEMES
 
 ROWS = json.loads((Path(__file__).parents[2] / "artifacts" / "embeddings.json").read_text())["rows"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.disk import write_whole
+from runtimes.files.atomic_write import write_whole
 
 ROOT = Path(__file__).parent.parent.parent
 SOME = 4

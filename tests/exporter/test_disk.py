@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from exporter import disk
-from exporter.errors import ExportError, UsageError
+from runtimes.errors import ExportError, UsageError
+from runtimes.files import atomic_write
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def failing(code):
     ],
 )
 def test_a_disk_that_refuses_leaves_the_old_file(tmp_path, monkeypatch, code, kind, words):
-    disk.write_whole(tmp_path / "file", b"old")
+    atomic_write.write_whole(tmp_path / "file", b"old")
     monkeypatch.setattr(os, "fsync", failing(code))
     with pytest.raises(kind) as error:
-        disk.write_whole(tmp_path / "file", b"new")
+        atomic_write.write_whole(tmp_path / "file", b"new")
     assert words in str(error.value)
     assert (tmp_path / "file").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -46,7 +46,7 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path, monkeypatch, code, ki
 
 def test_a_folder_takes_anothers_place_in_one_step(folders):
     new, place, hidden = folders
-    disk.move_in(new, place, hidden)
+    atomic_write.move_in(new, place, hidden)
     assert (place / "file").read_text() == "new"
     assert (new / "file").read_text() == "place"
 
@@ -61,9 +61,9 @@ class NoSwap:
 def test_where_folders_cannot_be_swapped_two_moves_do_it(folders, monkeypatch):
     new, place, hidden = folders
     monkeypatch.setattr(ctypes, "CDLL", NoSwap)
-    disk.move_in(new, place, hidden)
+    atomic_write.move_in(new, place, hidden)
     assert (place / "file").read_text() == "new"
-    assert (hidden / disk.OLD / "file").read_text() == "place"
+    assert (hidden / atomic_write.OLD / "file").read_text() == "place"
     assert not new.exists()
 
 
@@ -79,7 +79,7 @@ def test_a_second_move_that_fails_brings_the_old_folder_back(folders, monkeypatc
 
     monkeypatch.setattr(type(place), "rename", second_fails)
     with pytest.raises(OSError, match="No space"):
-        disk.move_in(new, place, hidden)
+        atomic_write.move_in(new, place, hidden)
     assert (place / "file").read_text() == "place"
 
 
@@ -87,9 +87,9 @@ def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path, monkeypatch):
     left = tmp_path / ".file.bertport-x"
     left.mkdir()
     monkeypatch.setattr("sys.platform", "win32")  # which syncs no folders, either
-    disk.write_whole(tmp_path / "file", b"new")
+    atomic_write.write_whole(tmp_path / "file", b"new")
     assert left.is_dir()
     assert (tmp_path / "file").read_bytes() == b"new"
     monkeypatch.undo()
-    disk.write_whole(tmp_path / "file", b"new")
+    atomic_write.write_whole(tmp_path / "file", b"new")
     assert not left.exists()

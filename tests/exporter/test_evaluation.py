@@ -12,16 +12,16 @@ import pytest
 import transformers
 from onnx import numpy_helper
 
-from exporter.bundle import hash_files, read_bundle, write_manifest
-from exporter.cli import main
-from exporter.evaluation import evaluate
-from exporter.lowering import Settings
+from exporter.checkpoint.vocabulary_trimming import Trim
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.verification import Check
-from exporter.vocabulary import Trim
-from runtimes.evaluation.columns import Choice
-from runtimes.evaluation.dataset import DataFile
-from runtimes.pytorch import TorchRunner
+from exporter.targets.registry import Settings
+from exporter.verification.labelled.evaluation import evaluate
+from exporter.verification.verify import Check
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
+from runtimes.evaluation.data.columns import Choice
+from runtimes.evaluation.data.dataset import DataFile
 
 TAGS = {0: "O", 1: "B-PER", 2: "I-PER"}
 
@@ -162,7 +162,7 @@ def test_limit_takes_rows_evenly_and_long_rows_are_counted(bundle, checkpoint, t
 
 
 def test_a_core_ml_package_is_evaluated_and_called_simulated(checkpoint, data, tmp_path):
-    from exporter.lowering import Settings
+    from exporter.targets.registry import Settings
 
     settings = Settings(sequence_lengths=(16,))
     made = bundle_of(checkpoint, tmp_path / "coreml", targets=("coreml",), schemes=("int8",), settings=settings)

@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from exporter.bundle import read_bundle
-from exporter.encoder.families import FAMILIES
-from exporter.encoder.tasks import TASKS
-from exporter.lowering import Settings
+from exporter.model.families.registry import FAMILIES
+from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
-from exporter.schemes import SCHEMES
-from exporter.verification import Check, verify
-from runtimes.parity import Verdict
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import read_bundle
+from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch, open_runner
 
 LENGTH = 24

@@ -5,22 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter import codebooks, finetuning, lessons, pipeline, verification
-from exporter.bundle import check_files, read_bundle
-from exporter.checkpoint import load
-from exporter.cli import main
-from exporter.errors import UnsupportedError, UsageError
-from exporter.lowering import Settings
-from exporter.material import Finetune, Material
+from exporter import pipeline
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.checkpoint.vocabulary_trimming import Trim, choose_pieces, trim_checkpoint
+from exporter.cli.main import main
+from exporter.compression import product_quantization
+from exporter.compression.calibration import Finetune, Material
+from exporter.finetuning import distillation
+from exporter.finetuning import finetune as finetuning
+from exporter.finetuning import training_texts as lessons
+from exporter.model.numpy_ops import trace
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
-from exporter.targets.numpy import trace
-from exporter.verification import Check, verify
-from exporter.vocabulary import Trim, choose_pieces, trim_checkpoint
-from runtimes import distillation
-from runtimes.battery import Encoder
-from runtimes.parity import Verdict
+from exporter.targets.registry import Settings
+from exporter.verification import verify as verification
+from exporter.verification.reference import Reference
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.errors import UnsupportedError, UsageError
+from runtimes.parity.cases import Encoder
+from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
 
@@ -31,7 +35,7 @@ def quiet(_text):
 @pytest.fixture
 def coarse(monkeypatch):
     """Books of 16: those of 256 hold a small vocabulary whole, and there would be nothing to learn."""
-    monkeypatch.setattr(codebooks, "ENTRIES", 16)
+    monkeypatch.setattr(product_quantization, "ENTRIES", 16)
 
 
 @pytest.fixture
@@ -142,7 +146,7 @@ def test_all_that_was_trained_reaches_our_graph(write_family, tmp_path, many, co
 def test_coding_what_was_trained_again_changes_nothing(checkpoint, many, coarse):
     _, tuned = trained(checkpoint, many)
     table = tuned.checkpoint.model.tensors["embeddings.word"].read()
-    np.testing.assert_array_equal(codebooks.product_quantise(table, 4).restored, table)
+    np.testing.assert_array_equal(product_quantization.product_quantise(table, 4).restored, table)
 
 
 def test_where_nothing_is_gained_nothing_changes(checkpoint, many, coarse, monkeypatch):

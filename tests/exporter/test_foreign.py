@@ -12,9 +12,9 @@ import torch
 import transformers
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.cli import main
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.targets.coreml_quiet import ct, quiet_conversion
+from exporter.targets.coreml.coremltools import ct, quiet_conversion
 from runtimes.mil.package import read_package
 
 LENGTH = 24

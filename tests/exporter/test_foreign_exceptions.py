@@ -7,12 +7,18 @@ import onnx
 import pytest
 import torch
 
-from exporter import source, tensors, tokenizer, tokenizer_bounds
 from exporter.appkit import wordpiece
-from exporter.errors import BundleError, CheckpointError, UsageError
-from exporter.source import HubOptions
-from runtimes import coreml, foreign_onnx, onnx_places, onnx_sizes, onnxruntime
-from runtimes.evaluation import examples
+from exporter.checkpoint import source, weight_files
+from exporter.checkpoint.source import HubOptions
+from exporter.checkpoint.tokenizer import limits as tokenizer_bounds
+from exporter.checkpoint.tokenizer import reading as tokenizer
+from runtimes.backends.coreml import apple as coreml
+from runtimes.backends.onnx import file_check as onnx_places
+from runtimes.backends.onnx import foreign as foreign_onnx
+from runtimes.backends.onnx import runner as onnxruntime
+from runtimes.backends.onnx import sizes as onnx_sizes
+from runtimes.errors import BundleError, CheckpointError, UsageError
+from runtimes.evaluation.data import examples
 from runtimes.mil import package
 
 
@@ -37,19 +43,19 @@ def failing(error, *methods):
 
 def of_tensors(patch, error, folder):
     (folder / "a.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
-    patch.setattr(tensors, "safe_open", raises(error))
-    tensors.open_tensors([folder / "a.safetensors"])
+    patch.setattr(weight_files, "safe_open", raises(error))
+    weight_files.open_tensors([folder / "a.safetensors"])
 
 
 def of_one_tensor(patch, error, folder):
-    patch.setattr(tensors, "safe_open", raises(error))
+    patch.setattr(weight_files, "safe_open", raises(error))
     (folder / "a.safetensors").write_bytes(b"")
-    tensors._loader(folder / "a.safetensors", "a")()
+    weight_files._loader(folder / "a.safetensors", "a")()
 
 
 def of_a_pickle(patch, error, folder):
     patch.setattr(torch, "load", raises(error))
-    tensors._open_pickle(folder / "pytorch_model.bin")
+    weight_files._open_pickle(folder / "pytorch_model.bin")
 
 
 def of_the_hub(patch, error, _):

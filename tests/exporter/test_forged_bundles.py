@@ -8,12 +8,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from exporter.budgets import tighter
-from exporter.bundle import MANIFEST, Budget, hash_files, read_bundle, write_manifest
-from exporter.cli import main
-from exporter.errors import BundleError
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.verification import Check, find_checkpoint
+from exporter.targets.budgets import tighter
+from exporter.verification.verify import Check, find_checkpoint
+from runtimes.bundle.manifest import MANIFEST, Budget, hash_files, read_bundle, write_manifest
+from runtimes.errors import BundleError
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from exporter.battery_texts import default_texts, further_texts
-from exporter.bundle import Budget, Manifest, Recipe, TensorSpec
-from exporter.checkpoint import load
-from exporter.comparing import compare_with_pytorch
-from exporter.encoder.tasks import QUESTION_ANSWERING, TOKEN_CLASSIFICATION
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
-from runtimes.parity import Verdict
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.tasks import QUESTION_ANSWERING, TOKEN_CLASSIFICATION
+from exporter.verification.battery_texts import default_texts, further_texts
+from exporter.verification.comparison import compare_with_pytorch
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import Budget, Manifest, Recipe, TensorSpec
+from runtimes.parity.compare import Verdict
 from runtimes.runner import Status
 
 BUDGET = Budget(max_absolute=0.1, min_agreement=0.0)
@@ -121,7 +121,7 @@ def test_texts_of_the_users_are_all_taken_at_once(read, torch_model, texts):
 
 
 def test_a_large_model_is_asked_less(read, monkeypatch):
-    from exporter import case_source
+    from exporter.verification import case_source
 
     each = sum(np.prod(t.shape) for name, t in read.model.tensors.items() if not name.startswith("embeddings."))
     monkeypatch.setattr(case_source, "_SWEEP_PRODUCTS", 20 * each)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter import cli, disk
-from exporter.cli import main
+from exporter.cli import main as cli
+from exporter.cli.main import main
+from runtimes.files import atomic_write
 
 CALLS = {
     "export": ["demo"],
@@ -47,5 +48,5 @@ def test_nothing_is_written_into_a_bundle(tmp_path, monkeypatch, command, option
 def test_beside_a_bundle_is_not_in_it(tmp_path):
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "bertport.json").write_text("{}")
-    disk.write_whole(tmp_path / "bundle.json", b"{}")
+    atomic_write.write_whole(tmp_path / "bundle.json", b"{}")
     assert (tmp_path / "bundle.json").read_bytes() == b"{}"

@@ -5,10 +5,10 @@ import json
 import pytest
 from coremltools.proto import Model_pb2
 
-from exporter.cli import main
-from exporter.errors import visible
-from exporter.inspection import Inspection
-from runtimes.report import inspection_table, show
+from exporter.cli.main import main
+from exporter.verification.inspection import Inspection
+from runtimes.errors import visible
+from runtimes.reporting.terminal import inspection_table, show
 
 HUGE = 1 << 30
 

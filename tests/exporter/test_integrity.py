@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from exporter.disk import read_bounded
-from exporter.errors import BundleError, CheckpointError
-from exporter.integrity import is_file, is_folder, is_plain_path, strange_entries
-from exporter.tensors import weight_files
+from exporter.checkpoint.weight_files import weight_files
+from runtimes.bundle.integrity import is_file, is_folder, is_plain_path, strange_entries
+from runtimes.errors import BundleError, CheckpointError
+from runtimes.files.atomic_write import read_bounded
 
 ON_WINDOWS = ["C:x", "C:/x", "model.onnx:stream", "NUL", "nul.json", "a/COM1.txt", "aux"]
 """Another drive, a second stream of a file, and devices, which are there in every folder."""

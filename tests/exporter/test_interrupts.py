@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from exporter import cli
-from exporter.interrupts import watch_interrupts
+from exporter.cli import main as cli
+from exporter.cli.interrupts import watch_interrupts
 
 
 def interrupt_and_fail(_parsed):

@@ -7,17 +7,17 @@ import numpy as np
 import onnx
 import pytest
 
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.cli import main
-from exporter.encoder.ops import Role, Weight
-from exporter.errors import UsageError
-from exporter.keep import Keep
-from exporter.source import HubOptions, resolve
-from exporter.targets import onnx as onnx_target
-from exporter.targets.coreml_schemes import SCHEMES, Form
-from exporter.targets.onnx_schemes import STORAGE, Storage, wider
-from exporter.weight_list import rounded_weights
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.cli.main import main
+from exporter.compression.weight_exceptions import Keep
+from exporter.model.ops import Role, Weight
+from exporter.model.weight_list import rounded_weights
+from exporter.targets.coreml.schemes import SCHEMES, Form
+from exporter.targets.onnx import ops as onnx_target
+from exporter.targets.onnx.schemes import STORAGE, Storage, wider
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import UsageError
 
 
 def test_the_first_pattern_that_matches_holds():

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from exporter.bundle import PARITY, read_bundle
-from exporter.cli import main
-from exporter.commands.shared import texts as read
+from exporter.cli.main import main
+from exporter.cli.options import texts as read
 from exporter.pipeline import Request, export
-from runtimes.evaluation.corpus import LABELLED_ROWS
-from runtimes.parity import Verdict
+from runtimes.bundle.manifest import PARITY, read_bundle
+from runtimes.evaluation.data.corpus import LABELLED_ROWS
+from runtimes.parity.compare import Verdict
 
 
 def quiet(text):
@@ -45,7 +45,7 @@ def test_labelled_texts_give_the_metric_of_both_sides(checkpoint, tmp_path, rows
 
 
 def test_a_metric_that_drops_fails_whatever_the_agreement_says(checkpoint, tmp_path, rows, monkeypatch):
-    from exporter import labelled
+    from exporter.verification.labelled import texts as labelled
 
     real = labelled.Examiner.examine
 

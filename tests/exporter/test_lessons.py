@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.case_source import CaseSource
-from exporter.checkpoint import load
-from exporter.lessons import make_lessons
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.finetuning.training_texts import make_lessons
+from exporter.verification.case_source import CaseSource
+from exporter.verification.reference import Reference
 
 
 @pytest.fixture

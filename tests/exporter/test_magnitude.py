@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from exporter.bundle import Budget
-from exporter.checkpoint import load
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
-from exporter.schemes import SCHEMES
-from exporter.source import HubOptions, resolve
-from runtimes.battery import Case
-from runtimes.judgement import TIGHTEST_ABSOLUTE
-from runtimes.parity import Subject, Verdict, compare
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import Budget
+from runtimes.parity.cases import Case
+from runtimes.parity.compare import Subject, Verdict, compare
+from runtimes.parity.judgement import TIGHTEST_ABSOLUTE
 from runtimes.runner import Status, full_batch
 
 NONE = Budget(max_absolute=1e-4)

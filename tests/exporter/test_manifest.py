@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter import bundle
-from exporter.bundle import (
+from exporter.bundling.staging import check_destination
+from runtimes.bundle import manifest as bundle
+from runtimes.bundle.integrity import SEAL
+from runtimes.bundle.manifest import (
     MANIFEST,
     MAPPED,
     SEQUENCE,
@@ -27,9 +29,7 @@ from exporter.bundle import (
     to_json,
     write_manifest,
 )
-from exporter.errors import BundleError, UsageError
-from exporter.integrity import SEAL
-from exporter.staging import check_destination
+from runtimes.errors import BundleError, UsageError
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 WORDS = {"naïve": [1, 2.5], "b": None}

@@ -5,10 +5,10 @@ import weakref
 
 import numpy as np
 
-from exporter import memory
-from exporter.checkpoint import load
-from exporter.reference import Reference
-from exporter.source import DEMO, HubOptions, resolve
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import DEMO, HubOptions, resolve
+from exporter.verification.reference import Reference
+from runtimes.process import memory
 
 
 class Graph:

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from exporter.case_source import reads_pairs
-from exporter.checkpoint import load
-from exporter.errors import CheckpointError, UnsupportedError
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, resolve
-from runtimes.parity import Verdict
+from exporter.verification.case_source import reads_pairs
+from runtimes.errors import CheckpointError, UnsupportedError
+from runtimes.parity.compare import Verdict
 
 
 def read(folder, **options):

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from exporter.checkpoint import load
-from exporter.errors import BertportError
-from exporter.source import HubOptions, resolve
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from runtimes.errors import BertportError
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ import pytest
 from onnx import load_model_from_string
 from onnx.numpy_helper import to_array
 
-from exporter.checkpoint import load
-from exporter.encoder.ops import Inputs, Role, Weight
-from exporter.outliers import MOST_CHANNELS, _Reach, find_outliers
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.compression.outlier_channels import MOST_CHANNELS, _Reach, find_outliers
+from exporter.model.numpy_ops import trace
+from exporter.model.ops import Inputs, Role, Weight
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
-from exporter.targets import onnx as target
-from exporter.targets.numpy import trace
-from runtimes.onnxruntime import OnnxRunner
-from runtimes.parity import Verdict
+from exporter.targets.onnx import ops as target
+from exporter.verification.reference import Reference
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.parity.compare import Verdict
 
 FAR = (5, 77)
 """The channels that the wide checkpoint makes reach far."""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter import disk, output
-from exporter.cli import main
-from exporter.output import OutputError
+from exporter.cli import output
+from exporter.cli.main import main
+from exporter.cli.output import OutputError
+from runtimes.files import atomic_write
 
 ROOT = Path(__file__).parents[2]
 CALLS = {"help": ["--help"], "a result": ["inspect"], "JSON": ["inspect", "--json"]}
@@ -114,7 +115,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
-    disk.write_whole(pipe, b"content")
+    atomic_write.write_whole(pipe, b"content")
     assert reader.communicate(timeout=60)[0] == b"content"
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
@@ -143,7 +144,7 @@ def test_a_mistake_is_one_line_and_changes_nothing(bundle, checkpoint, tmp_path,
 
 PRINTS = """
 import os, sys
-from exporter.output import watched_output
+from exporter.cli.output import watched_output
 
 with watched_output():
     os.write(1, b"a native library's word\\n")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from exporter.palettes import pack, palettize
+from exporter.compression.palettization import pack, palettize
 
 VALUES = hnp.arrays(np.float32, st.integers(1, 200), elements=st.floats(-100, 100, width=16))
 

@@ -22,8 +22,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from exporter.bundle import MANIFEST, hash_files, sealed, to_json
 from exporter.pipeline import Request, export
+from runtimes.bundle.manifest import MANIFEST, hash_files, sealed, to_json
 
 CHILD = Path(__file__).with_name("payload_child.py")
 MODEL = "Data/com.apple.CoreML/model.mlmodel"

@@ -8,13 +8,13 @@ import pytest
 from onnx import numpy_helper
 from tokenizers import Tokenizer
 
-from exporter.bundle import read_bundle
-from exporter.errors import BundleError, UsageError
 from exporter.pipeline import Request, export
-from exporter.schemes import SCHEMES
-from exporter.verification import Check, Limit, verify
-from runtimes.onnxruntime import OnnxRunner
-from runtimes.parity import Verdict
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.verify import Check, Limit, verify
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import BundleError, UsageError
+from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
 ALL = tuple(SCHEMES["onnx"])
@@ -100,7 +100,7 @@ def damaged(bundle_directory, tmp_path, change):
     from dataclasses import replace
     from shutil import copytree
 
-    from exporter.bundle import hash_files, write_manifest
+    from runtimes.bundle.manifest import hash_files, write_manifest
 
     copy = copytree(bundle_directory, tmp_path / "damaged")
     model = onnx.load(copy / "model.onnx")

@@ -9,16 +9,16 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from exporter.bundle import hash_files, read_bundle, write_manifest
-from exporter.cli import main
-from exporter.errors import BundleError, LoweringError, UsageError
-from exporter.inspection import inspect
-from exporter.lowering import Settings
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.schemes import SCHEMES
-from exporter.targets import coreml_spelling
-from exporter.verification import Check, verify
-from runtimes.parity import Verdict
+from exporter.targets.coreml import ops as coreml_spelling
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.inspection import inspect
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
+from runtimes.errors import BundleError, LoweringError, UsageError
+from runtimes.parity.compare import Verdict
 from runtimes.runner import open_runner
 
 IOS18 = Settings(sequence_lengths=(24,), deployment_target="iOS18")

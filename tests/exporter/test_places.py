@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from exporter import places
-from exporter.checkpoint import load
-from exporter.errors import BertportError, CheckpointError
-from exporter.places import is_below, refuse_links
-from exporter.source import HubOptions, resolve
+from exporter.checkpoint import links as places
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.links import is_below, refuse_links
+from exporter.checkpoint.source import HubOptions, resolve
+from runtimes.errors import BertportError, CheckpointError
 
 SECRET = "machine example.org login me password hunter2"
 

@@ -7,10 +7,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from exporter.bundle import SBOM, hash_files, read_bundle, sha256, write_manifest
-from exporter.cli import main
+from exporter.bundling.sbom import bill_of_materials
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.sbom import bill_of_materials
+from runtimes.bundle.manifest import SBOM, hash_files, read_bundle, sha256, write_manifest
 
 
 def silent(text):

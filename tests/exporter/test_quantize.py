@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from exporter import quantize
+from exporter.compression import integer_rounding
 
 weights = arrays(
     np.float32, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=9), elements=st.floats(-4, 4, width=32)
@@ -18,7 +18,7 @@ tables = arrays(
 
 @given(weights)
 def test_int8_is_within_half_a_step(values):
-    q, scale = quantize.int8(values)
+    q, scale = integer_rounding.int8(values)
     assert q.dtype == np.int8
     assert q.min(initial=0) >= -127
     np.testing.assert_allclose(q * scale, values, atol=float(scale.max()) * 0.5001 + 1e-35)
@@ -26,25 +26,25 @@ def test_int8_is_within_half_a_step(values):
 
 @given(weights)
 def test_int8_without_saturation_is_within_half_a_step_and_its_pairs_fit(values):
-    q, scale = quantize.int8_without_saturation(values)
+    q, scale = integer_rounding.int8_without_saturation(values)
     np.testing.assert_allclose(q * scale, values, atol=float(scale.max()) * 0.5001 + 1e-35)
-    assert quantize.largest_pair(q) <= 128
+    assert integer_rounding.largest_pair(q) <= 128
 
 
 def test_full_range_int8_would_saturate():
     values = np.ones((1, 2), np.float32)
-    assert quantize.largest_pair(quantize.int8(values)[0]) == 254
+    assert integer_rounding.largest_pair(integer_rounding.int8(values)[0]) == 254
 
 
 def test_real_looking_weights_keep_more_than_seven_bits():
     values = np.random.default_rng(0).normal(size=(128, 128)).astype(np.float32)
-    q, _ = quantize.int8_without_saturation(values)
+    q, _ = integer_rounding.int8_without_saturation(values)
     assert np.abs(q.astype(int)).max(-1).mean() > 80  # 7-bit weights reach 63
 
 
 @given(tables)
 def test_int4_is_within_a_step_of_its_block(values):
-    q, scale = quantize.int4_blocks(values)
+    q, scale = integer_rounding.int4_blocks(values)
     assert q.max() <= 15
     blocks = scale.shape[1]
     back = (q.reshape(len(q), blocks, -1).astype(np.float32) - 8) * scale[..., None].astype(np.float32)
@@ -55,7 +55,7 @@ def test_int4_is_within_a_step_of_its_block(values):
 
 def test_int4_takes_the_best_of_its_candidates():
     values = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
-    q, scale = quantize.int4_blocks(values)
+    q, scale = integer_rounding.int4_blocks(values)
     back = (q.reshape(64, 2, 32).astype(np.float32) - 8) * scale[..., None].astype(np.float32)
     parts = values.reshape(64, 2, 32)
     plain = np.abs(parts).max(-1, keepdims=True) / 7
@@ -65,23 +65,23 @@ def test_int4_takes_the_best_of_its_candidates():
 
 @pytest.mark.parametrize("hidden", [24, 64, 312])
 def test_blocks_divide_the_row(hidden):
-    _, scale = quantize.int4_blocks(np.ones((2, hidden), np.float32))
+    _, scale = integer_rounding.int4_blocks(np.ones((2, hidden), np.float32))
     assert hidden % scale.shape[1] == 0
 
 
 @given(arrays(np.uint8, (3, 8), elements=st.integers(0, 15)))
 def test_nibbles_unpack_to_what_was_packed(q):
-    packed = quantize.pack_nibbles(q)
+    packed = integer_rounding.pack_nibbles(q)
     np.testing.assert_array_equal(np.concatenate([packed & 15, packed >> 4], -1), q)
 
 
 def test_a_row_of_almost_zeros_does_not_break_the_pairs():
     values = np.full((1, 2), 9.16e-43, np.float32)  # its scale would be subnormal, and the quotient off by a third
-    assert quantize.largest_pair(quantize.int8_without_saturation(values)[0]) == 0
+    assert integer_rounding.largest_pair(integer_rounding.int8_without_saturation(values)[0]) == 0
 
 
 def test_zero_rows_stay_zero():
-    for function in (quantize.int8, quantize.int8_without_saturation):
+    for function in (integer_rounding.int8, integer_rounding.int8_without_saturation):
         q, scale = function(np.zeros((2, 4), np.float32))
         assert not (q * scale).any()
         assert np.isfinite(scale).all()
@@ -89,7 +89,7 @@ def test_zero_rows_stay_zero():
 
 def test_int8_by_hand():
     values = np.array([[[127, -63.5, 1.4], [0.5, 0.25, -1]], [[0, 0, 0], [-254, 3, 253]]], np.float32)
-    q, scale = quantize.int8(values)
+    q, scale = integer_rounding.int8(values)
     assert q.tolist() == [[[127, -64, 1], [64, 32, -127]], [[0, 0, 0], [-127, 2, 126]]]
     np.testing.assert_allclose(scale[..., 0], [[1, 1 / 127], [1, 2]], rtol=1e-6)
     assert (scale.dtype, scale.shape) == (np.float32, (2, 2, 1))
@@ -98,59 +98,59 @@ def test_int8_by_hand():
 def test_a_scale_is_what_is_stored_of_it():
     """In float16 a scale of 1/3 is another: what is rounded by is what a reader multiplies by."""
     values = np.array([[127 / 3, 21.165]], np.float32)
-    q, scale = quantize.int8(values, np.float16)
+    q, scale = integer_rounding.int8(values, np.float16)
     assert (scale.dtype, float(scale[0, 0])) == (np.float16, float(np.float16(1 / 3)))
     assert q.tolist() == [[127, round(21.165 / float(np.float16(1 / 3)))]]
-    assert quantize.int8(values * 127, np.float16)[0].max() == 127
+    assert integer_rounding.int8(values * 127, np.float16)[0].max() == 127
 
 
 def test_a_scale_too_small_to_store_counts_as_zeros():
     tiny = np.finfo(np.float32).tiny
-    q, scale = quantize.int8(np.array([[tiny * 127, 0], [tiny * 64, 0]], np.float32))
+    q, scale = integer_rounding.int8(np.array([[tiny * 127, 0], [tiny * 64, 0]], np.float32))
     assert q.tolist() == [[127, 0], [0, 0]]
     assert scale[1, 0] == 1
-    q, scale = quantize.int8(np.array([[1e-7, 0]], np.float32), np.float16)  # float16 ends at 6e-8
+    q, scale = integer_rounding.int8(np.array([[1e-7, 0]], np.float32), np.float16)  # float16 ends at 6e-8
     assert (q.tolist(), scale.tolist()) == ([[0, 0]], [[1]])
 
 
 def test_a_scale_rounded_down_by_half_does_not_wrap_round():
     """Near its end float16 has a third of a step or more to lose: 189 steps are cut to 127."""
     values = np.array([[1, -1]], np.float32) * np.float32(127 * 8.9e-8)
-    q, scale = quantize.int8(values, np.float16)
+    q, scale = integer_rounding.int8(values, np.float16)
     assert scale.tolist() == [[2.0**-24]]
     assert q.tolist() == [[127, -127]]
 
 
 def test_pairs_of_one_sign_set_the_scale_and_others_do_not():
     values = np.array([[100, 54, -10, 20], [-100, -27, 0, 0], [100, -100, 5, 5], [1, 2, 3, 127]], np.float32)
-    q, scale = quantize.int8_without_saturation(values)
+    q, scale = integer_rounding.int8_without_saturation(values)
     np.testing.assert_allclose(scale[:, 0] * 127, [154, 127, 100, 130], rtol=1e-6)
     assert q.tolist() == [[82, 45, -8, 16], [-100, -27, 0, 0], [127, -127, 6, 6], [1, 2, 3, 124]]
-    assert quantize.largest_pair(q) == 127
+    assert integer_rounding.largest_pair(q) == 127
     apart = np.array([[0.5, -0.25], [-1e-3, 1e-3]], np.float32)  # of two signs: each is safe alone
-    np.testing.assert_array_equal(quantize.int8_without_saturation(apart)[0], quantize.int8(apart)[0])
+    np.testing.assert_array_equal(integer_rounding.int8_without_saturation(apart)[0], integer_rounding.int8(apart)[0])
 
 
 def test_the_last_of_an_odd_row_stands_alone():
-    q, scale = quantize.int8_without_saturation(np.array([[127, 127, 5], [10, 20, 127]], np.float32))
+    q, scale = integer_rounding.int8_without_saturation(np.array([[127, 127, 5], [10, 20, 127]], np.float32))
     assert q.tolist() == [[64, 64, 2], [10, 20, 127]]
     assert scale.tolist() == [[2], [1]]
-    assert quantize.largest_pair(np.array([[1, 2, -9]], np.int8)) == 9
-    assert quantize.largest_pair(np.array([[100, 100], [3, -4]], np.int8)) == 200  # int8 itself would wrap
-    assert quantize.largest_pair(np.zeros((0, 4), np.int8)) == 0
+    assert integer_rounding.largest_pair(np.array([[1, 2, -9]], np.int8)) == 9
+    assert integer_rounding.largest_pair(np.array([[100, 100], [3, -4]], np.int8)) == 200  # int8 itself would wrap
+    assert integer_rounding.largest_pair(np.zeros((0, 4), np.int8)) == 0
 
 
 def test_nibbles_by_hand():
-    packed = quantize.pack_nibbles(np.array([[1, 2, 3, 15, 0, 9]], np.uint8))
+    packed = integer_rounding.pack_nibbles(np.array([[1, 2, 3, 15, 0, 9]], np.uint8))
     assert packed.tolist() == [[0xF1, 0x02, 0x93]]
     assert packed.dtype == np.uint8
-    assert quantize.pack_nibbles(np.array([[1, 2]], np.int64)).dtype == np.uint8
+    assert integer_rounding.pack_nibbles(np.array([[1, 2]], np.int64)).dtype == np.uint8
 
 
 def test_int4_by_hand():
     """A block that eighths of its extreme spell exactly: the extreme is −8, and nothing is clipped."""
     row = np.arange(-8, 8, dtype=np.float32)
-    q, scale = quantize.int4_blocks(np.stack([row, -2 * row]), 16)
+    q, scale = integer_rounding.int4_blocks(np.stack([row, -2 * row]), 16)
     assert q.tolist() == [list(range(16))] * 2
     assert scale.tolist() == [[1], [-2]]
     assert (q.dtype, scale.dtype) == (np.uint8, np.float16)
@@ -158,34 +158,37 @@ def test_int4_by_hand():
 
 def test_of_two_int4_scales_as_good_the_first_is_taken():
     """Either number can be met, the other is then off by as much: the scale that is tried first has it."""
-    q, scale = quantize.int4_blocks(np.array([[-8, -7.6015625]], np.float32), 2)
+    q, scale = integer_rounding.int4_blocks(np.array([[-8, -7.6015625]], np.float32), 2)
     assert scale.tolist() == [[0.9501953125]]
     assert q.tolist() == [[0, 0]]
 
 
 def test_int4_blocks_of_zeros_are_zeros():
-    q, scale = quantize.int4_blocks(np.zeros((1, 64), np.float32))
+    q, scale = integer_rounding.int4_blocks(np.zeros((1, 64), np.float32))
     assert q.tolist() == [[8] * 64]
     assert scale.tolist() == [[1, 1]]
 
 
 def test_int4_has_a_scale_for_each_block():
     row = np.concatenate([np.arange(-8, 8), np.arange(-8, 8) * 16]).astype(np.float32)
-    q, scale = quantize.int4_blocks(np.stack([row, row[::-1]]), 16)
+    q, scale = integer_rounding.int4_blocks(np.stack([row, row[::-1]]), 16)
     assert scale.tolist() == [[1, 16], [16, 1]]
     assert q.tolist() == [[*range(16)] * 2, [*range(15, -1, -1)] * 2]
-    assert quantize.int4_blocks(np.ones((1, 64), np.float32))[1].shape == (1, 2)  # blocks of 32 where nothing is said
+    assert integer_rounding.int4_blocks(np.ones((1, 64), np.float32))[1].shape == (
+        1,
+        2,
+    )  # blocks of 32 where nothing is said
 
 
 def test_int4_with_positive_scales_alone():
     row = np.arange(-7, 9, dtype=np.float32)  # the extreme is +8: its block would have a negative scale
-    assert (quantize.int4_blocks(row[None], 16)[1] < 0).all()
-    q, scale = quantize.int4_blocks(row[None], 16, positive_scales=True)
+    assert (integer_rounding.int4_blocks(row[None], 16)[1] < 0).all()
+    q, scale = integer_rounding.int4_blocks(row[None], 16, positive_scales=True)
     assert (scale > 0).all()
     error = np.abs((q.astype(np.float32) - 8) * scale.astype(np.float32) - row)
     assert error.max() <= 1.01
     seven = np.arange(-7, 8, dtype=np.float32)[None, :14]  # the extreme as 7: the widest candidate, 8/7
-    q, scale = quantize.int4_blocks(-seven, 14, positive_scales=True)
+    q, scale = integer_rounding.int4_blocks(-seven, 14, positive_scales=True)
     assert scale.tolist() == [[1]]
     np.testing.assert_array_equal((q.astype(np.float32) - 8), -seven)
 
@@ -194,7 +197,7 @@ def test_int4_takes_the_least_squared_error_of_its_block():
     """By the definition: every candidate tried, the first of the best taken."""
     values = np.random.default_rng(1).standard_t(3, size=(16, 24)).astype(np.float32)
     for positive, ratios in ((False, np.linspace(0.7, 1.0, 7)), (True, np.linspace(0.7, 8 / 7, 10))):
-        q, scale = quantize.int4_blocks(values, 8, positive)
+        q, scale = integer_rounding.int4_blocks(values, 8, positive)
         back = (q.reshape(16, 3, 8) - 8.0) * scale[..., None].astype(np.float64)
         for block, found in zip(values.reshape(-1, 8), back.reshape(-1, 8), strict=True):
             extreme = block[np.abs(block).argmax()]

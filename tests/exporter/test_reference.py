@@ -6,11 +6,11 @@ from contextlib import nullcontext
 
 import pytest
 
-from exporter import reference as module
-from exporter.checkpoint import load
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
-from runtimes.pytorch import TorchRunner
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.verification import reference as module
+from exporter.verification.reference import Reference
+from runtimes.backends.pytorch.runner import TorchRunner
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_where_torch_is_already_it_answers_here(reference, monkeypatch):
 
 def test_a_command_that_compares_never_imports_torch(checkpoint, texts_file, tmp_path):
     program = (
-        "import sys; from exporter.cli import main; code = main(sys.argv[1:]); "
+        "import sys; from exporter.cli.main import main; code = main(sys.argv[1:]); "
         "print(sorted({'torch', 'transformers', 'onnxruntime'} & sys.modules.keys()), code)"
     )
     command = [sys.executable, "-c", program, "export", str(checkpoint), "--texts", str(texts_file), "--json"]

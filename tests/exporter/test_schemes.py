@@ -2,9 +2,9 @@
 
 import pytest
 
-from exporter.bundle import Budget
-from exporter.errors import UsageError
-from exporter.schemes import DEEP_LAYERS, FINETUNED, SCHEMES, find_budget, for_depth
+from exporter.targets.schemes import DEEP_LAYERS, FINETUNED, SCHEMES, find_budget, for_depth
+from runtimes.bundle.manifest import Budget
+from runtimes.errors import UsageError
 
 EXACT, HALF = (1e-4, None, 1.0, 0.99999), (None, 0.01, 0.99, 0.9999)
 AGREED = {

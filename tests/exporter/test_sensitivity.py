@@ -4,12 +4,12 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from exporter.checkpoint import load
-from exporter.examining import Examiner
-from exporter.sensitivity import Group, Sensitivity, groups, measure_sensitivity, worth_keeping
-from exporter.source import HubOptions, resolve
-from exporter.weight_list import rounded_weights
-from runtimes.evaluation.dataset import DataFile
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.weight_list import rounded_weights
+from exporter.search.sensitivity import Group, Sensitivity, groups, measure_sensitivity, worth_keeping
+from exporter.verification.labelled.answers import Examiner
+from runtimes.evaluation.data.dataset import DataFile
 
 
 def quiet(text):
@@ -27,9 +27,9 @@ def test_every_rounded_weight_is_in_one_group(make_checkpoint, heads):
 
 
 def test_the_table_in_four_bits_is_what_int4_embeddings_loses_by(checkpoint, texts, tmp_path):
-    from exporter.bundle import read_bundle
-    from exporter.lowering import Settings
     from exporter.pipeline import Request, export
+    from exporter.targets.registry import Settings
+    from runtimes.bundle.manifest import read_bundle
 
     data = tmp_path / "data.csv"
     data.write_text("text,label\n" + "".join(f"{text},{number % 3}\n" for number, text in enumerate(texts)))

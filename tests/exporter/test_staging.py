@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter import disk
-from exporter.bundle import check_files, read_bundle
-from exporter.errors import ExportError
-from exporter.staging import staged
+from exporter.bundling.staging import staged
+from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.errors import ExportError
+from runtimes.files import atomic_write
 
 
 def test_what_ends_early_leaves_nothing(tmp_path):
@@ -44,7 +44,7 @@ def test_the_old_bundle_stays_until_the_new_one_is_whole(made, tmp_path, tree):
 def swaps(request, monkeypatch):
     """Whether the system swaps folders in one step."""
     if not request.param:
-        monkeypatch.setattr(disk, "exchange", lambda one, other: False)
+        monkeypatch.setattr(atomic_write, "exchange", lambda one, other: False)
     return request.param
 
 
@@ -58,7 +58,7 @@ def test_the_new_bundle_takes_the_place_of_the_old(made, swaps, tree):
 
 def test_the_old_bundle_comes_back_when_the_move_fails(made, monkeypatch, tree):
     before = tree(made)
-    monkeypatch.setattr(disk, "exchange", lambda one, other: False)
+    monkeypatch.setattr(atomic_write, "exchange", lambda one, other: False)
     real = Path.rename
 
     def second_fails(path, target):
@@ -76,7 +76,7 @@ def test_what_was_killed_between_two_moves_is_put_back(made, tree):
     before = tree(made)
     left = made.parent / ".made.bertport-dead"
     left.mkdir()
-    made.rename(left / disk.OLD)
+    made.rename(left / atomic_write.OLD)
     with pytest.raises(KeyboardInterrupt), staged(made):
         raise KeyboardInterrupt
     assert tree(made) == before
@@ -116,7 +116,7 @@ def test_two_commands_at_once_leave_one_whole_bundle(checkpoint, tmp_path):
 
 def test_a_folder_that_cannot_be_locked_is_written_all_the_same(made, monkeypatch, tree):
     """Some file systems have no locks, nor has Windows any of folders."""
-    monkeypatch.setattr(disk, "_hold", lambda folder, wait: None)
+    monkeypatch.setattr(atomic_write, "_hold", lambda folder, wait: None)
     left = made.parent / ".made.bertport-whose"
     left.mkdir()
     with staged(made) as staging:

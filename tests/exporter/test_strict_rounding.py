@@ -2,11 +2,11 @@
 
 import pytest
 
-from exporter.bundle import read_bundle
-from exporter.lowering import Settings
 from exporter.pipeline import Request, export
-from exporter.verification import Check, verify
-from runtimes.parity import Verdict
+from exporter.targets.registry import Settings
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import read_bundle
+from runtimes.parity.compare import Verdict
 
 SAID = "rounded to float16 inside operations too, 4 texts depart by "
 

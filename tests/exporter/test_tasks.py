@@ -5,17 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.encoder.bert import BERT
-from exporter.encoder.ops import Extent
-from exporter.encoder.tasks import TASKS
-from exporter.errors import BertportError
-from exporter.lowering import TARGETS, Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.families.bert import BERT
+from exporter.model.ops import Extent
+from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, resolve
-from exporter.verification import Check, verify
-from runtimes.parity import Verdict
+from exporter.targets.registry import TARGETS, Settings
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import BertportError
+from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch, open_runner
 
 LENGTH = 24

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.bundle import Bundle, read_bundle
-from exporter.checkpoint import load
-from exporter.cli import main
-from exporter.encoder.families import FAMILIES
-from exporter.errors import BundleError
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.cli.main import main
+from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, resolve
-from exporter.timing import bundle_case, pytorch_case
-from runtimes import measure
-from runtimes.measure import Plan
+from exporter.targets.registry import Settings
+from exporter.verification.timing import bundle_case, pytorch_case
+from runtimes.bundle.manifest import Bundle, read_bundle
+from runtimes.errors import BundleError
+from runtimes.measurement import measure
+from runtimes.measurement.measure import Plan
 
 HEADS = {head.task.name: head for head in FAMILIES["bert"].heads}
 PLAN = Plan((8,), runs=1, rounds=1, batches=(2,))
@@ -91,7 +91,7 @@ def test_on_a_mac_nothing_of_the_interpreter_is_in_the_measurement(
     monkeypatch.setitem(sys.modules, "coremltools", mac)
     for name in [name for name in sys.modules if name.startswith("runtimes.mil")]:
         monkeypatch.setitem(sys.modules, name, None)  # importing it fails
-    monkeypatch.setitem(sys.modules, "runtimes.simulated", None)
+    monkeypatch.setitem(sys.modules, "runtimes.backends.coreml.simulated", None)
     monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     case = bundle_case("bundle", read_bundle(tmp_path / "out"))

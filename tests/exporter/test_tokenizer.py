@@ -7,8 +7,8 @@ import transformers
 from tokenizers import Tokenizer
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
-from exporter.errors import CheckpointError
-from exporter.tokenizer import Reader, open_tokenizer, read_tokenizer
+from exporter.checkpoint.tokenizer.reading import Reader, open_tokenizer, read_tokenizer
+from runtimes.errors import CheckpointError
 
 TEXTS = ("the cat runs in the market", " a dog", "☃ Ünïcödé\n\t北京 <s> </s>", "", "zzz" * 9, "a<mask> b  <pad>")
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from exporter.tokenizer import Reader, read_tokenizer
-from exporter.tokenizer_parity import compare_tokens, hear
-from runtimes.parity import Parity, Verdict
-from runtimes.transformers_tokenizer import Answerer
+from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
+from exporter.verification.tokenizer_parity import compare_tokens, hear
+from runtimes.backends.pytorch.tokenizer import Answerer
+from runtimes.parity.compare import Parity, Verdict
 
 WORDS = ["the", "cat", "dog", "café", "cafe", "zebra", "gnu", "##s", "a", "##b"]
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]

@@ -5,10 +5,10 @@ import json
 import pytest
 import transformers
 
-from exporter.errors import BertportError, CheckpointError, UnsupportedError
-from exporter.tokenizer import Reader, read_tokenizer
-from runtimes.tokenizer_source import TokenizerSource
-from runtimes.transformers_tokenizer import TransformersTokenizer
+from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
+from runtimes.backends.pytorch.tokenizer import TransformersTokenizer
+from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
+from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
 ROWS = len(PIECES) + 4
@@ -92,7 +92,7 @@ def test_a_role_that_only_transformers_fills_needs_no_row(tmp_path):
 
 
 def test_usual_files_need_no_transformers(tmp_path, monkeypatch):
-    monkeypatch.setattr("exporter.tokenizer.open_apart", None)
+    monkeypatch.setattr("exporter.checkpoint.tokenizer.reading.open_apart", None)
     vocabulary(tmp_path)
     assert read(tmp_path).tokenizer.encode("the cat").ids == [2, 5, 6, 3]
     saved(tmp_path)

@@ -6,8 +6,8 @@ import pytest
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from exporter.errors import BertportError
-from exporter.tokenizer import Reader, read_tokenizer
+from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
+from runtimes.errors import BertportError
 
 WORDS = [
     "the",

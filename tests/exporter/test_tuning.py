@@ -11,18 +11,19 @@ from dataclasses import replace
 
 import pytest
 
-from exporter import codebooks, tuning
-from exporter.bundle import check_files, read_bundle
-from exporter.cli import main
-from exporter.errors import UsageError
-from exporter.lowering import Settings
-from exporter.material import Finetune
-from exporter.schemes import SCHEMES
-from exporter.tuning import Aim, tune
-from exporter.vocabulary import Trim
-from runtimes.evaluation.dataset import DataFile
-from runtimes.measure import Latency, Measurement
-from runtimes.parity import Verdict
+from exporter.checkpoint.vocabulary_trimming import Trim
+from exporter.cli.main import main
+from exporter.compression import product_quantization
+from exporter.compression.calibration import Finetune
+from exporter.search import search as tuning
+from exporter.search.search import Aim, tune
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.errors import UsageError
+from runtimes.evaluation.data.dataset import DataFile
+from runtimes.measurement.measure import Latency, Measurement
+from runtimes.parity.compare import Verdict
 
 
 def quiet(text):
@@ -32,9 +33,9 @@ def quiet(text):
 @pytest.fixture(scope="module")
 def data(checkpoint, texts, tmp_path_factory):
     """Texts with PyTorch's own answers: what a bundle loses is what it answers otherwise."""
-    from exporter.checkpoint import load
-    from exporter.examining import Examiner
-    from exporter.source import HubOptions, resolve
+    from exporter.checkpoint.checkpoint import load
+    from exporter.checkpoint.source import HubOptions, resolve
+    from exporter.verification.labelled.answers import Examiner
 
     path = tmp_path_factory.mktemp("data") / "data.csv"
     longer = [f"{a} {b}" for a in texts for b in texts[::5]]
@@ -176,7 +177,7 @@ def test_what_misses_by_little_learns_first(
 ):
     """And what holds does not."""
     schemes(monkeypatch, "none", "pq")
-    monkeypatch.setattr(codebooks, "ENTRIES", 16)
+    monkeypatch.setattr(product_quantization, "ENTRIES", 16)
     monkeypatch.setattr(tuning, "NEAR_POINTS", 100.0)
     monkeypatch.setattr(tuning._Trials, "try_exceptions", lambda self, target: None)
     settings = Settings(finetune=Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 1))

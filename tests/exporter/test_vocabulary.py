@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.cli import main
-from exporter.errors import BertportError, UnsupportedError, UsageError
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.checkpoint.vocabulary_trimming import Trim, choose_pieces, kept_ids, trim_checkpoint
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, resolve
-from exporter.verification import Check, verify
-from exporter.vocabulary import Trim, choose_pieces, kept_ids, trim_checkpoint
-from runtimes.parity import Verdict
+from exporter.targets.registry import Settings
+from exporter.verification.verify import Check, verify
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import BertportError, UnsupportedError, UsageError
+from runtimes.parity.compare import Verdict
 
 KEPT_TEXTS = ("the cat runs in the market", "a dog sleeps", "a dog runs in the market", "the cat sleeps")
 
@@ -136,7 +136,7 @@ def test_golden_vectors_are_in_the_bundles_own_ids(checkpoint, tmp_path):
 
 def test_a_wrong_row_is_caught(checkpoint, tmp_path, monkeypatch):
     """The control: two rows of the table change places, and parity fails."""
-    from exporter import vocabulary
+    from exporter.checkpoint import vocabulary_trimming as vocabulary
 
     swap = vocabulary._Rows.read
     monkeypatch.setattr(vocabulary._Rows, "read", lambda self: swap(self)[::-1])

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runtimes import peak_memory
+from runtimes.process import peak_memory
 
 ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("windows_child.py")

@@ -50,7 +50,7 @@ def every_module() -> list[str]:
 def main() -> None:
     checkpoint, folder = map(Path, sys.argv[1:])
     take_away()
-    from exporter import cli
+    from exporter.cli import main as cli
 
     helped(cli.main)
     for command in cli.COMMANDS:

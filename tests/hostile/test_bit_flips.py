@@ -6,9 +6,9 @@ import pytest
 from hostile.flips import flip_all
 from hostile.seeds import write_checkpoint
 
-from exporter.bundle import MANIFEST, check_files, read_bundle, to_json
-from exporter.errors import BundleError
 from exporter.pipeline import Request, export
+from runtimes.bundle.manifest import MANIFEST, check_files, read_bundle, to_json
+from runtimes.errors import BundleError
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli import main
+from exporter.cli.main import main
 
 OPTIMUM = Path(__file__).parents[2] / ".venv-optimum" / "bin" / "python"
 PROGRAM = """

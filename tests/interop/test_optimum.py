@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.bundle import read_bundle
-from exporter.encoder.bert import BERT
+from exporter.checkpoint.source import DEMO_DIRECTORY
+from exporter.model.families.bert import BERT
 from exporter.pipeline import Request, export
-from exporter.schemes import SCHEMES
-from exporter.source import DEMO_DIRECTORY
-from runtimes.onnxruntime import OnnxRunner
+from exporter.targets.schemes import SCHEMES
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.bundle.manifest import read_bundle
 from runtimes.runner import Batch
 
 OPTIMUM = Path(__file__).parents[2] / ".venv-optimum" / "bin" / "python"

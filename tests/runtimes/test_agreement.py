@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from exporter.bundle import Budget
-from runtimes.agreement import AGREEMENT, interval, measure_agreement, wilson
-from runtimes.battery import Case
-from runtimes.decisions import PROBLEMS
+from runtimes.bundle.manifest import Budget
 from runtimes.evaluation.metrics import _overlap
-from runtimes.parity import Subject, Verdict, compare
+from runtimes.parity.agreement import AGREEMENT, interval, measure_agreement, wilson
+from runtimes.parity.answers import PROBLEMS
+from runtimes.parity.cases import Case
+from runtimes.parity.compare import Subject, Verdict, compare
 from runtimes.runner import Status, full_batch
 
 LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")

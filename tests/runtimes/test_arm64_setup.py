@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.errors import RuntimeUnavailable
-from runtimes import arm64_setup
-from runtimes.arm64_setup import main
-from runtimes.processors import arm64_home, wheels_name
+from runtimes.backends.onnx import arm64_setup
+from runtimes.backends.onnx.arm64_setup import main
+from runtimes.backends.onnx.processors import arm64_home, wheels_name
+from runtimes.errors import RuntimeUnavailable
 
 DEBIAN = {"ID": "debian", "VERSION_CODENAME": "bookworm"}
 

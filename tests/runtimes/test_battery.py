@@ -6,10 +6,10 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from exporter.checkpoint import load
-from exporter.errors import UsageError
-from exporter.source import HubOptions, resolve
-from runtimes.battery import Encoder, Limits, build_battery, fitted
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from runtimes.errors import UsageError
+from runtimes.parity.cases import Encoder, Limits, build_battery, fitted
 
 POSITIONS = 24
 

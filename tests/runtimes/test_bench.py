@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.errors import MeasurementError
-from runtimes import bench
-from runtimes.bench import Contestant, compressed_bytes, run_bench
-from runtimes.measure import Case, Latency, Measurement, Plan
-from runtimes.records import read_record
-from runtimes.summary import summarise
+from runtimes.errors import MeasurementError
+from runtimes.measurement import bench
+from runtimes.measurement.bench import Contestant, compressed_bytes, run_bench
+from runtimes.measurement.measure import Case, Latency, Measurement, Plan
+from runtimes.measurement.statistics import summarise
+from runtimes.records.reading import read_record
 
 PLAN = Plan(lengths=(4, 8), runs=2, rounds=2)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from runtimes.bisect import depart
+from runtimes.parity.first_departure import depart
 
 
 def tensors():

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from exporter.bundle import Budget
-from runtimes.battery import Case
-from runtimes.decisions import degenerate
-from runtimes.parity import Subject, Verdict, compare
+from runtimes.bundle.manifest import Budget
+from runtimes.parity.answers import degenerate
+from runtimes.parity.cases import Case
+from runtimes.parity.compare import Subject, Verdict, compare
+from runtimes.parity.shown import find_entities
 from runtimes.runner import Status, full_batch
-from runtimes.shown import find_entities
 
 FREE = Budget(min_agreement=0)
 LABELS = ("O", "B-PER", "I-PER", "B-LOC")

@@ -8,11 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from exporter.errors import BundleError, RuntimeUnavailable
 from exporter.pipeline import Request, export
-from runtimes.emulated import EmulatedRunner, Emulator
-from runtimes.frames import pack, unpack
-from runtimes.onnxruntime import OnnxRunner
+from runtimes.backends.onnx.emulated import EmulatedRunner, Emulator
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.errors import BundleError, RuntimeUnavailable
+from runtimes.process.frames import pack, unpack
 from runtimes.runner import Status, full_batch
 
 HERE = Emulator("processor like this", (sys.executable,))
@@ -32,7 +32,7 @@ def pretend(tmp_path):
 
     def make(program: str) -> Emulator:
         path = tmp_path / "child.py"
-        path.write_text(f"import sys, time\nfrom runtimes.frames import *\n{program}\n")
+        path.write_text(f"import sys, time\nfrom runtimes.process.frames import *\n{program}\n")
         return Emulator("pretended processor", (sys.executable, str(path)))
 
     return make

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from exporter.errors import BundleError, RuntimeUnavailable, UsageError
-from runtimes import coreml
-from runtimes.fixed_length import FixedLengthRunner, Interface
+from runtimes.backends.coreml import apple as coreml
+from runtimes.backends.coreml.fixed_length import FixedLengthRunner, Interface
+from runtimes.errors import BundleError, RuntimeUnavailable, UsageError
 from runtimes.runner import Batch, Status
 
 

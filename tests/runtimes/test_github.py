@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.errors import UsageError
-from runtimes.github import annotates, annotation, append_summary, markdown_table
+from runtimes.errors import UsageError
+from runtimes.reporting.github import annotates, annotation, append_summary, markdown_table
 
 
 def test_only_on_github_are_there_annotations():

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from runtimes.heavy_imports import without_collections
+from runtimes.process.heavy_imports import without_collections
 
 
 def test_collections_pause_and_resume():

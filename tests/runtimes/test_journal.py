@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.errors import UsageError
-from runtimes.journal import Journal, write_record
+from runtimes.errors import UsageError
+from runtimes.records.writing import Journal, write_record
 
 HEADER = {"kind": "bench", "host": {"processor": "a"}, "plan": [1, 2]}
 ENTRIES = [{"case": "é", "round": n} for n in range(3)]

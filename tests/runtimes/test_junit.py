@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtimes.junit import Finding, junit_xml
-from runtimes.parity import Verdict
+from runtimes.parity.compare import Verdict
+from runtimes.reporting.junit import Finding, junit_xml
 
 FINDINGS = [
     Finding("b", "onnx-none", Verdict.PASS, detail="max 1e-6"),

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from exporter.errors import MeasurementError
 from exporter.pipeline import Request, export
-from runtimes import measure as measuring
-from runtimes.measure import Case, Plan, fingerprint, measure
-from runtimes.peak_memory import peak_rss_bytes
-from runtimes.reference_model import ReferenceModel, to_text
+from runtimes.backends.pytorch.description import ReferenceModel, to_text
+from runtimes.errors import MeasurementError
+from runtimes.measurement import measure as measuring
+from runtimes.measurement.measure import Case, Plan, fingerprint, measure
+from runtimes.process.peak_memory import peak_rss_bytes
 
 PLAN = Plan(lengths=(9, 4), runs=3, rounds=2, batches=(2, 1))
 
@@ -58,7 +58,7 @@ def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint):
 
 def test_an_onnx_measurement_imports_no_torch(onnx_case):
     program = (
-        "import sys, runtimes.measure as m\n"
+        "import sys, runtimes.measurement.measure as m\n"
         f"m._child(m.Case('x', 'onnx', {onnx_case.path!r}, 70), m.Plan((4,), 1, 1), 0.0)\n"
         "print([name for name in ('torch', 'transformers', 'onnx', 'coremltools') if name in sys.modules])"
     )
@@ -68,7 +68,7 @@ def test_an_onnx_measurement_imports_no_torch(onnx_case):
 
 def test_the_childs_memory_is_not_the_parents():
     """Linux's ru_maxrss starts at the parent's peak; ours must not."""
-    program = "from runtimes.peak_memory import peak_rss_bytes; print(peak_rss_bytes())"
+    program = "from runtimes.process.peak_memory import peak_rss_bytes; print(peak_rss_bytes())"
     ballast = bytearray(300_000_000)
     ballast[::4096] = b"x" * len(ballast[::4096])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -5,11 +5,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.bundle import read_bundle
-from exporter.errors import BundleError
 from exporter.pipeline import Request, export
-from runtimes.onnx_places import check_onnx
-from runtimes.onnxruntime import OnnxRunner
+from runtimes.backends.onnx.file_check import check_onnx
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import BundleError
 from runtimes.runner import full_batch
 
 
@@ -126,7 +126,7 @@ def test_a_tensor_in_a_node_is_held_to_its_shape_too(folder):
 
 def test_a_model_beyond_what_the_format_can_hold_is_not_read(folder, monkeypatch):
     path = saved(folder)
-    monkeypatch.setattr("runtimes.onnx_places.MAX_MODEL_BYTES", path.stat().st_size - 1)
+    monkeypatch.setattr("runtimes.backends.onnx.file_check.MAX_MODEL_BYTES", path.stat().st_size - 1)
     with pytest.raises(BundleError, match=r"model\.onnx: larger than an ONNX file can be; export again"):
         check_onnx(path)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.bundle import Budget
-from runtimes.battery import Case
-from runtimes.parity import Subject, Verdict, compare, degenerate
+from runtimes.bundle.manifest import Budget
+from runtimes.parity.cases import Case
+from runtimes.parity.compare import Subject, Verdict, compare, degenerate
 from runtimes.runner import Status, full_batch
 
 PROBLEM = "single_label_classification"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.bundle import Budget
-from runtimes.battery import Case
-from runtimes.parity import Parity, Subject, Verdict, agreement, compare, not_run
+from runtimes.bundle.manifest import Budget
+from runtimes.parity.cases import Case
+from runtimes.parity.compare import Parity, Subject, Verdict, agreement, compare, not_run
 from runtimes.runner import Status, full_batch
 
 LABEL = "single_label_classification"

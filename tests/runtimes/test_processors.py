@@ -10,15 +10,15 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from exporter import quantize
-from exporter.battery_texts import default_texts
-from exporter.bundle import read_bundle
-from exporter.errors import RuntimeUnavailable, UsageError
+from exporter.compression import integer_rounding
 from exporter.pipeline import Request, export
-from exporter.verification import Check, verify
-from runtimes import processors
-from runtimes.parity import Verdict
-from runtimes.processors import ARM64, AVX2, NATIVE, find_emulator, open_on
+from exporter.verification.battery_texts import default_texts
+from exporter.verification.verify import Check, verify
+from runtimes.backends.onnx import processors
+from runtimes.backends.onnx.processors import ARM64, AVX2, NATIVE, find_emulator, open_on
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import RuntimeUnavailable, UsageError
+from runtimes.parity.compare import Verdict
 from runtimes.runner import Status
 
 INT8 = ("int8", "int8-weights", "int4-embeddings")
@@ -71,9 +71,9 @@ def loud_checkpoint(make_checkpoint, edit_weights):
 
 @pytest.fixture
 def bundle_of(loud_checkpoint, tmp_path):
-    def make(rounding=quantize.int8_without_saturation):
+    def make(rounding=integer_rounding.int8_without_saturation):
         place = tmp_path / "bundle"
-        with mock.patch.object(quantize, "int8_without_saturation", rounding):
+        with mock.patch.object(integer_rounding, "int8_without_saturation", rounding):
             export(Request(str(loud_checkpoint), schemes=("int8",), destination=place, verify=False), lambda text: None)
         return read_bundle(place)
 
@@ -94,7 +94,7 @@ def test_shipped_int8_does_not_saturate_without_vnni(bundle_of, loud_checkpoint,
 def test_full_range_int8_is_caught_without_vnni_and_not_by_arm(bundle_of, loud_checkpoint, texts):
     """The control: each processor hides the other's errors."""
     require(AVX2)
-    bundle = bundle_of(quantize.int8)
+    bundle = bundle_of(integer_rounding.int8)
     assert beyond(bundle, loud_checkpoint, texts, AVX2)
     require(ARM64)
     assert not beyond(bundle, loud_checkpoint, texts, ARM64)
@@ -102,7 +102,7 @@ def test_full_range_int8_is_caught_without_vnni_and_not_by_arm(bundle_of, loud_c
 
 def test_a_perturbed_weight_is_caught_on_a_phones_kernels(bundle_of, loud_checkpoint, texts):
     require(ARM64)
-    bundle = bundle_of(lambda values: _halved(*quantize.int8(values)))
+    bundle = bundle_of(lambda values: _halved(*integer_rounding.int8(values)))
     assert beyond(bundle, loud_checkpoint, texts, ARM64)
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from exporter.errors import CheckpointError, RuntimeUnavailable
 from exporter.pipeline import Request, export
-from runtimes import pytorch_apart, pytorch_child
-from runtimes.onnx_session import open_session
-from runtimes.pytorch import TorchRunner
-from runtimes.pytorch_apart import TorchApart
-from runtimes.reference_model import Layer, Pooling, ReferenceModel, from_arrays, to_arrays
+from runtimes.backends.onnx.session import open_session
+from runtimes.backends.pytorch import child as pytorch_child
+from runtimes.backends.pytorch import subprocess_runner as pytorch_apart
+from runtimes.backends.pytorch.description import Layer, Pooling, ReferenceModel, from_arrays, to_arrays
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.backends.pytorch.subprocess_runner import TorchApart
+from runtimes.errors import CheckpointError, RuntimeUnavailable
 from runtimes.runner import full_batch
 
 BATCHES = [full_batch(np.array([[2, 5, 6, 3]])), full_batch(np.array([[2, 7, 3], [2, 9, 3]]))]
@@ -92,7 +93,8 @@ def test_the_process_ends_with_what_asks_it(model, end):
 
 def test_the_process_ends_when_this_one_is_killed(model):
     program = (
-        "import sys; from pathlib import Path; from runtimes.pytorch_apart import TorchApart, ReferenceModel\n"
+        "import sys; from pathlib import Path\n"
+        "from runtimes.backends.pytorch.subprocess_runner import TorchApart, ReferenceModel\n"
         "apart = TorchApart(ReferenceModel(Path(sys.argv[1]), sys.argv[2]))\n"
         "print(apart._child._process.pid, flush=True); sys.stdin.read()"
     )

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.errors import RecordError
-from runtimes import records
-from runtimes.parity import not_run
-from runtimes.record_types import DeviceRecord, ParityRecord
-from runtimes.records import SCHEMAS, read_record
+from runtimes.errors import RecordError
+from runtimes.parity.compare import not_run
+from runtimes.records import reading as records
+from runtimes.records.reading import SCHEMAS, read_record
+from runtimes.records.types import DeviceRecord, ParityRecord
 
 RUN = {"compute_units": "all", "tokens": 128, "max_absolute": 0.01, "mean_absolute": 1e-3, "verdict": "pass"}
 RUN |= {"load_s": 0.1, "latency_s": [0.001, 0.002], "a note of its own": 1}
@@ -102,7 +102,7 @@ def test_no_content_breaks_the_reader(tmp_path_factory, content):
 
 
 def test_the_written_schemas_are_current(tmp_path, monkeypatch):
-    """`python -m runtimes.records` writes them."""
+    """`python -m runtimes.records.reading` writes them."""
     monkeypatch.setattr(records, "SCHEMAS", tmp_path / "schemas")
     records._write_schemas()
     written = {path.name: path.read_bytes() for path in (tmp_path / "schemas").iterdir()}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.bundle import Bundle, read_bundle
-from exporter.errors import BundleError
 from exporter.pipeline import Request, export
+from runtimes.backends.coreml.simulated import length
+from runtimes.bundle.manifest import Bundle, read_bundle
+from runtimes.errors import BundleError
 from runtimes.runner import open_runner
-from runtimes.simulated import length
 
 
 @dataclass(frozen=True)

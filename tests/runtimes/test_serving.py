@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from exporter.pipeline import Request, export
-from runtimes.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
-from runtimes.onnxruntime import OnnxRunner
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.process.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
+from runtimes.process.serving import serve
 from runtimes.runner import full_batch
-from runtimes.serving import serve
 
 BATCH = full_batch(np.array([[2, 5, 6, 3]]))
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import TokenClassificationPipeline
 
-from runtimes.battery import Batch, Case
-from runtimes.decisions import PROBLEMS
-from runtimes.evaluation.examples import Encoded, Example, Tokens
+from runtimes.evaluation.data.examples import Encoded, Example, Tokens
 from runtimes.evaluation.problems import find_problem
-from runtimes.shown import LONGEST_ANSWER, best_span, find_entities, likely
+from runtimes.parity.answers import PROBLEMS
+from runtimes.parity.cases import Batch, Case
+from runtimes.parity.shown import LONGEST_ANSWER, best_span, find_entities, likely
 
 TAGS = ("O", "B-PER", "I-PER", "E-PER", "S-PER", "B-O", "I-O", "X-O", "PER", "B-", "MISC-A-B", "-", "")
 

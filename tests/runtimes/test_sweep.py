@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.bundle import Budget
-from exporter.checkpoint import load
-from exporter.source import HubOptions, resolve
-from runtimes.battery import Case, Encoder, Limits, build_battery, first_item
-from runtimes.parity import GENERATED, Subject, compare
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from runtimes.bundle.manifest import Budget
+from runtimes.parity.cases import Case, Encoder, Limits, build_battery, first_item
+from runtimes.parity.compare import GENERATED, Subject, compare
+from runtimes.parity.sweep import coverage, in_order, segments, sweep, unread
 from runtimes.runner import Status, full_batch
-from runtimes.sweep import coverage, in_order, segments, sweep, unread
 
 POSITIONS = 24
 WORDS = np.arange(87)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from exporter.bundle import Budget
-from runtimes.battery import Case
-from runtimes.parity import Subject, compare
+from runtimes.bundle.manifest import Budget
+from runtimes.parity.cases import Case
+from runtimes.parity.compare import Subject, compare
 from runtimes.runner import Status, full_batch
 
 EXACT = Budget(max_absolute=1e-4)

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from exporter.errors import CheckpointError
-from runtimes.tokenizer_apart import open_apart
-from runtimes.tokenizer_source import TokenizerSource
+from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
+from runtimes.backends.pytorch.tokenizer_subprocess import open_apart
+from runtimes.errors import CheckpointError
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import transformers
 from tokenizers import Encoding, Tokenizer
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-from exporter.cli import main
-from exporter.lowering import Settings
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from runtimes.record_types import DeviceRecord
-from runtimes.records import read_record
+from exporter.targets.registry import Settings
+from runtimes.records.reading import read_record
+from runtimes.records.types import DeviceRecord
 
 ENTITY_LABELS = ["O", "B-PER", "I-PER", "E-PER", "S-LOC", "B-O", "I-O", "MISC"]
 """Of schemes that transformers does not know too, and of an entity whose kind is O: it shows what it shows."""

@@ -14,10 +14,10 @@ import tokenizer_exactness as exactness
 from tokenizer_kits import CLASSPATH, build_android
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-from exporter.cli import main
-from exporter.lowering import Settings
-from exporter.schemes import SCHEMES
-from runtimes.onnxruntime import OnnxRunner
+from exporter.cli.main import main
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
+from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.runner import Batch
 
 ROOT = Path(__file__).parent.parent.parent.parent

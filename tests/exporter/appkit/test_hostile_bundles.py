@@ -7,11 +7,13 @@ import shutil
 import pytest
 from hostile.mutate import changed_value
 
-from exporter.appkit import android, ios, web
+from exporter.appkit.android import emit as android
+from exporter.appkit.ios import emit as ios
 from exporter.appkit.kit import Platform, Request, make_kit
-from exporter.bundle import MANIFEST, hash_files, sealed, to_json
-from exporter.errors import BertportError
-from exporter.verification import Limit
+from exporter.appkit.web import emit as web
+from exporter.verification.verify import Limit
+from runtimes.bundle.manifest import MANIFEST, hash_files, sealed, to_json
+from runtimes.errors import BertportError
 
 PLATFORMS = {
     "ios": ("coreml", ios.emit),
@@ -37,9 +39,9 @@ def forged(bundle, folder, change):
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory, write_checkpoint):
-    from exporter.lowering import Settings
     from exporter.pipeline import Request as Export
     from exporter.pipeline import export
+    from exporter.targets.registry import Settings
 
     root = tmp_path_factory.mktemp("kits")
     checkpoint = write_checkpoint(root / "checkpoint")

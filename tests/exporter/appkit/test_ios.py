@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from exporter.appkit.ios import module_name, tables_source
-from exporter.cli import main
-from exporter.errors import UsageError
-from exporter.lowering import Settings
+from exporter.appkit.ios.emit import module_name, tables_source
+from exporter.cli.main import main
+from exporter.targets.registry import Settings
+from runtimes.errors import UsageError
 
 
 @pytest.fixture

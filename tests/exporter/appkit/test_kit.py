@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from exporter.bundle import hash_files, read_bundle, write_manifest
-from exporter.cli import main
-from exporter.lowering import Settings
-from exporter.verification import Limit
+from exporter.cli.main import main
+from exporter.targets.registry import Settings
+from exporter.verification.verify import Limit
+from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
 
 PLATFORMS = ("ios", "web", "android")
 

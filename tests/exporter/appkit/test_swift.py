@@ -16,7 +16,7 @@ import pytest
 import tokenizer_exactness as exactness
 import transformers
 
-from exporter.appkit.ios import SOURCES
+from exporter.appkit.ios.emit import SOURCES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent

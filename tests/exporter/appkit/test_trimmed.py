@@ -5,9 +5,9 @@ import json
 import pytest
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-from exporter.cli import main
-from exporter.lowering import Settings
-from exporter.vocabulary import Trim
+from exporter.checkpoint.vocabulary_trimming import Trim
+from exporter.cli.main import main
+from exporter.targets.registry import Settings
 
 PLATFORMS = {"ios": "coreml", "web": "onnx", "android": "onnx"}
 

@@ -12,10 +12,10 @@ import tokenizer_exactness as exactness
 import transformers
 from tokenizer_kits import build_web
 
-from exporter.appkit.web import ONNXRUNTIME_WEB, dtype_of
-from exporter.cli import main
-from exporter.lowering import Settings
-from exporter.schemes import SCHEMES
+from exporter.appkit.web.emit import ONNXRUNTIME_WEB, dtype_of
+from exporter.cli.main import main
+from exporter.targets.registry import Settings
+from exporter.targets.schemes import SCHEMES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent

@@ -7,7 +7,7 @@ from tokenizers import AddedToken, Tokenizer, processors
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from exporter.appkit.wordpiece import Slot, read_wordpiece
-from exporter.errors import BundleError, UnsupportedError
+from runtimes.errors import BundleError, UnsupportedError
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cat", "##s"]
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from exporter.auditing.audited import Audited
-from exporter.bundle import Bundle, write_manifest
-from exporter.checkpoint import load
-from exporter.lowering import TARGETS, Settings, make_recipe
-from exporter.material import Material
-from exporter.reference import Reference
-from exporter.schemes import find_budget
-from exporter.source import HubOptions, resolve
-from exporter.writing import make_manifest, write_files
+from exporter.bundling.contents import make_manifest, write_files
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.compression.calibration import Material
+from exporter.targets.audit.subject import Audited
+from exporter.targets.registry import TARGETS, Settings, make_recipe
+from exporter.targets.schemes import find_budget
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import Bundle, write_manifest
 
 
 @pytest.fixture(scope="session")

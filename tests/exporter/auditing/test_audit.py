@@ -1,9 +1,9 @@
 """The audit as a whole: what it finds fails the bundle, by name, and what it read is said."""
 
-from exporter.auditing.audit import with_audit
-from exporter.auditing.findings import Audit, Finding
-from runtimes.parity import Parity, Verdict
-from runtimes.report import covered
+from exporter.targets.audit.findings import Audit, Finding
+from exporter.verification.audit.bundle import with_audit
+from runtimes.parity.compare import Parity, Verdict
+from runtimes.reporting.terminal import covered
 
 PASSED = Parity(Verdict.PASS, "measured", rows=3, coverage={"exercised_rows": 5, "vocabulary_rows": 9})
 FOUND = Finding("model.onnx", "layer.0.dense.bias", "expected 0.5, found 0.25 in row 3")

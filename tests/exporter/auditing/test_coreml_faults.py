@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from planted.coreml_faults import every_fault
 
-from exporter.bundle import Bundle
-from exporter.lowering import TARGETS
+from exporter.targets.registry import TARGETS
+from runtimes.bundle.manifest import Bundle
 
 DRAWN = 5
 """Of every bundle; `benchmarks/planted_faults.py` draws many more, and measures what each changes."""

@@ -2,10 +2,10 @@
 
 import pytest
 
-from exporter.encoder.families import FAMILIES
-from exporter.lowering import TARGETS
-from exporter.targets.coreml import DEPLOYMENT_TARGETS
-from exporter.targets.coreml_schemes import SCHEMES
+from exporter.model.families.registry import FAMILIES
+from exporter.targets.coreml.lower import DEPLOYMENT_TARGETS
+from exporter.targets.coreml.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from runtimes.mil.listing import list_function
 from runtimes.mil.package import read_package
 

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from planted.onnx_file import Spoilt
 
-from exporter import codebooks, finetuning
-from exporter.auditing.audit import audit_bundle
-from exporter.auditing.audited import Audited
-from exporter.bundle import Bundle
-from exporter.lowering import Settings, make_recipe
-from exporter.material import Finetune, Material
-from exporter.reference import Reference
-from exporter.schemes import find_budget
-from exporter.writing import make_manifest, write_files
+from exporter.bundling.contents import make_manifest, write_files
+from exporter.compression import product_quantization
+from exporter.compression.calibration import Finetune, Material
+from exporter.finetuning import finetune as finetuning
+from exporter.targets.audit.subject import Audited
+from exporter.targets.registry import Settings, make_recipe
+from exporter.targets.schemes import find_budget
+from exporter.verification.audit.bundle import audit_bundle
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import Bundle
 
 KINDS = [
     ("bert", "BertForSequenceClassification"),
@@ -48,7 +49,7 @@ def save(whole, directory, texts):
     lessons = Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 4)
     recipe = make_recipe(whole, "onnx", "pq", Settings(finetune=lessons))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(codebooks, "ENTRIES", 16)
+        patched.setattr(product_quantization, "ENTRIES", 16)
         reference = Reference(whole, texts)
         material = Material(whole, reference.samples, 4, ())
         found = finetuning.finetune(reference, material, lessons, lambda _: None)
@@ -61,7 +62,7 @@ def save(whole, directory, texts):
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
-    monkeypatch.setattr(codebooks, "ENTRIES", 16)
+    monkeypatch.setattr(product_quantization, "ENTRIES", 16)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from planted.onnx_faults import every_fault
 from planted.onnx_file import Spoilt
 
-from exporter.auditing.audit import audit_bundle
-from exporter.bundle import read_bundle
-from exporter.schemes import SCHEMES
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.audit.bundle import audit_bundle
+from runtimes.bundle.manifest import read_bundle
 
 DRAWN = 8
 """Of every bundle; `benchmarks/planted_faults.py` draws many more, and measures what each changes."""

@@ -7,14 +7,14 @@ import onnx
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from exporter.auditing.audit import audit_bundle
-from exporter.auditing.onnx_file import open_model
-from exporter.codebooks import DIMENSIONS
-from exporter.encoder.families import FAMILIES
-from exporter.outliers import LEAST_WIDTH
-from exporter.schemes import SCHEMES
-from exporter.targets.onnx import OPSETS
-from exporter.vocabulary import trim_checkpoint
+from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
+from exporter.compression.outlier_channels import LEAST_WIDTH
+from exporter.compression.product_quantization import DIMENSIONS
+from exporter.model.families.registry import FAMILIES
+from exporter.targets.onnx.audit.file import open_model
+from exporter.targets.onnx.ops import OPSETS
+from exporter.targets.schemes import SCHEMES
+from exporter.verification.audit.bundle import audit_bundle
 
 ALL = tuple(SCHEMES["onnx"])
 HEADS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from planted.frame import seal
 
-from exporter.bundle import MANIFEST
-from exporter.cli import main
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
+from runtimes.bundle.manifest import MANIFEST
 
 CODED = {"scheme": "pq", "pq_dims": 4}
 WRONG = {

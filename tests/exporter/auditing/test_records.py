@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from exporter.auditing.answers import Answers, _holds, audit_answers
-from exporter.auditing.audited import Audited
-from exporter.auditing.description import audit_description
-from exporter.bundle import GOLDEN, PARITY, Budget, Finetuning, TensorSpec, read_bundle, to_json
-from exporter.checkpoint import load
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.schemes import find_budget
-from exporter.source import HubOptions, resolve
+from exporter.targets.audit.subject import Audited
+from exporter.targets.schemes import find_budget
+from exporter.verification.audit.answers import Answers, _holds, audit_answers
+from exporter.verification.audit.description import audit_description
+from runtimes.bundle.manifest import GOLDEN, PARITY, Budget, Finetuning, TensorSpec, read_bundle, to_json
 
 BUDGET = find_budget("onnx", "int8")
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from exporter.auditing.audit import audit_bundle
-from exporter.auditing.audited import Audited
-from exporter.auditing.tokenizer import audit_tokenizer
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.checkpoint.vocabulary_trimming import Trim, trim_checkpoint
 from exporter.pipeline import Request, export
-from exporter.source import HubOptions, resolve
-from exporter.verification import kept_pieces
-from exporter.vocabulary import Trim, trim_checkpoint
+from exporter.targets.audit.subject import Audited
+from exporter.targets.registry import Settings
+from exporter.verification.audit.bundle import audit_bundle
+from exporter.verification.audit.tokenizer import audit_tokenizer
+from exporter.verification.verify import kept_pieces
+from runtimes.bundle.manifest import read_bundle
 
 
 @pytest.fixture(scope="module")

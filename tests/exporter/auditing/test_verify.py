@@ -9,9 +9,9 @@ import pytest
 from planted.frame import seal
 from planted.onnx_file import Spoilt
 
-from exporter.bundle import GOLDEN, MANIFEST, PARITY, hash_files, read_bundle, to_json, write_manifest
-from exporter.cli import main
+from exporter.cli.main import main
 from exporter.pipeline import Request, export
+from runtimes.bundle.manifest import GOLDEN, MANIFEST, PARITY, hash_files, read_bundle, to_json, write_manifest
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from exporter import quantize
-from exporter.cli import main
-from runtimes.record_types import CheckRecord
-from runtimes.records import read_record
+from exporter.cli.main import main
+from exporter.compression import integer_rounding
+from runtimes.records.reading import read_record
+from runtimes.records.types import CheckRecord
 
 QUICK = "[timing]\ntokens = [8]\nruns = 3\nrounds = 1\n"
 
@@ -91,9 +91,9 @@ ROWS = '[export.data]\nfile = "rows.csv"\n[export.budget]\nmin_agreement = 0\nma
 
 def test_a_lost_point_of_accuracy_fails(project, checkpoint, texts, tmp_path, capsys):
     """Labelled as PyTorch labels them, so that whatever a spoiled export answers else is a loss."""
-    from exporter.checkpoint import load
-    from exporter.reference import Reference
-    from exporter.source import HubOptions, resolve
+    from exporter.checkpoint.checkpoint import load
+    from exporter.checkpoint.source import HubOptions, resolve
+    from exporter.verification.reference import Reference
 
     reference = Reference(load(resolve(str(checkpoint), HubOptions())), texts)
     battery = reference.battery(None)
@@ -103,7 +103,7 @@ def test_a_lost_point_of_accuracy_fails(project, checkpoint, texts, tmp_path, ca
     (tmp_path / "rows.csv").write_text("\n".join(["text,label", *rows]))
     assert project(ROWS, "--json") == 0
     assert findings(capsys)["accuracy"]["verdict"] == "pass"
-    with mock.patch.object(quantize, "int8_without_saturation", lambda values: quantize.int8(-values)):
+    with mock.patch.object(integer_rounding, "int8_without_saturation", lambda values: integer_rounding.int8(-values)):
         assert project(ROWS, "--json") == 1
     assert "points is beyond 10.00" in findings(capsys)["accuracy"]["message"]
 
@@ -147,7 +147,7 @@ def test_what_is_wrong_with_the_baseline_is_one_line_before_any_work(project, tm
 
 def test_a_processor_that_is_not_here_is_not_run_and_no_pass(project, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr("runtimes.processors.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("runtimes.backends.onnx.processors.platform.machine", lambda: "x86_64")
     assert project('archs = ["native", "arm64"]', "--junit", "junit.xml") == 4
     root = ElementTree.parse(tmp_path / "junit.xml").getroot()
     skipped = [case.get("name") for case in root.iter("testcase") if case.find("skipped") is not None]

@@ -2,11 +2,12 @@
 
 import pytest
 
-from exporter.commands import evaluate, shared, verify
-from exporter.errors import UsageError
-from exporter.verification import Explanation
-from runtimes.bisect import Departure
-from runtimes.parity import Parity, Verdict
+from exporter.cli import evaluate, verify
+from exporter.cli import options as shared
+from exporter.verification.verify import Explanation
+from runtimes.errors import UsageError
+from runtimes.parity.compare import Parity, Verdict
+from runtimes.parity.first_departure import Departure
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.configs.labels import read_labels, with_labels, without_labels
-from exporter.errors import CheckpointError
+from exporter.checkpoint.config.labels import read_labels, with_labels, without_labels
+from runtimes.errors import CheckpointError
 
 NAMES = ("negative", "neutral", "positive")
 ID2LABEL = {str(index): name for index, name in enumerate(NAMES)}

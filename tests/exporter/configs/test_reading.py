@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import transformers
 
-from exporter.checkpoint import load
-from exporter.configs.neutral import RESERVED, Neutral
-from exporter.encoder.families import FAMILIES
-from exporter.errors import BertportError, CheckpointError, UnsupportedError
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.config.neutral import RESERVED, Neutral
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
-from exporter.reference import Reference
-from exporter.source import HubOptions, resolve
+from exporter.verification.reference import Reference
+from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 from runtimes.runner import full_batch
 
 BATCH = full_batch(np.array([[2, 5, 6, 3]]))

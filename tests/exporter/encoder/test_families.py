@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from exporter.checkpoint import load
-from exporter.encoder import fold
-from exporter.encoder.families import FAMILIES
-from exporter.errors import BertportError, CheckpointError, UnsupportedError
-from exporter.source import HubOptions, resolve
-from exporter.targets.numpy import trace
-from runtimes.pytorch import TorchRunner
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model import folding
+from exporter.model.families.registry import FAMILIES
+from exporter.model.numpy_ops import trace
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 from runtimes.runner import Batch
 
 
@@ -135,7 +135,7 @@ def test_no_norm_and_chained_layers_are_one_layer():
     random = np.random.default_rng(0)
     weight, bias, inner, inner_bias = (random.normal(size=s) for s in ((4, 6), (4,), (6, 5), (6,)))
     gain, shift, x = random.normal(size=4), random.normal(size=4), random.normal(size=5)
-    folded, offset = fold.no_norm_into_linear(*fold.chain(weight, bias, inner, inner_bias), gain, shift)
+    folded, offset = folding.no_norm_into_linear(*folding.chain(weight, bias, inner, inner_bias), gain, shift)
     expected = gain * (weight @ (inner @ x + inner_bias) + bias) + shift
     np.testing.assert_allclose(folded @ x + offset, expected, atol=1e-12)
     assert np.abs(folded @ x - expected).max() > 1e-3

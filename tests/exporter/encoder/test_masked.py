@@ -4,18 +4,18 @@ import numpy as np
 import onnx
 import pytest
 
-from exporter.checkpoint import load
-from exporter.errors import CheckpointError
-from exporter.schemes import SCHEMES
-from exporter.source import HubOptions, resolve
-from exporter.targets import onnx as target
-from exporter.targets.coreml import Options, lower
-from exporter.targets.coreml_card import Metadata
-from exporter.targets.coreml_package import read as read_package
-from exporter.targets.numpy import trace
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.numpy_ops import trace
+from exporter.targets.coreml.lower import Options, lower
+from exporter.targets.coreml.metadata import Metadata
+from exporter.targets.coreml.package import read as read_package
+from exporter.targets.onnx import ops as target
+from exporter.targets.schemes import SCHEMES
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.errors import CheckpointError
 from runtimes.mil import open_package
-from runtimes.onnxruntime import OnnxRunner
-from runtimes.pytorch import TorchRunner
 from runtimes.runner import full_batch
 
 TABLE, DECODER = "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from exporter.checkpoint import load
-from exporter.source import HubOptions, resolve
-from exporter.targets.numpy import trace
-from runtimes.pytorch import TorchRunner
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.numpy_ops import trace
+from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.runner import Batch
 
 GEOMETRIES = {

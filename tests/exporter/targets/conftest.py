@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.checkpoint import load
-from exporter.source import HubOptions, resolve
-from exporter.targets.coreml import Options, lower
-from exporter.targets.coreml_calibration import calibrate
-from exporter.targets.coreml_card import Metadata
-from exporter.targets.numpy import trace
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.compression.activation_ranges import calibrate
+from exporter.model.numpy_ops import trace
+from exporter.targets.coreml.lower import Options, lower
+from exporter.targets.coreml.metadata import Metadata
 from runtimes.mil import open_package
 
 RANGES_FROM = 4  # texts

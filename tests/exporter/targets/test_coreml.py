@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from exporter import palettes, quantize
-from exporter.encoder.ops import Inputs, Role
-from exporter.errors import LoweringError, UsageError
-from exporter.targets import coreml_spelling
-from exporter.targets.coreml import DEPLOYMENT_TARGETS, LAYOUTS, Options, check, lower
-from exporter.targets.coreml_card import Metadata
-from exporter.targets.coreml_names import canonical_tensors
-from exporter.targets.coreml_schemes import SCHEMES, Form
-from exporter.targets.numpy import NumpyOps, trace
+from exporter.compression import integer_rounding, palettization
+from exporter.model.numpy_ops import NumpyOps, trace
+from exporter.model.ops import Inputs, Role
+from exporter.targets.coreml import ops as coreml_spelling
+from exporter.targets.coreml.lower import DEPLOYMENT_TARGETS, LAYOUTS, Options, check, lower
+from exporter.targets.coreml.metadata import Metadata
+from exporter.targets.coreml.names import canonical_tensors
+from exporter.targets.coreml.schemes import SCHEMES, Form
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.errors import LoweringError, UsageError
 from runtimes.mil import open_package
-from runtimes.pytorch import TorchRunner
 from runtimes.runner import Batch
 
 UNITS = ("cpu-and-ne", "cpu-and-gpu")  # one for each layout
@@ -54,14 +54,16 @@ class RoundedOps(NumpyOps):
         rows = values.reshape(-1, values.shape[-1])
         match self.scheme.form(weight.role):
             case Form.INT8:
-                q, scale = quantize.int8(rows, np.float16)
+                q, scale = integer_rounding.int8(rows, np.float16)
                 recovered = q * scale.astype(np.float32)
             case Form.INT4_BY_32 | Form.INT4_BY_64 as form:
-                q, scale = quantize.int4_blocks(rows, 32 if form is Form.INT4_BY_32 else 64, positive_scales=True)
+                q, scale = integer_rounding.int4_blocks(
+                    rows, 32 if form is Form.INT4_BY_32 else 64, positive_scales=True
+                )
                 wide = np.repeat(scale.astype(np.float32), rows.shape[1] // scale.shape[1], -1)
                 recovered = (q.astype(np.float32) - 8) * wide
             case Form.PALETTE_6 | Form.PALETTE_4 as form:
-                indices, table = palettes.palettize(rows, 6 if form is Form.PALETTE_6 else 4)
+                indices, table = palettization.palettize(rows, 6 if form is Form.PALETTE_6 else 4)
                 recovered = table[indices]
             case _:
                 recovered = rows if self.scheme.name == "none" else rows.astype(np.float16)

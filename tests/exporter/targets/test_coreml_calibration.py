@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exporter.targets.coreml_calibration import calibrate
+from exporter.compression.activation_ranges import calibrate
 from runtimes.mil import open_package
 
 

@@ -6,10 +6,10 @@ import pytest
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
-from exporter.errors import BundleError
-from exporter.targets.coreml import Options, lower
-from exporter.targets.coreml_card import Metadata
-from exporter.targets.coreml_package import convert, write
+from exporter.targets.coreml.lower import Options, lower
+from exporter.targets.coreml.metadata import Metadata
+from exporter.targets.coreml.package import convert, write
+from runtimes.errors import BundleError
 from runtimes.mil import eligibility
 from runtimes.mil.eligibility import find_obstacles
 

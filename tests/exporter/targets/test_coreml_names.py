@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.targets.coreml_names import canonical_name, canonical_tensors, mil_name
+from exporter.targets.coreml.names import canonical_name, canonical_tensors, mil_name
 
 WORDS = st.from_regex(r"[a-z0-9]+(_[a-z0-9]+)*", fullmatch=True)
 

@@ -10,13 +10,13 @@ import coremltools as ct
 import numpy as np
 import pytest
 
-from exporter.errors import LoweringError
-from exporter.source import DEMO
-from exporter.targets.coreml import Options, file_names, function_name, lower
-from exporter.targets.coreml_card import Metadata
-from exporter.targets.coreml_quiet import quiet_conversion
+from exporter.checkpoint.source import DEMO
+from exporter.targets.coreml.coremltools import quiet_conversion
+from exporter.targets.coreml.lower import Options, file_names, function_name, lower
+from exporter.targets.coreml.metadata import Metadata
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.errors import LoweringError
 from runtimes.mil import open_package
-from runtimes.pytorch import TorchRunner
 from runtimes.runner import Batch
 
 LIMITS = {
@@ -32,10 +32,10 @@ LOWER = """
 import sys
 from pathlib import Path
 sys.modules["torch"] = sys.modules["transformers"] = None  # an export needs neither
-from exporter.checkpoint import load
-from exporter.source import HubOptions, resolve
-from exporter.targets.coreml import Options, lower
-from exporter.targets.coreml_card import Metadata
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.targets.coreml.lower import Options, lower
+from exporter.targets.coreml.metadata import Metadata
 
 model = load(resolve(sys.argv[1], HubOptions())).model
 tensors = ("embeddings", "layer.0.attention.context", "layer.0.attention.output", "layer.0.intermediate")

@@ -8,18 +8,18 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from exporter import quantize
-from exporter.checkpoint import load
-from exporter.codebooks import product_quantise
-from exporter.encoder.ops import Inputs, Role
-from exporter.errors import BundleError, LoweringError
-from exporter.schemes import SCHEMES
-from exporter.source import HubOptions, resolve
-from exporter.targets import onnx as target
-from exporter.targets.numpy import NumpyOps, trace
-from exporter.targets.onnx_schemes import STORAGE, Storage
-from runtimes.onnxruntime import OnnxRunner
-from runtimes.pytorch import TorchRunner
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.compression import integer_rounding
+from exporter.compression.product_quantization import product_quantise
+from exporter.model.numpy_ops import NumpyOps, trace
+from exporter.model.ops import Inputs, Role
+from exporter.targets.onnx import ops as target
+from exporter.targets.onnx.schemes import STORAGE, Storage
+from exporter.targets.schemes import SCHEMES
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.errors import BundleError, LoweringError
 from runtimes.runner import Batch
 
 ONNX = list(SCHEMES["onnx"])
@@ -65,11 +65,11 @@ class RoundedOps(NumpyOps):
             case Storage.FLOAT16:
                 return replace(weight, values=weight.values.astype(np.float16).astype(np.float32))
             case Storage.INT8:
-                q, scale = quantize.int8(weight.values)
+                q, scale = integer_rounding.int8(weight.values)
             case Storage.INT8_DYNAMIC:
-                q, scale = quantize.int8_without_saturation(weight.values)
+                q, scale = integer_rounding.int8_without_saturation(weight.values)
             case Storage.INT4_BLOCK:
-                codes, half = quantize.int4_blocks(weight.values)
+                codes, half = integer_rounding.int4_blocks(weight.values)
                 scale = np.repeat(half.astype(np.float32), codes.shape[1] // half.shape[1], -1)
                 q = codes.astype(np.float32) - 8
             case Storage.CODES:
@@ -224,7 +224,7 @@ def test_no_weight_of_the_dynamic_scheme_can_saturate():
     read = {name for node in proto.graph.node if node.op_type == "MatMulInteger" for name in node.input}
     matrices = [tensors[name] for name in read if name in tensors]
     assert len(matrices) == 11  # six of layer 0, four of layer 1 for its first token, the pooler
-    assert all(quantize.largest_pair(matrix.T) <= 128 for matrix in matrices)
+    assert all(integer_rounding.largest_pair(matrix.T) <= 128 for matrix in matrices)
 
 
 def model_of_demo():

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.targets import onnx_file
+from exporter.targets.onnx import file as onnx_file
 
 TENSORS = [
     ("matrix", np.arange(12, dtype=np.float32).reshape(3, 4).T),

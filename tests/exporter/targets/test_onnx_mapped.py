@@ -7,17 +7,17 @@ import onnx
 import pytest
 from onnx.external_data_helper import load_external_data_for_model
 
-from exporter.battery_texts import default_texts
-from exporter.bundle import read_bundle
-from exporter.checkpoint import load
-from exporter.errors import BundleError
-from exporter.lowering import Settings
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import DEMO, HubOptions, resolve
+from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.pipeline import Request, export
-from exporter.source import DEMO, HubOptions, resolve
-from exporter.targets import onnx as target
-from exporter.targets.onnx_mapped import FILE, mapped
-from exporter.vocabulary import Trim
-from runtimes.onnxruntime import OnnxRunner
+from exporter.targets.onnx import ops as target
+from exporter.targets.onnx.mapped import FILE, mapped
+from exporter.targets.registry import Settings
+from exporter.verification.battery_texts import default_texts
+from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import BundleError
 from runtimes.runner import full_batch
 
 BYTES = ["int8", "int8-weights", "int4-embeddings", "pq"]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.encoder.ops import Role, Weight
-from exporter.errors import UsageError
-from exporter.keep import Keep
-from exporter.targets.coreml_schemes import SCHEMES, CoreMLScheme, Form, find_scheme
-from exporter.targets.onnx_schemes import STORAGE, Storage, wider
+from exporter.compression.weight_exceptions import Keep
+from exporter.model.ops import Role, Weight
+from exporter.targets.coreml.schemes import SCHEMES, CoreMLScheme, Form, find_scheme
+from exporter.targets.onnx.schemes import STORAGE, Storage, wider
+from runtimes.errors import UsageError
 
 FLOAT32, FLOAT16, INT8, DYNAMIC, INT4, CODES = Storage
 PLAIN, FORM_INT8, INT4_32, INT4_64, PALETTE6, PALETTE4, FORM_CODES = Form

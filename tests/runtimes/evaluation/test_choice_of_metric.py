@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from exporter.errors import UsageError
+from runtimes.errors import UsageError
 from runtimes.evaluation.choice_of_metric import GLUE, METRICS, by_metric
 from runtimes.evaluation.comparison import compare_answers
 from runtimes.evaluation.constant import against_constant

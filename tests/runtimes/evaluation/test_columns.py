@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.errors import UsageError
-from runtimes.evaluation.columns import Choice, choose_columns
+from runtimes.errors import UsageError
+from runtimes.evaluation.data.columns import Choice, choose_columns
+from runtimes.evaluation.data.table import Table
 from runtimes.evaluation.problems import PROBLEMS
-from runtimes.evaluation.table import Table
 
 TEXT, QUESTIONS = (PROBLEMS[name].names for name in ("single_label_classification", "question_answering"))
 

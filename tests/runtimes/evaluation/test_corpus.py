@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from exporter.cli import main
-from exporter.errors import UsageError
-from runtimes.evaluation.corpus import read_texts
+from exporter.cli.main import main
+from runtimes.errors import UsageError
+from runtimes.evaluation.data.corpus import read_texts
 
 PLAIN = "the cat sleeps\n\na dog runs fast\n"
 CSV = '"1","the cat","it ""sleeps"" here, now"\n"2","a dog","runs too fast"\n'

@@ -1,7 +1,7 @@
 """Of a row with two answers the words that differ are shown, wherever in the row they stand."""
 
+from runtimes.evaluation.data.examples import Example
 from runtimes.evaluation.differing import show_difference
-from runtimes.evaluation.examples import Example
 
 LONG = [f"w{number}" for number in range(200)]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.errors import UsageError
-from runtimes.evaluation import golds
+from runtimes.errors import UsageError
+from runtimes.evaluation.data import golds
 
 LABELS = ("sport", "trade", "war")
 

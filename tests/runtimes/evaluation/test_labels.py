@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.errors import UsageError
-from runtimes.evaluation.labels import map_labels, parse_given
+from runtimes.errors import UsageError
+from runtimes.evaluation.data.labels import map_labels, parse_given
 
 NEWS = ("World", "Sports", "Business", "Sci/Tech")
 

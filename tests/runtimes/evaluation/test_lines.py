@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from exporter.commands.shared import texts
-from exporter.errors import UsageError
-from runtimes.evaluation import corpus, lines, table
-from runtimes.evaluation.corpus import read_texts
-from runtimes.evaluation.table import MAX_COLUMNS, read_table
+from exporter.cli.options import texts
+from runtimes.errors import UsageError
+from runtimes.evaluation.data import corpus, lines, table
+from runtimes.evaluation.data.corpus import read_texts
+from runtimes.evaluation.data.table import MAX_COLUMNS, read_table
 
 INSIDE = "a\x0bb\x0cc\x1cd\x1de\x1ef\x85g\u2028h\u2029i"
 """What `str.splitlines` parts, and no editor does."""
@@ -82,10 +82,10 @@ HOSTILE = {
 READ = """
 import json, sys, time
 from pathlib import Path
-from exporter.errors import BertportError
-from runtimes.evaluation.corpus import read_texts
-from runtimes.evaluation.table import read_table
-from runtimes.peak_memory import peak_rss_bytes
+from runtimes.errors import BertportError
+from runtimes.evaluation.data.corpus import read_texts
+from runtimes.evaluation.data.table import read_table
+from runtimes.process.peak_memory import peak_rss_bytes
 told = {}
 for path in map(Path, sys.argv[1:]):
     start = time.perf_counter()

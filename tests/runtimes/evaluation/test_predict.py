@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
-from exporter.errors import BundleError
-from runtimes.battery import Encoder, Limits
-from runtimes.evaluation.examples import Example, encode_all
+from runtimes.errors import BundleError
+from runtimes.evaluation.data.examples import Example, encode_all
 from runtimes.evaluation.predict import predict
+from runtimes.parity.cases import Encoder, Limits
 from runtimes.runner import Status
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
-from exporter.errors import UsageError
-from runtimes.battery import Limits
-from runtimes.evaluation.examples import Example, encode_all
+from runtimes.errors import UsageError
+from runtimes.evaluation.data.examples import Example, encode_all
 from runtimes.evaluation.problems import PROBLEMS, find_problem
+from runtimes.parity.cases import Limits
 
 ANSWER = PROBLEMS["question_answering"].decide
 

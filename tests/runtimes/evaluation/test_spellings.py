@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import UsageError
-from runtimes.evaluation.cells import looks_structured, read_cell
-from runtimes.evaluation.corpus import read_texts
-from runtimes.evaluation.dataset import DataFile, read_dataset
+from runtimes.errors import UsageError
+from runtimes.evaluation.data.cells import looks_structured, read_cell
+from runtimes.evaluation.data.corpus import read_texts
+from runtimes.evaluation.data.dataset import DataFile, read_dataset
 from runtimes.evaluation.problems import find_problem
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import UsageError
-from runtimes.evaluation.table import read_table
+from runtimes.errors import UsageError
+from runtimes.evaluation.data.table import read_table
 
 KNOWN = {"text", "label"}
 

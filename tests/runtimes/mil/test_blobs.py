@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from coremltools.libmilstoragepython import _BlobStorageWriter
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 from runtimes.mil.blobs import BlobFile
 from runtimes.mil.datatypes import BY_NAME, DATA_TYPES
 

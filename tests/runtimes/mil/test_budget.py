@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 from runtimes.mil import budget, open_package
-from runtimes.mil.operations import OPERATIONS
+from runtimes.mil.ops.registry import OPERATIONS
+from runtimes.mil.ops.sizes import SIZES, padded
 from runtimes.mil.protobuf import model_messages
-from runtimes.mil.sizes import SIZES, padded
 
 TYPES = {"bool": 1, "string": 2, "fp16": 10, "fp32": 11, "int32": 23, "uint8": 31, "uint1": 37}
 SIDE, LONG = 1 << 15, 1 << 26
@@ -218,9 +218,9 @@ HOSTILE = [
 CHILD = """
 import json, sys, time
 import numpy as np
-from exporter.errors import BertportError
+from runtimes.errors import BertportError
 from runtimes.mil import open_package
-from runtimes.peak_memory import peak_rss_bytes
+from runtimes.process.peak_memory import peak_rss_bytes
 told = {}
 for path in sys.argv[1:]:
     start = time.perf_counter()

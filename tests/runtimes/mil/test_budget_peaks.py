@@ -8,9 +8,9 @@ import pytest
 
 from runtimes.mil import budget
 from runtimes.mil.numerics import exact, to_half
-from runtimes.mil.operations import OPERATIONS, Kind
-from runtimes.mil.ops_elementwise import ELEMENTWISE
-from runtimes.mil.ops_reduce import REDUCTIONS
+from runtimes.mil.ops.elementwise import ELEMENTWISE
+from runtimes.mil.ops.reduce import REDUCTIONS
+from runtimes.mil.ops.registry import OPERATIONS, Kind
 
 SIDE = 256
 RANDOM = np.random.default_rng(5)

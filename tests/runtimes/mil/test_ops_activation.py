@@ -6,7 +6,7 @@ import torch
 from coremltools.converters.mil import Builder as mb
 
 from runtimes.mil.numerics import exact, to_half
-from runtimes.mil.ops_activation import ACTIVATIONS, COMPOSITE_ACTIVATIONS, erf, gelu
+from runtimes.mil.ops.activation import ACTIVATIONS, COMPOSITE_ACTIVATIONS, erf, gelu
 
 X = np.linspace(-6, 6, 240, dtype=np.float32).reshape(3, -1)
 HALF, TENTH = np.float32(0.5), np.float32(0.1)

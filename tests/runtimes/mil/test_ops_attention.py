@@ -4,7 +4,7 @@ import torch
 from coremltools.converters.mil import Builder as mb
 
 from runtimes.mil.numerics import exact, to_half
-from runtimes.mil.ops_attention import scaled_dot_product_attention as attention
+from runtimes.mil.ops.attention import scaled_dot_product_attention as attention
 
 RANDOM = np.random.default_rng(0)
 QUERY, KEY, VALUE = (

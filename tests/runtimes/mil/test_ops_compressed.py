@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from coremltools.converters.mil import Builder as mb
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 from runtimes.mil import open_package
-from runtimes.mil.ops_compressed import COMPRESSED, lut_to_dense, sparse_to_dense
+from runtimes.mil.ops.compressed import COMPRESSED, lut_to_dense, sparse_to_dense
 from runtimes.mil.package import read_package
 
 RANDOM = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import torch
 from coremltools.converters.mil import Builder as mb
 
 from runtimes.mil.numerics import exact, to_half
-from runtimes.mil.ops_conv import conv
+from runtimes.mil.ops.conv import conv
 
 RANDOM = np.random.default_rng(0)
 CONVOLVE = {1: torch.nn.functional.conv1d, 2: torch.nn.functional.conv2d, 3: torch.nn.functional.conv3d}

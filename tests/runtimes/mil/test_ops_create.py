@@ -3,7 +3,7 @@ import pytest
 import torch
 from coremltools.converters.mil import Builder as mb
 
-from runtimes.mil.ops_create import CREATE, topk
+from runtimes.mil.ops.create import CREATE, topk
 
 X = np.random.default_rng(0).permutation(24).reshape(2, 3, 4).astype(np.float32) - 9
 IDS = np.array([[3, 0], [1, 4]], np.int32)

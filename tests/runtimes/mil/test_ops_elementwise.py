@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from runtimes.mil.ops_elementwise import ELEMENTWISE
+from runtimes.mil.ops.elementwise import ELEMENTWISE
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(2, 3, 4)).astype(np.float32)

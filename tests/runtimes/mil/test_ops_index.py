@@ -5,9 +5,9 @@ from coremltools.converters.mil import Builder as mb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 from runtimes.mil import open_package
-from runtimes.mil.ops_index import gather, gather_nd, slice_by_index
+from runtimes.mil.ops.index import gather, gather_nd, slice_by_index
 
 X = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
 IDS = np.array([[3, 0, 1], [2, 2, -1]], np.int32)

@@ -4,7 +4,7 @@ import torch
 from coremltools.converters.mil import Builder as mb
 
 from runtimes.mil.numerics import exact, to_half
-from runtimes.mil.ops_linear import einsum, linear, matmul, product
+from runtimes.mil.ops.linear import einsum, linear, matmul, product
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(2, 5, 48)).astype(np.float32)

@@ -4,7 +4,7 @@ import torch
 from coremltools.converters.mil import Builder as mb
 
 from runtimes.mil.numerics import exact, to_half
-from runtimes.mil.ops_normalise import NORMALISATIONS, batch_norm, layer_norm, softmax
+from runtimes.mil.ops.normalise import NORMALISATIONS, batch_norm, layer_norm, softmax
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(2, 3, size=(2, 6, 1, 5)).astype(np.float32)

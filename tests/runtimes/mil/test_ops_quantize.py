@@ -4,7 +4,7 @@ from coremltools.converters.mil import Builder as mb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtimes.mil.ops_quantize import dequantize, quantize
+from runtimes.mil.ops.quantize import dequantize, quantize
 
 X = np.linspace(-3, 3, 24, dtype=np.float32).reshape(2, 3, 4)
 SCALES = np.array([0.01, 0.02, 0.05], np.float32)

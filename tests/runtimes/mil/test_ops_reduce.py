@@ -3,7 +3,7 @@ import pytest
 import torch
 from coremltools.converters.mil import Builder as mb
 
-from runtimes.mil.ops_reduce import REDUCTIONS, cumsum
+from runtimes.mil.ops.reduce import REDUCTIONS, cumsum
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
 POSITIVE = np.abs(X) + np.float32(0.1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from coremltools.converters.mil import Builder as mb
 
-from runtimes.mil.ops_shape import SHAPE, concat, pad, reshape, split
+from runtimes.mil.ops.shape import SHAPE, concat, pad, reshape, split
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 ROW = X[:, :1]

@@ -11,7 +11,7 @@ from coremltools.models.neural_network import NeuralNetworkBuilder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 from runtimes.mil import open_package
 
 MODEL = "Data/com.apple.CoreML/model.mlmodel"

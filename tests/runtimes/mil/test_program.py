@@ -11,10 +11,10 @@ import pytest
 from coremltools.converters.mil import Builder as mb
 from threadpoolctl import threadpool_info
 
-from exporter.errors import BundleError, RuntimeUnavailable
+from runtimes.errors import BundleError, RuntimeUnavailable
 from runtimes.mil import open_package, protobuf
-from runtimes.mil.operations import OPERATIONS, Kind, Operation
-from runtimes.mil.ops_linear import LINEAR
+from runtimes.mil.ops.linear import LINEAR
+from runtimes.mil.ops.registry import OPERATIONS, Kind, Operation
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 IDS = np.array([[0, 2, 1]], np.int32)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from coremltools.proto import MIL_pb2
 
-from exporter.errors import BundleError
+from runtimes.errors import BundleError
 from runtimes.mil.datatypes import BY_NAME
 from runtimes.mil.values import TensorType, read_value
 

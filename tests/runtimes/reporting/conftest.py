@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from exporter.bundle import MANIFEST, PARITY, read_bundle, sealed, sha256, to_json
 from exporter.pipeline import Request, export
+from runtimes.bundle.manifest import MANIFEST, PARITY, read_bundle, sealed, sha256, to_json
 
 HOST = {"processor": "a processor", "cores": "2", "system": "Linux x86_64", "python": "3.11"}
 PARITY_FIGURES = {

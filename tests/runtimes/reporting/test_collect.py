@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from exporter.errors import BundleError, RecordError, UsageError
+from runtimes.errors import BundleError, RecordError, UsageError
 from runtimes.reporting.collect import collect
 
 from .conftest import HOST, bench, device, tune

@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from exporter.lowering import TARGETS
-from runtimes.junit import junit_xml
-from runtimes.parity import Verdict
+from exporter.targets.registry import TARGETS
+from runtimes.parity.compare import Verdict
 from runtimes.reporting.build import build
 from runtimes.reporting.collect import collect
 from runtimes.reporting.document import Document, Fact, Section, Table
+from runtimes.reporting.junit import junit_xml
 from runtimes.reporting.names import Names
 from runtimes.reporting.render import html, markdown
 from runtimes.reporting.sections_parity import all_checks

@@ -5,17 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.commands.checking.baseline import (
-    Baseline,
-    Difference,
-    Figures,
-    compare_with_baseline,
-    move_baseline,
-    read_baseline,
-)
-from exporter.commands.checking.config import Tolerance
-from exporter.errors import RecordError, UsageError
-from runtimes.parity import Verdict
+from exporter.gate.baseline import Baseline, Difference, Figures, compare_with_baseline, move_baseline, read_baseline
+from exporter.gate.config import Tolerance
+from runtimes.errors import RecordError, UsageError
+from runtimes.parity.compare import Verdict
 
 MEASURED = "measured"
 FIGURES = Figures(1000, {"native": Difference(MEASURED, 0.01, 1.0), "arm64": Difference("emulated", 0.01, None)}, 0.2)

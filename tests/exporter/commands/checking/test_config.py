@@ -7,15 +7,15 @@ from typing import get_args
 
 import pytest
 
-from exporter.commands import evaluate, export, verify
-from exporter.commands.checking.baseline import read_baseline
-from exporter.commands.checking.config import Arch, Budgets, Data, read_config
-from exporter.commands.checking.options import DECIDED, options, taken
-from exporter.errors import UsageError
-from exporter.material import Finetune
-from exporter.verification import Limit
-from exporter.vocabulary import Trim
-from runtimes.processors import ARCHITECTURES
+from exporter.checkpoint.vocabulary_trimming import Trim
+from exporter.cli import evaluate, export, verify
+from exporter.compression.calibration import Finetune
+from exporter.gate.baseline import read_baseline
+from exporter.gate.config import Arch, Budgets, Data, read_config
+from exporter.gate.export_options import DECIDED, options, taken
+from exporter.verification.verify import Limit
+from runtimes.backends.onnx.processors import ARCHITECTURES
+from runtimes.errors import UsageError
 
 ROOT = Path(__file__).parents[4]
 GOOD = """

@@ -1,0 +1,84 @@
+"""A Gradle module for Android: the ONNX model, its tokenizer in Kotlin, and a typed wrapper of its task.
+
+The sources are the files in `android/`, a package called bertkit, which is given the kit's name; the model and its
+settings are assets.
+"""
+
+import shutil
+from pathlib import Path
+
+from exporter.appkit import kit_json as onnx_kit
+from exporter.appkit.kit import Kit
+from exporter.appkit.wordpiece import read_wordpiece
+from runtimes.bundle.manifest import GOLDEN, to_json
+from runtimes.errors import UsageError
+from runtimes.files.atomic_write import read_own
+
+SOURCES = Path(__file__).parent / "module"
+ONNXRUNTIME_ANDROID = "1.22.0"
+_NAME = "bertkit"
+_KEYWORDS = (
+    "as break class continue do else false for fun if in interface is null object package return super this throw true "
+    "try typealias typeof val var when while"
+)
+_CALLS = {
+    "text-classification": 'val (label, score) = model.classify("…").first()',
+    "token-classification": 'for (entity in model.entities("…")) println("${entity.label} ${entity.text}")',
+    "sentence-similarity": 'val similarity = model.embed("…").similarity(model.embed("…"))',
+    "question-answering": 'val answer = model.answer("question", "context") // text, score, start, end; or null',
+}
+
+
+def emit(kit: Kit, directory: Path) -> None:
+    """See Platform. Raises UnsupportedError for another tokenizer than WordPiece or a task without a wrapper."""
+    name, kind = package_name(kit.name), onnx_kit.find_type(kit, "Kotlin")
+    wordpiece = read_wordpiece(kit.bundle.directory)
+    values = _values(kit) | {"type": kind, "long": kit.long_texts(wordpiece)}
+    for path in sorted(path for path in SOURCES.rglob("*") if path.is_file()):
+        place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(_filled(kit, path, values).replace(_NAME, name), encoding="utf-8", newline="\n")
+    main, tests = directory / "src" / "main", directory / "src" / "sharedTest" / "assets"
+    (main / "kotlin" / name / "CharacterTables.kt").write_text(_tables_source(name), encoding="utf-8", newline="\n")
+    assets = main / "assets" / name
+    assets.mkdir(parents=True)
+    (assets / "vocab.txt").write_bytes(wordpiece.vocabulary())
+    (assets / "kit.json").write_bytes(to_json(onnx_kit.settings(kit, wordpiece, "model.onnx")))
+    shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], assets / "model.onnx")
+    tests.mkdir(parents=True)
+    (tests / GOLDEN).write_bytes(to_json(kit.golden))
+
+
+def package_name(folder: str) -> str:
+    """The folder's name as a package's. Raises UsageError where there is none in it."""
+    name = "".join(c for c in folder.lower() if c.isascii() and c.isalnum())
+    if not name[:1].isalpha() or name in _KEYWORDS.split():
+        raise UsageError(
+            f"{folder}: expected a folder whose name can be a Kotlin package's; -o MyModelKit, for instance"
+        )
+    return name
+
+
+def _filled(kit: Kit, path: Path, values: dict[str, str]) -> str:
+    text = read_own(path)
+    if path.suffix in (".md", ".kts"):
+        return onnx_kit.fill(text, values)
+    if kit.failed and path.stem == "Tasks":
+        return f"// {kit.warning}\n{text}"
+    return text
+
+
+def _tables_source(name: str) -> str:
+    lines = onnx_kit.tables('    const val {name} = "{text}"')
+    return f"package {name}\n\n{onnx_kit.asked()}\ninternal object CharacterTables {{\n{lines}}}\n"
+
+
+def _values(kit: Kit) -> dict[str, str]:
+    manifest = kit.bundle.manifest
+    return {
+        "title": manifest.source_model,
+        "facts": onnx_kit.facts(kit),
+        "calling": _CALLS[manifest.recipe.task],
+        "tolerance": f"{kit.tolerance:.3g}",
+        "onnxruntime": ONNXRUNTIME_ANDROID,
+    }

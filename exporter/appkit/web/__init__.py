@@ -1,0 +1,1 @@
+"""The app kit for browsers and Node."""

@@ -1,0 +1,1 @@
+"""Reading a Hugging Face checkpoint: weights, config, tokenizer, adapters, sentence-transformers files."""

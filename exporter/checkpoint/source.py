@@ -1,0 +1,180 @@
+"""Where a checkpoint comes from: a folder, a hub id, or the demo that the package carries."""
+
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from exporter.checkpoint.hints import misnamed
+from exporter.checkpoint.lora import Adapter, is_adapter, read_adapter, sources
+from exporter.checkpoint.lora_merging import merge
+from runtimes.bundle.integrity import is_file, is_folder
+from runtimes.errors import CheckpointError, UsageError, in_our_words, in_unicode
+
+DEMO = "demo"
+DEMO_DIRECTORY = Path(__file__).parents[1] / "demo"
+
+_HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?", re.ASCII)
+_SMALL_FILES = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "README.md",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "modules.json",
+    "sentence_*_config.json",
+    "config_sentence_transformers.json",
+    "config_setfit.json",
+    "*_*/config.json",
+    "*_Dense/model.safetensors",
+    "0_*/*.json",
+    "0_*/vocab.txt",
+    "0_*/merges.txt",
+    "0_*/model.safetensors",
+]
+_SAFETENSORS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
+_PICKLE = ["pytorch_model.bin", "*_Dense/pytorch_model.bin", "0_*/pytorch_model.bin"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint's folder, and the name and revision by which it was asked for; `kind` is folder, hub or demo.
+
+    `made_from` are the files that a merged adapter came from, by name: its own folder is temporary.
+    """
+
+    kind: str
+    model: str
+    revision: str | None
+    directory: Path
+    made_from: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HubOptions:
+    """How to reach the hub; HF_HUB_OFFLINE and the other variables of huggingface_hub hold too."""
+
+    revision: str | None = None
+    cache_dir: str | None = None
+    local_files_only: bool = False
+    allow_pickle: bool = False
+
+
+def choose_model(directory: Path) -> str:
+    """Return the model to take when none is named: `directory` if it holds a checkpoint, else the demo."""
+    return str(directory) if (directory / "config.json").is_file() else DEMO
+
+
+_HUB_CHARACTERS = 600
+"""Of what the hub says: it names the address, the reason and what to do."""
+
+
+def resolve(model: str, options: HubOptions) -> Source:
+    """Find the checkpoint called `model`; fetch it from the hub if it is a hub id.
+
+    Raises UsageError for a name that is nothing, CheckpointError when the hub does not give it.
+    """
+    return _whole(_find(model, options), options)
+
+
+def _find(model: str, options: HubOptions) -> Source:
+    """As `resolve`, an adapter as it is."""
+    path = Path(model)
+    if not model.strip():  # which Path takes for the current folder: a shell's variable that is not set
+        raise UsageError(f"MODEL: expected a checkpoint folder, a hub id or 'demo', found {model!r}; name one")
+    if model == DEMO:
+        return Source("demo", DEMO, None, DEMO_DIRECTORY)
+    if is_folder(path):
+        if (shown := in_unicode(str(path.resolve()))) != str(path.resolve()):
+            raise UsageError(f"{shown}: expected a name in UTF-8, which all libraries can open; rename the folder")
+        return Source("folder", path.resolve().name, None, path)
+    if is_file(path):
+        raise UsageError(f"{model}: expected a checkpoint folder, found a file; pass the folder that holds it")
+    meant = misnamed(model)
+    if meant or not _HUB_ID.fullmatch(model):
+        meant = meant or "pass a checkpoint folder, a hub id such as owner/name, or 'demo'"
+        raise UsageError(f"{model}: no such folder; {meant}")
+    return _from_hub(model, options)
+
+
+def _whole(source: Source, options: HubOptions) -> Source:
+    """The source itself; of an adapter its merged model, in a folder that goes when the last reader of it has gone."""
+    if not is_adapter(source.directory):
+        return source
+    adapter = read_adapter(source.directory)
+    base = _find_base(adapter, options)
+    folder = Path(tempfile.mkdtemp(prefix="bertport-merged-"))
+    try:
+        merge(adapter, base, folder, options.allow_pickle)
+        merged = replace(source, directory=folder, made_from=sources(adapter, base))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(merged, shutil.rmtree, folder, ignore_errors=True)
+    return merged
+
+
+def _find_base(adapter: Adapter, options: HubOptions) -> Path:
+    """The base's folder: beside the adapter, from here, or by its hub id. Raises CheckpointError for an adapter."""
+    near = adapter.directory / adapter.base
+    try:
+        found = near if is_folder(near) else _find(adapter.base, replace(options, revision=adapter.revision)).directory
+    except UsageError as error:
+        raise CheckpointError(
+            f"{adapter.directory}: its base {adapter.base} is no folder and no hub id; write where it is into "
+            "adapter_config.json as base_model_name_or_path"
+        ) from error
+    if is_adapter(found):
+        raise CheckpointError(f"{adapter.directory}: its base {adapter.base} is an adapter too; merge that one first")
+    return found
+
+
+def _from_hub(model: str, options: HubOptions) -> Source:
+    """Download config, tokenizer and weights only: a snapshot may hold gigabytes of other formats."""
+    directory = _snapshot(model, options, _SMALL_FILES + _SAFETENSORS)
+    if options.allow_pickle and not _has_safetensors(directory):
+        directory = _snapshot(model, options, _SMALL_FILES + _PICKLE)
+    return Source("hub", model, directory.name, directory)
+
+
+def _has_safetensors(directory: Path) -> bool:
+    """Whether the encoder's weights are no pickle, in the folder itself or in sentence-transformers' 0_Transformer."""
+    return any(directory.glob("*.safetensors")) or any(directory.glob("0_*/*.safetensors"))
+
+
+def _snapshot(model: str, options: HubOptions, patterns: list[str]) -> Path:
+    from huggingface_hub import snapshot_download  # here: it costs half a second, and a folder needs none of it
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    with in_our_words(partial(_not_given, model), _HUB_CHARACTERS):
+        try:
+            found = snapshot_download(
+                model,
+                revision=options.revision,
+                cache_dir=options.cache_dir,
+                local_files_only=options.local_files_only,
+                allow_patterns=patterns,
+            )
+        except LocalEntryNotFoundError as error:
+            raise CheckpointError(
+                f"{model}: no such folder, and not in the hub cache while the hub is out of reach or turned off; "
+                "check the name, or run once with a network and without --local-files-only and HF_HUB_OFFLINE"
+            ) from error
+    return Path(found)
+
+
+def _not_given(model: str, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"{model}: no such folder, and the hub did not give it: {reason}; check the name, or pass a folder that "
+        "holds it"
+    )

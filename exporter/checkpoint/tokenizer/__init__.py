@@ -1,0 +1,1 @@
+"""The tokenizer of a checkpoint: read, checked, and carried into the bundle."""

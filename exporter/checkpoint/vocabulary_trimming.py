@@ -1,0 +1,203 @@
+"""A smaller vocabulary: the pieces that the user's text needs, with the table and the tokenizer cut together.
+
+What is cut falls apart into smaller pieces, for single characters always stay. A text whose pieces all stay is cut into
+the same pieces as before: WordPiece takes the longest piece that fits, and that one is still there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from exporter.checkpoint.checkpoint import Checkpoint
+from exporter.checkpoint.tokenizer.reading import TokenizerFiles
+from exporter.checkpoint.tokenizer.token_ids import token_ids
+from exporter.model.ops import Array
+from exporter.model.tensor_table import StoredTensor
+from runtimes.errors import UnsupportedError, UsageError
+
+_TABLE = "embeddings.word"
+
+
+@dataclass(frozen=True)
+class Trim:
+    """What is kept: the pieces that occur `min_count` times in `texts`, and of those the `keep_pieces` commonest.
+
+    Those of `prompt`, which stands before every text, stay whatever the texts hold.
+
+    `keep_pieces` counts all that is kept, special tokens and single characters too; None is no limit.
+    """
+
+    texts: tuple[str, ...]
+    min_count: int = 1
+    keep_pieces: int | None = None
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some rows of a stored table."""
+
+    table: StoredTensor
+    kept: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[kept, H]."""
+        return (len(self.kept), *self.table.shape[1:])
+
+    def read(self) -> Array:
+        """The rows as float32."""
+        return self.table.read()[self.kept]
+
+
+def choose_pieces(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
+    """Ids to keep, ascending; `pad` is the one that pads a text.
+
+    Raises UsageError for texts that use nothing of the vocabulary, or a limit too low.
+    """
+    pieces = tokenizer.get_vocab(with_added_tokens=True)
+    counts = np.zeros(max(pieces.values()) + 1, np.int64)
+    for ids in token_ids(tokenizer, trim.texts, special=False):
+        np.add.at(counts, ids, 1)
+    always = np.zeros(len(counts), bool)
+    always[[number for piece, number in pieces.items() if len(piece.removeprefix("##")) == 1]] = True
+    always[tokenizer.encode(trim.prompt, add_special_tokens=False).ids] = True
+    always[[*{*pieces.values()}.intersection(_special_ids(tokenizer, pad))]] = True
+    wanted = np.flatnonzero((counts >= trim.min_count) & ~always)
+    if not len(wanted):
+        raise UsageError(
+            f"--trim-vocabulary: no piece beyond single characters occurs {trim.min_count} times in these "
+            f"{len(trim.texts)} texts; give text of the task, in the model's language"
+        )
+    if trim.keep_pieces is not None:
+        room = trim.keep_pieces - int(always.sum())
+        if room < 1:
+            raise UsageError(
+                f"--keep-pieces {trim.keep_pieces}: {always.sum()} are special tokens and characters; pass more"
+            )
+        wanted = wanted[np.argsort(-counts[wanted], kind="stable")][:room]
+    always[wanted] = True
+    return np.flatnonzero(always)
+
+
+def _special_ids(tokenizer: Tokenizer, pad: int) -> set[int | None]:
+    """What stands for no text, whether or not it is an added token: it need not be one."""
+    document = json.loads(tokenizer.to_str())
+    unknown = tokenizer.token_to_id(document["model"].get("unk_token") or "")
+    return {pad, unknown, *tokenizer.get_added_tokens_decoder(), *_template_ids(document["post_processor"] or {})}
+
+
+def _template_ids(processor: Mapping[str, Any]) -> set[int]:
+    """The ids that `_renumber_special` finds."""
+    found = {number for token in (processor.get("special_tokens") or {}).values() for number in token["ids"]}
+    found |= {processor[key][1] for key in ("cls", "sep") if key in processor}
+    return found.union(*map(_template_ids, processor.get("processors") or []))
+
+
+def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
+    """`checkpoint` with the pieces `kept` alone, numbered anew in their order; its hashes stay those of the files read.
+
+    Raises UnsupportedError for a tokenizer or a task that cannot be cut.
+    """
+    document = json.loads(checkpoint.tokenizer.files["tokenizer.json"])
+    if document["model"].get("type") != "WordPiece":
+        kind = document["model"].get("type")
+        raise UnsupportedError(
+            f"--trim-vocabulary: tokenizer.json is a {kind}; only WordPiece can be cut: leave it out"
+        )
+    if "fill-mask" in checkpoint.task.name:
+        raise UnsupportedError("--trim-vocabulary: a fill-mask model answers with the whole vocabulary; leave it out")
+    number = {int(old): new for new, old in enumerate(kept)}
+    model = checkpoint.model
+    if model.geometry.pad not in number:
+        raise UnsupportedError(
+            f"--trim-vocabulary: pad_token_id {model.geometry.pad} is no piece of the tokenizer; correct config.json"
+        )
+    rows = _Rows(model.tensors[_TABLE], kept)
+    geometry = replace(model.geometry, vocabulary=len(kept), pad=number[model.geometry.pad])
+    return replace(
+        checkpoint,
+        config=_renumbered_config(checkpoint.config, number),
+        model=replace(model, geometry=geometry, tensors={**model.tensors, _TABLE: rows}),
+        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer, document, number),
+    )
+
+
+def _renumbered_config(config: Mapping[str, Any], number: Mapping[int, int]) -> dict[str, Any]:
+    ids = {key: number.get(value) for key, value in config.items() if key.endswith("_token_id") and value is not None}
+    return {**config, **ids, "vocab_size": len(number)}
+
+
+def _renumbered_tokenizer(
+    original: TokenizerFiles, document: dict[str, Any], number: Mapping[int, int]
+) -> TokenizerFiles:
+    vocabulary = {piece: number[old] for piece, old in document["model"]["vocab"].items() if old in number}
+    document["model"]["vocab"] = vocabulary
+    for token in document.get("added_tokens") or []:
+        token["id"] = number[token["id"]]
+    _renumber_special(document.get("post_processor") or {}, number)
+    if document.get("padding"):
+        document["padding"]["pad_id"] = number[document["padding"]["pad_id"]]
+    content = json.dumps(document, ensure_ascii=False, indent=2)
+    settings = json.loads(original.files["tokenizer_config.json"])
+    if decoder := settings.get("added_tokens_decoder"):
+        kept = {str(new): decoder.get(str(old)) for old, new in number.items()}
+        settings["added_tokens_decoder"] = {new: token for new, token in kept.items() if token is not None}
+    tokenizer = _numbered(Tokenizer.from_str(content), original.tokenizer, number)
+    changed = {
+        "tokenizer.json": content.encode(),
+        "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True).encode(),
+        "vocab.txt": "".join(f"{piece}\n" for piece in _by_id(tokenizer)).encode(),
+    }
+    return TokenizerFiles(tokenizer, {**original.files, **changed}, original.mask_token)
+
+
+def _numbered(trimmed: Tokenizer, original: Tokenizer, number: Mapping[int, int]) -> Tokenizer:
+    """`trimmed`, once each of its entries has the id that it was given: `tokenizers` numbers added tokens by itself."""
+    found = trimmed.get_vocab(with_added_tokens=True)
+    given = {piece: number[old] for piece, old in original.get_vocab(with_added_tokens=True).items() if old in number}
+    wrong = sorted(piece for piece in {**given, **found} if given.get(piece) != found.get(piece))
+    if wrong:
+        raise UnsupportedError(
+            f"--trim-vocabulary: the tokenizer gives one id to two entries, such as {wrong[0]!r}: an entry is in the "
+            "vocabulary twice; leave it out"
+        )
+    return trimmed
+
+
+def _renumber_special(processor: dict[str, Any], number: Mapping[int, int]) -> None:
+    """The ids in a template's special tokens, in BertProcessing's `cls` and `sep`, and in a sequence of processors."""
+    for token in (processor.get("special_tokens") or {}).values():
+        token["ids"] = [number[old] for old in token["ids"]]
+    for key in ("cls", "sep"):
+        if key in processor:
+            processor[key] = [processor[key][0], number[processor[key][1]]]
+    for part in processor.get("processors") or []:
+        _renumber_special(part, number)
+
+
+def _by_id(tokenizer: Tokenizer) -> list[str]:
+    pieces = tokenizer.get_vocab(with_added_tokens=True)
+    return sorted(pieces, key=lambda piece: pieces[piece])
+
+
+def kept_ids(original: Tokenizer, trimmed: Tokenizer) -> Array:
+    """The original id of each piece of a trimmed tokenizer, by its id.
+
+    Raises UnsupportedError for pieces that the original lacks, and for ids that do not run in its order
+    without holes, as trimming gives them.
+    """
+    given = {number: piece for piece, number in trimmed.get_vocab(with_added_tokens=True).items()}
+    ids = [original.token_to_id(given.get(number, "")) for number in range(len(given))]
+    known = [number for number in ids if number is not None]
+    if len(known) < len(ids):
+        raise UnsupportedError("the bundle's tokenizer has pieces that the checkpoint's has not; export again")
+    if known != sorted(set(known)):
+        raise UnsupportedError(
+            "the bundle's tokenizer numbers its pieces in another order than the checkpoint's; export again"
+        )
+    return np.array(known, np.int64)

@@ -1,0 +1,91 @@
+"""Arguments in, exit code out.
+
+0 done and within budget · 1 parity beyond budget · 2 usage · 3 export failed · 4 could not be checked here
+130 interrupted · 141 nobody reads what is printed
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from types import ModuleType
+
+from exporter.cli import app_kit, bench, check, evaluate, export, inspect, report, tune, verify
+from exporter.cli.interrupts import end_by_interrupt, watch_interrupts
+from exporter.cli.output import CLOSED, OutputClosed, OutputError, watched_output
+from runtimes.errors import BertportError, ExportError, in_one_line
+from runtimes.files.atomic_write import refuse_inside_bundle
+from runtimes.version import __version__
+
+_WRITTEN = ("output", "record", "junit")
+"""What options that name a place to write are called."""
+
+COMMANDS: dict[str, ModuleType] = {
+    "export": export,
+    "verify": verify,
+    "inspect": inspect,
+    "bench": bench,
+    "evaluate": evaluate,
+    "tune": tune,
+    "check": check,
+    "report": report,
+    "app-kit": app_kit,
+}
+
+
+_NO_MEMORY = (
+    "the memory ran out; close other programs or raise the limit of this one, then run it again, with fewer targets, "
+    "schemes, rows or texts at a time"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`bertport COMMAND …`: run it and return the exit code."""
+    try:
+        with watched_output():
+            return _run(arguments)
+    except OutputClosed:
+        return CLOSED
+    except OutputError as error:
+        with suppress(OSError):
+            print(f"bertport: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def export_main(arguments: Sequence[str] | None = None) -> int:
+    """`export …` and `python -m exporter …`: the same as `bertport export …`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return main(given if given[:1] and given[0] in COMMANDS else ["export", *given])
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parsed = _parser().parse_args(arguments)
+    with watch_interrupts() as interrupted:
+        try:
+            for place in filter(None, (getattr(parsed, name, None) for name in _WRITTEN)):
+                refuse_inside_bundle(place)
+            code: int = parsed.run(parsed)
+        except BaseException as error:
+            if interrupted():
+                print("bertport: interrupted; nothing was left half-written", file=sys.stderr)
+                return end_by_interrupt()
+            if isinstance(error, MemoryError):
+                said = in_one_line(error, 200)
+                print(f"bertport: {_NO_MEMORY}{f' ({said})' if said else ''}", file=sys.stderr)
+                return ExportError.exit_code
+            if isinstance(error, BertportError) and not isinstance(error, OutputError):
+                print(f"bertport: {error}", file=sys.stderr)
+                return error.exit_code
+            raise
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bertport", description="Small BERTs from a checkpoint to a phone, checked.")
+    parser.add_argument("--version", action="version", version=f"bertport {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(name, help=command.HELP)
+        command.add_arguments(one)
+        one.set_defaults(run=command.run)
+    return parser

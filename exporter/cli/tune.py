@@ -1,0 +1,150 @@
+"""`bertport tune MODEL --data FILE --max-drop POINTS`: the smallest bundle that loses no more than that."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter.cli.evaluate import add_data, data_file
+from exporter.cli.export import add_model, add_settings, find_model, hub_options, settings
+from exporter.cli.options import parity_record, say
+from exporter.search.candidates import Candidate, dominated
+from exporter.targets.schemes import SCHEMES
+from runtimes.errors import UsageError, in_unicode
+from runtimes.records.whole import check_record, write_record
+from runtimes.version import __version__
+
+if TYPE_CHECKING:
+    from exporter.search.search import Search
+
+HELP = "try every scheme, and export the smallest bundle that loses no more than it may"
+SCHEMA_VERSION = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_model(parser)
+    parser.add_argument("--target", action="append", help=f"{', '.join(SCHEMES)}; may repeat (default onnx)")
+    parser.add_argument(
+        "--max-drop", type=float, default=0.5, metavar="POINTS", help="hundredths of the metric that may be lost"
+    )
+    parser.add_argument("--holdout", type=float, default=0.0, metavar="SHARE", help="rows that do not decide, as 0.5")
+    add_data(parser)
+    add_settings(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="default artifacts/MODEL/tuned-TARGET")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write what was tried, what it cost, and why this")
+    parser.add_argument("--json", action="store_true", help="print the record instead of a table")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Search, print, and return the exit code: 1 where a target has nothing within the budget."""
+    from exporter.search.search import Aim, tune
+
+    check_record(parsed.record)
+    if parsed.finetune_codes and parsed.finetune_codes.resolve() == parsed.data.resolve():
+        raise UsageError("--finetune-codes: is --data too, and a bundle would be judged by what it learnt; give others")
+    aim = Aim(
+        model=find_model(parsed),
+        targets=tuple(dict.fromkeys(parsed.target or ["onnx"])),
+        data=data_file(parsed),
+        max_drop_points=parsed.max_drop,
+        destination=parsed.output,
+        task=parsed.task,
+        hub=hub_options(parsed),
+        settings=settings(parsed),
+        threads=parsed.threads,
+        holdout=parsed.holdout,
+        metric=parsed.metric,
+    )
+    done = tune(aim, say)
+    record = search_record(done)
+    if parsed.record:
+        write_record(parsed.record, record)
+    if parsed.json:
+        print(json.dumps(record, indent=2, allow_nan=False))
+    else:
+        _show(done)
+    for text in done.warnings:
+        say(f"warning: {text}")
+    return int(any(one.candidate is None for one in done.chosen))
+
+
+def search_record(done: "Search") -> dict[str, Any]:
+    """For JSON: the search and its reasons."""
+    from exporter.verification.labelled.evaluation import data_record
+    from runtimes.measurement.measure import fingerprint
+
+    checkpoint, aim = done.examiner.checkpoint, done.aim
+    return {
+        "kind": "tune",
+        "schema_version": SCHEMA_VERSION,
+        "host": fingerprint(),
+        "versions": {"bertport": __version__},
+        "source": {"model": checkpoint.source.model, "revision": checkpoint.source.revision},
+        "data": data_record(done.examiner.dataset),
+        "max_drop_points": aim.max_drop_points,
+        "holdout": aim.holdout,
+        "deciding_rows": done.deciding_rows,
+        "candidates": [_candidate(one, done) for one in done.candidates],
+        "left_out": done.left_out,
+        "sensitivities": {name: [asdict(row) for row in rows] for name, rows in done.sensitivities.items()},
+        "chosen": [
+            {
+                "target": one.target,
+                "name": one.candidate.name if one.candidate else None,
+                "directory": in_unicode(str(one.exported.directory)) if one.exported else None,
+                "parity": parity_record(one.exported.parity) if one.exported else None,
+                "why": one.why,
+            }
+            for one in done.chosen
+        ],
+        "warnings": done.warnings,
+        "took_s": done.took_s,
+    }
+
+
+def _candidate(one: Candidate, done: "Search") -> dict[str, Any]:
+    return {"name": one.name, **asdict(one), "dominated": dominated(one, done.candidates)}
+
+
+def _show(done: "Search") -> None:
+    from runtimes.evaluation.tables import candidates_table
+    from runtimes.reporting.terminal import show
+
+    taken = {one.candidate.name for one in done.chosen if one.candidate}
+    rows = [_cells(one, done, one.name in taken) for one in sorted(done.candidates, key=lambda one: one.size_bytes)]
+    title = f"{done.deciding_rows:,} rows of {done.aim.data.path.name}, at most {done.aim.max_drop_points} points lost"
+    show(candidates_table(title, done.candidates[0].metric if done.candidates else "metric", rows))
+    for name, why in done.left_out.items():
+        print(f"{name}: not tried: {why}")
+    for chosen in done.chosen:
+        found = (
+            f"{chosen.candidate.name} in {chosen.exported.directory}"
+            if chosen.candidate and chosen.exported
+            else "none"
+        )
+        print(f"{chosen.target}: {found}: {chosen.why}")
+    print(_honest(done))
+
+
+def _cells(one: Candidate, done: "Search", taken: bool) -> list[str]:
+    low, high = one.interval_points
+    held = "–" if one.held_out_points is None else f"{one.held_out_points:+.2f}"
+    latency = "–" if one.median_s is None else f"{one.median_s * 1e3:.2f}"
+    beyond = "beyond" if one.drop_points > done.aim.max_drop_points else ""
+    standing = "chosen" if taken else beyond or ("dominated" if dominated(one, done.candidates) else "")
+    figures = [f"{one.size_bytes / 1e6:.2f}", f"{one.pytorch:.4f}", f"{one.exported:.4f}"]
+    figures += [f"{one.drop_points:+.2f}", f"{low:+.2f} to {high:+.2f}"]
+    return [one.name, *figures, held, latency, f"{one.tried_s:.0f}", standing]
+
+
+def _honest(done: "Search") -> str:
+    """What the choice is worth."""
+    tried, rows = len(done.candidates), done.deciding_rows
+    if done.aim.holdout:
+        return f"chosen out of {tried} on {rows:,} rows; 'held out' is on the others, which had no say"
+    return (
+        f"chosen out of {tried} on the same {rows:,} rows that it is judged by, which flatters the winner a little; "
+        "--holdout 0.5 keeps half of them back"
+    )

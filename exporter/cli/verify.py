@@ -1,0 +1,139 @@
+"""`bertport verify BUNDLE`: compare a bundle with PyTorch again; or with --against a model that others made."""
+
+import argparse
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+from exporter.cli.options import add_checks, corpus, exit_code, limit, parity_record, say, tell, texts
+from exporter.pipeline import Exported
+from exporter.verification.foreign_model import FileCheck, verify_file
+from exporter.verification.provenance import check_provenance
+from exporter.verification.reference import Reference
+from exporter.verification.verify import Check, Explanation, check_bundle, find_reference, verify
+from runtimes.backends.onnx.processors import ARCHITECTURES, NATIVE
+from runtimes.bundle.manifest import read_bundle
+from runtimes.errors import RuntimeUnavailable, UsageError
+from runtimes.parity.compare import Parity, Verdict, not_run
+from runtimes.records.writing import write_record
+from runtimes.reporting.terminal import explanation_table, exported_table, show
+
+HELP = "compare a bundle with PyTorch again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("bundle", type=Path, help="with --against: an .onnx file or .mlpackage that others made")
+    parser.add_argument("--against", metavar="CHECKPOINT", help="compare a model file with this folder or hub id")
+    parser.add_argument("--task", help="--against: what the model file is for, as for export (default auto)")
+    parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
+    parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
+    parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
+    processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
+    parser.add_argument("--strict", action="store_true", help="make every file again from the checkpoint, and compare")
+    parser.add_argument("--frequency-from", type=Path, metavar="FILE", help="--strict: what pq was weighed by")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"onnx, whose kernels run; {processors}")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
+    add_checks(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Verify, print the figures, and return the exit code."""
+    if parsed.against is not None:
+        return _against(parsed)
+    if parsed.task is not None:
+        raise UsageError("--task: a bundle says its own; give it with --against CHECKPOINT")
+    bundle = read_bundle(parsed.bundle)
+    limits = limit(parsed)
+    given = texts(parsed.texts)
+    check = Check(
+        *(bundle, parsed.checkpoint, given, limits, parsed.allow_pickle, parsed.arch, parsed.pairs),
+        texts_file=parsed.texts,
+    )
+    if parsed.arch != NATIVE:
+        say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")
+    reference = _followed(check, parsed) if parsed.strict else None
+    parity, explanation = _verified(check, parsed.explain, reference)
+    record = parity_record(parity) | {"bundle": bundle.identity}
+    if explanation:
+        record["explanation"] = _explained(explanation)
+    if parsed.output:
+        write_record(parsed.output, record)
+    if parsed.json:
+        print(json.dumps(record, indent=2, allow_nan=False))
+    else:
+        item = Exported(bundle.manifest.recipe, bundle.directory, bundle.size_bytes, parity)
+        show(exported_table([item]))
+        if explanation:
+            show(explanation_table(explanation))
+    tell([(bundle.manifest.recipe.name, parity)])
+    if parity.note:
+        say(f"{bundle.manifest.recipe.name}: {parity.status}: {parity.note}")
+    if explanation:
+        say(_first(explanation))
+        if bundle.manifest.finetuning:
+            say(
+                "explain: the file is held against our graph over the weights that it stores itself, for those were "
+                "trained; what rounding them cost is not in it"
+            )
+    return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
+
+
+def _against(parsed: argparse.Namespace) -> int:
+    """The same for a model that others made: no manifest, no audit, and the budget of float32 or the caller's."""
+    ours = {"--checkpoint": parsed.checkpoint, "--explain": parsed.explain, "--strict": parsed.strict}
+    ours |= {"--frequency-from": parsed.frequency_from, "--arch": parsed.arch != NATIVE}
+    if given := [option for option, value in ours.items() if value]:
+        raise UsageError(
+            f"{', '.join(given)}: for bundles, and --against is for a model file; leave out one of the two"
+        )
+    asked = (parsed.bundle, parsed.against, texts(parsed.texts), limit(parsed))
+    check = FileCheck(*asked, parsed.allow_pickle, parsed.pairs, parsed.task or "auto")
+    try:
+        parity = verify_file(check, say)
+    except RuntimeUnavailable as error:
+        parity = not_run(str(error))
+    record = parity_record(parity)
+    if parsed.output:
+        write_record(parsed.output, record)
+    if parsed.json:
+        print(json.dumps(record, indent=2, allow_nan=False))
+    else:
+        show(exported_table([check.compared(parity)]))
+    tell([(check.path.name, parity)], bundles=False)
+    return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
+
+
+def _followed(check: Check, parsed: argparse.Namespace) -> Reference:
+    """The reference of a bundle whose every file was made again from the checkpoint, and was the same."""
+    weighed, reference = corpus(parsed.frequency_from, "--frequency-from"), find_reference(check)
+    made = check_provenance(check.bundle, reference, weighed)
+    say(f"{check.bundle.directory}: {len(made)} files are, byte for byte, what its checkpoint gives: {', '.join(made)}")
+    return reference
+
+
+def _verified(check: Check, explained: bool, reference: Reference | None) -> tuple[Parity, Explanation | None]:
+    """What cannot be checked here has a verdict too: `not run`, and why."""
+    try:
+        parity, explain = verify(check) if reference is None else check_bundle(check, reference)
+        return parity, explain() if explained else None
+    except RuntimeUnavailable as error:
+        return not_run(str(error)), None
+
+
+def _first(explanation: Explanation) -> str:
+    first = explanation.first
+    if first is None:
+        return "explain: every named tensor is within its share"
+    return f"explain: the first tensor that departs is {first.name} ({first.relative:.3g} of its largest value)"
+
+
+def _explained(explanation: Explanation) -> dict[str, object]:
+    """For JSON, which has no infinity: a tensor with NaN in it has no relative error."""
+    sides = {"graph": explanation.graph, "file": explanation.file}
+    rows = {
+        side: [asdict(row) | {"relative": row.relative if math.isfinite(row.relative) else None} for row in departures]
+        for side, departures in sides.items()
+    }
+    return {"case": explanation.case, **rows}

@@ -1,0 +1,1 @@
+"""Making weights smaller: integers, palettes, codebooks, and what each is calibrated on."""

@@ -1,0 +1,1 @@
+"""Training the codes of a product-quantized word table against the float32 model."""

@@ -1,0 +1,240 @@
+"""A model with a coded word table learns from the float model it was made of: only what costs no byte more is trained.
+
+The codes stay. What their books hold is trained, the vectors of every LayerNorm, and of the encoder's linear layers the
+bias and one gain for each row: W·g rounds to the int8 that W rounds to, with other scales. The layers are computed with
+their int8 as they will ship, so that nothing is learnt that the rounding would undo.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.runner import Array, Batch, Outputs
+
+_BOOK_PEAK, _VECTOR_PEAK = 5e-4, 5e-4
+"""Adam's largest steps, tried on the demo checkpoint; they rise over the first tenth of the steps and fall to 0."""
+_WARM_UP = 0.1
+Say = Callable[[str], None]
+Pair = tuple[Batch, Batch]
+"""The same texts for the teacher and for the student, whose tokenizer may cut them otherwise; in the teacher's ids."""
+
+
+@dataclass(frozen=True)
+class CodedTable:
+    """`codes` uint8 [pieces, H / d] into `book` float32 [H / d, 256, d]; `ids` [pieces] are the teacher's."""
+
+    codes: Array
+    book: Array
+    ids: Array
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Batches to learn from and to be judged by; `per_token` names the outputs with an entry for each token."""
+
+    learn: Sequence[Pair]
+    judge: Sequence[Pair]
+    per_token: frozenset[str]
+    epochs: int
+    seed: int
+
+
+class _CodedEmbedding(nn.Module):
+    """Rows of a table by the teacher's ids."""
+
+    def __init__(self, table: CodedTable) -> None:
+        super().__init__()
+        rows: Array = np.zeros(int(table.ids.max()) + 1, np.int64)
+        rows[table.ids] = np.arange(len(table.ids))
+        starts = np.arange(table.codes.shape[1]) * table.book.shape[1]
+        self.rows, self.entries = torch.from_numpy(rows), torch.from_numpy(table.codes.astype(np.int64) + starts)
+        self.book = nn.Parameter(torch.from_numpy(table.book.reshape(-1, table.book.shape[-1]).copy()))
+
+    def forward(self, ids: Any) -> Any:
+        """[B, S] → [B, S, H]."""
+        return nn.functional.embedding(self.entries[self.rows[ids]], self.book).flatten(-2)
+
+
+class _RoundedLinear(nn.Module):
+    """A linear layer whose weights are int8 by row: y = (ŵ·g)·x + b."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.whole = layer.weight.detach()
+        scale = self.whole.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
+        self.rounded = (self.whole / scale).round() * scale
+        self.gain = nn.Parameter(torch.ones(len(self.whole)))
+        self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().clone())
+
+    def forward(self, x: Any) -> Any:
+        """[…, in] → […, out]; gains after the product, for then no gradient of a matrix is computed."""
+        y = nn.functional.linear(x, self.rounded) * self.gain
+        return y if self.bias is None else y + self.bias
+
+
+class Student:
+    """A model of transformers, loaded for this alone: its word table coded, its encoder's linear layers rounded."""
+
+    def __init__(self, runner: TorchRunner, table: CodedTable) -> None:
+        self._runner, self._places, self.ids = runner, len(table.book), table.ids
+        self.embedding, self._parts = _CodedEmbedding(table), _prepared(runner.model)
+        runner.model.set_input_embeddings(self.embedding)
+
+    @property
+    def vectors(self) -> list[Any]:
+        """Parameters besides the book."""
+        return [value for part in self._parts.values() for value in part.parameters()]
+
+    @property
+    def book(self) -> Array:
+        """As a file holds it: float16 in float32 [H / d, 256, d]."""
+        values = self.embedding.book.detach().numpy().astype(np.float16).astype(np.float32)
+        return values.reshape(self._places, -1, values.shape[-1])
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """What else was trained, whole tensors by transformers' names."""
+        found: dict[str, Array] = {}
+        for path, part in self._parts.items():
+            weight = part.whole * part.gain[:, None] if isinstance(part, _RoundedLinear) else part.weight
+            tensors = {f"{path}.weight": weight, f"{path}.bias": part.bias}
+            found |= {name: tensor.detach().numpy().copy() for name, tensor in tensors.items() if tensor is not None}
+        return found
+
+    def run(self, batch: Batch) -> Outputs:
+        """Outputs of a batch in the teacher's ids."""
+        return self._runner.run(batch)
+
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """As `run`, tensors that know where they come from."""
+        return self._runner.outputs(batch)
+
+    def copy(self) -> list[Any]:
+        """All that is trained, as it is now."""
+        return [value.detach().clone() for value in (self.embedding.book, *self.vectors)]
+
+    def restore(self, values: list[Any]) -> None:
+        """What `copy` gave."""
+        with torch.no_grad():
+            for own, value in zip((self.embedding.book, *self.vectors), values, strict=True):
+                own.copy_(value)
+
+
+def distil(teacher: TorchRunner, student: Student, lesson: Lesson, say: Say) -> list[float]:
+    """Train the student; return its loss on the judging batches before and after each epoch, and leave it at the best.
+
+    A loss is the mean squared difference of the outputs over the variance of the teacher's. On one thread: the same
+    numbers every time.
+    """
+    with _one_thread():
+        course = _Course(teacher, student, lesson.per_token, _variances(teacher, lesson))
+        losses, best = [course.judged(lesson.judge)], student.copy()
+        optimiser, schedule = _optimiser(student, lesson.epochs * len(lesson.learn))
+        rng = np.random.default_rng(lesson.seed)
+        for epoch in range(1, lesson.epochs + 1):
+            for at in rng.permutation(len(lesson.learn)):
+                optimiser.zero_grad()
+                course.loss(lesson.learn[at]).backward()
+                optimiser.step()
+                schedule.step()
+            losses.append(course.judged(lesson.judge))
+            say(f"epoch {epoch} of {lesson.epochs}: held-out loss {losses[-1]:.4g}, {losses[0]:.4g} before")
+            best = student.copy() if losses[-1] == min(losses) else best
+        student.restore(best)
+    return losses
+
+
+@dataclass(frozen=True)
+class _Course:
+    """Who learns from whom, and by what each output's differences are measured.
+
+    `answers` are the teacher's, by the batch's identity: given once, but where each token has one, for those would take
+    more memory than time.
+    """
+
+    teacher: TorchRunner
+    student: Student
+    per_token: frozenset[str]
+    scales: dict[str, float]
+    answers: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def loss(self, pair: Pair) -> Any:
+        """Mean over the outputs; of those for each token, over the tokens that are no padding."""
+        wanted = self._wanted(pair[0])
+        found = self.student.outputs(pair[1])
+        squares = {name: (found[name] - wanted[name]).square() / self.scales[name] for name in wanted}
+        parts = [one[_seen(pair[1])] if name in self.per_token else one for name, one in squares.items()]
+        return torch.stack([part.mean() for part in parts]).mean()
+
+    def _wanted(self, batch: Batch) -> dict[str, Any]:
+        if id(batch) in self.answers:
+            return self.answers[id(batch)]
+        with torch.no_grad():
+            found = self.teacher.outputs(batch)
+        if not self.per_token:
+            self.answers[id(batch)] = found
+        return found
+
+    def judged(self, pairs: Sequence[Pair]) -> float:
+        """The loss over batches, each by its rows."""
+        with torch.inference_mode():
+            found = [float(self.loss(pair)) for pair in pairs]
+        return float(np.average(found, weights=[len(batch.ids) for batch, _ in pairs]))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _prepared(model: Any) -> dict[str, Any]:
+    """Freeze a model, round the linear layers of its encoder, and return these and its LayerNorms, by their paths."""
+    model.requires_grad_(False)
+    inside = {id(module) for module in model.base_model.modules()}
+    parts: dict[str, Any] = {}
+    for path, module in list(model.named_modules()):
+        if isinstance(module, nn.Linear) and id(module) in inside:
+            parts[path] = _RoundedLinear(module)
+            model.set_submodule(path, parts[path])
+        elif type(module).__name__.endswith("Norm"):  # MobileBERT's own is called NoNorm
+            parts[path] = module.requires_grad_(True)
+    return parts
+
+
+def _optimiser(student: Student, steps: int) -> tuple[Any, Any]:
+    groups = [
+        {"params": [student.embedding.book], "lr": _BOOK_PEAK},
+        {"params": student.vectors, "lr": _VECTOR_PEAK},
+    ]
+    optimiser, rise = torch.optim.Adam(groups), max(1, int(_WARM_UP * steps))
+
+    def factor(step: int) -> float:
+        return min((step + 1) / rise, (steps - step) / max(1, steps - rise))
+
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+
+
+def _variances(teacher: TorchRunner, lesson: Lesson) -> dict[str, float]:
+    """Of each output over the judging batches."""
+    found: dict[str, list[Any]] = {}
+    with torch.inference_mode():
+        for batch, _ in lesson.judge:
+            for name, values in teacher.outputs(batch).items():
+                seen = values[_seen(batch)] if name in lesson.per_token else values
+                found.setdefault(name, []).append(seen.flatten())
+    return {name: max(float(torch.cat(parts).var()), 1e-12) for name, parts in found.items()}
+
+
+def _seen(batch: Batch) -> Any:
+    return torch.from_numpy(batch.mask.astype(bool))

@@ -1,0 +1,137 @@
+"""`--finetune-codes`: what the codes of a word table lose is learnt back from the float model, at no byte's cost.
+
+What was trained is written back as a checkpoint, and all that follows goes on as with any other: its word table holds
+no stretch that its books do not, so that coding it again changes nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporter.checkpoint.checkpoint import Checkpoint
+from exporter.compression.calibration import Finetune, Material, texts_sha256
+from exporter.compression.product_quantization import ProductCodes
+from exporter.finetuning.training_texts import SEED, CasePair, make_lessons, outputs_by_token
+from exporter.model.model import Model
+from exporter.model.ops import Array
+from exporter.targets.registry import answering
+from exporter.targets.schemes import FINETUNED
+from exporter.verification.reference import Reference
+from runtimes.bundle.manifest import Finetuning
+from runtimes.errors import UnsupportedError
+from runtimes.parity.compare import Parity, Subject, Verdict, compare
+from runtimes.runner import Outputs, Status
+
+if TYPE_CHECKING:
+    from exporter.finetuning.distillation import Student
+
+Say = Callable[[str], None]
+TRAINED = ("codebooks", "LayerNorms", "biases and row gains of the encoder's linear layers")
+_WORD = "embeddings.word"
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """`checkpoint` is what is exported; `weights` the same for transformers' model of the whole vocabulary, by name."""
+
+    checkpoint: Checkpoint
+    weights: Mapping[str, Array]
+    record: Finetuning
+
+
+@dataclass(frozen=True)
+class _Values:
+    """A tensor that is in no file; see StoredTensor."""
+
+    values: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the values."""
+        return self.values.shape
+
+    def read(self) -> Array:
+        """The values."""
+        return self.values
+
+
+def finetune(reference: Reference, material: Material, asked: Finetune, say: Say) -> Finetuned:
+    """Train what may be trained of `material.checkpoint` to answer as the model of `reference` does.
+
+    Raises UsageError for too few texts, and UnsupportedError where torch is missing.
+    """
+    if find_spec("torch") is None:
+        raise UnsupportedError("--finetune-codes: torch, which it learns with, is not installed: pip install torch")
+    from exporter.finetuning.distillation import CodedTable, Lesson, Student, distil
+
+    exported = answering(material.checkpoint)
+    reference = Reference(
+        answering(reference.checkpoint), reference.source.texts, reference.source.pairs, reference.kept
+    )
+    ids = np.arange(exported.geometry.vocabulary) if reference.kept is None else reference.kept
+    made = make_lessons(reference, exported, asked.texts, ids)
+    judge = made.judge
+    codes = material.encode(exported.model.tensors[_WORD].read())
+    student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.book, ids)), reference.loaded()
+    say(f"learning from {made.learnt_texts:,} texts, {made.held_out_texts:,} held out; epochs: {asked.epochs}")
+    wanted = [teacher.run(case.batch) for case, _ in judge]
+    before = _seen(reference.checkpoint, student, judge, wanted)
+    pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (made.learn, judge)]
+    lesson = Lesson(pairs[0], pairs[1], outputs_by_token(exported.model), asked.epochs, SEED)
+    losses = distil(teacher, student, lesson, say)
+    record = Finetuning(
+        texts_sha256(asked.texts) or "",
+        made.learnt_texts,
+        made.held_out_texts,
+        asked.epochs,
+        int(np.argmin(losses)),
+        SEED,
+        TRAINED,
+        {"loss": losses[0], **before},
+        {"loss": min(losses), **_seen(reference.checkpoint, student, judge, wanted)},
+    )
+    return _written_back(reference.checkpoint, exported, student, ProductCodes(codes.codes, student.book), record)
+
+
+def beside_own(parity: Parity, own: Parity) -> Parity:
+    """The verdict on a bundle: beside the float model, as any other's, and beside its own weights in PyTorch too."""
+    failures = (*parity.failures, *(f"beside its own weights in PyTorch: {text}" for text in own.failures))
+    note = f"beside its own fine-tuned weights in PyTorch at most {own.max_relative:.2%} of the range"
+    return replace(parity, verdict=Verdict.FAIL if failures else parity.verdict, failures=failures, note=note)
+
+
+def _seen(
+    checkpoint: Checkpoint, student: "Student", judge: list[CasePair], wanted: Sequence[Outputs]
+) -> dict[str, float]:
+    """What a user sees of the judging texts, beside the float model's outputs: see runtimes.parity.compare."""
+    outputs = {name: name in outputs_by_token(checkpoint.model) for name in checkpoint.model.outputs}
+    subject = Subject(outputs, checkpoint.problem, FINETUNED["onnx"], Status.MEASURED, checkpoint.labels)
+    found = [student.run(case.batch) for _, case in judge]
+    parity = compare([case for case, _ in judge], wanted, found, subject)
+    return {"largest difference, of the range": parity.max_relative, **parity.seen}
+
+
+def _written_back(
+    whole: Checkpoint, exported: Checkpoint, student: "Student", codes: ProductCodes, record: Finetuning
+) -> Finetuned:
+    weights, prefix = student.weights, whole.model.family.prefix
+    names = _names(exported)
+    lead = "" if any(name.startswith(prefix) for name in weights) else prefix
+    trained = {names[lead + name]: _Values(values) for name, values in weights.items() if lead + name in names}
+    tensors = {**exported.model.tensors, **trained, _WORD: _Values(codes.restored)}
+    word = next(stored for stored, name in names.items() if name == _WORD).removeprefix(lead)
+    table = whole.model.tensors[_WORD].read().copy()
+    table[student.ids] = codes.restored
+    checkpoint = replace(exported, model=replace(exported.model, tensors=tensors))
+    return Finetuned(checkpoint, {**weights, word: table}, record)
+
+
+def _names(checkpoint: Checkpoint) -> dict[str, str]:
+    """transformers' name of every tensor → ours."""
+    model: Model = checkpoint.model
+    family, geometry = model.family, model.geometry
+    own = {family.prefix + entry.stored: entry.name for entry in family.entries(geometry)}
+    return own | {entry.stored: entry.name for entry in model.head.entries(geometry, len(checkpoint.labels))}

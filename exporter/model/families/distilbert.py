@@ -1,0 +1,133 @@
+"""DistilBERT (Sanh et al. 2019): BERT without segments and without a pooler, under names of its own."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from exporter.model.family import Family, Head
+from exporter.model.geometry import EncoderConfig, Geometry, Layers, Width, heads_that_do_not_divide, read_activation
+from exporter.model.heads.common import choice_entries, classify_pooled, pooled_entries, span_head, token_head
+from exporter.model.heads.embedding import features_head, sentence_head
+from exporter.model.heads.fill_mask import MaskedNames, masked_head
+from exporter.model.ops import Extent
+from exporter.model.tasks import MULTIPLE_CHOICE, TEXT_CLASSIFICATION
+from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
+from exporter.model.transformer import encode
+
+
+class DistilBertConfig(EncoderConfig):
+    """Sinusoidal positions are stored like learnt ones, so `sinusoidal_pos_embds` makes no difference here."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "hidden_size": "dim",
+        "num_attention_heads": "n_heads",
+        "num_hidden_layers": "n_layers",
+    }
+
+    dim: Width = 768
+    n_layers: Layers = 6
+    n_heads: Width = 12
+    hidden_dim: Width = 3072
+    activation: Any = "gelu"
+
+    def contradictions(self) -> list[str]:
+        """See EncoderConfig."""
+        return super().contradictions() + heads_that_do_not_divide(self, "dim", "n_heads")
+
+
+_PRETRAINING = ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.")
+"""The head of pretraining, which fine-tuned checkpoints may still hold."""
+
+_EPSILON = 1e-12
+"""transformers/models/distilbert/modeling_distilbert.py: no config changes it."""
+
+
+def _read_geometry(config: Mapping[str, Any]) -> Geometry:
+    read = DistilBertConfig.read(config)
+    return Geometry(
+        vocabulary=read.vocab_size,
+        embedding=read.dim,
+        hidden=read.dim,
+        layers=read.n_layers,
+        heads=read.n_heads,
+        intermediate=read.hidden_dim,
+        positions=read.max_position_embeddings,
+        types=0,
+        activation=read_activation("activation", read.activation),
+        epsilon=_EPSILON,
+        pad=read.pad_token_id,
+    )
+
+
+def _entries(geometry: Geometry) -> Iterator[Entry]:
+    h = geometry.hidden
+    yield Entry("embeddings.word", "embeddings.word_embeddings.weight", (geometry.vocabulary, h))
+    yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (geometry.positions, h))
+    yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", h)
+    for number in range(geometry.layers):
+        yield from _layer_entries(f"layer.{number}", f"transformer.layer.{number}", h, geometry.intermediate)
+
+
+def _layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
+    for ours, theirs in (("query", "q_lin"), ("key", "k_lin"), ("value", "v_lin"), ("dense", "out_lin")):
+        yield from dense_entries(f"{name}.attention.{ours}", f"{stored}.attention.{theirs}", h, h)
+    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.sa_layer_norm", h)
+    yield from dense_entries(f"{name}.intermediate", f"{stored}.ffn.lin1", intermediate, h)
+    yield from dense_entries(f"{name}.dense", f"{stored}.ffn.lin2", h, intermediate)
+    yield from layer_norm_entries(f"{name}.norm", f"{stored}.output_layer_norm", h)
+
+
+def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:
+    yield "distilbert.embeddings", "embeddings"
+    for number in range(geometry.layers):
+        layer = f"distilbert.transformer.layer.{number}"
+        yield f"{layer}.sa_layer_norm", f"layer.{number}.attention.output"
+        yield f"{layer}.ffn", f"layer.{number}.dense"
+        yield f"{layer}.output_layer_norm", f"layer.{number}.output"
+    yield "pre_classifier", "pooler.dense"
+
+
+DISTILBERT = Family(
+    model_type="distilbert",
+    tokenizer_class="DistilBertTokenizer",
+    prefix="distilbert.",
+    buffers=("embeddings.position_ids",),
+    schema=DistilBertConfig,
+    read_geometry=_read_geometry,
+    reads_types=lambda _: False,
+    entries=_entries,
+    encode=encode,
+    modules=_modules,
+    heads=(
+        Head(
+            TEXT_CLASSIFICATION,
+            "DistilBertForSequenceClassification",
+            pooled_entries("pre_classifier"),
+            classify_pooled("pooler", "relu"),
+            first_token_only=True,
+            labelled="classifier.weight",
+            leftovers=_PRETRAINING,
+        ),
+        token_head("DistilBertForTokenClassification", leftovers=_PRETRAINING),
+        span_head("DistilBertForQuestionAnswering", leftovers=_PRETRAINING),
+        masked_head(
+            "DistilBertForMaskedLM",
+            MaskedNames(
+                dense="vocab_transform",
+                norm="vocab_layer_norm",
+                decoder="vocab_projector",
+                bias="vocab_projector.bias",
+                table="distilbert.embeddings.word_embeddings.weight",
+            ),
+        ),
+        features_head("DistilBertModel", None, leftovers=_PRETRAINING),
+        sentence_head("DistilBertModel", leftovers=_PRETRAINING),
+        Head(
+            MULTIPLE_CHOICE,
+            "DistilBertForMultipleChoice",
+            choice_entries("pre_classifier"),
+            classify_pooled("pooler", "relu", Extent.CHOICE),
+            first_token_only=True,
+            leftovers=_PRETRAINING,
+        ),
+    ),
+)

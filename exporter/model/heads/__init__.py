@@ -1,0 +1,1 @@
+"""The heads of each task, written once over `Ops`."""

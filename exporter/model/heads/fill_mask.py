@@ -1,0 +1,105 @@
+"""The head of fill-mask: a transform of every token, then a score for each piece of the vocabulary.
+
+The decoder is the table of word embeddings again, and is stored once; a checkpoint whose decoder was trained apart
+from it (config.json: `tie_word_embeddings` false, or both stored and different) keeps two. MobileBERT's decoder is
+wider than its table, and has a matrix beside it for the rest.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from exporter.model.family import Encoded, Head, Stored
+from exporter.model.geometry import Geometry
+from exporter.model.heads.common import layer_norm, linear
+from exporter.model.ops import Extent, Role, Weight
+from exporter.model.tasks import FILL_MASK
+from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
+
+
+@dataclass(frozen=True)
+class MaskedNames:
+    """How a family calls the parts of its fill-mask head: layers, the decoder, its bias, and the table it is tied to.
+
+    `activation` of the transform; None: the encoder's own, as `hidden_act` says. `rest` is the matrix [H − E, V] that
+    reads the numbers of the transform beyond the table's E; None: the transform is as wide as the table.
+    """
+
+    dense: str
+    norm: str
+    decoder: str
+    bias: str
+    table: str
+    activation: str | None = None
+    rest: str | None = None
+
+
+def masked_head(architecture: str, names: MaskedNames, **details: Any) -> Head:
+    """Return the head of fill-mask; `details` are further fields of `Head`."""
+    copies = ((names.table, f"{names.decoder}.weight"), (names.bias, f"{names.decoder}.bias"))
+    return Head(
+        FILL_MASK,
+        architecture,
+        lambda geometry, _labels: _entries(names, geometry),
+        lambda given: _score(given, names, None),
+        width=lambda geometry, _labels: geometry.vocabulary,
+        tied=True,
+        copies=copies,
+        suit=lambda head, stored, config: _suit(head, names, stored, config),
+        **details,
+    )
+
+
+def _entries(names: MaskedNames, geometry: Geometry) -> Iterator[Entry]:
+    h, e, v = geometry.hidden, geometry.embedding, geometry.vocabulary
+    yield from dense_entries("transform", names.dense, h if names.rest else e, h)
+    yield from layer_norm_entries("transform.norm", names.norm, h if names.rest else e)
+    yield Entry("decoder.bias", names.bias, (v,))
+    if names.rest:
+        yield Entry("decoder.rest", names.rest, (h - e, v))
+
+
+def _untied_entries(names: MaskedNames, bias: str, geometry: Geometry) -> Iterator[Entry]:
+    yield from _entries(replace(names, bias=bias), geometry)
+    yield Entry("decoder.weight", f"{names.decoder}.weight", (geometry.vocabulary, geometry.embedding))
+
+
+def _suit(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, Any]) -> Head:
+    """The head as it is, or with a decoder of its own; transformers 5 decides so."""
+    weight, table = stored.get(f"{names.decoder}.weight"), stored.get(names.table)
+    told_apart = config.get("tie_word_embeddings") is False
+    if not told_apart and (weight is None or table is None or _equal(weight.read(), table.read())):
+        return head
+    bias = f"{names.decoder}.bias" if told_apart else names.bias  # transformers reads but the one or the other
+    return replace(
+        head,
+        entries=lambda geometry, _labels: _untied_entries(names, bias, geometry),
+        build=lambda given: _score(given, names, "decoder.weight"),
+        tied=False,
+        copies=() if told_apart else ((names.bias, f"{names.decoder}.bias"),),
+        leftovers=(*head.leftovers, names.bias) if told_apart else head.leftovers,
+    )
+
+
+def _equal(left: Any, right: Any) -> bool:
+    return left.shape == right.shape and bool(np.array_equal(left, right))
+
+
+def _score(given: Encoded[Any], names: MaskedNames, decoder: str | None) -> None:
+    """Dense, activation and LayerNorm, as wide as the decoder; then that: [B, S, H] → logits [B, S, V]."""
+    ops = given.ops
+    x = linear(given, "transform", "transform.dense", given.x, Role.LINEAR)
+    x = ops.activation("transform.activation", x, names.activation or given.geometry.activation)
+    x = layer_norm(given, "transform.norm", "transform", x)
+    bias = Weight("decoder.bias", given.read("decoder.bias"), Role.VECTOR)
+    rest = np.ascontiguousarray(given.read("decoder.rest").T) if names.rest else None  # [V, H − E]
+    if decoder:
+        rows = given.read(decoder) if rest is None else np.concatenate([given.read(decoder), rest], 1)
+        scores = ops.linear("scores", x, Weight(decoder, rows, Role.LINEAR), bias)
+    else:
+        table = Weight("embeddings.word.weight", given.read("embeddings.word"), Role.WORD_EMBEDDING)
+        beside = None if rest is None else Weight("decoder.rest.weight", rest, Role.LINEAR)
+        scores = ops.row_products("scores", x, table, bias, beside)
+    ops.output("logits", scores, Extent.TOKEN)

@@ -1,0 +1,145 @@
+"""The encoder of BERT (Devlin et al. 2018) and of those built like it, written once over `Ops`.
+
+Shapes: B batch, S sequence, H hidden, A heads, D = H / A, E the width of the embedding tables.
+"""
+
+from typing import Generic
+
+import numpy as np
+
+from exporter.model import folding
+from exporter.model.geometry import Geometry
+from exporter.model.ops import Array, Inputs, Ops, Read, Role, T, Weight
+
+
+def encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
+    """Return the last hidden state [B, S, H], or with `first_token_only` its first token alone [B, H]."""
+    return run_layers(ops, read, geometry, embed(ops, read, geometry, inputs), inputs.mask, first_token_only)
+
+
+def run_layers(ops: Ops[T], read: Read, geometry: Geometry, x: T, mask: T, first_token_only: bool) -> T:
+    """Return what `encode` does, from the embeddings `x` [B, S, H]."""
+    bias = ops.mask_bias("mask", mask)
+    for number in range(geometry.layers):
+        layer = _Layer(ops, read, geometry, f"layer.{number}")
+        if first_token_only and number == geometry.layers - 1:
+            return layer.first_token(x, bias)
+        x = layer.every_token(x, bias)
+    return x
+
+
+def embed(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T]) -> T:
+    """Word, type and position embeddings, summed and normalised: [B, S, E]."""
+    words, table = sum_words_and_types(ops, read, geometry, inputs)
+    x = ops.positions("embeddings.sum", table, words)
+    return layer_norm(ops, read, "embeddings", "embeddings.norm", x, geometry.epsilon)
+
+
+def sum_words_and_types(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T]) -> tuple[T, Weight]:
+    """[B, S, E], and the table of positions that is yet to be added, which holds the first type too."""
+    word = Weight("embeddings.word.weight", read("embeddings.word"), Role.WORD_EMBEDDING)
+    x = ops.embedding("embeddings.word", word, inputs.ids)
+    positions = f64(read("embeddings.position"))
+    if geometry.types:
+        positions, types = folding.first_type_into_positions(positions, f64(read("embeddings.type")))
+        if inputs.types is not None and geometry.types > 1:
+            table = weight_of("embeddings.type.weight", types, Role.TYPE_EMBEDDING)
+            x = ops.add("embeddings.typed", x, ops.embedding("embeddings.type", table, inputs.types))
+    return x, weight_of("embeddings.position.weight", positions, Role.POSITION_EMBEDDING)
+
+
+class _Layer(Generic[T]):
+    """One layer: attention and feed-forward, each with its residual and LayerNorm."""
+
+    def __init__(self, ops: Ops[T], read: Read, geometry: Geometry, name: str) -> None:
+        self.ops, self.geometry, self.name, self._read = ops, geometry, name, read
+
+    def every_token(self, x: T, bias: T) -> T:
+        """[B, S, H] → [B, S, H]."""
+        name, ops = f"{self.name}.attention", self.ops
+        query_weight, query_bias = self._scaled_query()
+        query = self._linear(f"{name}.query", x, query_weight, query_bias, Role.LINEAR)
+        key = self._linear(f"{name}.key", x, self._f64("attention.key.weight"), None, Role.LINEAR)
+        value = self._linear(f"{name}.value", x, self._f64("attention.value.weight"), None, Role.LINEAR)
+        context = ops.attention(name, query, key, value, bias, self.geometry.heads)  # [B, S, H]
+        weight = self._f64("attention.dense.weight")
+        dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.LINEAR)
+        return self._finish(x, dense, Role.LINEAR)
+
+    def first_token(self, x: T, bias: T) -> T:
+        """[B, S, H] → [B, H]: the layer for token 0 alone, the only one that a pooled head reads."""
+        name, ops, heads = f"{self.name}.attention", self.ops, self.geometry.heads
+        first = ops.first_token(f"{self.name}.first", x)  # [B, H]
+        seen = ops.first_token_attention(name, self._first_query(first), x, bias, heads)  # [B, A·H]
+        if self._premultiplied:
+            weight = folding.premultiply_value_output(
+                self._f64("attention.value.weight"), self._f64("attention.dense.weight"), heads
+            )
+            dense = self._linear(f"{name}.dense", seen, weight, self._output_bias(), Role.TAIL)
+        else:
+            per_head = folding.value_per_head(self._f64("attention.value.weight"), heads)
+            context = ops.grouped_linear(f"{name}.value", seen, weight_of(f"{name}.value.weight", per_head, Role.TAIL))
+            weight = self._f64("attention.dense.weight")
+            dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.TAIL)
+        return self._finish(first, dense, Role.TAIL)
+
+    @property
+    def _premultiplied(self) -> bool:
+        """Wk·Wq and Wo·Wv hold 2·A·H² numbers against 4·H² apart: worth it where that costs nothing."""
+        return self.geometry.heads <= 2
+
+    def _first_query(self, first: T) -> T:
+        """[B, H] → [B, A·H]: t with t_h·x_j = q_h·k_j / √D, so that no key is computed."""
+        name, heads = f"{self.name}.attention", self.geometry.heads
+        (weight, bias), key = self._scaled_query(), self._f64("attention.key.weight")
+        if self._premultiplied:
+            product = folding.premultiply_query_key(weight, bias, key, heads)
+            return self._linear(f"{name}.query", first, *product, Role.TAIL)
+        query = self._linear(f"{name}.query", first, weight, bias, Role.TAIL)
+        per_head = weight_of(f"{name}.key.weight", folding.key_per_head(key, heads), Role.TAIL)
+        return self.ops.grouped_linear(f"{name}.key", query, per_head)
+
+    def _finish(self, x: T, attended: T, role: Role) -> T:
+        """Residual and LayerNorm, then the feed-forward with its own."""
+        ops, name, epsilon = self.ops, self.name, self.geometry.epsilon
+        x = ops.add(f"{name}.attention.sum", attended, x)
+        x = layer_norm(ops, self._read, f"{name}.attention.output", f"{name}.attention.norm", x, epsilon)
+        wide = self._stored_linear(f"{name}.intermediate", f"{name}.intermediate.dense", x, role)
+        wide = ops.activation(f"{name}.intermediate", wide, self.geometry.activation)
+        narrow = self._stored_linear(f"{name}.dense", f"{name}.dense", wide, role)
+        x = ops.add(f"{name}.sum", narrow, x)
+        return layer_norm(ops, self._read, f"{name}.output", f"{name}.norm", x, epsilon)
+
+    def _scaled_query(self) -> tuple[Array, Array]:
+        weight, bias = self._f64("attention.query.weight"), self._f64("attention.query.bias")
+        return folding.scale_query(weight, bias, self.geometry.heads)
+
+    def _output_bias(self) -> Array:
+        value_bias, bias = self._f64("attention.value.bias"), self._f64("attention.dense.bias")
+        return folding.value_bias_through_output(value_bias, self._f64("attention.dense.weight"), bias)
+
+    def _stored_linear(self, weight: str, name: str, x: T, role: Role) -> T:
+        return self._linear(name, x, self._read(f"{weight}.weight"), self._read(f"{weight}.bias"), role)
+
+    def _linear(self, name: str, x: T, weight: Array, bias: Array | None, role: Role) -> T:
+        vector = None if bias is None else weight_of(f"{name}.bias", bias, Role.VECTOR)
+        return self.ops.linear(name, x, weight_of(f"{name}.weight", weight, role), vector)
+
+    def _f64(self, name: str) -> Array:
+        return f64(self._read(f"{self.name}.{name}"))
+
+
+def layer_norm(ops: Ops[T], read: Read, name: str, weights: str, x: T, epsilon: float) -> T:
+    """The LayerNorm whose gain and bias are called `weights`; `name` is its result's."""
+    gain = Weight(f"{weights}.gain", read(f"{weights}.gain"), Role.VECTOR)
+    return ops.layer_norm(name, x, gain, Weight(f"{weights}.bias", read(f"{weights}.bias"), Role.VECTOR), epsilon)
+
+
+def f64(values: Array) -> Array:
+    """What `fold` works with."""
+    return values.astype(np.float64)
+
+
+def weight_of(name: str, values: Array, role: Role) -> Weight:
+    """A weight of what `fold` gave."""
+    return Weight(name, np.ascontiguousarray(values, dtype=np.float32), role)

@@ -1,0 +1,1 @@
+"""`bertport tune`: the smallest bundle within a given loss of accuracy."""

@@ -1,0 +1,27 @@
+"""What a search varies of one scheme: which pieces are kept, and how long a stretch of a row one code stands for."""
+
+from dataclasses import replace
+
+from exporter.compression.product_quantization import DIMENSIONS
+from exporter.targets.registry import Settings
+
+_RARER = (2, 4)
+"""Multiples of `--min-count` that are tried with the smallest scheme too."""
+
+
+def variants(scheme: str, settings: Settings) -> list[Settings]:
+    """The settings to try, from what keeps most; nothing fine-tuned."""
+    plain, trim = replace(settings, finetune=None), settings.trim
+    trims = [None] if trim is None else [None, trim]
+    if scheme != "pq":
+        return [replace(plain, trim=one) for one in trims]
+    if trim is not None:
+        trims += [replace(trim, min_count=trim.min_count * times) for times in _RARER]
+    return [replace(plain, pq_dims=dimensions, trim=one) for dimensions in DIMENSIONS for one in trims]
+
+
+def told(scheme: str, settings: Settings) -> str:
+    """A variant in words, before its pieces are counted."""
+    dimensions = [f"{settings.pq_dims} dims"] if scheme == "pq" and settings.pq_dims != DIMENSIONS[0] else []
+    trim = settings.trim
+    return ", ".join([scheme, *dimensions, *([f"min-count {trim.min_count}"] if trim else [])])

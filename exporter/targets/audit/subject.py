@@ -1,0 +1,25 @@
+"""What is audited: a saved bundle, and the checkpoint that it is held against."""
+
+from dataclasses import dataclass
+
+from exporter.checkpoint.checkpoint import Checkpoint
+from runtimes.bundle.manifest import Bundle, Recipe
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A saved bundle and the checkpoint that it was exported from.
+
+    `checkpoint` has the bundle's vocabulary: trimmed where the recipe trims. Of a fine-tuned bundle it has the trained
+    weights while the bundle is exported, and `exact` is True; later only the weights before training are known, and
+    `exact` is False: what `bundle.manifest.finetuning.trained` lists may then differ from the checkpoint.
+    """
+
+    bundle: Bundle
+    checkpoint: Checkpoint
+    exact: bool = True
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was asked of the export."""
+        return self.bundle.manifest.recipe

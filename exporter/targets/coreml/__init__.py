@@ -1,0 +1,1 @@
+"""Core ML: writes, inspects and audits `.mlpackage` folders."""

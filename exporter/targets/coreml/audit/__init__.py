@@ -1,0 +1,1 @@
+"""Audits of a saved Core ML package, without running it."""

@@ -1,0 +1,126 @@
+"""The weights of a saved program, each held against the float weight when the spelling asks for it.
+
+A weight is read in parts and compared as the model is spelled, so that no second float copy of a word table is made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exporter.compression import product_quantization
+from exporter.model.ops import Array, Weight
+from exporter.targets.audit.tally import Tally
+from exporter.targets.coreml.audit.forms import Reader, Rows, UnlikeError, open_codes, open_rows
+from exporter.targets.coreml.audit.shapes import Tensor
+from exporter.targets.coreml.names import mil_name
+from exporter.targets.coreml.schemes import CoreMLScheme, Form
+from runtimes.errors import BundleError
+
+_PART = 1 << 18
+"""Elements that are compared at once."""
+_SHOWN = 5
+
+
+@dataclass
+class StoredWeights:
+    """The `Constants` of a spelling: what the program holds, where `coreml_weights.WeightStore` would write.
+
+    `compared` are weights of other functions of the package, by where they are stored: functions share them.
+    `trained` tells which weights are not the checkpoint's any more, but near them; `dimensions` are pq's.
+    """
+
+    reader: Reader
+    scheme: CoreMLScheme
+    tally: Tally
+    dimensions: int = 0
+    trained: Callable[[Weight], str] = lambda _: ""
+    weighed: bool = False
+    compared: set[object] = field(default_factory=set)
+    tables: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def dtype(self) -> type:
+        """See Constants."""
+        return np.float16 if self.scheme.half else np.float32
+
+    @property
+    def _float(self) -> str:
+        return "fp16" if self.scheme.half else "fp32"
+
+    def table(self, weight: Weight) -> Tensor:
+        """See Constants."""
+        if weight.name not in self.tables:
+            self.tables[weight.name] = self.constant(weight, weight.values.shape)
+        return self.tables[weight.name]
+
+    def coded(self, weight: Weight) -> bool:
+        """See Constants."""
+        return self.scheme.stored(weight) is Form.CODES
+
+    def codes(self, table: Weight) -> tuple[Tensor, Tensor, Tensor]:
+        """See Constants; compared as a whole, for a book serves all rows."""
+        rows, width = table.values.shape
+        places, name = width // self.dimensions, mil_name(table.name)
+        kinds = {
+            "codes": ("uint8", (rows, places)),
+            "starts": ("int32", (places,)),
+            "book": (self._float, (places * product_quantization.ENTRIES, self.dimensions)),
+        }
+        tensors = [Tensor(f"{name}_{part}", *kind) for part, kind in kinds.items()]
+        self._compare(table, table.values, lambda: open_codes(self.reader, tensors, self.trained(table), self.weighed))
+        return tensors[0], tensors[1], tensors[2]
+
+    def constant(self, weight: Weight, shape: tuple[int, ...]) -> Tensor:
+        """See Constants."""
+        rows = weight.values.reshape(-1, weight.values.shape[-1])  # [rows, n]
+        tensor = Tensor(mil_name(weight.name), self._float, tuple(shape))
+        form, trained = self.scheme.stored(weight), self.trained(weight)
+        self._compare(weight, rows, lambda: open_rows(self.reader, tensor, form, rows.shape, trained))
+        return tensor
+
+    def _compare(self, weight: Weight, rows: Array, opened: Callable[[], Rows]) -> None:
+        try:
+            stored = opened()
+            key = (weight.name, stored.places)
+            if None in stored.places or key not in self.compared:
+                self.compared.add(key)
+                self._compare_rows(weight, rows, stored)
+        except (UnlikeError, BundleError) as error:
+            self.tally.find(weight.name, str(error))
+
+    def _compare_rows(self, weight: Weight, rows: Array, stored: Rows) -> None:
+        self.tally.weights += 1
+        self.tally.rows += len(rows)
+        size = max(8, _PART // max(1, rows.shape[1]) // 8 * 8)  # packed elements begin at a byte
+        starts = range(0, len(rows), size)
+        with np.errstate(all="ignore"):
+            ratios = np.concatenate([stored.ratios(start, rows[start : start + size]) for start in starts])
+        wrong = np.flatnonzero(ratios > 1)
+        if len(wrong):
+            self.tally.find(weight.name, _told(wrong, ratios, stored.form))
+        for problem in stored.whole():
+            self.tally.find(weight.name, problem)
+
+
+@dataclass
+class ReadWeights(StoredWeights):
+    """Reads instead of comparing: `read` gets the float values of what is stored, in the forms of `pq`."""
+
+    read: dict[str, Array] = field(default_factory=dict)
+
+    def _compare(self, weight: Weight, rows: Array, opened: Callable[[], Rows]) -> None:
+        stored = opened()
+        if stored.values is None:
+            raise BundleError(
+                f"{weight.name}: stored as {stored.form}, and no fine-tuned bundle has that; export again"
+            )
+        self.read[weight.name] = stored.values(rows.shape).astype(np.float32).reshape(weight.values.shape)
+
+
+def _told(wrong: Array, ratios: Array, form: str) -> str:
+    listed = ", ".join(map(str, wrong[:_SHOWN])) + (", …" if len(wrong) > _SHOWN else "")
+    return (
+        f"{len(wrong):,} of {len(ratios):,} rows ({listed}) are not the checkpoint's within the rounding of {form}: "
+        f"expected at most 1 bound, found {ratios.max():.3g}"
+    )

@@ -1,0 +1,110 @@
+"""What each scheme means in Core ML: the form of every role of weight, and the arithmetic that reads it.
+
+| scheme | words, positions | linears | computed in | oldest target |
+| --- | --- | --- | --- | --- |
+| none | float32 | float32 | float32 | iOS16 |
+| fp16 | float16 | float16 | float16 | iOS16 |
+| int8 | int8 by row | int8 by channel | float16 | iOS16 |
+| w8a8 | int8 by row | int8 by channel, inputs int8 by tensor | float16 | iOS17 |
+| int4-embeddings | int4 by 32, int8 by row | int8 by channel | float16 | iOS18 |
+| int4 | int4 by 64, int8 by row | int4 by 32 | float16 | iOS18 |
+| pq | a byte for each 4 or 8 numbers, and books of them | int8 by channel | float16 | iOS17 |
+| palettize6, palettize4 | 64 or 16 values a tensor | 64 or 16 values a tensor | float16 | iOS16 |
+
+Biases, gains, the two type rows and the task head stay in the type that is computed in: they are under 1 % of the
+bytes. Core ML recovers compressed weights when a model is loaded or run, as it sees fit; the sums are the same.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from exporter.compression.weight_exceptions import NOTHING, Keep
+from exporter.model.ops import Role, Weight
+from runtimes.errors import UsageError
+
+
+class Form(Enum):
+    """How a weight lies in a package."""
+
+    PLAIN = "in the type that is computed in"
+    INT8 = "int8, a scale for each row"
+    INT4_BY_32 = "int4, a scale for each 32 of a row"
+    INT4_BY_64 = "int4, a scale for each 64 of a row"
+    PALETTE_6 = "6 bits, one table of 64 values"
+    PALETTE_4 = "4 bits, one table of 16 values"
+    CODES = "codes into books of stretches"
+
+
+BLOCKS = {Form.INT4_BY_32: 32, Form.INT4_BY_64: 64}
+"""Numbers of a row that share a scale, at most."""
+BITS = {Form.PALETTE_6: 6, Form.PALETTE_4: 4}
+"""Of an index into a palette."""
+
+
+@dataclass(frozen=True)
+class CoreMLScheme:
+    """One `--quantize` choice, and the weights kept out of it.
+
+    `half`: computed in float16; `int8_inputs`: linears round what they read, too, those of kept weights among them.
+    """
+
+    name: str
+    word: Form
+    position: Form
+    linear: Form
+    half: bool = True
+    int8_inputs: bool = False
+    oldest_target: str = "iOS16"
+    keep: Keep = NOTHING
+
+    def stored(self, weight: Weight) -> Form:
+        """The form of one weight: that of its role, or a wider one."""
+        kept = self.keep.form(weight.name)
+        form = self.form(weight.role)
+        return form if kept is None else min(form, _KEPT[kept], key=BY_WIDTH.index)
+
+    def form(self, role: Role) -> Form:
+        """The form of a role's weights."""
+        match role:
+            case Role.WORD_EMBEDDING:
+                return self.word
+            case Role.POSITION_EMBEDDING:
+                return self.position
+            case Role.LINEAR | Role.TAIL:
+                return self.linear
+            case _:
+                return Form.PLAIN
+
+
+_PLAIN, _INT8, _INT4_32, _INT4_64, _PALETTE6, _PALETTE4, _CODES = Form
+BY_WIDTH = (_PLAIN, _INT8, _PALETTE6, _INT4_32, _INT4_64, _PALETTE4, _CODES)
+"""Forms from the widest on."""
+_KEPT = {"float16": _PLAIN, "int8": _INT8}
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        CoreMLScheme("none", _PLAIN, _PLAIN, _PLAIN, half=False),
+        CoreMLScheme("fp16", _PLAIN, _PLAIN, _PLAIN),
+        CoreMLScheme("int8", _INT8, _INT8, _INT8),
+        CoreMLScheme("w8a8", _INT8, _INT8, _INT8, int8_inputs=True, oldest_target="iOS17"),
+        CoreMLScheme("int4-embeddings", _INT4_32, _INT8, _INT8, oldest_target="iOS18"),
+        CoreMLScheme("int4", _INT4_64, _INT8, _INT4_32, oldest_target="iOS18"),
+        CoreMLScheme("pq", _CODES, _INT8, _INT8, oldest_target="iOS17"),
+        CoreMLScheme("palettize6", _PALETTE6, _PALETTE6, _PALETTE6),
+        CoreMLScheme("palettize4", _PALETTE4, _PALETTE4, _PALETTE4),
+    )
+}
+
+
+def find_scheme(name: str) -> CoreMLScheme:
+    """Return the scheme called `name`. Raises UsageError with the list of them."""
+    if name not in SCHEMES:
+        raise UsageError(f"--quantize {name}: unknown to coreml; it has {', '.join(SCHEMES)}")
+    return SCHEMES[name]
+
+
+def scale_shape(shape: tuple[int, ...], rows: int, blocks: int) -> tuple[int, ...]:
+    """The shape of the scales [rows, blocks] of a weight in `shape`: its rank, and 1 where one scale serves all."""
+    axis = shape.index(rows)
+    return (*shape[: axis + 1], blocks, *(1 for _ in shape[axis + 2 :]))

@@ -1,0 +1,107 @@
+"""How weights lie in an ML program: constants as they are, or `constexpr_` operations that recover them.
+
+The forms are the ones that coremltools' own compression passes write; they are spelled here because the roles that a
+scheme speaks of are known here, and because a package is then the same each time it is made.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from exporter.compression import integer_rounding, palettization
+from exporter.compression.product_quantization import ProductCodes
+from exporter.model.ops import Array, Weight
+from exporter.targets.coreml.coremltools import mb, types
+from exporter.targets.coreml.dialect import Var
+from exporter.targets.coreml.names import mil_name
+from exporter.targets.coreml.schemes import BITS, BLOCKS, CoreMLScheme, Form, scale_shape
+from runtimes.errors import LoweringError
+
+Encode = Callable[[Array], ProductCodes]
+"""A table [rows, H] → its codes."""
+
+_FLOAT16_MAX = 65504.0
+_INDEX = {6: types.uint6, 4: types.uint4}
+
+
+class WeightStore:
+    """Constants of the program that is being built.
+
+    `blockwise`: the target has iOS 18's compressed forms. `encode` gives the codes of the word table, for the scheme
+    that stores those.
+    """
+
+    def __init__(self, scheme: CoreMLScheme, blockwise: bool, encode: Encode) -> None:
+        self.dtype = np.float16 if scheme.half else np.float32
+        self._scheme, self._blockwise, self._encode = scheme, blockwise, encode
+        self._tables: dict[str, Var] = {}
+
+    def table(self, weight: Weight) -> Var:
+        """Store an embedding table [rows, H], once for all that read it."""
+        if weight.name not in self._tables:
+            self._tables[weight.name] = self.constant(weight, weight.values.shape)
+        return self._tables[weight.name]
+
+    def coded(self, weight: Weight) -> bool:
+        """Whether codes of `weight` are stored, and `--keep` says nothing wider: see `codes`."""
+        return self._scheme.stored(weight) is Form.CODES
+
+    def codes(self, table: Weight) -> tuple[Var, Var, Var]:
+        """Store an embedding table's codes: uint8 [rows, H / d], the start of each book, all books [H / d · 256, d]."""
+        self._check_range(table)
+        coded, name = self._encode(table.values), mil_name(table.name)
+        places, entries, width = coded.book.shape
+        codes = mb.const(val=coded.codes, name=f"{name}_codes")
+        starts = mb.const(val=np.arange(places, dtype=np.int32) * entries, name=f"{name}_starts")
+        return codes, starts, mb.const(val=coded.book.reshape(-1, width).astype(self.dtype), name=f"{name}_book")
+
+    def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
+        """Store `weight` in `shape`, the [rows, n] of its values with axes of 1 put before or after.
+
+        Raises LoweringError for a value that float16 cannot hold.
+        """
+        rows = weight.values.reshape(-1, weight.values.shape[-1])  # [rows, n]
+        self._check_range(weight)
+        form, name = self._scheme.stored(weight), mil_name(weight.name)
+        if form is Form.PLAIN:
+            return mb.const(val=np.ascontiguousarray(weight.values.reshape(shape), self.dtype), name=name)
+        if form is Form.INT8:
+            return self._int8(name, rows, shape)
+        if form in BLOCKS:
+            return _int4(name, rows, shape, BLOCKS[form])
+        return self._palette(name, rows, shape, BITS[form])
+
+    def _int8(self, name: str, rows: Array, shape: tuple[int, ...]) -> Var:
+        q, scale = integer_rounding.int8(rows, np.float16)
+        if self._blockwise:
+            form = scale_shape(shape, len(rows), 1)
+            return mb.constexpr_blockwise_shift_scale(data=q.reshape(shape), scale=scale.reshape(form), name=name)
+        return mb.constexpr_affine_dequantize(
+            quantized_data=q.reshape(shape),
+            zero_point=np.zeros(len(rows), np.int8),  # a single one would do; Apple's tools write it so
+            scale=scale.reshape(-1),
+            axis=np.int32(shape.index(len(rows))),
+            name=name,
+        )
+
+    def _palette(self, name: str, rows: Array, shape: tuple[int, ...], bits: int) -> Var:
+        indices, table = palettization.palettize(rows, bits)
+        if not self._blockwise:
+            packed = palettization.pack(indices, bits)
+            return mb.constexpr_lut_to_dense(indices=packed, lut=table, shape=np.array(shape, np.uint32), name=name)
+        narrow = indices.reshape(shape).astype(types.nptype_from_builtin(_INDEX[bits]))
+        return mb.constexpr_lut_to_dense(indices=narrow, lut=table.reshape(*[1] * len(shape), -1, 1), name=name)
+
+    def _check_range(self, weight: Weight) -> None:
+        largest = float(np.abs(weight.values).max(initial=0))
+        if self._scheme.half and largest > _FLOAT16_MAX:
+            raise LoweringError(
+                f"coreml: {weight.name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; pass --quantize none"
+            )
+
+
+def _int4(name: str, rows: Array, shape: tuple[int, ...], size: int) -> Var:
+    q, scale = integer_rounding.int4_blocks(rows, size, positive_scales=True)
+    signed = (q.astype(np.int8) - 8).reshape(shape).astype(types.nptype_from_builtin(types.int4))
+    form = scale_shape(shape, len(rows), scale.shape[1])
+    return mb.constexpr_blockwise_shift_scale(data=signed, scale=scale.reshape(form), name=name)

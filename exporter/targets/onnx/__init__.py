@@ -1,0 +1,1 @@
+"""ONNX: writes, inspects and audits `model.onnx`."""

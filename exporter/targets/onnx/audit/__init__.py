@@ -1,0 +1,1 @@
+"""Audits of a saved ONNX model, without running it."""

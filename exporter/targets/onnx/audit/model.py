@@ -1,0 +1,101 @@
+"""The audit of a saved ONNX model: its graph and every weight, against what the recipe makes of the checkpoint.
+
+The recipe is lowered again, in memory, through stores that compare where an export writes: no weight is held twice.
+"""
+
+import numpy as np
+import onnx
+
+from exporter.compression.outlier_channels import NO_CHANNELS, is_wide
+from exporter.compression.weight_exceptions import Keep
+from exporter.model.model import Model
+from exporter.model.ops import Array, Weight
+from exporter.targets.audit.findings import Audit, Finding
+from exporter.targets.audit.subject import Audited
+from exporter.targets.audit.tally import Tally
+from exporter.targets.onnx.audit.file import StoredModel, open_model
+from exporter.targets.onnx.audit.graph import compare_graphs
+from exporter.targets.onnx.audit.weights import AuditedWeights, Held, no_codes
+from exporter.targets.onnx.ops import DEFAULT_OPSET, FILE, OnnxOps, build
+from exporter.targets.onnx.schemes import STORAGE
+from runtimes.bundle.manifest import Recipe
+from runtimes.errors import BertportError
+
+_LISTED = 20
+"""Tensors too many that are named; the others are counted: a file may hold millions."""
+
+
+def audit_onnx(audited: Audited) -> Audit:
+    """Compare model.onnx with the checkpoint and the recipe of the bundle."""
+    tally = Tally(FILE)
+    try:
+        stored = open_model(audited.bundle.directory / FILE)
+    except (OSError, ValueError) as error:
+        return Audit((Finding(FILE, "file", f"expected an ONNX model, found what cannot be read ({error})"),))
+    for name in stored.repeated[:_LISTED]:
+        tally.find(name, "expected one tensor of that name, found several")
+    try:
+        expected = _expected(audited, stored, tally)
+    except BertportError as error:  # a recipe that no export takes
+        tally.find("recipe", f"expected one that lowers the checkpoint, found {error}")
+        return tally.audit
+    for subject, problem in compare_graphs(expected, stored.model):
+        tally.find(subject, problem)
+    tally.operators = len(expected.graph.node)
+    return tally.audit
+
+
+def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.ModelProto:
+    """The graph that the recipe lowers to; on the way, every tensor is compared."""
+    recipe, model = audited.recipe, audited.checkpoint.model
+    ops = _AuditedOps(model, recipe, Held(stored, recipe.pq_dims, audited.exact, _products(model)), tally)
+    proto = build(ops, model, recipe.opset or DEFAULT_OPSET, recipe.int32_inputs)
+    beyond = sorted(stored.tensors.keys() - ops.weights.met)
+    for name in beyond[:_LISTED]:
+        tally.find(name, f"expected no such tensor, found {stored.tensors[name].dtype}")
+    if len(beyond) > _LISTED:
+        tally.find("tensors", f"expected {len(ops.weights.met):,}, found {len(beyond):,} more")
+    return proto
+
+
+def _products(model: Model) -> tuple[str, ...]:
+    """Where fine-tuning's gains lie between two layers that folding multiplies."""
+    if model.family.model_type == "mobilebert":  # its NoNorms fold into tables and layers alike
+        return ("layer.", "embeddings.position.", "embeddings.type.")
+    return (f"layer.{model.geometry.layers - 1}.attention.",) if model.head.first_token_only else ()
+
+
+class _AuditedOps(OnnxOps):
+    """The lowering itself over a store that compares; outlier channels are the file's, which has their numbers."""
+
+    def __init__(self, model: Model, recipe: Recipe, held: Held, tally: Tally) -> None:
+        keep, storage, tied = Keep(recipe.keep), STORAGE[recipe.scheme], model.head.tied
+        super().__init__(storage, model.geometry.heads, keep, tied, no_codes, NO_CHANNELS)
+        self.weights = AuditedWeights(self._node, storage, keep, tied, held, tally)
+        self._tensors, self._tally = held.stored.tensors, tally
+        self._most_channels = recipe.float_channels or 0
+
+    def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
+        channels = self._stored_channels(x, weight)
+        self._outliers = {} if channels is None else {weight.name: channels}
+        return super()._dynamic_linear(name, x, weight, bias)
+
+    def _stored_channels(self, x: str, weight: Weight) -> Array | None:
+        """The outlier channels of what a layer reads, if the file has some for it that an export could have chosen.
+
+        Which are chosen changes how well a model is rounded, never what it computes: any few are right.
+        """
+        name, inner = f"{x}.is_far", weight.values.shape[1]
+        numbers = self._tensors.get(name)
+        if f"{weight.name}.far.float16" not in self._tensors or numbers is None:
+            return None
+        few = numbers.dtype == np.int64 and len(numbers.shape) == 1 and 0 < numbers.shape[0] <= self._most_channels
+        if few and is_wide(weight) and _ascending_within(numbers.read(), inner):
+            return numbers.read()
+        found = f"{numbers.dtype} {list(numbers.shape)}"
+        self._tally.find(name, f"expected {self._most_channels} ascending channels of {inner} at most, found {found}")
+        return None
+
+
+def _ascending_within(channels: Array, most: int) -> bool:
+    return bool((np.diff(channels) > 0).all() and channels[0] >= 0 and channels[-1] < most)

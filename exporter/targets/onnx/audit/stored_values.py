@@ -1,0 +1,89 @@
+"""The float values of all that an ONNX model stores, read back on the way through its lowering."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from exporter.compression.weight_exceptions import Keep
+from exporter.model.ops import Array, Weight
+from exporter.targets.audit.subject import Audited
+from exporter.targets.audit.tally import Tally
+from exporter.targets.onnx.audit.file import open_model
+from exporter.targets.onnx.audit.model import _AuditedOps
+from exporter.targets.onnx.audit.weights import AuditedWeights, Held, _lying, _scales
+from exporter.targets.onnx.ops import DEFAULT_OPSET, FILE, build
+from exporter.targets.onnx.schemes import STORAGE, Storage
+from exporter.targets.onnx.weights import Layout, Quantise
+
+
+def read_onnx(audited: Audited) -> Mapping[str, Array]:
+    """The values of every weight that model.onnx stores, by our names, in the forms that a fine-tuned bundle has.
+
+    For a bundle that passed its audit.
+    """
+    model, recipe = audited.checkpoint.model, audited.recipe
+    stored = open_model(audited.bundle.directory / FILE)
+    ops = _ReadingOps(audited, Held(stored, recipe.pq_dims, exact=False), Tally(FILE))
+    build(ops, model, recipe.opset or DEFAULT_OPSET, recipe.int32_inputs)
+    for name, channels in ops.channels.items():
+        ops.read[name][:, channels] = ops.read[f"{name}.far"].T
+    return ops.read
+
+
+class _ReadingOps(_AuditedOps):
+    """`channels` are the outlier channels of a layer, by its weight's name."""
+
+    def __init__(self, audited: Audited, held: Held, tally: Tally) -> None:
+        recipe, head = audited.recipe, audited.checkpoint.model.head
+        super().__init__(audited.checkpoint.model, recipe, held, tally)
+        self.read: dict[str, Array] = {}
+        self.channels: dict[str, Array] = {}
+        storage, keep = STORAGE[recipe.scheme], Keep(recipe.keep)
+        self.weights = _ReadWeights(self.read, self._node, storage, keep, head.tied, held, tally)
+
+    def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
+        found = super()._dynamic_linear(name, x, weight, bias)
+        self.channels |= self._outliers
+        return found
+
+
+class _ReadWeights(AuditedWeights):
+    def __init__(self, read: dict[str, Array], *given: Any) -> None:
+        super().__init__(*given)
+        self._read = read
+
+    def float32(self, weight: Weight, layout: Array | None = None) -> str:
+        """See WeightStore; a layout is the weight with its last axes exchanged."""
+        name = super().float32(weight, layout)
+        if layout is not None and self.storage(weight) in (Storage.FLOAT32, Storage.FLOAT16):
+            self._read[weight.name] = self._read[weight.name].swapaxes(-1, -2)
+        return name
+
+    def floats(self, name: str, values: Array) -> str:
+        """See WeightStore."""
+        self._read[name] = self._values(name, values)
+        return super().floats(name, values)
+
+    def halves(self, name: str, values: Array) -> str:
+        """See WeightStore."""
+        self._read[name] = self._values(f"{name}.float16", values)
+        return super().halves(name, values)
+
+    def integers(self, name: str, values: Array, quantise: Quantise, layout: Layout = Layout.AS_IS) -> tuple[str, str]:
+        """See WeightStore."""
+        q, scale = (self._held.stored.tensors[f"{name}.{part}"] for part in ("int8", "scale"))
+        every = _lying(q, layout)(slice(0, len(values))).astype(np.float32)
+        self._read[name] = every * _scales(scale, values.shape, layout)
+        return super().integers(name, values, quantise, layout)
+
+    def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
+        """See WeightStore."""
+        codes, books = (self._held.stored.tensors[f"{name}.{part}"].read() for part in ("codes", "book.float16"))
+        places = codes.shape[1]
+        whole = books.astype(np.float32).reshape(places, -1, books.shape[1])
+        self._read[name] = whole[np.arange(places), codes].reshape(values.shape)
+        return super().codes(name, values, starts)
+
+    def _values(self, stored: str, values: Array) -> Array:
+        return self._held.stored.tensors[stored].read().astype(np.float32).reshape(values.shape)

@@ -1,0 +1,77 @@
+"""A graph of ONNX that grows node by node; helpers for what most operations need."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from exporter.compression.outlier_channels import Channels
+from exporter.compression.weight_exceptions import Keep
+from exporter.model.ops import Array, Role
+from exporter.targets.onnx.schemes import Storage
+from exporter.targets.onnx.weights import Encode, WeightStore
+
+FIRST = "input_ids"
+"""The input that every model has, for the batch and the sequence are its shape."""
+
+
+class Graph:
+    """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix.
+
+    `tied`: the word embeddings are read by `row_products` too; `outliers`: channels that products in integers leave to
+    floats.
+    """
+
+    def __init__(
+        self,
+        storage: dict[Role, Storage],
+        heads: int,
+        keep: Keep,
+        tied: bool,
+        encode: Encode,
+        outliers: Channels,
+    ) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self.weights = WeightStore(self._node, storage, keep, tied, encode)
+        self._heads, self._outliers = heads, outliers
+        self._made: dict[str, str] = {}
+        self._unflattened: set[str] = set()
+        self._ids = FIRST
+
+    def _tokens(self, x: str) -> str:
+        """[B·S, H] → [B, S, H]."""
+        if x in self._unflattened:
+            return x
+        return self._once(f"{x}.tokens", "Reshape", [x, self._shape("shape.tokens", [-1])])
+
+    def _flat(self, x: str) -> str:
+        """[B, S, H] → [B·S, H], once for all its readers."""
+        return self._once(f"{x}.flat", "Flatten", [x], axis=2) if x in self._unflattened else x
+
+    def _unflat(self, x: str) -> str:
+        self._unflattened.add(x)
+        return x
+
+    def _shape(self, name: str, last: list[int]) -> str:
+        """The shape [B, S, *last], known when the model runs."""
+        batch = self._once("shape", "Shape", [self._ids])
+        return self._once(name, "Concat", [batch, self._integers(f"{name}.last", last)], axis=0)
+
+    def _integers(self, name: str, values: list[int]) -> str:
+        return self._constant(name, np.array(values, np.int64))
+
+    def _constant(self, name: str, value: Array | np.generic) -> str:
+        if name not in self._made:
+            self._made[name] = self.weights.add(name, np.asarray(value))
+        return name
+
+    def _once(self, name: str, operator: str, inputs: list[str], **attributes: Any) -> str:
+        if name not in self._made:
+            self._made[name] = self._node(operator, inputs, name, **attributes)
+        return name
+
+    def _node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        return name

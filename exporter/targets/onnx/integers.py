@@ -1,0 +1,53 @@
+"""Products in integers: activations are measured and rounded to 8 bits when the model runs."""
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from exporter.model.ops import Array, Weight
+from exporter.targets.onnx.graph import Graph
+
+
+class IntegerGraph(Graph):
+    """A graph with linear layers in integers."""
+
+    def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
+        """y = (x̂ − z)·ŵ · (s_x · s_w) + b, x̂ measured and rounded to 8 bits at run time, once for all its readers.
+
+        ONNX Runtime fuses these into its own int8 kernels. Far channels of x are 0 in x̂, and come with b.
+        """
+        far = self._outliers.get(weight.name)
+        if far is not None:
+            bias = self._far_product(name, x, weight, bias, far)
+            x = self._near(x, weight, far)
+        return self._integer_product(name, x, *self.weights.int8_matrix(weight, far), bias)
+
+    def _near(self, x: str, weight: Weight, far: Array) -> str:
+        """x [rows, in] with zeros in place of its far channels."""
+        near = np.ones(weight.values.shape[1], np.float32)
+        near[far] = 0
+        return self._once(f"{x}.near", "Mul", [x, self._constant(f"{x}.is_near", near)])
+
+    def _far_product(self, name: str, x: str, weight: Weight, bias: str | None, far: Array) -> str:
+        """The far channels' share of the result in floats, [rows, out], and the bias with it."""
+        channels = self._once(f"{x}.far", "Gather", [x, self._constant(f"{x}.is_far", far)], axis=1)
+        matrix = self.weights.float16(f"{weight.name}.far", weight.values.T[far])  # [far, out]
+        if bias is None:
+            return self._node("MatMul", [channels, matrix], f"{name}.far")
+        return self._node("Gemm", [channels, matrix, bias], f"{name}.far")
+
+    def _integer_product(self, name: str, x: str, matrix: str, scale: str, bias: str | None) -> str:
+        """`matrix` int8 [in, out], `scale` [out]."""
+        quantised = self._quantised(x)
+        product = self._node("MatMulInteger", [quantised[0], matrix, quantised[2]], f"{name}.integers")
+        scales = self._node("Mul", [quantised[1], scale], f"{name}.scale")
+        floats = self._node("Cast", [product], f"{name}.floats", to=TensorProto.FLOAT)
+        if bias is None:
+            return self._node("Mul", [floats, scales], name)
+        return self._node("Add", [self._node("Mul", [floats, scales], f"{name}.unbiased"), bias], name)
+
+    def _quantised(self, x: str) -> tuple[str, str, str]:
+        names = (f"{x}.uint8", f"{x}.uint8_scale", f"{x}.uint8_zero_point")
+        if names[0] not in self._made:
+            self.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], list(names), name=names[0]))
+            self._made[names[0]] = names[0]
+        return names

@@ -1,0 +1,254 @@
+"""How weights lie in an ONNX file, and the nodes that make floats of them again.
+
+Linear weights become floats by nodes over constants alone (Cast, Mul), which ONNX Runtime folds when it loads the
+model: small on disk, as fast as float32. DequantizeLinear would say the same, but it is not folded. Embedding rows
+are gathered first and made floats after, so that a table stays small in memory too.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+
+import numpy as np
+from onnx import TensorProto
+
+from exporter.compression import integer_rounding
+from exporter.compression.product_quantization import ProductCodes
+from exporter.compression.weight_exceptions import Keep
+from exporter.model.ops import Array, Role, Weight
+from exporter.targets.onnx.file import Tensor
+from exporter.targets.onnx.schemes import Storage, wider
+from runtimes.errors import LoweringError
+
+Node = Callable[..., str]
+Encode = Callable[[Array], ProductCodes]
+"""A table [rows, H] → its codes."""
+Quantise = Callable[[Array], tuple[Array, Array]]
+"""Values [..., n] → int8 of their shape, and scales [..., 1]."""
+
+_FLOAT16_MAX = 65504.0
+
+
+class Layout(Enum):
+    """How int8 values [..., out, in] and their scales [..., out, 1] lie in the file."""
+
+    AS_IS = "[..., out, in], scales [..., out, 1]"
+    TRANSPOSED = "[..., in, out], scales [..., 1, out]"
+    FOR_PRODUCTS = "[in, out], scales [out]: what MatMulInteger reads"
+
+    def integers(self, values: Array) -> Array:
+        """Values as they lie in the file, or those of the file as they were."""
+        return values if self is Layout.AS_IS else values.swapaxes(-1, -2)
+
+    def scales(self, scale: Array) -> Array:
+        """Scales as they lie in the file."""
+        return scale[:, 0] if self is Layout.FOR_PRODUCTS else self.integers(scale)
+
+
+class WeightStore:
+    """Initialisers of a graph; `node(operator, inputs, name, **attributes)` adds a node to it.
+
+    `tied`: the word embeddings are multiplied with too, where they are to be int8 in integers if the linears are.
+    `encode` gives the codes of the word table, for the scheme that stores those.
+    """
+
+    def __init__(self, node: Node, storage: dict[Role, Storage], keep: Keep, tied: bool, encode: Encode) -> None:
+        self.tensors: list[Tensor] = []
+        self._node, self._storage, self._keep, self._tied, self._encode = node, storage, keep, tied, encode
+        self._names: set[str] = set()
+
+    def add(self, name: str, values: Array | np.generic) -> str:
+        """Store a tensor under a name, once."""
+        if name not in self._names:
+            self._names.add(name)
+            self.tensors.append((name, np.asarray(values)))
+        return name
+
+    @property
+    def met(self) -> frozenset[str]:
+        """Names of all tensors so far."""
+        return frozenset(self._names)
+
+    def storage(self, weight: Weight) -> Storage:
+        """How the scheme stores a weight, or wider where it is kept so."""
+        return wider(self._storage[weight.role], self._keep.form(weight.name))
+
+    def float32(self, weight: Weight, layout: Array | None = None) -> str:
+        """Store a weight; return the name of its float32 values, in `layout` (a view of them) if given.
+
+        `layout` has the axis that scales run along last but one; without it, it is the last.
+        """
+        values = weight.values if layout is None else layout
+        match self.storage(weight):
+            case Storage.FLOAT32:
+                return self.floats(weight.name, values)
+            case Storage.FLOAT16:
+                return self.float16(weight.name, values)
+            case _:  # an int8-dynamic role and int4 tables keep what is no matrix or word table in plain int8
+                return self._float32_of_int8(weight, layout is not None)
+
+    def float16(self, name: str, values: Array) -> str:
+        """Store values as float16; return the name of them in float32."""
+        return self._cast(self.halves(name, values), name)
+
+    def rows(self, name: str, table: Weight, ids: str) -> str:
+        """Store an embedding table [rows, H]; return its float32 rows at `ids`, [B, S, H]."""
+        match self.storage(table):
+            case Storage.FLOAT32:
+                return self._node("Gather", [self.floats(table.name, table.values), ids], name)
+            case Storage.FLOAT16:
+                half = self.halves(table.name, table.values)
+                return self._cast(self._node("Gather", [half, ids], f"{name}.float16"), name)
+            case Storage.INT4_BLOCK:
+                return self._int4_rows(name, table, ids)
+            case Storage.CODES:
+                return self._coded_rows(name, table, ids)
+            case _:
+                return self._int8_rows(name, table, ids)
+
+    def first_rows(self, name: str, table: Weight, bounds: list[str]) -> str:
+        """Store a table [rows, H]; return its first float32 rows, [S, H]. `bounds`: Slice's start, end and axis.
+
+        Cut out before they become floats: a table that is folded when loaded is float32 in memory, and twice meanwhile.
+        """
+
+        def first(stored: str, rows: str) -> str:
+            return self._node("Slice", [stored, *bounds], rows)
+
+        match self.storage(table):
+            case Storage.FLOAT32:
+                return first(self.floats(table.name, table.values), name)
+            case Storage.FLOAT16:
+                return self._cast(first(self.halves(table.name, table.values), f"{name}.float16"), name)
+            case _:
+                stored, scale = self.int8_table(table)
+                return self._scaled(name, first(stored, f"{name}.int8"), first(scale, f"{name}.scale"))
+
+    def integer_products(self, table: Weight) -> bool:
+        """Whether products with the rows of a table are computed in integers."""
+        return self.storage(table) is Storage.INT8 and self._storage[Role.LINEAR] is Storage.INT8_DYNAMIC
+
+    def int8_table(self, table: Weight) -> tuple[str, str]:
+        """Store a table [rows, H] as int8: names of it and of its scales [rows, 1]."""
+        multiplied = self._tied and table.role is Role.WORD_EMBEDDING and self.integer_products(table)
+        return self.integers(
+            table.name, table.values, integer_rounding.int8_without_saturation if multiplied else integer_rounding.int8
+        )
+
+    def whole_table(self, table: Weight) -> str:
+        """The float32 values [rows, H] of a table that `rows` stores: nodes over constants, folded when loaded."""
+        match self.storage(table):
+            case Storage.FLOAT32 | Storage.FLOAT16:
+                return self.float32(table)
+            case Storage.INT4_BLOCK:
+                packed, scale = self.nibbles(table.name, table.values)
+                return self._int4_floats(table.name, packed, scale, _blocks(table), [0])
+            case _:
+                return self._scaled(table.name, *self.int8_table(table))
+
+    def int8_matrix(self, weight: Weight, without: Array | None = None) -> tuple[str, str]:
+        """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out].
+
+        `without` numbers inputs whose weights are to be 0, and leave the scales to the others.
+        """
+        values = weight.values if without is None else weight.values.copy()
+        if without is not None:
+            values[:, without] = 0
+        return self.integers(weight.name, values, integer_rounding.int8_without_saturation, Layout.FOR_PRODUCTS)
+
+    def floats(self, name: str, values: Array) -> str:
+        """Store values as they are."""
+        return self.add(name, values)
+
+    def halves(self, name: str, values: Array) -> str:
+        """Store values as float16; return the stored tensor's name."""
+        return self.add(f"{name}.float16", _float16(name, values))
+
+    def integers(self, name: str, values: Array, quantise: Quantise, layout: Layout = Layout.AS_IS) -> tuple[str, str]:
+        """Store values [..., n] as int8 with a scale for each row: names of both."""
+        q, scale = quantise(values)
+        return self.add(f"{name}.int8", layout.integers(q)), self.add(f"{name}.scale", layout.scales(scale))
+
+    def nibbles(self, name: str, values: Array) -> tuple[str, str]:
+        """Store a table as int4 by blocks: names of the nibbles and of the scales [rows, blocks].
+
+        Two pieces of a row share a byte; see integer_rounding.pack_nibbles for which.
+        """
+        q, scale = integer_rounding.int4_blocks(values)
+        return self.add(f"{name}.int4", integer_rounding.pack_nibbles(q)), self.add(f"{name}.scale", scale)
+
+    def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
+        """Store a table as codes [rows, places] into books [places · entries, d]: names of both.
+
+        Where the book of each place starts is stored too, under the name `starts`.
+        """
+        coded = self._encode(values)
+        places, entries, _ = coded.book.shape
+        self.add_starts(starts, places, entries)
+        book = self.add(f"{name}.book.float16", coded.book.reshape(places * entries, -1).astype(np.float16))
+        return self.add(f"{name}.codes", coded.codes), book
+
+    def add_starts(self, name: str, places: int, entries: int) -> str:
+        """Store the first row of each place's book, int32 [places]."""
+        return self.add(name, np.arange(places, dtype=np.int32) * entries)
+
+    def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
+        layout = Layout.TRANSPOSED if transposed else Layout.AS_IS
+        return self._scaled(weight.name, *self.integers(weight.name, weight.values, integer_rounding.int8, layout))
+
+    def _int8_rows(self, name: str, table: Weight, ids: str) -> str:
+        stored, scale = self.int8_table(table)
+        rows = self._node("Gather", [stored, ids], f"{name}.int8")
+        return self._scaled(name, rows, self._node("Gather", [scale, ids], f"{name}.scale"))
+
+    def _int4_rows(self, name: str, table: Weight, ids: str) -> str:
+        packed, scale = self.nibbles(table.name, table.values)
+        rows = self._node("Gather", [packed, ids], f"{name}.int4")  # [B, S, H / 2]
+        scales = self._node("Gather", [scale, ids], f"{name}.scale.float16")  # [B, S, blocks]
+        return self._int4_floats(name, rows, scales, _blocks(table), [0, 0])
+
+    def _int4_floats(self, name: str, packed: str, scales: str, blocks: int, kept: list[int]) -> str:
+        """[…, H / 2] nibbles and […, blocks] scales → […, H]; `kept` is a 0 for each of the first axes."""
+        low = self._node("BitwiseAnd", [packed, self.add("nibble", np.uint8(15))], f"{name}.low")
+        high = self._node("BitShift", [packed, self.add("four", np.uint8(4))], f"{name}.high", direction="RIGHT")
+        codes = self._cast(self._node("Concat", [low, high], f"{name}.codes", axis=-1), f"{name}.numbers")
+        centred = self._node("Sub", [codes, self.add("eight", np.float32(8))], f"{name}.centred")
+        column = self._node(
+            "Unsqueeze",
+            [self._cast(scales, f"{name}.scale32"), self.add("axis_last", np.array([-1]))],
+            f"{name}.scale.column",
+        )
+        by_block = self.add(f"{name}.by_block", np.array([*kept, blocks, -1]))
+        split = self._node("Reshape", [centred, by_block], f"{name}.blocks")
+        product = self._node("Mul", [split, column], f"{name}.products")  # […, blocks, block]
+        return self._node("Reshape", [product, self.add(f"{name}.by_row", np.array([*kept, -1]))], name)
+
+    def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
+        """The codes of a piece are gathered, and by them the stretches that make its row, which become floats last."""
+        starts = f"{name}.starts"
+        stored, book = self.codes(table.name, table.values, starts)
+        codes = self._node("Gather", [stored, ids], f"{name}.codes")
+        wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
+        entry = self._node("Add", [wide, starts], f"{name}.entries")
+        stretches = self._node("Gather", [book, entry], f"{name}.stretches")  # [B, S, H / d, d]
+        rows = self._node("Reshape", [stretches, self.add(f"{name}.by_row", np.array([0, 0, -1]))], f"{name}.float16")
+        return self._cast(rows, name)
+
+    def _scaled(self, name: str, integers: str, scale: str) -> str:
+        return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)
+
+    def _cast(self, x: str, name: str) -> str:
+        return self._node("Cast", [x], name, to=TensorProto.FLOAT)
+
+
+def _blocks(table: Weight) -> int:
+    """Scales of a row."""
+    return integer_rounding.int4_scales(int(table.values.shape[1]))
+
+
+def _float16(name: str, values: Array) -> Array:
+    largest = float(np.abs(values).max(initial=0))
+    if largest > _FLOAT16_MAX:
+        raise LoweringError(
+            f"onnx: {name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; use --quantize none or int8"
+        )
+    return values.astype(np.float16)

@@ -1,0 +1,1 @@
+"""Comparing an exported model with PyTorch, and auditing what its bundle says."""

@@ -1,0 +1,94 @@
+"""What a bench run measures: PyTorch on every checkpoint that its bundles were made from, and the bundles."""
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+
+from exporter.checkpoint.checkpoint import Checkpoint
+from exporter.checkpoint.weight_files import weight_files
+from exporter.verification.timing import bundle_case, pytorch_case
+from exporter.verification.verify import Check, find_checkpoint
+from runtimes.bundle.manifest import Bundle
+from runtimes.errors import RuntimeUnavailable, in_unicode
+from runtimes.measurement.bench import Contestant
+
+Threads = Sequence[int]
+
+
+def original(checks: Sequence[Check], threads: Threads, say: Callable[[str], None]) -> list[Contestant]:
+    """PyTorch on the checkpoint of every bundle, each once, on each of its devices.
+
+    One that is not here is said, and has no cases. Raises BundleError where the checkpoint is another one.
+    """
+    several = len({_key(check.bundle.manifest.source_sha256) for check in checks}) > 1
+    found: dict[str, list[Contestant]] = {}
+    for check in checks:
+        manifest = check.bundle.manifest
+        name = f"PyTorch ({manifest.source_model})" if several else "PyTorch"
+        if (key := _key(manifest.source_sha256)) in found:
+            continue
+        try:
+            checkpoint = find_checkpoint(check)
+            found[key] = [_on_device(checkpoint, check.allow_pickle, name, threads, device) for device in _devices()]
+        except RuntimeUnavailable as error:
+            say(f"{name} is not run: {error}")
+            found[key] = [Contestant(name, "pytorch", (), manifest.source_sha256, (), note=str(error))]
+    return [contestant for ones in found.values() for contestant in ones]
+
+
+def exported(bundles: Sequence[Bundle], threads: Threads) -> list[Contestant]:
+    """Every bundle; those that cannot be timed here say why and have no cases."""
+    return [_bundle(name, bundle, threads) for name, bundle in zip(_names(bundles), bundles, strict=True)]
+
+
+def _key(hashes: object) -> str:
+    return json.dumps(hashes, sort_keys=True)
+
+
+def _devices() -> list[str]:
+    if platform.system() != "Darwin":
+        return ["cpu"]
+    import torch
+
+    return ["cpu", "mps"] if torch.backends.mps.is_available() else ["cpu"]
+
+
+def _on_device(checkpoint: Checkpoint, allow_pickle: bool, name: str, threads: Threads, device: str) -> Contestant:
+    name = name if device == "cpu" else f"{name}, {device}"
+
+    counts = threads if device == "cpu" else threads[:1]
+    cases = [pytorch_case(name, checkpoint, count, device) for count in counts]
+    files = tuple(weight_files(checkpoint.source.directory, allow_pickle))
+    return Contestant(name, "pytorch", files, checkpoint.sha256, tuple(cases))
+
+
+def _bundle(name: str, bundle: Bundle, threads: Threads) -> Contestant:
+    target, note = bundle.manifest.recipe.target, _untimed(bundle)
+    counts = threads[:1] if target == "coreml" else threads  # Core ML chooses for itself
+    return Contestant(
+        name=name,
+        runtime=target,
+        files=tuple(bundle.model_files),
+        hashes=bundle.manifest.files,
+        cases=() if note else tuple(bundle_case(name, bundle, count) for count in counts),
+        bundle=bundle.identity,
+        note=note,
+    )
+
+
+def _untimed(bundle: Bundle) -> str:
+    """Why the bundle cannot be timed here."""
+    if bundle.manifest.recipe.target == "coreml" and platform.system() != "Darwin":
+        return f"Core ML needs macOS, this is {platform.system()}; the package is simulated here, and that has no times"
+    return ""
+
+
+def _names(bundles: Sequence[Bundle]) -> list[str]:
+    """The recipe's name; with the model's where there are several, and the folder where that is not enough."""
+    several = len({bundle.manifest.source_model for bundle in bundles}) > 1
+    manifests = [bundle.manifest for bundle in bundles]
+    names = [f"{one.source_model} {one.recipe.name}" if several else one.recipe.name for one in manifests]
+    pairs = zip(names, bundles, strict=True)
+    return [
+        name if names.count(name) == 1 else f"{name} in {in_unicode(str(bundle.directory))}" for name, bundle in pairs
+    ]

@@ -1,0 +1,46 @@
+"""What a measurement needs to know of a bundle or a checkpoint: all of it from the manifest, or from the reference."""
+
+from exporter.checkpoint.checkpoint import Checkpoint
+from exporter.checkpoint.json_files import read_bundled
+from exporter.checkpoint.text_length import longest_of
+from exporter.verification.reference import reference_model
+from runtimes.backends.pytorch.description import to_text
+from runtimes.bundle.manifest import Bundle
+from runtimes.errors import BundleError
+from runtimes.measurement.measure import Case
+
+
+def pytorch_case(name: str, checkpoint: Checkpoint, threads: int = 1, device: str = "cpu") -> Case:
+    """The reference itself, pooling and all, as parity asks it."""
+    geometry = checkpoint.geometry
+    return Case(
+        name,
+        "pytorch",
+        str(checkpoint.source.directory),
+        geometry.vocabulary,
+        threads=threads,
+        device=device,
+        positions=geometry.positions,
+        axes=3 if checkpoint.task.choices else 2,
+        reference=to_text(reference_model(checkpoint)),
+    )
+
+
+def bundle_case(name: str, bundle: Bundle, threads: int = 1) -> Case:
+    """A bundle's model by the runtime of its target. Raises BundleError where its config.json is not what it ships."""
+    manifest, vocabulary = bundle.manifest, _number(bundle, "vocab_size")
+    target, lengths = manifest.recipe.target, manifest.recipe.sequence_lengths
+    if lengths:
+        place, longest = str(bundle.directory), max(lengths)
+        return Case(name, target, place, vocabulary, threads=threads, positions=longest, max_rows=1)
+    axes, longest = len(manifest.inputs[0].shape), longest_of(bundle)
+    return Case(name, target, str(bundle.door), vocabulary, threads=threads, positions=longest, axes=axes)
+
+
+def _number(bundle: Bundle, key: str) -> int:
+    """A number of the config.json that ships in the bundle."""
+    path = bundle.directory / "config.json"
+    try:
+        return int(read_bundled(path)[key])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        raise BundleError(f"{path}: no number for {key} ({error!r}); export again") from error

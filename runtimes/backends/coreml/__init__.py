@@ -1,0 +1,1 @@
+"""Core ML packages: Apple's runtime on a Mac, the interpreter of `runtimes.mil` elsewhere."""

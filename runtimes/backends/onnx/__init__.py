@@ -1,0 +1,1 @@
+"""ONNX Runtime, on this processor or on one that qemu emulates."""

@@ -1,0 +1,101 @@
+"""`--arch`: on which processor's kernels an ONNX bundle is compared; this one, or one that qemu's user mode emulates.
+
+int8 is where processors differ: x86 without VNNI adds neighbouring products in 16 bits and saturates, ARM does not, so
+each hides the other's errors.
+"""
+
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from runtimes.backends.onnx.emulated import EmulatedRunner, Emulator
+from runtimes.backends.onnx.file_check import check_onnx
+from runtimes.bundle.manifest import Bundle
+from runtimes.errors import RuntimeUnavailable, UsageError
+from runtimes.runner import Runner, open_runner
+
+NATIVE, ARM64, AVX2 = "native", "arm64", "x86-64-avx2"
+ARCHITECTURES = {
+    NATIVE: "this processor",
+    ARM64: "a phone's kernels (Cortex-A76)",
+    AVX2: "an x86 without VNNI (Haswell)",
+}
+"""Name → what it is."""
+
+_ARM_MACHINES, _X86_MACHINES = ("aarch64", "arm64"), ("x86_64", "AMD64")
+
+
+def open_on(bundle: Bundle, arch: str) -> Runner:
+    """Open a bundle's saved model on `arch`; where this machine is one, natively.
+
+    Raises UsageError for what has no such kernels, RuntimeUnavailable where the emulator is not installed.
+    """
+    if arch == NATIVE:
+        return open_runner(bundle)
+    if (target := bundle.manifest.recipe.target) != "onnx":
+        raise UsageError(f"--arch {arch}: for ONNX bundles; the kernels of a {target} bundle are its own runtime's")
+    if arch == ARM64 and platform.machine() in _ARM_MACHINES:
+        return open_runner(bundle)
+    emulator, path = find_emulator(arch), bundle.directory / bundle.manifest.models[0]
+    check_onnx(path)
+    return EmulatedRunner(path, emulator)
+
+
+def find_emulator(arch: str) -> Emulator:
+    """How to start a Python on `arch`. Raises RuntimeUnavailable that says what is missing and how to get it."""
+    return _arm64() if arch == ARM64 else _avx2()
+
+
+def describe(runner: Runner) -> str:
+    """Which runtime ran on which emulated processor; nothing for one that ran here."""
+    return runner.description if isinstance(runner, EmulatedRunner) else ""
+
+
+def arm64_home() -> Path:
+    """Where `arm64_setup` puts what it fetches: the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "bertport" / "arm64"
+
+
+def wheels_name() -> str:
+    """The folder of the aarch64 libraries: the same ONNX Runtime that runs here, so that kernels alone differ."""
+    return f"onnxruntime-{version('onnxruntime')}"
+
+
+def sysroot_python(sysroot: Path) -> Path | None:
+    """The Python of an unpacked system, as /usr/bin/python3.N."""
+    found = sorted((sysroot / "usr" / "bin").glob("python3.*[0-9]"))
+    return found[0] if found else None
+
+
+def _arm64() -> Emulator:
+    qemu = _qemu("aarch64", "arm64")
+    sysroot, wheels = arm64_home() / "sysroot", arm64_home() / wheels_name()
+    python = sysroot_python(sysroot)
+    if python is None or not wheels.is_dir():
+        missing = sysroot if python is None else wheels
+        raise RuntimeUnavailable(
+            f"arm64: the emulated runtime is not here ({missing}); fetch it with `make arm64-runtime`, or "
+            "`python -m runtimes.backends.onnx.arm64_setup`"
+        )
+    # dot products, as most phones since 2018 have them; the kernels for older cores are not run
+    return Emulator("Cortex-A76", (qemu, "-cpu", "cortex-a76", "-L", str(sysroot), str(python)), (wheels,))
+
+
+def _avx2() -> Emulator:
+    if platform.machine() not in _X86_MACHINES:
+        raise RuntimeUnavailable(
+            f"{AVX2}: needs an x86 machine, whose ONNX Runtime it runs; this is {platform.machine()}"
+        )
+    libraries = tuple(Path(entry).absolute() for entry in sys.path if entry)
+    return Emulator("Haswell", (_qemu("x86_64", AVX2), "-cpu", "Haswell", sys.executable), libraries)
+
+
+def _qemu(machine: str, arch: str) -> str:
+    for name in (f"qemu-{machine}-static", f"qemu-{machine}"):
+        if found := shutil.which(name):
+            return found
+    raise RuntimeUnavailable(f"{arch}: no qemu-{machine} here; Debian's and Ubuntu's package qemu-user-static has it")

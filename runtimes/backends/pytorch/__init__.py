@@ -1,0 +1,1 @@
+"""PyTorch and transformers: the reference, in this process or in a subprocess."""

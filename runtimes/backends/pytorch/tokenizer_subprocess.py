@@ -1,0 +1,42 @@
+"""Ask transformers for a checkpoint's tokenizer: in a process of its own where this one has not imported it."""
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+from runtimes.backends.pytorch.tokenizer_source import Spoken, TokenizerSource, ask_tokens
+from runtimes.errors import BertportError, CheckpointError
+from runtimes.process.child import Child, Program, python_path
+from runtimes.process.frames import TOKENS
+from runtimes.runner import Array
+
+
+def open_apart(source: TokenizerSource) -> Spoken:
+    """What AutoTokenizer makes of the folder at `source`; no text is encoded.
+
+    Raises as TransformersTokenizer, all of it as CheckpointError from another process, and RuntimeUnavailable as Child.
+    """
+    if sys.modules.get("transformers") is not None or not sys.executable:
+        from runtimes.backends.pytorch.tokenizer import Answerer
+
+        return ask_tokens(Answerer(), source)
+    return ask_tokens(partial(_ask_child, source), source)
+
+
+def _ask_child(source: TokenizerSource, question: Mapping[str, Array]) -> dict[str, Array]:
+    command = (
+        sys.executable,
+        "-P",
+        "-m",
+        "runtimes.backends.pytorch.tokenizer_child",
+    )  # -P: nothing from the folder it starts in
+    subject = f"{source.directory}: transformers' tokenizer"
+
+    def refused(text: str) -> BertportError:
+        return CheckpointError(text if text.startswith(str(source.directory)) else f"{subject}: {text}")
+
+    child = Child(Program(subject, "its process", command, python_path(), refused))
+    try:
+        return child.exchange(TOKENS, question)
+    finally:
+        child.close()

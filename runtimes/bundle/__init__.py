@@ -1,0 +1,1 @@
+"""The bundle format: its manifest, reading it, and whether its files are intact."""

@@ -1,0 +1,1 @@
+"""Reading files of labelled rows: lines, tables, cells, columns, labels."""

@@ -1,0 +1,207 @@
+"""What is written appears whole, whatever ends the process: hidden beside its place, synced, then moved in one step.
+
+Files are read here too, never more of one than its kind can have: a file may be of holes, which cost nothing until
+somebody reads them.
+
+A hidden folder is locked while its process lives, and the system unlocks what a killed one held: whoever writes to the
+same place next removes those that nobody holds. Where a system has no such locks nothing of that kind is removed.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from runtimes.errors import BertportError, BundleError, ExportError, UsageError
+
+MANIFEST = "bertport.json"
+"""The file that makes a folder a bundle."""
+OLD = "old"
+"""What a hidden folder holds while two moves take the place of one."""
+
+MAX_WEIGHT_BYTES = 4 << 30
+"""No small BERT is larger, in whichever format."""
+_MAX_OWN_BYTES = 64_000_000
+_MAX_CARD_BYTES = 1_000_000
+
+_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS)
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def read_bounded(path: Path, most_bytes: int, refuse: type[BertportError]) -> bytes:
+    """The bytes of a plain file of at most `most_bytes`. Raises `refuse` for another, FileNotFoundError for none.
+
+    A pipe or a device has no size to be held to anything, and would be read for ever.
+    """
+    size_bytes = path.stat().st_size
+    if not path.is_file():
+        raise refuse(f"{path}: expected a plain file, found a folder, a pipe or a device; put the file itself there")
+    if size_bytes > most_bytes:
+        raise refuse(
+            f"{path}: {size_bytes:,} bytes, and at most {most_bytes:,} are read: this is no such file; put the right "
+            "one there"
+        )
+    with path.open("rb") as file:
+        return file.read(most_bytes)
+
+
+def read_card(path: Path) -> str:
+    """The beginning of a model card, a million bytes of it; nothing where there is none."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file.read(_MAX_CARD_BYTES).decode("utf-8", "replace")
+
+
+def read_own(path: Path) -> str:
+    """A text that this package carries, or that it has just written."""
+    return read_bounded(path, _MAX_OWN_BYTES, BundleError).decode("utf-8")
+
+
+def refuse_inside_bundle(path: Path) -> None:
+    """Raise UsageError where `path` lies in a bundle, which holds what its manifest lists and nothing else."""
+    try:
+        place = path.parent.resolve() / path.name  # what is written takes the place of a link
+        inside = next((folder for folder in place.parents if (folder / MANIFEST).is_file()), None)
+    except (OSError, RuntimeError):  # no place where anything can be written: the one who tries says why
+        return
+    if inside:
+        raise UsageError(f"{path}: lies in the bundle {inside}, which would be changed; name a place outside of it")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, and what folders it needs. Raises UsageError for its place, ExportError for a disk that refuses.
+
+    A device or a pipe is written to: a file in the place of /dev/null would be there for everyone.
+    """
+    refuse_inside_bundle(path)
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as device:
+                device.write(content)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with sibling(path) as hidden:
+            new = hidden / "new"
+            with new.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+            sync(path.absolute().parent)
+    except OSError as error:
+        raise refusal(path, error) from error
+
+
+def refusal(path: Path, error: OSError) -> BertportError:
+    """The error that says why a file cannot be written."""
+    if error.errno in _PLACE:
+        return UsageError(f"{path}: cannot be written ({error.strerror or error}); name another place with -o")
+    return ExportError(f"{path}: could not be written ({error.strerror or error})")
+
+
+@contextlib.contextmanager
+def sibling(place: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `place`, on its disk, that goes with the block; those of dead processes go first."""
+    place = place.absolute()
+    with locked(place.parent):
+        _clear(place)
+        hidden = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
+        handle = _hold(hidden, wait=True)
+    try:
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        _release(handle)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other process and thread out of such a block for the same folder, where the system can."""
+    handle = _hold(folder, wait=True)
+    try:
+        yield
+    finally:
+        _release(handle)
+
+
+def move_in(content: Path, place: Path, hidden: Path) -> None:
+    """Put a folder in the place of another, or where there was none; what was there ends in `hidden`.
+
+    One step where the system swaps folders; else two, and what a killed process left half done, the next one undoes.
+    """
+    if not place.exists():
+        content.rename(place)
+    elif not exchange(content, place):
+        _move_in_two_steps(content, place, hidden / OLD)
+    sync(place.parent)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step: renameat2(2) of Linux. False where that is not to be had."""
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return not renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+
+
+def sync(path: Path) -> None:
+    """Have a file or the names in a folder on the disk, so that a power cut does not undo a move."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)  # Windows syncs what it may write
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _move_in_two_steps(content: Path, place: Path, old: Path) -> None:
+    place.rename(old)
+    try:
+        content.rename(place)
+    except BaseException:
+        old.rename(place)
+        raise
+
+
+def _prefix(place: Path) -> str:
+    return f".{place.name}.bertport-"
+
+
+def _clear(place: Path) -> None:
+    """Remove what dead processes left beside a place, after putting back what they had moved away."""
+    for path in sorted(path for path in place.parent.iterdir() if path.name.startswith(_prefix(place))):
+        handle = _hold(path, wait=False)
+        if handle is not None:
+            if (path / OLD).exists() and not place.exists():
+                (path / OLD).rename(place)
+            shutil.rmtree(path, ignore_errors=True)
+            _release(handle)
+
+
+def _hold(folder: Path, wait: bool) -> int | None:
+    """Lock a folder; None if another has it, or where folders cannot be locked."""
+    handle = None
+    if sys.platform != "win32":
+        try:
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (ImportError, OSError):  # held by another, not a folder of ours, or a system or disk without locks
+            _release(handle)
+            return None
+    return handle
+
+
+def _release(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)

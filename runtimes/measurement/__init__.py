@@ -1,0 +1,1 @@
+"""Measuring size, start, latency and memory of models, in child processes."""

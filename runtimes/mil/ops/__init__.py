@@ -1,0 +1,1 @@
+"""The operations of ML programs, in numpy; `registry` lists them."""

@@ -1,0 +1,1 @@
+"""Comparing two models' outputs: the cases, the comparison, and the verdict."""

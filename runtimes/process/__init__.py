@@ -1,0 +1,1 @@
+"""Child processes that hold a model, and what of this process they must not disturb."""

@@ -1,0 +1,160 @@
+"""A child process that holds a model and answers batch after batch: `runtimes.process.frames` is what the two say."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO
+
+from runtimes.errors import BertportError, RuntimeUnavailable
+from runtimes.process.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
+from runtimes.runner import Array, Batch, Outputs
+
+ANSWER_LIMIT_S = 900.0
+_LOG_BYTES = 65_536
+"""Of what a process wrote before it ended: its last line is told."""
+ROOT = Path(__file__).parents[2]
+"""Where a child finds `runtimes`."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is started, and how errors speak of it: `subject`, `process`, and `refusal` for what the child complains of.
+
+    `environment` comes beside this process's own; an answer may take `limit_s`.
+    """
+
+    subject: str
+    process: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    refusal: Callable[[str], BertportError]
+    limit_s: float = ANSWER_LIMIT_S
+
+
+class Child:
+    """One process. It runs in `folder`, which goes with it, or in this process's.
+
+    Raises RuntimeUnavailable when the process does not start, ends, or is silent for the limit: never a hang. It reads
+    until its input ends, so it ends with this process too, however that is killed.
+    """
+
+    def __init__(self, program: Program, folder: Path | None = None) -> None:
+        self._program = program
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+        try:
+            self._process = _start(program, log, folder)
+        except OSError as error:
+            _remove(log, folder)
+            raise RuntimeUnavailable(f"{program.subject}: {program.command[0]} does not start: {error}") from error
+        self._log, (self._questions, self._answers) = log, _pipes(self._process)
+        self.close = weakref.finalize(self, _end, self._process, log, folder)
+
+    def tell(self, kind: bytes, content: bytes) -> None:
+        """Send what has no answer of its own."""
+        with self._watched(), suppress(BrokenPipeError):  # the next answer says why
+            write_frame(self._questions, kind, content)
+
+    def greeting(self) -> str:
+        """Wait for the model to be open; what the child says of it."""
+        with self._watched() as expired:
+            return self._answer(READY, expired).decode()
+
+    def ask(self, batch: Batch) -> Outputs:
+        """Send a batch, wait for its outputs."""
+        arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
+        return self.exchange(ARRAYS, {name: values for name, values in arrays.items() if values is not None})
+
+    def exchange(self, kind: bytes, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Send a message of arrays, wait for the arrays that answer it."""
+        content = pack(arrays)
+        with self._watched() as expired:
+            with suppress(BrokenPipeError):  # the answer says why
+                write_frame(self._questions, kind, content)
+            return unpack(self._answer(ARRAYS, expired))
+
+    def _answer(self, wanted: bytes, expired: threading.Event) -> bytes:
+        try:
+            kind, content = read_frame(self._answers)
+        except EOFError as error:
+            raise RuntimeUnavailable(f"{self._program.subject}: {self._ending(expired)}") from error
+        if kind == ERROR:
+            raise self._program.refusal(content.decode())
+        if kind != wanted:
+            raise RuntimeUnavailable(f"{self._program.subject}: expected a message {wanted!r}, found {kind!r}")
+        return content
+
+    def _ending(self, expired: threading.Event) -> str:
+        if expired.is_set():
+            return f"{self._program.process} gave no answer within {self._program.limit_s:g} s and was ended"
+        code = self._process.wait()
+        if code < 0:
+            return f"{self._program.process} was ended by signal {-code}; 9 is most often a lack of memory"
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LOG_BYTES))
+        last = self._log.read(_LOG_BYTES).decode("utf-8", "replace").strip().splitlines()[-1:]
+        return f"{self._program.process} ended with {code} before its answer: {''.join(last) or 'it said nothing'}"
+
+    @contextmanager
+    def _watched(self) -> Iterator[threading.Event]:
+        """Kill the process after the limit, which ends whatever waits on its pipes; and say that this happened."""
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self._process.kill()
+
+        timer = threading.Timer(self._program.limit_s, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield expired
+        finally:
+            timer.cancel()
+            timer.join()  # it holds the process
+
+
+def python_path() -> dict[str, str]:
+    """The environment of a Python that finds our packages, then what this process was told of."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+
+
+def _start(program: Program, log: IO[bytes], folder: Path | None) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - our own command
+        program.command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        cwd=folder,
+        env={**os.environ, **program.environment},
+        start_new_session=True,  # Ctrl-C is for the parent, which ends the child
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
+    )
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
+    """Its stdin and stdout, which are there because it was started so."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("a child without pipes")
+    return process.stdin, process.stdout
+
+
+def _end(process: "subprocess.Popen[bytes]", log: IO[bytes], folder: Path | None) -> None:
+    """The child has nothing to lose."""
+    process.kill()
+    process.wait()
+    for pipe in _pipes(process):
+        with suppress(OSError):
+            pipe.close()
+    _remove(log, folder)
+
+
+def _remove(log: IO[bytes], folder: Path | None) -> None:
+    log.close()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""Records on disk: a finished one appears whole, an unfinished one grows by whole lines and can be gone on with."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from runtimes.bundle.manifest import to_json
+from runtimes.errors import UsageError
+from runtimes.files.atomic_write import MAX_WEIGHT_BYTES, read_bounded, refusal, write_whole
+
+Entry = Mapping[str, Any]
+
+
+def write_record(path: Path, record: Entry) -> None:
+    """Write JSON for people. Raises as `write_whole`."""
+    write_whole(path, to_json(record))
+
+
+class Journal:
+    """A file with a header and, one a line, the entries so far; each is on the disk when `append` returns."""
+
+    def __init__(self, path: Path, entries: list[Entry]) -> None:
+        self.path, self.entries = path, entries
+
+    @classmethod
+    def open(cls, path: Path, header: Entry, valid: Callable[[Entry], bool], say: Callable[[str], None]) -> Self:
+        """Go on with the journal at `path` if its header is this one and its entries are valid; else start over.
+
+        Which of them, is said. A line that a killed process left torn is dropped. Raises as `write_whole`.
+        """
+        lines = _whole_lines(path)
+        reason = _unusable(lines, header, valid) if lines else ""
+        if reason:
+            say(f"{path}: starting over: {reason}")
+        elif lines:
+            say(f"{path}: going on after {len(lines) - 1} measurements of a run that did not end")
+        kept = lines if lines and not reason else [_line(header)]
+        write_whole(path, b"".join(kept))
+        return cls(path, [json.loads(line) for line in kept[1:]])
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry. Raises as `write_whole`."""
+        try:
+            with self.path.open("ab") as file:
+                file.write(_line(entry))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise refusal(self.path, error) from error
+        self.entries.append(entry)
+
+    def remove(self) -> None:
+        """Remove the file, once what it held is kept elsewhere."""
+        self.path.unlink(missing_ok=True)
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    try:
+        lines = read_bounded(path, MAX_WEIGHT_BYTES, UsageError).splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise refusal(path, error) from error
+    return [line for line in lines if line.endswith(b"\n")]
+
+
+def _unusable(lines: list[bytes], header: Entry, valid: Callable[[Entry], bool]) -> str:
+    """Why the lines cannot be gone on with; nothing if they can."""
+    try:
+        found, *entries = [json.loads(line) for line in lines]
+    except (ValueError, RecursionError):
+        return "it holds a line that is not JSON"
+    if not isinstance(found, dict):
+        return "it has no header"
+    wanted = json.loads(_line(header))
+    changed = [key for key in wanted | found if found.get(key) != wanted.get(key)]
+    if changed:
+        return f"{', '.join(changed)} differ from this run's"
+    return "" if all(valid(entry) for entry in entries) else "it holds an entry that is no measurement"
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
