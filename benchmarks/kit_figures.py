@@ -59,10 +59,10 @@ def fetched(kit: Path) -> list[dict[str, Any]]:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise RuntimeError(f"no browser: expected one of {', '.join(BROWSERS)}; apt-get install chromium")
-    asked = json.loads(node(HARNESSES / "web_harness" / "chromium.mjs", kit, browser))["bytes"]
+    asked = json.loads(node(HARNESSES / "web" / "harness" / "chromium.mjs", kit, browser))["bytes"]
     paths = sorted(path for path in asked if not path.startswith(OF_THE_HARNESS))
     files = [kit / ("index.html" if path == "/" else path.removeprefix("/")) for path in paths]
-    sizes = json.loads(node(HARNESSES / "web_harness" / "compressed.mjs", *files))
+    sizes = json.loads(node(HARNESSES / "web" / "harness" / "compressed.mjs", *files))
     return [{"path": path, "group": group(path)} | size for path, size in zip(paths, sizes, strict=True)]
 
 
@@ -91,7 +91,7 @@ def differences(kit: Path, mode: Mode, name: str, texts: Sequence[str]) -> dict[
         config = json.loads((place / "tokenizer_config.json").read_bytes()) | {"do_lower_case": mode.lowercase}
         (place / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
         (place / "texts.json").write_text(json.dumps(list(texts)), encoding="utf-8")
-        script = shutil.copy(HARNESSES / "web_harness" / "transformers.mjs", folder)
+        script = shutil.copy(HARNESSES / "web" / "harness" / "transformers.mjs", folder)
         ids = json.loads(node(script, folder, "none", place / "texts.json"))["ids"]
     expected = [one.ids for one in tokenizer.encode_batch(list(texts))]
     wrong = [text for text, ours, theirs in zip(texts, expected, ids, strict=True) if ours != theirs]

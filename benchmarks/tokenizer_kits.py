@@ -21,7 +21,7 @@ CLASSPATH = f"{ROOT}/.jvm/*:{ROOT}/.npm/node_modules/kotlin-compiler/lib/kotlin-
 def build_swift(folder: Path) -> Platform:
     """The kit's harness on Linux, built in release in `folder`, which is /work to it."""
     make_kit(folder, "ios")
-    shutil.copytree(HARNESSES / "swift_harness", folder / "harness")
+    shutil.copytree(HARNESSES / "ios" / "harness", folder / "harness")
     build = ["swift", "build", "-c", "release", "--package-path", "/work/harness"]
     subprocess.run([SWIFT, "run", folder, *build], check=True)
     start = [SWIFT, "run", folder, "/work/harness/.build/release/tokenize"]
@@ -31,7 +31,7 @@ def build_swift(folder: Path) -> Platform:
 def build_web(folder: Path) -> Platform:
     """`node tokenize.mjs`, with the kit's own files."""
     kit = make_kit(folder, "web")
-    return command("node", HARNESSES / "web_harness" / "tokenize.mjs", kit)
+    return command("node", HARNESSES / "web" / "harness" / "tokenize.mjs", kit)
 
 
 def build_android(folder: Path) -> Platform:
@@ -58,7 +58,7 @@ def bertport_says(*arguments: str | Path) -> str:
 
 def compile_kotlin(kit: Path, classes: Path) -> None:
     """The kit with its tests, against the stub of Android; warnings are errors. Raises CalledProcessError."""
-    script = HARNESSES / "android_harness" / "compile.sh"
+    script = HARNESSES / "android" / "harness" / "compile.sh"
     subprocess.run([script, kit, classes, ROOT], check=True, capture_output=True, text=True)
 
 

@@ -20,7 +20,7 @@ from exporter.targets.schemes import SCHEMES
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.runner import Batch
 
-ROOT = Path(__file__).parent.parent.parent.parent
+ROOT = Path(__file__).parents[4]
 ASSETS = Path("src/main/assets/testedkit")
 KINDS = ("labels", "several labels", "values", "one score", "a reranker")
 KINDS += ("entities", "answers", "embeddings", "prompted")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Type-checks the Core ML half of a kit, its device tests, and what its READMEs tell an app to write, where there is no Core ML: against stubs of ours.
-# Warnings are errors. Usage, inside the toolchain: swift_typecheck.sh KIT STUBS NAME SAMPLE.swift…
+# Warnings are errors. Usage, inside the toolchain: typecheck.sh KIT STUBS NAME SAMPLE.swift…
 set -eu
 kit=$1 stubs=$2 name=$3 out=$(mktemp -d)
 shift 3

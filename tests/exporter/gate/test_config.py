@@ -17,7 +17,7 @@ from exporter.verification.verify import Limit
 from runtimes.backends.onnx.processors import ARCHITECTURES
 from runtimes.errors import UsageError
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 GOOD = """
 baseline = "baseline.json"
 [[export]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2] / "exporter"
+ROOT = Path(__file__).parents[3] / "exporter"
 STEPS = "pass|leave|drop|export|write|set|correct|merge|put|save|remove|fine-tune|install|name|give|convert|cut".split(
     "|"
 )

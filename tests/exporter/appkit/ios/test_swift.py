@@ -19,7 +19,7 @@ import transformers
 from exporter.appkit.ios.emit import SOURCES
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent.parent
+ROOT = HERE.parents[3]
 TOOLCHAIN = ROOT / ".ci" / "swift-toolchain"
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-X"]
 TASKS = [path.stem for path in sorted((SOURCES / "Samples").iterdir())]
@@ -86,9 +86,7 @@ def test_its_own_tests_pass_and_its_decisions_are_those_of_python(
     platform, folder, make_checkpoint, find_answer, report_tells
 ):
     write_fixtures(folder / "decisions", make_checkpoint, find_answer)
-    shutil.copy(
-        HERE / "swift_decisions" / "DecisionFixtureTests.swift", folder / "TestedKit" / "Tests" / "TestedKitTests"
-    )
+    shutil.copy(HERE / "decisions" / "DecisionFixtureTests.swift", folder / "TestedKit" / "Tests" / "TestedKitTests")
     done = swift(folder, "swift", "test", "--package-path", "/work/TestedKit", "-Xswiftc", "-warnings-as-errors")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     told = report_tells(folder / "decisions" / "device.json", "coreml-int8")
@@ -101,8 +99,8 @@ def test_its_own_tests_pass_and_its_decisions_are_those_of_python(
 
 def test_the_core_ml_half_type_checks_and_a_wrong_call_does_not(platform, folder):
     shutil.copytree(HERE / "CoreMLStub", folder / "stubs", dirs_exist_ok=True)
-    shutil.copy(HERE / "swift_typecheck.sh", folder)
-    check = ("sh", "swift_typecheck.sh", "TestedKit", "stubs", "TestedKit", *written_samples(folder))
+    shutil.copy(HERE / "typecheck.sh", folder)
+    check = ("sh", "typecheck.sh", "TestedKit", "stubs", "TestedKit", *written_samples(folder))
     done = swift(folder, *check)
     assert done.returncode == 0, done.stderr
     assert not done.stderr

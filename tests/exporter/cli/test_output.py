@@ -14,7 +14,7 @@ from exporter.cli.main import main
 from exporter.cli.output import OutputError
 from runtimes.files import atomic_write
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CALLS = {"help": ["--help"], "a result": ["inspect"], "JSON": ["inspect", "--json"]}
 
 

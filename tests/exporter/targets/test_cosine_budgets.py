@@ -7,7 +7,7 @@ import pytest
 
 from exporter.targets.schemes import SCHEMES
 
-ROWS = json.loads((Path(__file__).parents[2] / "artifacts" / "embeddings.json").read_text())["rows"]
+ROWS = json.loads((Path(__file__).parents[3] / "artifacts" / "embeddings.json").read_text())["rows"]
 
 
 @pytest.mark.parametrize("name", ROWS)

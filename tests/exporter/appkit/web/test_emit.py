@@ -18,7 +18,7 @@ from exporter.targets.registry import Settings
 from exporter.targets.schemes import SCHEMES
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent.parent
+ROOT = HERE.parents[3]
 PACKAGES = ROOT / ".npm" / "node_modules"
 TASKS = {
     "text-classification": "labels",
@@ -116,7 +116,7 @@ def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task
     kit, checkpoint = kits(TASKS[task])
     asked, script = tmp_path / "texts.json", kit / "transformers.mjs"  # beside node_modules
     asked.write_text(json.dumps(items(kit)))
-    shutil.copy(HERE / "web_harness" / "transformers.mjs", script)
+    shutil.copy(HERE / "harness" / "transformers.mjs", script)
     found = json.loads(node(script, kit, task, asked))
     assert found["files"] == ["onnx/model.onnx"]
     assert found["ids"] == [one["input_ids"] for one in vectors(kit)]
@@ -141,7 +141,7 @@ def test_transformers_js_loads_the_folder_and_decides_as_transformers(kits, task
 def test_the_wrappers_answer_as_transformers_does(kind, kits, ask_transformers, answers_agree, tmp_path):
     kit, checkpoint = kits(kind)
     asked = ask_transformers(kind, checkpoint)
-    shutil.copy(HERE / "web_harness" / "ask.mjs", kit)
+    shutil.copy(HERE / "harness" / "ask.mjs", kit)
     (tmp_path / "asked.json").write_text(json.dumps([arguments for arguments, _ in asked]))
     answers_agree(json.loads(node(kit / "ask.mjs", tmp_path / "asked.json")), [answer for _, answer in asked])
 
@@ -152,7 +152,7 @@ def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_
     kit = tmp_path / "Kit"
     assert make_kit(make_onnx("demo", schemes=("int8",), texts=()), kit) == 0
     settings = json.loads((kit / "model" / "kit.json").read_bytes())
-    found = json.loads(node(HERE / "web_harness" / "chromium.mjs", kit, BROWSER or "chromium"))
+    found = json.loads(node(HERE / "harness" / "chromium.mjs", kit, BROWSER or "chromium"))
     replay = found["replay"]
     assert replay["vectors"] == len(vectors(kit)) > 3
     assert replay["wrongTokens"] == replay["wrongDecisions"] == 0
@@ -171,7 +171,7 @@ def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_
 @pytest.mark.parametrize("kind", ["entities", "answers"])
 def test_the_page_marks_what_it_finds_and_changes_nothing_else(kits, kind):
     kit, _ = kits(kind)
-    found = json.loads(node(HERE / "web_harness" / "chromium.mjs", kit, BROWSER or "chromium"))
+    found = json.loads(node(HERE / "harness" / "chromium.mjs", kit, BROWSER or "chromium"))
     assert found["replay"]["wrongTokens"] == found["replay"]["wrongDecisions"] == 0
     for vector, shown in zip(vectors(kit), found["shown"], strict=True):
         whole = vector.get("text_pair", vector["text"])

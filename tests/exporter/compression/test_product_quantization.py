@@ -124,7 +124,7 @@ def test_texts_of_another_language_say_nothing_of_pieces(make_checkpoint):
 
 
 def test_the_cosine_budget_holds_what_four_numbers_in_a_byte_cost_and_not_eight():
-    record = json.loads((Path(__file__).parents[2] / "artifacts" / "smallest.json").read_text(encoding="utf-8"))
+    record = json.loads((Path(__file__).parents[3] / "artifacts" / "smallest.json").read_text(encoding="utf-8"))
     bundles, budget = record["sentences"]["found"]["bundles"], find_budget("onnx", "pq").min_cosine
     least = {name: bundle["least cosine"] for name, bundle in bundles.items() if name.startswith("pq")}
     assert min(least["pq, 4 dims"], least["pq, 4 dims, by frequency"]) > budget
