@@ -47,7 +47,7 @@ def measured(units: str, folder: Path) -> list[dict[str, Any]]:
         DEMO, ("coreml",), SCHEMES, folder / units, settings=Settings(compute_units=units), keep_failing=True
     )
     rows = []
-    for item in export(request, print):
+    for item in export(request):
         package = folder / units / item.recipe.name / "Model.mlpackage"
         model = load(package, None, units)
         feeds = {name: np.ones((1, 128), np.int32) for name in ("input_ids", "attention_mask", "token_type_ids")}

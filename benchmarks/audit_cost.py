@@ -32,12 +32,13 @@ import json, sys, time
 from pathlib import Path
 from exporter.verification.audit.bundle import audit_bundle
 from exporter.targets.audit.subject import Audited
+from exporter.verification.audit.bundle import audit_subject
 from runtimes.bundle.manifest import read_bundle
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from runtimes.process.peak_memory import peak_rss_bytes
 source, place, runs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-audited = Audited(read_bundle(place), load(resolve(source, HubOptions())))
+audited = audit_subject(read_bundle(place), load(resolve(source, HubOptions())))
 loaded, seconds, cpu = peak_rss_bytes(), [], []
 for _ in range(runs):
     start, used = time.perf_counter(), time.process_time()
@@ -64,7 +65,7 @@ def audit_cost(source: str, target: str, scheme: str, place: Path) -> dict[str, 
     """Export one bundle and audit it in a process of its own."""
     lengths = (LENGTH,) if target == "coreml" else ()
     settings = Settings(sequence_lengths=lengths, deployment_target="iOS18")  # which has every scheme
-    export(Request(source, (target,), (scheme,), place, settings=settings, verify=False), lambda _: None)
+    export(Request(source, (target,), (scheme,), place, settings=settings, verify=False))
     command = [sys.executable, "-c", _CHILD, source, str(place), str(RUNS)]
     found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return found

@@ -23,11 +23,12 @@ from exporter.pipeline import Exported, Request, export
 from exporter.targets.registry import Settings
 from exporter.targets.schemes import SCHEMES
 from runtimes.backends.pytorch.runner import TorchRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.measurement.measure import fingerprint
 from runtimes.parity.cases import Encoder, Limits
 from runtimes.parity.compare import agreement
-from runtimes.runner import Batch, Runner, full_batch, open_runner
+from runtimes.runner import Batch, Runner, full_batch
 
 SETTINGS = {
     "iOS17, Neural Engine layout": Settings(),
@@ -60,10 +61,6 @@ def seconds(runner: Runner, batch: Batch) -> float:
     return time.perf_counter() - start
 
 
-def quiet(_text: str) -> None:
-    """No progress."""
-
-
 def wanted() -> list[tuple[str, str]]:
     """Every (settings, scheme) that can be."""
     newer = {name for name, settings in SETTINGS.items() if settings.deployment_target != "iOS17"}
@@ -75,7 +72,7 @@ def exported(name: str, scheme: str, folder: Path) -> tuple[Exported, float]:
     place = Path(folder) / name / scheme
     request = Request(DEMO, ("coreml",), (scheme,), place, settings=SETTINGS[name], keep_failing=True)
     start = time.perf_counter()
-    (done,) = export(request, quiet)
+    (done,) = export(request)
     return done, time.perf_counter() - start
 
 

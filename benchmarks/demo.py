@@ -20,17 +20,19 @@ from rich.table import Table
 
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
+from exporter.cli.progress import progress_on_stderr
 from exporter.pipeline import Exported, Request, export
 from exporter.targets.schemes import SCHEMES
-from exporter.verification.battery_texts import TEST_ROWS
-from exporter.verification.timing import bundle_case, pytorch_case
+from exporter.verification.measured_cases import bundle_case, pytorch_case
+from exporter.verification.reference.default_texts import TEST_ROWS
 from runtimes.backends.pytorch.runner import TorchRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.measurement.bench import compressed_bytes
 from runtimes.measurement.measure import Case, Measurement, Plan, fingerprint, measure
 from runtimes.parity.cases import Encoder, Limits
 from runtimes.reporting.terminal import show
-from runtimes.runner import Runner, open_runner
+from runtimes.runner import Runner
 
 LENGTHS = (16, 128, 512)
 WANTED = {"onnx": tuple(SCHEMES["onnx"]), "coreml": ("fp16", "int8", "palettize6")}
@@ -60,8 +62,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     checkpoint = load(resolve(DEMO, HubOptions()))
-    done = [item for target in WANTED for item in export_all(target, given.output)]
-    measured = measure(cases(checkpoint, done), Plan(LENGTHS, rounds=given.rounds), say)
+    with progress_on_stderr("demo"):
+        done = [item for target in WANTED for item in export_all(target, given.output)]
+        measured = measure(cases(checkpoint, done), Plan(LENGTHS, rounds=given.rounds))
     record = {"host": fingerprint(), "measurements": [asdict(item) for item in measured]}
     (given.output / "measurements.json").write_text(json.dumps(record), encoding="utf-8")
     test_rows = [json.loads(line) for line in TEST_ROWS.read_text(encoding="utf-8").splitlines()]
@@ -72,7 +75,7 @@ def main() -> None:
 
 def export_all(target: str, place: Path) -> list[Exported]:
     """Every wanted scheme of one target; a failing bundle is kept, to be shown."""
-    return export(Request(DEMO, (target,), WANTED[target], place, keep_failing=True), say)
+    return export(Request(DEMO, (target,), WANTED[target], place, keep_failing=True))
 
 
 def cases(checkpoint: Checkpoint, done: list[Exported]) -> list[Case]:

@@ -24,11 +24,12 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
-from exporter.verification.battery_texts import TEST_ROWS
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.reference.default_texts import TEST_ROWS
+from exporter.verification.reference.reference import Reference
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.measurement.measure import Case, Plan, fingerprint, measure
-from runtimes.runner import Array, Batch, Runner, open_runner
+from runtimes.runner import Array, Batch, Runner
 
 SCHEMES = {
     "onnx": ("none", "int8", "int8-weights", "int4-embeddings", "pq"),
@@ -69,7 +70,7 @@ def latencies(bundles: dict[str, Path], words: int) -> dict[str, list[float]]:
     """Every run of each ONNX bundle at TOKENS, rounds interleaved, one thread."""
     cases = [Case(name, "onnx", str(path), words) for name, path in bundles.items()]
     found: dict[str, list[float]] = {name: [] for name in bundles}
-    for one in measure(cases, Plan((TOKENS,), 20, 5), print):
+    for one in measure(cases, Plan((TOKENS,), 20, 5)):
         found[one.case.name] += [round(value, 6) for value in one.latency_s[TOKENS]]
     return found
 

@@ -33,13 +33,15 @@ from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.verification.battery_texts import default_texts
-from exporter.verification.reference import Reference
-from exporter.verification.verify import Check, check_bundle
+from exporter.verification.check import Check
+from exporter.verification.reference.default_texts import default_texts
+from exporter.verification.reference.reference import Reference
+from exporter.verification.verify import check_bundle
 from runtimes.backends.pytorch.runner import TorchRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.measurement.measure import fingerprint
-from runtimes.runner import Batch, Runner, open_runner
+from runtimes.runner import Batch, Runner
 
 ARTIFACT = Path("artifacts/families.json")
 BUNDLES = ("onnx-none", "onnx-int8", "coreml-none", "coreml-int8")
@@ -120,7 +122,7 @@ def export_alone(checkpoint: Path, name: str, place: Path) -> dict[str, Any]:
 def parity_of(place: Path, reference: Reference) -> dict[str, Any]:
     """The saved files against PyTorch, within the budget of their scheme."""
     start = time.perf_counter()
-    found, _ = check_bundle(Check(read_bundle(place)), reference)
+    found = check_bundle(Check(read_bundle(place)), reference).parity
     row = {key: found.as_record()[key] for key in _PARITY}
     return row | {"size_bytes": read_bundle(place).size_bytes, "check_s": round(time.perf_counter() - start, 1)}
 

@@ -23,7 +23,7 @@ from hostile.readers import READERS
 from hostile.run import Tally, read_one, run
 from hostile.seeds import write_bundles, write_checkpoint
 
-from runtimes.bundle.manifest import to_json
+from runtimes.files.json_text import to_json
 from runtimes.measurement.measure import fingerprint
 
 ARTIFACT = Path(__file__).parents[1] / "artifacts" / "fuzz.json"

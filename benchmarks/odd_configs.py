@@ -28,8 +28,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from runtimes.bundle.manifest import to_json
 from runtimes.files.atomic_write import write_whole
+from runtimes.files.json_text import to_json
 
 ARTIFACT = Path(__file__).parents[1] / "artifacts" / "odd_configs.json"
 LIMIT_S, LIMIT_BYTES = 30.0, 2 << 30

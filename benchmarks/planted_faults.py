@@ -29,8 +29,8 @@ from exporter.pipeline import Request, export
 from exporter.targets.audit.subject import Audited
 from exporter.targets.registry import Settings
 from exporter.targets.schemes import SCHEMES
-from exporter.verification.audit.bundle import audit_bundle
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.audit.bundle import audit_bundle, audit_subject
+from runtimes.bundle.reading import read_bundle
 
 ARTIFACT = Path("artifacts/planted_faults.json")
 LENGTH = 32
@@ -142,8 +142,8 @@ def _made(subject: Subject, folder: Path, checkpoint: Path) -> Audited:
     lengths = (LENGTH,) if subject.target == "coreml" else ()
     settings = Settings(sequence_lengths=lengths, **subject.settings)
     asked = Request(source, (subject.target,), (subject.scheme,), folder, settings=settings, verify=False)
-    export(asked, lambda _: None)
-    return Audited(read_bundle(folder), load(resolve(source, HubOptions())))
+    export(asked)
+    return audit_subject(read_bundle(folder), load(resolve(source, HubOptions())))
 
 
 def main() -> None:

@@ -30,11 +30,12 @@ from exporter.checkpoint.source import DEMO_DIRECTORY, HubOptions, resolve
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
 from runtimes.backends.pytorch.runner import TorchRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.measurement.measure import fingerprint
 from runtimes.parity.cases import Encoder, Limits, Row
 from runtimes.parity.compare import agreement
-from runtimes.runner import Runner, open_runner
+from runtimes.runner import Runner
 
 SEED = 20
 BUNDLES = {"onnx": ("int8", "int8-weights"), "coreml": ("int8",)}

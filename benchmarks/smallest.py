@@ -26,14 +26,15 @@ from exporter.compression.calibration import Finetune
 from exporter.pipeline import Exported, Request, export
 from exporter.targets.registry import Settings
 from exporter.verification.labelled.answers import Evaluation, Examiner
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import Bundle, read_bundle
+from exporter.verification.reference.reference import Reference
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.evaluation.data.corpus import read_texts
 from runtimes.evaluation.data.dataset import DataFile
 from runtimes.measurement.bench import compressed_bytes
 from runtimes.measurement.measure import Case, Plan, fingerprint, measure
 from runtimes.parity.answers import cosines
-from runtimes.runner import Runner, open_runner
+from runtimes.runner import Runner
 
 COREML_ROWS, COREML_TOKENS, SENTENCES = 1000, 128, 1000
 Texts = tuple[str, ...]
@@ -119,7 +120,7 @@ def figures(row: Row, done: Exported, bundle: Bundle, found: Evaluation) -> dict
 def evaluated(target: str, data: Path, texts: Texts, only: str, before: Record) -> Iterator[Record]:
     """Every row of a target whose name holds `only`, the others as they were `before`; what there is, after each."""
     limit = COREML_ROWS if target == "coreml" else None
-    examiner = Examiner(load(resolve(DEMO, HubOptions())), DataFile(data / "ag_news" / "test.csv", limit=limit), print)
+    examiner = Examiner(load(resolve(DEMO, HubOptions())), DataFile(data / "ag_news" / "test.csv", limit=limit))
     names = [row.name for row in PARTS[target]]
     known = {row["name"]: row for row in before.get("bundles", ()) if only and row["name"] in names}
     for row in (row for row in PARTS[target] if only in row.name):
@@ -142,7 +143,7 @@ def cost(texts: Texts) -> list[dict[str, Any]]:
             Case(row.name, "onnx", str(bundle.door), vocabulary)
             for row, bundle, vocabulary in zip(TIMED, bundles, vocabularies, strict=True)
         ]
-        done = measure(cases, Plan(rounds=7), print)
+        done = measure(cases, Plan(rounds=7))
     return [{**asdict(one), "case": one.case.name} for one in done]
 
 

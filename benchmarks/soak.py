@@ -20,8 +20,9 @@ import torch
 import transformers
 
 import exporter
-from exporter.verification.verify import Check, verify
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.check import Check
+from exporter.verification.verify import verify
+from runtimes.bundle.reading import read_bundle
 from runtimes.records.writing import write_record
 
 KINDS = [("onnx", "int8"), ("coreml", "int8"), ("onnx", "none"), ("coreml", "fp16")]
@@ -81,7 +82,7 @@ def take(checkpoint: Path, place: Path, target: str, scheme: str) -> None:
     """Export over what is there, and compare the bundle with PyTorch."""
     settings = exporter.Settings(sequence_lengths=(16,))
     exporter.export(checkpoint, target=target, quantize=scheme, output=place, verify=False, settings=settings)
-    parity, _ = verify(Check(read_bundle(place), str(checkpoint), TEXTS))
+    parity = verify(Check(read_bundle(place), str(checkpoint), TEXTS)).parity
     if not parity.rows:
         raise AssertionError(f"{target} {scheme}: nothing was compared: {parity.note}")
 

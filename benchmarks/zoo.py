@@ -21,7 +21,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,9 +31,10 @@ from tier_checkpoint import write_stand_in
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
+from exporter.cli.progress import progress_on_stderr
 from exporter.targets.schemes import SCHEMES
-from exporter.verification.battery_texts import default_texts
-from exporter.verification.timing import pytorch_case
+from exporter.verification.measured_cases import pytorch_case
+from exporter.verification.reference.default_texts import default_texts
 from runtimes.measurement.measure import Case, Plan, fingerprint, measure
 
 ARTIFACT = Path("artifacts/zoo.json")
@@ -66,18 +66,23 @@ TIERS = {
 """micro has no such BERT: 112 wide is what makes 15 MB of 30,522 pieces."""
 
 
-def run_tier(tier: Tier, checkpoint: Path, stand_in: bool, say: Callable[[str], None]) -> dict[str, Any]:
+def say(text: str) -> None:
+    """Progress to stderr."""
+    print(f"zoo: {text}", file=sys.stderr)
+
+
+def run_tier(tier: Tier, checkpoint: Path, stand_in: bool) -> dict[str, Any]:
     """Export, compare, and measure one tier."""
     parameters = sum(
         _size(value.shape) for value in load(resolve(str(checkpoint), HubOptions())).model.tensors.values()
     )
     with TemporaryDirectory() as folder:
         say("exporting and comparing")
-        exported = _export_all(checkpoint, Path(folder), default_texts()[: _texts(tier)], say)
+        exported = _export_all(checkpoint, Path(folder), default_texts()[: _texts(tier)])
         say("memory of exports")
         memory = {name: _export_peak(checkpoint, name, Path(folder)) for name in _WEIGHED}
         say("latency")
-        latency = _latencies(exported, checkpoint, tier.hidden, say)
+        latency = _latencies(exported, checkpoint, tier.hidden)
     return {
         **asdict(tier),
         "stand_in": stand_in,
@@ -110,7 +115,7 @@ def _texts(tier: Tier) -> int:
     return _FEW_TEXTS if tier.hidden >= _WIDE else len(every)
 
 
-def _export_all(checkpoint: Path, folder: Path, texts: list[str], say: Callable[[str], None]) -> list[dict[str, Any]]:
+def _export_all(checkpoint: Path, folder: Path, texts: list[str]) -> list[dict[str, Any]]:
     """Every target × scheme in one process, so that PyTorch answers once; what fails its budget is kept and says so."""
     found = []
     (folder / "texts.txt").write_text("\n".join(text.replace("\n", " ") for text in texts), encoding="utf-8")
@@ -144,7 +149,7 @@ def _export_peak(checkpoint: Path, name: str, folder: Path) -> Peak:
     return export_peak([*arguments, "-o", str(folder / "again")])
 
 
-def _latencies(exported: list[dict[str, Any]], checkpoint: Path, hidden: int, say: Callable[[str], None]) -> Any:
+def _latencies(exported: list[dict[str, Any]], checkpoint: Path, hidden: int) -> Any:
     """Raw latencies and memory of the ONNX bundles and of PyTorch."""
     loaded = load(resolve(str(checkpoint), HubOptions()))
     words = loaded.geometry.vocabulary
@@ -153,7 +158,7 @@ def _latencies(exported: list[dict[str, Any]], checkpoint: Path, hidden: int, sa
     cases += [Case(item["name"], "onnx", str(Path(item["directory"]) / "model.onnx"), words) for item in onnx]
     runs = max(3, 4000 // hidden)
     found: dict[str, Any] = {}
-    for one in measure(cases, Plan((16, 128), runs, 2 if hidden >= _WIDE else 3), say):
+    for one in measure(cases, Plan((16, 128), runs, 2 if hidden >= _WIDE else 3)):
         row = found.setdefault(one.case.name, {"latency_s": {}, "peak_rss_bytes": 0, "load_s": []})
         row["peak_rss_bytes"] = max(row["peak_rss_bytes"], one.peak_rss_bytes)
         row["load_s"].append(one.load_s)
@@ -184,7 +189,8 @@ def main() -> None:
         tier = TIERS[name]
         with TemporaryDirectory() as folder:
             checkpoint = Path(real[name]) if name in real else write_stand_in(Path(folder) / name, tier)
-            found = run_tier(tier, checkpoint, name not in real, lambda text, name=name: print(f"{name}: {text}"))
+            with progress_on_stderr(name):
+                found = run_tier(tier, checkpoint, name not in real)
         record["tiers"][name] = found | {"host": host}
         given.output.write_text(json.dumps(record) + "\n", encoding="utf-8")
 

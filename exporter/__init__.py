@@ -10,7 +10,7 @@
 Importing this module imports none of the rest; what a call needs it imports itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.checkpoint.vocabulary_trimming import Trim
     from exporter.pipeline import Exported
     from exporter.targets.registry import Settings
-    from exporter.verification.verify import Limit
+    from exporter.verification.check import Limit
 
 __all__ = ["Exported", "HubOptions", "Limit", "Settings", "Trim", "__version__", "export"]
 
@@ -49,13 +49,12 @@ def export(
     limit: "Limit | None" = None,
     settings: "Settings | None" = None,
     hub: "HubOptions | None" = None,
-    say: Callable[[str], None] | None = None,
 ) -> "list[Exported]":
     """Do what `bertport export` does; one result for each target × scheme.
 
     The arguments are the command's: `model` a folder, a hub id or "demo"; `output` the bundle's folder, or one with a
     folder for each where there are several; `limit` tightens or loosens the budget; `settings` what a target may be
-    told; `hub` how checkpoints are found and read. `say` takes progress, a line at a time.
+    told; `hub` how checkpoints are found and read. Progress goes to the logger `exporter`, a line at a time.
 
     A bundle beyond its budget is no error: `parity.verdict` is FAIL and, without `keep_failing`, `directory` None.
     Raises runtimes.errors.BertportError, whose `exit_code` is the command's. Several threads and processes may export
@@ -65,7 +64,7 @@ def export(
     from exporter.pipeline import Request
     from exporter.pipeline import export as run
     from exporter.targets.registry import Settings
-    from exporter.verification.verify import Limit
+    from exporter.verification.check import Limit
 
     request = Request(
         model=str(model),
@@ -81,7 +80,7 @@ def export(
         texts=tuple(texts),
         pairs=pairs,
     )
-    return run(request, say or _silent)
+    return run(request)
 
 
 def __getattr__(name: str) -> Any:
@@ -93,7 +92,3 @@ def __getattr__(name: str) -> Any:
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
-
-
-def _silent(_text: str) -> None:
-    pass

@@ -1,6 +1,6 @@
 """The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from exporter.bundling.assumptions import decided
 from exporter.bundling.card import write_card
 from exporter.bundling.contents import make_manifest, write_files
 from exporter.bundling.sbom import write_bill
-from exporter.bundling.staging import check_destination, staged
+from exporter.bundling.staging import check_destination, staged, write_manifest
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import choose_pieces, trim_checkpoint
@@ -19,29 +19,22 @@ from exporter.targets.audit.subject import Audited
 from exporter.targets.budgets import budget_of
 from exporter.targets.registry import TARGETS, Settings, cost_of_hidden_states, for_recipe, make_recipe
 from exporter.targets.schemes import FINETUNED, find_budget
-from exporter.verification.audit.bundle import audit_bundle, with_audit
+from exporter.verification.audit.bundle import audit_bundle, audit_subject, with_audit
+from exporter.verification.check import Limit
 from exporter.verification.comparison import compare_with_pytorch
 from exporter.verification.labelled.texts import Labelled, find_labelled
-from exporter.verification.reference import Reference
-from exporter.verification.verify import Limit, compare_bundle
-from runtimes.bundle.manifest import (
-    CARD,
-    GOLDEN,
-    PARITY,
-    Budget,
-    Bundle,
-    Finetuning,
-    Recipe,
-    hash_files,
-    to_json,
-    write_manifest,
-)
+from exporter.verification.reference.golden import golden_record
+from exporter.verification.reference.reference import Reference
+from exporter.verification.verify import compare_bundle
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.manifest import CARD, GOLDEN, PARITY, Budget, Finetuning, Recipe
+from runtimes.bundle.reading import Bundle, hash_files
 from runtimes.errors import UsageError
+from runtimes.files.json_text import to_json
 from runtimes.parity.compare import Parity, Verdict, not_run
 from runtimes.process.memory import release, trim
-from runtimes.runner import open_runner
 
-Say = Callable[[str], None]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ class Exported:
         return self.recipe.name
 
 
-def export(request: Request, say: Say = print) -> list[Exported]:
+def export(request: Request) -> list[Exported]:
     """Export every combination that the request asks for.
 
     Destinations, schemes and settings are checked before anything is written. Raises BertportError; a parity failure
@@ -94,23 +87,23 @@ def export(request: Request, say: Say = print) -> list[Exported]:
         check_destination(place)
     checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
     for note in checkpoint.notes:
-        say(note)
+        _log.info(note)
     if checkpoint.model.leftovers:
         left_out = ", ".join(checkpoint.model.leftovers)
-        say(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
+        _log.info(f"left out, for {checkpoint.model.head.architecture} never reads them: {left_out}")
     settings = request.settings
     exported, kept = _trimmed(checkpoint, settings)
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
     budgets = [request.limit.applied(budget_of(exported, recipe)) for recipe in recipes]
     reference = Reference(checkpoint, request.texts, request.pairs, kept)
     material = Material(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
-    tuned = finetune(reference, material, settings.finetune, say) if settings.finetune else None
+    tuned = finetune(reference, material, settings.finetune) if settings.finetune else None
     plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
     if tuned:
         plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
     labelled = find_labelled(checkpoint, request.texts_file) if request.verify else None
     with reference.expecting([recipe.sequence_lengths for recipe in recipes] if request.verify else []):
-        return [_export_one(reference, plan, request, labelled, say) for plan in plans]
+        return [_export_one(reference, plan, request, labelled) for plan in plans]
 
 
 def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Array | None]:
@@ -143,20 +136,20 @@ def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings:
     return replace(plan, material=material, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
 
 
-def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: Labelled | None, say: Say) -> Exported:
+def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: Labelled | None) -> Exported:
     checkpoint, recipe = for_recipe(plan.material.checkpoint, plan.recipe), plan.recipe
     with staged(plan.place) as staging:
-        say(f"{recipe.name}: writing")
+        _log.info(f"{recipe.name}: writing")
         models = write_files(checkpoint, recipe, staging.directory, plan.material)
         release()
         for advice in filter(None, (TARGETS[recipe.target].advice(recipe), cost_of_hidden_states(checkpoint, recipe))):
-            say(f"{recipe.name}: {advice}")
+            _log.info(f"{recipe.name}: {advice}")
         manifest = replace(make_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
         bundle = Bundle(staging.directory, manifest)
-        say(f"{recipe.name}: {decided(bundle)}")
+        _log.info(f"{recipe.name}: {decided(bundle)}")
         if request.verify:
-            say(f"{recipe.name}: comparing with PyTorch")
-        parity = _check(Audited(bundle, checkpoint), reference, plan.own, request.verify)
+            _log.info(f"{recipe.name}: comparing with PyTorch")
+        parity = _check(audit_subject(bundle, checkpoint), reference, plan.own, request.verify)
         parity = labelled.judged(parity, bundle, plan.budget) if labelled else parity
         size_bytes = bundle.size_bytes
         kept = parity.verdict is not Verdict.FAIL or request.keep_failing
@@ -186,7 +179,7 @@ def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None
     directory, recipe = bundle.directory, bundle.manifest.recipe
     (directory / PARITY).write_bytes(to_json(parity.as_record()))
     if parity.verdict is not Verdict.NOT_RUN:
-        (directory / GOLDEN).write_bytes(to_json(reference.golden(recipe.sequence_lengths)))
+        (directory / GOLDEN).write_bytes(to_json(golden_record(reference, recipe.sequence_lengths)))
     (directory / CARD).write_bytes(write_card(bundle, parity).encode())
     hashes = write_bill(directory, bundle.manifest, hash_files(directory))
     write_manifest(directory, replace(bundle.manifest, files=hashes))

@@ -27,8 +27,8 @@ def open(bundle: "str | Path", threads: int = 1) -> "Runner":  # noqa: A001 - as
     """
     from pathlib import Path
 
-    from runtimes.bundle.manifest import check_files, read_bundle
-    from runtimes.runner import open_runner
+    from runtimes.backends.registry import open_runner
+    from runtimes.bundle.reading import check_files, read_bundle
 
     found = read_bundle(Path(bundle))
     check_files(found)

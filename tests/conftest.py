@@ -1,7 +1,8 @@
 """Seeded small checkpoints, made on the spot: no network, no hub."""
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,29 @@ def _write_sentence_files(
 @pytest.fixture(scope="session")
 def write_sentence_files() -> Callable[..., None]:
     return _write_sentence_files
+
+
+class _Messages(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the packages log while the test runs: progress and warnings, a line each."""
+    handler, loggers = _Messages(), [logging.getLogger(name) for name in ("exporter", "runtimes")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    yield handler.texts
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 @pytest.fixture

@@ -35,11 +35,8 @@ def batches(model):
     return [model.fit(batch) for batch in found]
 
 
-def test_export_does_what_the_command_does(checkpoint, texts, tmp_path, tree):
-    said = []
-    (made,) = exporter.export(
-        checkpoint, quantize=["none", "none"], output=tmp_path / "a", texts=texts, say=said.append
-    )
+def test_export_does_what_the_command_does(checkpoint, texts, tmp_path, tree, said):
+    (made,) = exporter.export(checkpoint, quantize=["none", "none"], output=tmp_path / "a", texts=texts)
     assert made.parity.verdict is Verdict.PASS
     assert any("comparing with PyTorch" in line for line in said)
     (tmp_path / "texts").write_text("\n".join(texts))

@@ -186,7 +186,7 @@ def quick(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(measure, "WARM_UP_RUNS", 1)
     monkeypatch.setattr(measure, "subprocess", SimpleNamespace(run=_here))
-    monkeypatch.setattr("exporter.search.search.SCHEMES", dict.fromkeys(TARGETS, ("none", "int8")))
+    monkeypatch.setattr("exporter.search.trials.SCHEMES", dict.fromkeys(TARGETS, ("none", "int8")))
 
 
 def _here(command, input, **_):  # noqa: A002 - subprocess's name

@@ -8,12 +8,16 @@ from pathlib import Path
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import Source
+from exporter.verification.check import Check
 from exporter.verification.inspection import inspect
-from exporter.verification.reference import Reference
-from exporter.verification.verify import Check, check_bundle, find_checkpoint
+from exporter.verification.origin import find_checkpoint
+from exporter.verification.reference.reference import Reference
+from exporter.verification.verify import check_bundle
 from hostile import seeds
-from runtimes.bundle.manifest import MANIFEST, hash_files, read_bundle, sealed, sha256, to_json
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import hash_files, read_bundle, sealed, sha256
 from runtimes.errors import BundleError
+from runtimes.files.json_text import to_json
 from runtimes.parity.compare import Verdict
 
 TEXTS = ("the cat sings", "a dog")
@@ -50,7 +54,7 @@ class BundleReader:
         """What `bertport verify` and `inspect` do, PyTorch's answers kept from the first time."""
         check = Check(read_bundle(folder), str(self._checkpoint), TEXTS)
         find_checkpoint(check)
-        parity, _ = check_bundle(check, self._reference)
+        parity = check_bundle(check, self._reference).parity
         if check.bundle.manifest.recipe.target == "onnx" or sha256(folder / MANIFEST)[0] == "0":
             inspect(folder)  # a package's takes half a second: one forgery in sixteen
         if parity.verdict is not Verdict.PASS:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtimes.bundle import manifest as bundle
-from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import BertportError
 
 

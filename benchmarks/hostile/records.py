@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from runtimes.bundle.manifest import PARITY, read_bundle
+from runtimes.bundle.manifest import PARITY
+from runtimes.bundle.reading import read_bundle
 
 HOST = {"processor": "a processor", "cores": "2", "system": "Linux x86_64", "python": "3.11"}
 _TIMES = {"cold_start_s": 0.5, "import_s": 0.2, "load_s": 0.1, "first_run_s": 0.01}

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
-from exporter.verification.battery_texts import default_texts
+from exporter.verification.reference.default_texts import default_texts
 
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "the", "##s", "##ing", "cat")
 CONFIG: dict[str, Any] = {
@@ -134,7 +134,6 @@ def write_bundles(folder: Path, checkpoint: Path, targets: Sequence[str] = ("onn
         place = folder / f"{target}-{scheme}"
         export(
             Request(str(checkpoint), targets=(target,), schemes=(scheme,), destination=place, keep_failing=True),
-            lambda _: None,
         )
         places.append(place)
     return places
@@ -159,7 +158,7 @@ def write_packages(folder: Path) -> list[Path]:
     checkpoint, made = write_checkpoint(folder / "checkpoint"), []
     for scheme, lengths in (("none", (8,)), ("int8", (8,)), ("palettize4", (4, 8))):
         place, settings = folder / scheme, Settings(sequence_lengths=lengths, deployment_target="iOS18")
-        export(Request(str(checkpoint), ("coreml",), (scheme,), place, settings=settings, verify=False), lambda _: None)
+        export(Request(str(checkpoint), ("coreml",), (scheme,), place, settings=settings, verify=False))
         for path in [one for one in place.iterdir() if one.is_file()]:
             path.unlink()
         made.append(place)

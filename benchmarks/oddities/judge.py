@@ -17,7 +17,7 @@ import transformers
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.verification.reference import reference_model
+from exporter.verification.reference.session import reference_model
 from oddities.draw import FAMILIES, HEADS, Odd
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import BertportError
@@ -170,5 +170,5 @@ def _read_by_models(family: str) -> list[str]:
 
 def _exported(folder: Path, place: Path) -> str:
     request = Request(str(folder), destination=place / "out", texts=_TEXTS)
-    (done,) = export(request, lambda _: None)
+    (done,) = export(request)
     return "" if done.parity.verdict is Verdict.PASS else f"parity {done.parity.verdict}: {done.parity.failures}"

@@ -34,7 +34,7 @@ from benchmarks.peers.matrix_work import matrix_flop
 from benchmarks.peers.medium import write_medium
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
-from exporter.verification.battery_texts import TEST_ROWS
+from exporter.verification.reference.default_texts import TEST_ROWS
 from runtimes.measurement.measure import fingerprint
 from runtimes.parity.cases import Encoder, Limits
 

@@ -9,8 +9,9 @@ from exporter.model.numpy_ops import trace
 from exporter.model.ops import Array
 from exporter.targets.audit.subject import Audited
 from planted.frame import Effect
-from runtimes.bundle.manifest import read_bundle
-from runtimes.runner import Batch, Outputs, open_runner, resized
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
+from runtimes.runner import Batch, Outputs, resized
 
 _COMPARED_ROWS = 24
 """Of the float model, whose definition of every operation is slow."""

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from exporter.bundling.staging import write_manifest
 from exporter.targets.audit.subject import Audited
 from exporter.verification.audit.bundle import audit_bundle
-from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
+from runtimes.bundle.reading import hash_files, read_bundle
 from runtimes.errors import BertportError
 
 CAUGHT, REFUSED, MISSED, HARMLESS = "caught", "refused", "missed", "harmless"

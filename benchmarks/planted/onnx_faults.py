@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, NodeProto, helper
 
+from exporter.bundling.staging import write_manifest
 from planted.arrays import Change, changes
 from planted.frame import Fault
 from planted.onnx_file import Spoilt, fault
-from runtimes.bundle.manifest import read_bundle, write_manifest
+from runtimes.bundle.reading import read_bundle
 
 _OTHERS = {
     "Add": "Mul",

@@ -10,7 +10,8 @@ from exporter.appkit.wordpiece import WordPiece
 from exporter.bundling.staging import staged
 from exporter.checkpoint.json_files import read_bundled
 from exporter.checkpoint.text_length import longest_of
-from runtimes.bundle.manifest import GOLDEN, PARITY, Bundle, check_files, read_bundle
+from runtimes.bundle.manifest import GOLDEN, PARITY
+from runtimes.bundle.reading import Bundle, check_files, read_bundle
 from runtimes.errors import BundleError, ExportError, UsageError
 
 _ACTIVATIONS = {"regression": "none", "score": "sigmoid", "multi_label_classification": "sigmoid"}

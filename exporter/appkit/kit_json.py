@@ -6,7 +6,8 @@ from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, camel
 from exporter.model.tasks import TASKS as ALL_TASKS
-from runtimes.bundle.manifest import MANIFEST, sha256
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import sha256
 from runtimes.errors import UnsupportedError
 
 TASKS = {

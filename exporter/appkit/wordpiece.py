@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, read_bundled
 from runtimes.errors import BundleError, UnsupportedError, in_our_words
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 _STEP = "export the checkpoint for a platform that runs tokenizer.json itself: --platform web"
 _MOST_HOLES = 1_000_000

@@ -1,7 +1,7 @@
 """One line that says what an export took a checkpoint for: nothing that changes an answer is decided in silence."""
 
 from exporter.checkpoint.text_length import longest_of
-from runtimes.bundle.manifest import Bundle
+from runtimes.bundle.reading import Bundle
 
 _TASKLESS = ("embedding",)
 

@@ -3,7 +3,8 @@
 from exporter.bundling.assumptions import decided
 from exporter.bundling.card_python import python_lines
 from exporter.checkpoint.text_length import longest_of
-from runtimes.bundle.manifest import Bundle, Finetuning
+from runtimes.bundle.manifest import Finetuning
+from runtimes.bundle.reading import Bundle
 from runtimes.parity.compare import Parity
 
 _SWIFT_UNITS = {

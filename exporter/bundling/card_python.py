@@ -2,9 +2,9 @@
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, parse_json
 from exporter.checkpoint.text_length import longest_of
-from runtimes.bundle.manifest import Bundle
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import CheckpointError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 _PARTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 """Input → the attribute of an encoding of `tokenizers`."""

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.json_files import MAX_CONFIG_BYTES, is_utf8
+from exporter.checkpoint.pairs import reads_pairs
 from exporter.checkpoint.sentence_transformers.modules import carried
 from exporter.compression.calibration import Material
 from exporter.model.ops import Extent
 from exporter.targets.onnx.ops import CHOICES
 from exporter.targets.registry import TARGETS
-from exporter.verification.case_source import reads_pairs
-from runtimes.bundle.manifest import SEQUENCE, Budget, Manifest, Recipe, TensorSpec, to_json
+from runtimes.bundle.manifest import SEQUENCE, Budget, Manifest, Recipe, TensorSpec
 from runtimes.errors import CheckpointError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
+from runtimes.files.json_text import to_json
 from runtimes.version import __version__
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runtimes.bundle.manifest import SBOM, Manifest, to_json
+from runtimes.bundle.manifest import SBOM, Manifest
+from runtimes.files.json_text import to_json
 
 _TOOL = "bertport"
 

@@ -3,12 +3,14 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.manifest import MANIFEST, Manifest
+from runtimes.bundle.reading import sealed
 from runtimes.errors import ExportError, UsageError, in_unicode
 from runtimes.files.atomic_write import locked, move_in, refuse_inside_bundle, sibling, sync
+from runtimes.files.json_text import to_json
 
 _Version = tuple[int, int] | None
 
@@ -91,3 +93,8 @@ def _check_destination(destination: Path) -> None:
     parent = next(path for path in destination.absolute().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UsageError(f"{destination}: cannot be written in {parent}; pass another folder with -o")
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write bertport.json, the last file of a bundle."""
+    (directory / MANIFEST).write_bytes(to_json(sealed(asdict(manifest))))

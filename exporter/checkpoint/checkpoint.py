@@ -26,9 +26,9 @@ from exporter.model.geometry import Geometry
 from exporter.model.heads.embedding import SentenceRecipe, specialised
 from exporter.model.model import Model, match
 from exporter.model.tasks import TEXT_CLASSIFICATION, Task
-from runtimes.bundle.manifest import sha256
+from runtimes.bundle.reading import sha256
 from runtimes.errors import BertportError, CheckpointError, UnsupportedError, excerpt
-from runtimes.files.atomic_write import read_card
+from runtimes.files.bounded_read import read_card
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.errors import BundleError, CheckpointError, UnsupportedError, in_one_line
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 MAX_CONFIG_BYTES = 4_000_000
 """Of config.json and what is like it: 20,000 labels with long names are half of that."""

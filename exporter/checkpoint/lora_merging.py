@@ -19,7 +19,7 @@ from exporter.checkpoint.lora import CONFIG, Adapter
 from exporter.checkpoint.tokenizer.reading import open_tokenizer
 from exporter.checkpoint.weight_files import weight_files
 from runtimes.errors import CheckpointError, UnsupportedError, in_our_words, some
-from runtimes.files.atomic_write import read_bounded, read_card
+from runtimes.files.bounded_read import read_bounded, read_card
 
 _COMPANIONS = (
     "tokenizer.json",

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from exporter.checkpoint.json_files import read_bundled
 from exporter.checkpoint.sentence_transformers.settings import SentenceSettings, number_of_tokens
-from runtimes.bundle.manifest import Bundle
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import BundleError, CheckpointError
 
 TOKENIZER_SETTINGS = "tokenizer_config.json"

@@ -15,7 +15,7 @@ from exporter.checkpoint.json_files import read_object
 from exporter.model.ops import Array
 from runtimes.bundle.integrity import is_file
 from runtimes.errors import CheckpointError, in_our_words, some
-from runtimes.files.atomic_write import MAX_WEIGHT_BYTES
+from runtimes.files.bounded_read import MAX_WEIGHT_BYTES
 
 SINGLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 _SAFE_TORCH = (2, 6)

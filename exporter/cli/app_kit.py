@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import logging
 from pathlib import Path
 
-from exporter.cli.options import say
 from runtimes.errors import UsageError
+
+_log = logging.getLogger(__name__)
 
 HELP = "bundle → a package that takes a String, for one platform"
 PLATFORMS = ("ios", "web", "android")
@@ -35,7 +37,7 @@ def run(parsed: argparse.Namespace) -> int:
         "web": Platform("onnx", web.emit),
         "android": Platform("onnx", android.emit),
     }
-    say(f"{parsed.platform}: reading {parsed.bundle}")
+    _log.info(f"{parsed.platform}: reading {parsed.bundle}")
     request = Request(parsed.bundle, parsed.output, parsed.even_failing)
     made = make_kit(parsed.platform, platforms[parsed.platform], request)
     if parsed.json:

@@ -2,21 +2,23 @@
 
 import argparse
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.cli.options import say
-from exporter.verification.verify import Check
-from runtimes.bundle.manifest import Bundle, check_files, read_bundle
+from exporter.verification.check import Check
+from runtimes.bundle.reading import Bundle, check_files, read_bundle
 from runtimes.errors import UsageError
 from runtimes.measurement.measure import Plan
 from runtimes.reporting.terminal import bench_table, show
 
 if TYPE_CHECKING:  # pydantic behind it is slow to import
     from runtimes.measurement.bench import Contestant
+
+_log = logging.getLogger(__name__)
 
 HELP = "size, start, latency and memory of bundles beside PyTorch"
 _LENGTHS, _BATCHES = (16, 64, 128, 512), (1, 8)
@@ -49,14 +51,14 @@ def run(parsed: argparse.Namespace) -> int:
     from runtimes.measurement.bench import run_bench
 
     checks = [Check(bundle, parsed.checkpoint, allow_pickle=parsed.allow_pickle) for bundle in bundles]
-    contestants = [*original(checks, threads, say), *exported(bundles, threads)]
+    contestants = [*original(checks, threads), *exported(bundles, threads)]
     _check_lengths(contestants, plan, given=parsed.lengths is not None)
-    record = run_bench(contestants, plan, parsed.output, say)
+    record = run_bench(contestants, plan, parsed.output)
     if parsed.json:
         print(json.dumps(asdict(record)))
     else:
         show(bench_table(record))
-    say(f"record: {parsed.output}")
+    _log.info(f"record: {parsed.output}")
     return 0
 
 

@@ -1,13 +1,15 @@
 """`bertport check [bertport.toml]`: every bundle of a project within its budgets, and where the last check left it."""
 
 import argparse
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporter.cli.options import say
 from runtimes.errors import BertportError, RuntimeUnavailable, UsageError
+
+_log = logging.getLogger(__name__)
 
 HELP = "export, compare and measure what bertport.toml names; exit code 1 beyond any of its budgets"
 FILE = Path("bertport.toml")
@@ -46,7 +48,7 @@ def _run(parsed: argparse.Namespace) -> int:
         raise UsageError(f'{parsed.config}: baseline: missing; --update-baseline needs it: baseline = "baseline.json"')
     baseline = read_baseline(config.baseline) if config.baseline and not moves else None
     with _place(parsed.output) as place:
-        checked = check_all(config, place, say)
+        checked = check_all(config, place)
         figures = {one.name: one.figures for one in checked}
         findings = [finding for one in checked for finding in judge(one)]
         findings += compare_with_baseline(baseline, figures, config.tolerance) if baseline else []
@@ -55,10 +57,10 @@ def _run(parsed: argparse.Namespace) -> int:
     verdicts = {one.verdict for one in findings}
     if moves and config.baseline:
         if Verdict.FAIL in verdicts:
-            say(f"{config.baseline}: left as it was, for a budget does not hold")
+            _log.info(f"{config.baseline}: left as it was, for a budget does not hold")
         else:
             move_baseline(config.baseline, figures, versions())
-            say(f"{config.baseline}: written; commit it")
+            _log.info(f"{config.baseline}: written; commit it")
     return 1 if Verdict.FAIL in verdicts else RuntimeUnavailable.exit_code if Verdict.NOT_RUN in verdicts else 0
 
 

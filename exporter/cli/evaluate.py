@@ -2,19 +2,21 @@
 
 import argparse
 import json
+import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.cli.options import say
-from exporter.verification.verify import Check
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.check import Check
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import UsageError
 from runtimes.records.whole import check_record, write_record
 
 if TYPE_CHECKING:
     from exporter.verification.labelled.answers import Evaluation
     from runtimes.evaluation.data.dataset import DataFile
+
+_log = logging.getLogger(__name__)
 
 HELP = "accuracy, F1 and what else the task is judged by, of a bundle and PyTorch on labelled rows"
 _SHOWN = 5
@@ -75,7 +77,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.max_drop is not None and not math.isfinite(parsed.max_drop):
         raise UsageError(f"--max-drop {parsed.max_drop}: expected a number of points")
     check = Check(read_bundle(parsed.bundle), parsed.checkpoint, allow_pickle=parsed.allow_pickle)
-    done = evaluate(check, data_file(parsed), say, parsed.threads, parsed.metric)
+    done = evaluate(check, data_file(parsed), parsed.threads, parsed.metric)
     record = evaluation_record(done)
     if parsed.output:
         write_record(parsed.output, record)
@@ -84,7 +86,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _show(done)
     for text in done.warnings:
-        say(f"warning: {text}")
+        _log.info(f"warning: {text}")
     return _within(done, parsed.max_drop)
 
 
@@ -122,5 +124,5 @@ def _named(answer: Any, labels: tuple[str, ...]) -> str:
 def _within(done: "Evaluation", max_drop: float | None) -> int:
     if max_drop is None or done.drop_points <= max_drop:
         return 0
-    say(f"{done.comparison.reference.metric} drops by {done.drop_points:.2f} points, beyond {max_drop:.2f}")
+    _log.info(f"{done.comparison.reference.metric} drops by {done.drop_points:.2f} points, beyond {max_drop:.2f}")
     return 1

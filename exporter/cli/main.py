@@ -13,6 +13,7 @@ from types import ModuleType
 from exporter.cli import app_kit, bench, check, evaluate, export, inspect, report, tune, verify
 from exporter.cli.interrupts import end_by_interrupt, watch_interrupts
 from exporter.cli.output import CLOSED, OutputClosed, OutputError, watched_output
+from exporter.cli.progress import progress_on_stderr
 from runtimes.errors import BertportError, ExportError, in_one_line
 from runtimes.files.atomic_write import refuse_inside_bundle
 from runtimes.version import __version__
@@ -42,7 +43,7 @@ _NO_MEMORY = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """`bertport COMMAND …`: run it and return the exit code."""
     try:
-        with watched_output():
+        with watched_output(), progress_on_stderr():
             return _run(arguments)
     except OutputClosed:
         return CLOSED

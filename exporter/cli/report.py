@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import logging
 import time
 from pathlib import Path
 
-from exporter.cli.options import say
 from runtimes.files.atomic_write import write_whole
+
+_log = logging.getLogger(__name__)
 
 HELP = "the records below some folders as one page, Markdown and JUnit XML"
 
@@ -35,6 +37,6 @@ def run(parsed: argparse.Namespace) -> int:
     }
     for path, content in files.items():
         write_whole(path, content)
-    say(f"{findings.count} records in {time.perf_counter() - start:.1f} s")
+    _log.info(f"{findings.count} records in {time.perf_counter() - start:.1f} s")
     print(json.dumps([str(path) for path in files]) if parsed.json else "\n".join(map(str, files)))
     return 0

@@ -2,13 +2,15 @@
 
 import argparse
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.cli.evaluate import add_data, data_file
-from exporter.cli.export import add_model, add_settings, find_model, hub_options, settings
-from exporter.cli.options import parity_record, say
+from exporter.cli.parities import parity_record
+from exporter.options.checkpoint import add_model, find_model, hub_options
+from exporter.options.settings import add_settings, settings
 from exporter.search.candidates import Candidate, dominated
 from exporter.targets.schemes import SCHEMES
 from runtimes.errors import UsageError, in_unicode
@@ -17,6 +19,8 @@ from runtimes.version import __version__
 
 if TYPE_CHECKING:
     from exporter.search.search import Search
+
+_log = logging.getLogger(__name__)
 
 HELP = "try every scheme, and export the smallest bundle that loses no more than it may"
 SCHEMA_VERSION = 1
@@ -39,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Search, print, and return the exit code: 1 where a target has nothing within the budget."""
-    from exporter.search.search import Aim, tune
+    from exporter.search.search import tune
+    from exporter.search.trials import Aim
 
     check_record(parsed.record)
     if parsed.finetune_codes and parsed.finetune_codes.resolve() == parsed.data.resolve():
@@ -57,7 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
         holdout=parsed.holdout,
         metric=parsed.metric,
     )
-    done = tune(aim, say)
+    done = tune(aim)
     record = search_record(done)
     if parsed.record:
         write_record(parsed.record, record)
@@ -66,7 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _show(done)
     for text in done.warnings:
-        say(f"warning: {text}")
+        _log.info(f"warning: {text}")
     return int(any(one.candidate is None for one in done.chosen))
 
 

@@ -2,22 +2,29 @@
 
 import argparse
 import json
+import logging
 import math
 from dataclasses import asdict
 from pathlib import Path
 
-from exporter.cli.options import add_checks, corpus, exit_code, limit, parity_record, say, tell, texts
+from exporter.cli.parities import exit_code, parity_record, tell
+from exporter.options.comparison import add_checks, limit
+from exporter.options.text_files import corpus, texts
 from exporter.pipeline import Exported
+from exporter.verification.check import Check
+from exporter.verification.explanation import Explanation
 from exporter.verification.foreign_model import FileCheck, verify_file
 from exporter.verification.provenance import check_provenance
-from exporter.verification.reference import Reference
-from exporter.verification.verify import Check, Explanation, check_bundle, find_reference, verify
+from exporter.verification.reference.reference import Reference
+from exporter.verification.verify import check_bundle, find_reference, verify
 from runtimes.backends.onnx.processors import ARCHITECTURES, NATIVE
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.parity.compare import Parity, Verdict, not_run
 from runtimes.records.writing import write_record
 from runtimes.reporting.terminal import explanation_table, exported_table, show
+
+_log = logging.getLogger(__name__)
 
 HELP = "compare a bundle with PyTorch again"
 
@@ -52,7 +59,9 @@ def run(parsed: argparse.Namespace) -> int:
         texts_file=parsed.texts,
     )
     if parsed.arch != NATIVE:
-        say(f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow")
+        _log.info(
+            f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow"
+        )
     reference = _followed(check, parsed) if parsed.strict else None
     parity, explanation = _verified(check, parsed.explain, reference)
     record = parity_record(parity) | {"bundle": bundle.identity}
@@ -69,11 +78,11 @@ def run(parsed: argparse.Namespace) -> int:
             show(explanation_table(explanation))
     tell([(bundle.manifest.recipe.name, parity)])
     if parity.note:
-        say(f"{bundle.manifest.recipe.name}: {parity.status}: {parity.note}")
+        _log.info(f"{bundle.manifest.recipe.name}: {parity.status}: {parity.note}")
     if explanation:
-        say(_first(explanation))
+        _log.info(_first(explanation))
         if bundle.manifest.finetuning:
-            say(
+            _log.info(
                 "explain: the file is held against our graph over the weights that it stores itself, for those were "
                 "trained; what rounding them cost is not in it"
             )
@@ -91,7 +100,7 @@ def _against(parsed: argparse.Namespace) -> int:
     asked = (parsed.bundle, parsed.against, texts(parsed.texts), limit(parsed))
     check = FileCheck(*asked, parsed.allow_pickle, parsed.pairs, parsed.task or "auto")
     try:
-        parity = verify_file(check, say)
+        parity = verify_file(check)
     except RuntimeUnavailable as error:
         parity = not_run(str(error))
     record = parity_record(parity)
@@ -109,15 +118,17 @@ def _followed(check: Check, parsed: argparse.Namespace) -> Reference:
     """The reference of a bundle whose every file was made again from the checkpoint, and was the same."""
     weighed, reference = corpus(parsed.frequency_from, "--frequency-from"), find_reference(check)
     made = check_provenance(check.bundle, reference, weighed)
-    say(f"{check.bundle.directory}: {len(made)} files are, byte for byte, what its checkpoint gives: {', '.join(made)}")
+    _log.info(
+        f"{check.bundle.directory}: {len(made)} files are, byte for byte, what its checkpoint gives: {', '.join(made)}"
+    )
     return reference
 
 
 def _verified(check: Check, explained: bool, reference: Reference | None) -> tuple[Parity, Explanation | None]:
     """What cannot be checked here has a verdict too: `not run`, and why."""
     try:
-        parity, explain = verify(check) if reference is None else check_bundle(check, reference)
-        return parity, explain() if explained else None
+        done = verify(check) if reference is None else check_bundle(check, reference)
+        return done.parity, done.explain() if explained else None
     except RuntimeUnavailable as error:
         return not_run(str(error)), None
 

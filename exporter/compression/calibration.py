@@ -71,3 +71,6 @@ class Material:
 def texts_sha256(texts: tuple[str, ...]) -> str | None:
     """What a recipe records of texts; None where there are none."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest() if texts else None
+
+
+TRAINED = ("codebooks", "LayerNorms", "biases and row gains of the encoder's linear layers")

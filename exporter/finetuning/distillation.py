@@ -5,7 +5,8 @@ bias and one gain for each row: W·g rounds to the int8 that W rounds to, with o
 their int8 as they will ship, so that nothing is learnt that the rounding would undo.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +18,11 @@ from torch import nn
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.runner import Array, Batch, Outputs
 
+_log = logging.getLogger(__name__)
+
 _BOOK_PEAK, _VECTOR_PEAK = 5e-4, 5e-4
 """Adam's largest steps, tried on the demo checkpoint; they rise over the first tenth of the steps and fall to 0."""
 _WARM_UP = 0.1
-Say = Callable[[str], None]
 Pair = tuple[Batch, Batch]
 """The same texts for the teacher and for the student, whose tokenizer may cut them otherwise; in the teacher's ids."""
 
@@ -126,7 +128,7 @@ class Student:
                 own.copy_(value)
 
 
-def distil(teacher: TorchRunner, student: Student, lesson: Lesson, say: Say) -> list[float]:
+def distil(teacher: TorchRunner, student: Student, lesson: Lesson) -> list[float]:
     """Train the student; return its loss on the judging batches before and after each epoch, and leave it at the best.
 
     A loss is the mean squared difference of the outputs over the variance of the teacher's. On one thread: the same
@@ -144,7 +146,7 @@ def distil(teacher: TorchRunner, student: Student, lesson: Lesson, say: Say) -> 
                 optimiser.step()
                 schedule.step()
             losses.append(course.judged(lesson.judge))
-            say(f"epoch {epoch} of {lesson.epochs}: held-out loss {losses[-1]:.4g}, {losses[0]:.4g} before")
+            _log.info(f"epoch {epoch} of {lesson.epochs}: held-out loss {losses[-1]:.4g}, {losses[0]:.4g} before")
             best = student.copy() if losses[-1] == min(losses) else best
         student.restore(best)
     return losses

@@ -4,7 +4,8 @@ What was trained is written back as a checkpoint, and all that follows goes on a
 no stretch that its books do not, so that coding it again changes nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporter.checkpoint.checkpoint import Checkpoint
-from exporter.compression.calibration import Finetune, Material, texts_sha256
+from exporter.compression.calibration import TRAINED, Finetune, Material, texts_sha256
 from exporter.compression.product_quantization import ProductCodes
 from exporter.finetuning.training_texts import SEED, CasePair, make_lessons, outputs_by_token
 from exporter.model.model import Model
 from exporter.model.ops import Array
 from exporter.targets.registry import answering
 from exporter.targets.schemes import FINETUNED
-from exporter.verification.reference import Reference
+from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import Finetuning
 from runtimes.errors import UnsupportedError
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
@@ -28,8 +29,8 @@ from runtimes.runner import Outputs, Status
 if TYPE_CHECKING:
     from exporter.finetuning.distillation import Student
 
-Say = Callable[[str], None]
-TRAINED = ("codebooks", "LayerNorms", "biases and row gains of the encoder's linear layers")
+_log = logging.getLogger(__name__)
+
 _WORD = "embeddings.word"
 
 
@@ -58,7 +59,7 @@ class _Values:
         return self.values
 
 
-def finetune(reference: Reference, material: Material, asked: Finetune, say: Say) -> Finetuned:
+def finetune(reference: Reference, material: Material, asked: Finetune) -> Finetuned:
     """Train what may be trained of `material.checkpoint` to answer as the model of `reference` does.
 
     Raises UsageError for too few texts, and UnsupportedError where torch is missing.
@@ -76,12 +77,12 @@ def finetune(reference: Reference, material: Material, asked: Finetune, say: Say
     judge = made.judge
     codes = material.encode(exported.model.tensors[_WORD].read())
     student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.book, ids)), reference.loaded()
-    say(f"learning from {made.learnt_texts:,} texts, {made.held_out_texts:,} held out; epochs: {asked.epochs}")
+    _log.info(f"learning from {made.learnt_texts:,} texts, {made.held_out_texts:,} held out; epochs: {asked.epochs}")
     wanted = [teacher.run(case.batch) for case, _ in judge]
     before = _seen(reference.checkpoint, student, judge, wanted)
     pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (made.learn, judge)]
     lesson = Lesson(pairs[0], pairs[1], outputs_by_token(exported.model), asked.epochs, SEED)
-    losses = distil(teacher, student, lesson, say)
+    losses = distil(teacher, student, lesson)
     record = Finetuning(
         texts_sha256(asked.texts) or "",
         made.learnt_texts,

@@ -12,7 +12,7 @@ import numpy as np
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.model.model import Model
 from exporter.model.ops import Array, Extent
-from exporter.verification.reference import Reference
+from exporter.verification.reference.reference import Reference
 from runtimes.errors import UsageError
 from runtimes.parity.cases import Case, Encoder, Item, Row, examples
 

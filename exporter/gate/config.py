@@ -15,10 +15,10 @@ from exporter.checkpoint.source import DEMO
 from exporter.gate.export_options import options, taken, to_request
 from exporter.pipeline import Request
 from exporter.targets.schemes import find_budget
-from exporter.verification.verify import Limit
+from exporter.verification.check import Limit
 from runtimes.bundle.integrity import is_file, is_folder
 from runtimes.errors import UsageError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 _MAX_BYTES = 1_000_000
 Name = Annotated[str, Field(min_length=1)]

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from exporter.cli import export
+from exporter.options import export
 from exporter.pipeline import Request
 from runtimes.bundle.integrity import is_file
 from runtimes.errors import UsageError

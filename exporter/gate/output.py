@@ -1,13 +1,13 @@
 """The result of a check for everyone who wants it: terminal, JSON, JUnit, GitHub's summary and annotations."""
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from exporter.cli.options import say
 from exporter.gate.run import Checked
 from exporter.gate.verdicts import COLUMNS, figures_rows
 from runtimes.files.atomic_write import write_whole
@@ -18,6 +18,8 @@ from runtimes.reporting.junit import Finding, junit_xml
 from runtimes.reporting.terminal import plain_table, show
 from runtimes.version import __version__
 
+_log = logging.getLogger(__name__)
+
 _LIBRARIES = ("numpy", "onnxruntime", "torch", "transformers")
 
 
@@ -25,7 +27,7 @@ def tell(checked: Sequence[Checked], findings: Sequence[Finding], config: Path, 
     """Everything but the result itself."""
     problems = [one for one in findings if one.verdict is not Verdict.PASS]
     for one in problems:
-        say(f"{one.suite}: {one.name}: {one.verdict.value}: {one.message}")
+        _log.info(f"{one.suite}: {one.name}: {one.verdict.value}: {one.message}")
         annotate("error" if one.verdict is Verdict.FAIL else "warning", f"{one.suite}: {one.name}", one.message, config)
     if junit:
         write_whole(junit, junit_xml(findings))

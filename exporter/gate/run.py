@@ -1,6 +1,7 @@
 """Every bundle of the file: made, compared, measured; then what each budget says of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -9,10 +10,12 @@ from exporter.gate.baseline import Difference, Figures
 from exporter.gate.config import Config, Data, Export
 from exporter.pipeline import export
 from exporter.verification.bench_cases import exported
+from exporter.verification.check import Check
 from exporter.verification.labelled.answers import Examiner
-from exporter.verification.verify import Check, find_checkpoint, verify
+from exporter.verification.origin import find_checkpoint
+from exporter.verification.verify import verify
 from runtimes.backends.onnx.processors import NATIVE
-from runtimes.bundle.manifest import Bundle, read_bundle
+from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.evaluation.data.columns import Choice
 from runtimes.evaluation.data.dataset import DataFile
@@ -20,7 +23,7 @@ from runtimes.evaluation.data.labels import parse_given
 from runtimes.measurement.measure import Case, Measurement, Plan, measure
 from runtimes.parity.compare import Parity, Verdict, not_run
 
-Say = Callable[[str], None]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,13 @@ class Checked:
         return Figures(self.bundle.size_bytes, differences, self.drop_points)
 
 
-def check_all(config: Config, place: Path, say: Say) -> list[Checked]:
+def check_all(config: Config, place: Path) -> list[Checked]:
     """Export everything into `place`, compare it, and measure what has a budget. Raises BertportError."""
-    made = [one for entry in config.export for one in _make(entry, place, say)]
-    return _measured(made, config, say)
+    made = [one for entry in config.export for one in _make(entry, place)]
+    return _measured(made, config)
 
 
-def _make(entry: Export, place: Path, say: Say) -> Iterable[Checked]:
+def _make(entry: Export, place: Path) -> Iterable[Checked]:
     folder, single, asked = place / str(entry.name), len(entry.names) == 1, entry.request
     request = replace(
         asked,
@@ -64,25 +67,25 @@ def _make(entry: Export, place: Path, say: Say) -> Iterable[Checked]:
     )
     model = entry.model if Path(entry.model).is_dir() else None
     examiner: Examiner | None = None
-    for name, done in zip(entry.names, export(request, say), strict=True):
+    for name, done in zip(entry.names, export(request), strict=True):
         bundle = read_bundle(done.directory or folder)
         check = Check(bundle, model, request.texts, request.limit, request.hub.allow_pickle, NATIVE, request.pairs)
-        parities = _parities(check, done.parity, entry.archs, say)
+        parities = _parities(check, done.parity, entry.archs)
         if entry.data and examiner is None:  # PyTorch answers its rows once for all bundles of the entry
-            examiner = Examiner(find_checkpoint(check), data_file(entry.data), say, metric=entry.data.metric)
+            examiner = Examiner(find_checkpoint(check), data_file(entry.data), metric=entry.data.metric)
         drop = examiner.examine(bundle, name).drop_points if examiner else None
         yield Checked(name, entry, bundle, parities, drop)
 
 
-def _parities(check: Check, native: Parity, archs: Sequence[str], say: Say) -> dict[str, Parity]:
+def _parities(check: Check, native: Parity, archs: Sequence[str]) -> dict[str, Parity]:
     found = {}
     for arch in archs:
         if arch == NATIVE:
             found[arch] = native
             continue
-        say(f"{check.bundle.manifest.recipe.name}: comparing with PyTorch on {arch}")
+        _log.info(f"{check.bundle.manifest.recipe.name}: comparing with PyTorch on {arch}")
         try:
-            found[arch], _ = verify(replace(check, arch=arch))
+            found[arch] = verify(replace(check, arch=arch)).parity
         except RuntimeUnavailable as error:
             found[arch] = not_run(str(error))
     return found
@@ -96,7 +99,7 @@ def data_file(data: Data) -> DataFile:
     )
 
 
-def _measured(made: Sequence[Checked], config: Config, say: Say) -> list[Checked]:
+def _measured(made: Sequence[Checked], config: Config) -> list[Checked]:
     """Memory and latency of those that have such a budget, and of those that they are compared with, in one run."""
     budgets = {one.name: one.export.budget for one in made}
     wanted = {name for name, budget in budgets.items() if budget.max_peak_rss_bytes is not None or budget.latency}
@@ -104,7 +107,7 @@ def _measured(made: Sequence[Checked], config: Config, say: Say) -> list[Checked
     timing = config.timing
     cases, notes = _cases([one for one in made if one.name in wanted], timing.tokens)
     runs: dict[str, list[Measurement]] = {}
-    for found in measure(cases, Plan(timing.tokens, timing.runs, timing.rounds), say):
+    for found in measure(cases, Plan(timing.tokens, timing.runs, timing.rounds)):
         runs.setdefault(found.case.name, []).append(found)
     return [_with_measurements(one, runs, notes) for one in made]
 

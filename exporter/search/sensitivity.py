@@ -1,5 +1,6 @@
 """Which weights bear rounding worst: measured, one group of them rounded at a time and all others kept as float16."""
 
+import logging
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +11,11 @@ import numpy as np
 from exporter.model.model import Model
 from exporter.model.weight_list import rounded_weights
 from exporter.verification.labelled.answers import Examiner
-from runtimes.bundle.manifest import Bundle
-from runtimes.runner import Outputs, open_runner
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import Bundle
+from runtimes.runner import Outputs
+
+_log = logging.getLogger(__name__)
 
 _LAYER = re.compile(r"(layer\.\d+)\.(attention|intermediate|dense)\b")
 _ROWS = 64
@@ -53,7 +57,7 @@ def groups(model: Model) -> list[Group]:
 
 
 def measure_sensitivity(
-    examiner: Examiner, rows: Sequence[int], make: Callable[[tuple[str, ...]], Bundle], say: Callable[[str], None]
+    examiner: Examiner, rows: Sequence[int], make: Callable[[tuple[str, ...]], Bundle]
 ) -> list[Sensitivity]:
     """Measure every group on some of `rows` of the data, the most sensitive for its size first.
 
@@ -67,7 +71,7 @@ def measure_sensitivity(
         others = tuple(pattern for other in every if other is not group for pattern in other.patterns)
         error = _mean_difference(examiner, taken, make(others))
         found.append(Sensitivity(group, error, len(taken), time.perf_counter() - start))
-        say(f"rounding {group.name} alone: mean difference {error:.3g}")
+        _log.info(f"rounding {group.name} alone: mean difference {error:.3g}")
     return sorted(found, key=lambda one: -one.per_number)
 
 

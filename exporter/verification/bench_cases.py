@@ -1,21 +1,25 @@
 """What a bench run measures: PyTorch on every checkpoint that its bundles were made from, and the bundles."""
 
 import json
+import logging
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.weight_files import weight_files
-from exporter.verification.timing import bundle_case, pytorch_case
-from exporter.verification.verify import Check, find_checkpoint
-from runtimes.bundle.manifest import Bundle
+from exporter.verification.check import Check
+from exporter.verification.measured_cases import bundle_case, pytorch_case
+from exporter.verification.origin import find_checkpoint
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import RuntimeUnavailable, in_unicode
 from runtimes.measurement.bench import Contestant
+
+_log = logging.getLogger(__name__)
 
 Threads = Sequence[int]
 
 
-def original(checks: Sequence[Check], threads: Threads, say: Callable[[str], None]) -> list[Contestant]:
+def original(checks: Sequence[Check], threads: Threads) -> list[Contestant]:
     """PyTorch on the checkpoint of every bundle, each once, on each of its devices.
 
     One that is not here is said, and has no cases. Raises BundleError where the checkpoint is another one.
@@ -31,7 +35,7 @@ def original(checks: Sequence[Check], threads: Threads, say: Callable[[str], Non
             checkpoint = find_checkpoint(check)
             found[key] = [_on_device(checkpoint, check.allow_pickle, name, threads, device) for device in _devices()]
         except RuntimeUnavailable as error:
-            say(f"{name} is not run: {error}")
+            _log.info(f"{name} is not run: {error}")
             found[key] = [Contestant(name, "pytorch", (), manifest.source_sha256, (), note=str(error))]
     return [contestant for ones in found.values() for contestant in ones]
 

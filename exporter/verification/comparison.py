@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from exporter.model.tasks import TASKS
-from exporter.verification.reference import Battery, Reference
+from exporter.verification.reference.reference import Battery, Reference
 from runtimes.bundle.manifest import Budget, Manifest
 from runtimes.parity.cases import Case
 from runtimes.parity.compare import Parity, Subject, Verdict, compare

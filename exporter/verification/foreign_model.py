@@ -1,6 +1,6 @@
 """`verify --against`: a model that others saved, held against PyTorch on the checkpoint that it was made from."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,12 +8,16 @@ from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.ops import Extent
 from exporter.targets.schemes import find_budget, for_depth
+from exporter.verification.check import Limit
 from exporter.verification.comparison import Compared, compare_runner
-from exporter.verification.reference import Reference
-from exporter.verification.verify import Limit
-from runtimes.backends.foreign import Expected, Opened, open_file
-from runtimes.bundle.manifest import Budget, sha256
+from exporter.verification.reference.reference import Reference
+from runtimes.backends.foreign import Expected, Opened
+from runtimes.backends.foreign_files import open_file
+from runtimes.bundle.manifest import Budget
+from runtimes.bundle.reading import sha256
 from runtimes.parity.compare import Parity, Verdict
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class FileCheck:
         return ComparedFile(self.path.name, self.path.absolute().parent, size_bytes, parity)
 
 
-def verify_file(check: FileCheck, say: Callable[[str], None]) -> Parity:
+def verify_file(check: FileCheck) -> Parity:
     """Run the battery of the checkpoint on the file, and hold its outputs against PyTorch's.
 
     The budget is that of the scheme `none`, with what the caller puts in its place. Raises UsageError, BundleError and
@@ -61,7 +65,7 @@ def verify_file(check: FileCheck, say: Callable[[str], None]) -> Parity:
     checkpoint = load(resolve(check.model, HubOptions(allow_pickle=check.allow_pickle)), check.task, check.allow_pickle)
     opened = open_file(check.path, _expected(checkpoint))
     budget = check.limit.applied(for_depth(find_budget(check.target, "none"), checkpoint.geometry.layers))
-    say(f"{check.path.name}: {checkpoint.task.name}, {_told(opened)}; comparing with PyTorch")
+    _log.info(f"{check.path.name}: {checkpoint.task.name}, {_told(opened)}; comparing with PyTorch")
     parity = _compared(Reference(checkpoint, check.texts, check.pairs), opened, budget)
     failures = (*opened.findings, *parity.failures)
     return replace(

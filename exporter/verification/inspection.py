@@ -7,7 +7,8 @@ from pathlib import Path
 import onnx
 
 from runtimes.backends.onnx.file_check import check_onnx, size_bytes
-from runtimes.bundle.manifest import MANIFEST, Bundle, check_files, read_bundle
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import Bundle, check_files, read_bundle
 
 _TOP = 12
 _ELIGIBILITY = "Neural Engine eligibility"

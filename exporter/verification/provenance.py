@@ -16,10 +16,11 @@ from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
 from exporter.compression.calibration import Material, texts_sha256
 from exporter.targets.registry import for_recipe
 from exporter.verification.audit.recipe import check_recipe
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY, SBOM, Bundle, Manifest
+from exporter.verification.reference.reference import Reference
+from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY, SBOM, Manifest
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import BundleError, RuntimeUnavailable
-from runtimes.files.atomic_write import MAX_WEIGHT_BYTES, read_bounded
+from runtimes.files.bounded_read import MAX_WEIGHT_BYTES, read_bounded
 
 _ANSWERS = (PARITY, GOLDEN, CARD)
 _WHERE = ("source_kind", "source_model", "source_revision")

@@ -6,10 +6,11 @@ float16. Of `runtimes.mil.numerics` `strict` is the bound of that: squares of ac
 
 from dataclasses import replace
 
-from exporter.verification.reference import Reference
-from runtimes.backends.coreml.fixed_length import Interface
+from exporter.verification.reference.reference import Reference
 from runtimes.backends.coreml.simulated import open_simulated
-from runtimes.bundle.manifest import Budget, Bundle
+from runtimes.backends.fixed_length import Interface
+from runtimes.bundle.manifest import Budget
+from runtimes.bundle.reading import Bundle
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
 from runtimes.runner import Status
 

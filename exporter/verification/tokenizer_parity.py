@@ -22,7 +22,7 @@ from runtimes.backends.pytorch.tokenizer_source import (
     encode,
     encode_alone,
 )
-from runtimes.bundle.manifest import Bundle
+from runtimes.bundle.reading import Bundle
 from runtimes.parity.compare import Parity, Verdict
 
 _TEXTS = 1_000

@@ -5,8 +5,9 @@ plan and every hash are what they were; else it starts over.
 """
 
 import json
+import logging
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,7 +22,8 @@ from runtimes.records.reading import SCHEMA_VERSION, parse_record, valid_entry
 from runtimes.records.types import BenchRecord
 from runtimes.records.writing import Entry, Journal
 
-Say = Callable[[str], None]
+_log = logging.getLogger(__name__)
+
 LIBRARIES = ("onnxruntime", "torch", "transformers", "coremltools", "numpy")
 
 
@@ -55,7 +57,7 @@ class Contestant:
         }
 
 
-def run_bench(contestants: Sequence[Contestant], plan: Plan, place: Path, say: Say) -> BenchRecord:
+def run_bench(contestants: Sequence[Contestant], plan: Plan, place: Path) -> BenchRecord:
     """Measure every case in every round and write the record to `place`; what was done before is not done again.
 
     Raises MeasurementError when a child fails, UsageError where nothing can be written; what was measured until then
@@ -64,8 +66,8 @@ def run_bench(contestants: Sequence[Contestant], plan: Plan, place: Path, say: S
     if place.is_dir():
         raise UsageError(f"{place}: expected a file to write, found a folder; name a file with -o")
     header = _header(contestants, plan)
-    journal = Journal.open(place.with_name(f"{place.name}.partial"), header, valid_entry, say)
-    _measure_missing(journal, [case for one in contestants for case in one.cases], plan, say)
+    journal = Journal.open(place.with_name(f"{place.name}.partial"), header, valid_entry)
+    _measure_missing(journal, [case for one in contestants for case in one.cases], plan)
     content = json.dumps(header | {"measurements": journal.entries}, ensure_ascii=False, allow_nan=False).encode()
     record: BenchRecord = parse_record(place, content, "bench")
     write_whole(place, content + b"\n")
@@ -94,7 +96,7 @@ def _header(contestants: Sequence[Contestant], plan: Plan) -> dict[str, Any]:
     }
 
 
-def _measure_missing(journal: Journal, cases: Sequence[Case], plan: Plan, say: Say) -> None:
+def _measure_missing(journal: Journal, cases: Sequence[Case], plan: Plan) -> None:
     """Fill the journal, round by round over all cases."""
     wanted = [(number, case) for number in range(plan.rounds) for case in cases]
     done = {(entry["round"], entry["subject"], entry["threads"]) for entry in journal.entries}
@@ -102,7 +104,7 @@ def _measure_missing(journal: Journal, cases: Sequence[Case], plan: Plan, say: S
     for position, (number, case) in enumerate(wanted, 1):
         if (number, case.name, case.threads) not in done:
             threads = f"{case.threads} thread{'s' * (case.threads > 1)}"
-            say(f"{position} of {len(wanted)}: round {number + 1}, {case.name}, {threads}")
+            _log.info(f"{position} of {len(wanted)}: round {number + 1}, {case.name}, {threads}")
             journal.append(_entry(case, plan, number, sitting))
 
 

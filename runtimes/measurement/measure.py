@@ -95,12 +95,14 @@ class Measurement:
         return {found.tokens: found.values_s for found in self.latencies if found.rows == 1}
 
 
-def measure(cases: Sequence[Case], plan: Plan, say: Callable[[str], None]) -> list[Measurement]:
+def measure(cases: Sequence[Case], plan: Plan) -> list[Measurement]:
     """Run every case once a round, in children of this process; return all of them, in that order."""
-    done = []
+    import logging  # here, for the child imports this module, and is weighed
+
+    log, done = logging.getLogger(__name__), []
     for number in range(plan.rounds):
         for case in cases:
-            say(f"round {number + 1}/{plan.rounds}: {case.name}")
+            log.info(f"round {number + 1}/{plan.rounds}: {case.name}")
             done.append(measure_once(case, plan))
     return done
 
@@ -214,8 +216,8 @@ def _coreml() -> Callable[[Case], Any]:
     require_macos()
     import coremltools  # noqa: F401 - part of the bare runtime
 
-    from runtimes.bundle.manifest import read_bundle
-    from runtimes.runner import open_runner
+    from runtimes.backends.registry import open_runner
+    from runtimes.bundle.reading import read_bundle
 
     return lambda case: open_runner(read_bundle(Path(case.path)), case.threads)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.errors import BundleError, in_our_words
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 from runtimes.mil.blobs import BlobFile
 from runtimes.mil.protobuf import model_messages
 from runtimes.mil.refusal import refusal

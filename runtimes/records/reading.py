@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from runtimes.bundle.manifest import to_json
 from runtimes.errors import RecordError
-from runtimes.files.atomic_write import read_bounded as read_plain
+from runtimes.files.bounded_read import read_bounded as read_plain
+from runtimes.files.json_text import to_json
 from runtimes.records.types import KINDS, BenchEntry, Record
 
 SCHEMA_VERSION = 1

@@ -13,7 +13,7 @@ from runtimes.records.values import Amount, Bytes, Count, Finite, Seconds, Statu
 
 @dataclass(frozen=True)
 class BundleName:
-    """Which bundle a record is about; see runtimes.bundle.manifest.Bundle.identity."""
+    """Which bundle a record is about; see runtimes.bundle.reading.Bundle.identity."""
 
     model: Text
     target: Text

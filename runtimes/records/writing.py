@@ -1,14 +1,18 @@
 """Records on disk: a finished one appears whole, an unfinished one grows by whole lines and can be gone on with."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from runtimes.bundle.manifest import to_json
 from runtimes.errors import UsageError
-from runtimes.files.atomic_write import MAX_WEIGHT_BYTES, read_bounded, refusal, write_whole
+from runtimes.files.atomic_write import refusal, write_whole
+from runtimes.files.bounded_read import MAX_WEIGHT_BYTES, read_bounded
+from runtimes.files.json_text import to_json
+
+_log = logging.getLogger(__name__)
 
 Entry = Mapping[str, Any]
 
@@ -25,7 +29,7 @@ class Journal:
         self.path, self.entries = path, entries
 
     @classmethod
-    def open(cls, path: Path, header: Entry, valid: Callable[[Entry], bool], say: Callable[[str], None]) -> Self:
+    def open(cls, path: Path, header: Entry, valid: Callable[[Entry], bool]) -> Self:
         """Go on with the journal at `path` if its header is this one and its entries are valid; else start over.
 
         Which of them, is said. A line that a killed process left torn is dropped. Raises as `write_whole`.
@@ -33,9 +37,9 @@ class Journal:
         lines = _whole_lines(path)
         reason = _unusable(lines, header, valid) if lines else ""
         if reason:
-            say(f"{path}: starting over: {reason}")
+            _log.info(f"{path}: starting over: {reason}")
         elif lines:
-            say(f"{path}: going on after {len(lines) - 1} measurements of a run that did not end")
+            _log.info(f"{path}: going on after {len(lines) - 1} measurements of a run that did not end")
         kept = lines if lines and not reason else [_line(header)]
         write_whole(path, b"".join(kept))
         return cls(path, [json.loads(line) for line in kept[1:]])

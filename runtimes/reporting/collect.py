@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from runtimes.bundle.manifest import MANIFEST, PARITY, Bundle, check_files, read_bundle
+from runtimes.bundle.manifest import MANIFEST, PARITY
+from runtimes.bundle.reading import Bundle, check_files, read_bundle
 from runtimes.errors import RecordError, UsageError
 from runtimes.records.reading import parse_record, read_bounded, read_record
 from runtimes.records.types import (

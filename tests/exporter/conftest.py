@@ -10,7 +10,7 @@ from exporter.pipeline import Request, export
 @pytest.fixture
 def made(checkpoint, tmp_path):
     """An unverified bundle."""
-    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False), lambda text: None)
+    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False))
     return tmp_path / "made"
 
 

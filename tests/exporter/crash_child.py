@@ -104,7 +104,7 @@ def scenario(wanted):
         case "export":
             schemes, targets = (wanted["scheme"],), (wanted["target"],)
             request = Request(wanted["checkpoint"], targets, schemes, place, verify=False)
-            return lambda: export(request, lambda text: None)
+            return lambda: export(request)
         case "record":
             return lambda: write_record(place, wanted["record"])
         case "journal":
@@ -114,7 +114,7 @@ def scenario(wanted):
 
 def go_on(path, entries):
     """A bench in small: go on with the journal, then the whole record, then the journal goes."""
-    journal = Journal.open(path, {"kind": "bench"}, lambda entry: True, lambda text: None)
+    journal = Journal.open(path, {"kind": "bench"}, lambda entry: True)
     for entry in entries[len(journal.entries) :]:
         journal.append(entry)
     write_record(path.with_suffix(".json"), {"entries": journal.entries})

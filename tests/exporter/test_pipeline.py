@@ -10,9 +10,10 @@ from tokenizers import Tokenizer
 
 from exporter.pipeline import Request, export
 from exporter.targets.schemes import SCHEMES
-from exporter.verification.verify import Check, Limit, verify
+from exporter.verification.check import Check, Limit
+from exporter.verification.verify import verify
 from runtimes.backends.onnx.runner import OnnxRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BundleError, UsageError
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
@@ -20,15 +21,11 @@ from runtimes.runner import Batch
 ALL = tuple(SCHEMES["onnx"])
 
 
-def quiet(text):
-    pass
-
-
 @pytest.fixture(scope="module")
 def bundles(checkpoint, texts, tmp_path_factory):
     """Every scheme of one checkpoint, verified."""
     place = tmp_path_factory.mktemp("bundles")
-    return export(Request(str(checkpoint), schemes=ALL, destination=place, texts=texts, keep_failing=True), quiet)
+    return export(Request(str(checkpoint), schemes=ALL, destination=place, texts=texts, keep_failing=True))
 
 
 def test_every_combination_is_a_bundle_in_its_own_folder(bundles):
@@ -65,7 +62,7 @@ def test_golden_vectors_replay_from_text_to_logits(bundles):
 def test_every_problem_exports_and_passes(make_checkpoint, edit_config, texts, tmp_path, problem):
     folder = make_checkpoint(labels=1 if problem == "regression" else 3)
     edit_config(folder, problem_type=problem)
-    (done,) = export(Request(str(folder), destination=tmp_path / "out", texts=texts), quiet)
+    (done,) = export(Request(str(folder), destination=tmp_path / "out", texts=texts))
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
     assert (done.parity.agreement is None) == (problem == "regression")
     assert read_bundle(done.directory).manifest.problem == problem
@@ -80,12 +77,12 @@ def test_a_checkpoint_of_2018_agrees_with_pytorch(make_checkpoint, edit_weights,
             tensors[name.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta")] = tensors.pop(name)
 
     edit_weights(folder, rename)
-    (done,) = export(Request(str(folder), destination=tmp_path / "out", texts=texts), quiet)
+    (done,) = export(Request(str(folder), destination=tmp_path / "out", texts=texts))
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
 
 
 def test_verify_repeats_the_comparison_from_the_bundle(bundles, checkpoint, texts):
-    parity, _ = verify(Check(read_bundle(bundles[0].directory), str(checkpoint), texts))
+    parity = verify(Check(read_bundle(bundles[0].directory), str(checkpoint), texts)).parity
     assert parity.verdict is Verdict.PASS
     assert parity.max_absolute == bundles[0].parity.max_absolute
 
@@ -100,7 +97,8 @@ def damaged(bundle_directory, tmp_path, change):
     from dataclasses import replace
     from shutil import copytree
 
-    from runtimes.bundle.manifest import hash_files, write_manifest
+    from exporter.bundling.staging import write_manifest
+    from runtimes.bundle.reading import hash_files
 
     copy = copytree(bundle_directory, tmp_path / "damaged")
     model = onnx.load(copy / "model.onnx")
@@ -163,18 +161,19 @@ DAMAGE = {
 @pytest.mark.parametrize(("change", "first"), DAMAGE.items(), ids=[f.__name__ for f in DAMAGE])
 def test_a_damaged_model_fails_and_is_located(bundles, checkpoint, texts, tmp_path, change, first):
     broken = damaged(bundles[0].directory, tmp_path, change)
-    parity, explain = verify(Check(broken, str(checkpoint), texts))
+    verification = verify(Check(broken, str(checkpoint), texts))
+    parity = verification.parity
     assert parity.verdict is Verdict.FAIL
     assert parity.failures
     if first is not None:
-        found = explain().first
+        found = verification.explain().first
         assert found is not None
         assert found.name.startswith(first)
 
 
 def test_an_intact_model_has_no_departure(bundles, checkpoint, texts):
-    _, explain = verify(Check(read_bundle(bundles[0].directory), str(checkpoint), texts))
-    found = explain()
+    verification = verify(Check(read_bundle(bundles[0].directory), str(checkpoint), texts))
+    found = verification.explain()
     assert found.first is None
     assert {row.name for row in found.graph} >= {"embeddings", "layer.0.output", "layer.1.output", "pooler", "logits"}
     assert len(found.file) > 25
@@ -182,11 +181,11 @@ def test_an_intact_model_has_no_departure(bundles, checkpoint, texts):
 
 def test_a_failing_bundle_is_not_kept_and_the_old_one_stays(checkpoint, texts, tmp_path):
     place = tmp_path / "out"
-    export(Request(str(checkpoint), destination=place, texts=texts), quiet)
+    export(Request(str(checkpoint), destination=place, texts=texts))
     before = (place / "bertport.json").read_bytes()
     impossible = Limit(max_absolute=0.0)
     request = Request(str(checkpoint), destination=place, texts=texts, schemes=("fp16",), limit=impossible)
-    (failed,) = export(request, quiet)
+    (failed,) = export(request)
     assert failed.parity.verdict is Verdict.FAIL
     assert failed.directory is None
     assert (place / "bertport.json").read_bytes() == before
@@ -201,7 +200,7 @@ def test_a_failing_bundle_is_kept_on_request_and_says_so(checkpoint, texts, tmp_
         limit=Limit(max_absolute=0.0),
         keep_failing=True,
     )
-    (failed,) = export(request, quiet)
+    (failed,) = export(request)
     assert json.loads((failed.directory / "parity.json").read_text())["verdict"] == "fail"
     assert "| parity with PyTorch | fail" in (failed.directory / "README.md").read_text()
 
@@ -209,11 +208,11 @@ def test_a_failing_bundle_is_kept_on_request_and_says_so(checkpoint, texts, tmp_
 def test_an_unknown_scheme_or_target_is_refused_before_anything_is_read(tmp_path):
     for request in (Request("/no/such", schemes=("int3",)), Request("/no/such", targets=("tflite",))):
         with pytest.raises(UsageError, match=r"int8-weights|known: onnx"):
-            export(request, quiet)
+            export(request)
 
 
 def test_an_unverified_bundle_says_so(checkpoint, tmp_path):
-    (done,) = export(Request(str(checkpoint), destination=tmp_path / "out", verify=False), quiet)
+    (done,) = export(Request(str(checkpoint), destination=tmp_path / "out", verify=False))
     assert done.parity.verdict is Verdict.NOT_RUN
     assert not (done.directory / "golden.json").exists()
     assert "not run" in (done.directory / "README.md").read_text()

@@ -9,23 +9,21 @@ from shutil import copytree
 import numpy as np
 import pytest
 
+from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.coreml import ops as coreml_spelling
 from exporter.targets.registry import Settings
 from exporter.targets.schemes import SCHEMES
+from exporter.verification.check import Check
 from exporter.verification.inspection import inspect
-from exporter.verification.verify import Check, verify
-from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
+from exporter.verification.verify import verify
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import hash_files, read_bundle
 from runtimes.errors import BundleError, LoweringError, UsageError
 from runtimes.parity.compare import Verdict
-from runtimes.runner import open_runner
 
 IOS18 = Settings(sequence_lengths=(24,), deployment_target="iOS18")
-
-
-def quiet(text):
-    pass
 
 
 def request(checkpoint, place, texts, *schemes, **changes):
@@ -40,7 +38,7 @@ def bundles(checkpoint, texts, tmp_path_factory):
     found = {}
     for units in ("all", "cpu-and-gpu"):
         settings = replace(IOS18, compute_units=units)
-        done = export(request(checkpoint, place / units, texts, *SCHEMES["coreml"], settings=settings), quiet)
+        done = export(request(checkpoint, place / units, texts, *SCHEMES["coreml"], settings=settings))
         found |= {(units, item.recipe.scheme): item for item in done}
     return found
 
@@ -73,11 +71,11 @@ def test_golden_vectors_fit_the_length(bundles):
     assert max(len(vector["input_ids"]) for vector in vectors) <= 24
 
 
-def test_several_lengths_in_one_package_and_in_several(checkpoint, texts, tmp_path):
+def test_several_lengths_in_one_package_and_in_several(checkpoint, texts, tmp_path, said):
     for target, files in (("iOS18", {"Model.mlpackage"}), ("iOS17", {"Model-8.mlpackage", "Model-24.mlpackage"})):
         settings = Settings(sequence_lengths=(8, 24), deployment_target=target)
-        said = []
-        (done,) = export(request(checkpoint, tmp_path / target, texts, settings=settings), said.append)
+        said.clear()
+        (done,) = export(request(checkpoint, tmp_path / target, texts, settings=settings))
         assert any("2 times the size" in text for text in said) == (target == "iOS17")
         assert done.parity.verdict is Verdict.PASS, done.parity.failures
         assert {path.name for path in done.directory.glob("*.mlpackage")} == files
@@ -86,9 +84,10 @@ def test_several_lengths_in_one_package_and_in_several(checkpoint, texts, tmp_pa
 
 def test_verify_and_explain(bundles, checkpoint, texts):
     for units in ("all", "cpu-and-gpu"):
-        parity, explain = verify(Check(read_bundle(bundles[units, "none"].directory), str(checkpoint), texts))
+        verification = verify(Check(read_bundle(bundles[units, "none"].directory), str(checkpoint), texts))
+        parity = verification.parity
         assert parity.verdict is Verdict.PASS
-        found = explain()
+        found = verification.explain()
         assert found.first is None
         assert {"embeddings", "layer.0.attention.context", "layer.0.output", "pooler", "logits"} <= {
             r.name for r in found.file
@@ -107,13 +106,14 @@ def test_a_swapped_weight_is_caught_and_located(bundles, make_checkpoint, edit_w
         )
 
     edit_weights(other, swap)
-    (wrong,) = export(request(other, tmp_path / "wrong", texts), quiet)
+    (wrong,) = export(request(other, tmp_path / "wrong", texts))
     forged = copytree(bundles["all", "none"].directory, tmp_path / "forged")
     copytree(wrong.directory / "Model.mlpackage", forged / "Model.mlpackage", dirs_exist_ok=True)
     write_manifest(forged, replace(read_bundle(forged).manifest, files=hash_files(forged)))
-    parity, explain = verify(Check(read_bundle(forged), str(checkpoint), texts))
+    verification = verify(Check(read_bundle(forged), str(checkpoint), texts))
+    parity = verification.parity
     assert parity.verdict is Verdict.FAIL
-    assert explain().first.name == "layer.0.attention.query"
+    assert verification.explain().first.name == "layer.0.attention.query"
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
@@ -121,7 +121,7 @@ def test_a_swapped_weight_is_caught_and_located(bundles, make_checkpoint, edit_w
 def test_a_wrong_mask_fails(checkpoint, texts, tmp_path, monkeypatch, lowest):
     """Infinite or float32's least overflow in float16; −1 lets padding through."""
     monkeypatch.setattr(coreml_spelling, "_LOWEST", -lowest)
-    (done,) = export(request(checkpoint, tmp_path / "out", texts, "fp16"), quiet)
+    (done,) = export(request(checkpoint, tmp_path / "out", texts, "fp16"))
     assert done.parity.verdict is Verdict.FAIL
 
 
@@ -142,7 +142,7 @@ def test_a_wrong_mask_fails(checkpoint, texts, tmp_path, monkeypatch, lowest):
 )
 def test_what_cannot_be_is_refused(checkpoint, texts, tmp_path, settings, scheme, error, words):
     with pytest.raises(error, match=words):
-        export(request(checkpoint, tmp_path / "out", texts, scheme, settings=settings), quiet)
+        export(request(checkpoint, tmp_path / "out", texts, scheme, settings=settings))
     assert not (tmp_path / "out").exists()
 
 

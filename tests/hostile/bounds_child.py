@@ -14,7 +14,7 @@ from typing import Any
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import Source
-from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import BertportError
 from runtimes.evaluation.data.corpus import read_texts
 from runtimes.evaluation.data.table import read_table

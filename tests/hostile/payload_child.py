@@ -76,13 +76,14 @@ def read_checkpoint(case: dict[str, Any]) -> None:
 
     hub = HubOptions(allow_pickle=case.get("allow_pickle", False))
     out = Path(case["folder"]).parent / "out"
-    export(Request(case["folder"], destination=out, hub=hub, keep_failing=True, texts=TEXTS), _quiet)
+    export(Request(case["folder"], destination=out, hub=hub, keep_failing=True, texts=TEXTS))
 
 
 def read_bundle(case: dict[str, Any]) -> None:
+    from exporter.verification.check import Check
     from exporter.verification.inspection import inspect
-    from exporter.verification.verify import Check, verify
-    from runtimes.bundle.manifest import read_bundle
+    from exporter.verification.verify import verify
+    from runtimes.bundle.reading import read_bundle
 
     refusals = []
     for read in (lambda path: verify(Check(read_bundle(path), case["checkpoint"], TEXTS)), inspect):
@@ -153,10 +154,6 @@ def unsafe_import(case: dict[str, Any]) -> None:
 
 def unsafe_open(case: dict[str, Any]) -> None:
     (Path(case["folder"]) / case["file"]).read_bytes()
-
-
-def _quiet(_text: str) -> None:
-    """Nobody listens."""
 
 
 def answer(watch: Watch, case: dict[str, Any]) -> dict[str, Any]:

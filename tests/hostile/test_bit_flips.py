@@ -7,8 +7,10 @@ from hostile.flips import flip_all
 from hostile.seeds import write_checkpoint
 
 from exporter.pipeline import Request, export
-from runtimes.bundle.manifest import MANIFEST, check_files, read_bundle, to_json
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import BundleError
+from runtimes.files.json_text import to_json
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +18,7 @@ def bundles(tmp_path_factory):
     place = tmp_path_factory.mktemp("flips")
     checkpoint = write_checkpoint(place / "checkpoint")
     for target in ("onnx", "coreml"):
-        export(Request(str(checkpoint), (target,), destination=place / target, verify=False), lambda _: None)
+        export(Request(str(checkpoint), (target,), destination=place / target, verify=False))
     return place
 
 

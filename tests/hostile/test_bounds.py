@@ -168,7 +168,7 @@ def test_more_labels_than_the_classifier_has_are_not_made(make_checkpoint, edit_
     folder = make_checkpoint()
     edit_config(folder, id2label=None, label2id=None, num_labels=10**9)
     with pytest.raises(BertportError, match="num_labels"):
-        export(Request(str(folder), destination=tmp_path / "out"), lambda text: None)
+        export(Request(str(folder), destination=tmp_path / "out"))
 
 
 def test_a_pickle_is_refused_under_a_torch_that_runs_its_code(make_checkpoint, monkeypatch):

@@ -8,18 +8,21 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.budgets import tighter
-from exporter.verification.verify import Check, find_checkpoint
-from runtimes.bundle.manifest import MANIFEST, Budget, hash_files, read_bundle, write_manifest
+from exporter.verification.check import Check
+from exporter.verification.origin import find_checkpoint
+from runtimes.bundle.manifest import MANIFEST, Budget
+from runtimes.bundle.reading import hash_files, read_bundle
 from runtimes.errors import BundleError
 
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
     place = tmp_path_factory.mktemp("forged")
-    export(Request("demo", schemes=("int8",), destination=place / "made", verify=False), lambda _: None)
+    export(Request("demo", schemes=("int8",), destination=place / "made", verify=False))
     return place / "made"
 
 

@@ -23,7 +23,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from exporter.pipeline import Request, export
-from runtimes.bundle.manifest import MANIFEST, hash_files, sealed, to_json
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import hash_files, sealed
+from runtimes.files.json_text import to_json
 
 CHILD = Path(__file__).with_name("payload_child.py")
 MODEL = "Data/com.apple.CoreML/model.mlmodel"
@@ -368,7 +370,7 @@ def honest(tmp_path_factory, write_checkpoint, write_sentence_files):
     for target in ("onnx", "coreml"):
         made[target] = root / target
         request = Request(str(made["checkpoint"]), (target,), destination=root / target, verify=False)
-        export(request, lambda text: None)
+        export(request)
     return made
 
 

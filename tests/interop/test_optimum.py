@@ -17,7 +17,7 @@ from exporter.model.families.bert import BERT
 from exporter.pipeline import Request, export
 from exporter.targets.schemes import SCHEMES
 from runtimes.backends.onnx.runner import OnnxRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 from runtimes.runner import Batch
 
 OPTIMUM = Path(__file__).parents[2] / ".venv-optimum" / "bin" / "python"
@@ -83,7 +83,7 @@ def environment():
 
 
 def bundle_of(folder, place, scheme="none"):
-    (done,) = export(Request(str(folder), schemes=(scheme,), destination=place, verify=False), lambda text: None)
+    (done,) = export(Request(str(folder), schemes=(scheme,), destination=place, verify=False))
     return done.directory
 
 

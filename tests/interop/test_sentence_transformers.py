@@ -72,7 +72,7 @@ def told(checkpoints):
     bundles = {}
     for kind, folder in checkpoints.items():
         request = Request(str(folder), destination=folder.parent / f"{kind}-bundle", verify=False)
-        (done,) = export(request, lambda text: None)
+        (done,) = export(request)
         bundles[kind] = str(done.directory)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     command = [str(OPTIMUM), "-W", "ignore", "-c", PROGRAM]

@@ -7,9 +7,9 @@ import pytest
 
 from exporter.pipeline import Request, export
 from runtimes.backends.coreml.simulated import length
-from runtimes.bundle.manifest import Bundle, read_bundle
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.errors import BundleError
-from runtimes.runner import open_runner
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Program:
 
 
 def test_a_target_without_a_runtime_is_refused(checkpoint, tmp_path):
-    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False), lambda _: None)
+    export(Request(str(checkpoint), destination=tmp_path / "made", verify=False))
     manifest = read_bundle(tmp_path / "made").manifest
     other = Bundle(tmp_path / "made", replace(manifest, recipe=replace(manifest.recipe, target="tflite")))
     with pytest.raises(BundleError, match="made for 'tflite', and the runtimes are of onnx, coreml; export again"):

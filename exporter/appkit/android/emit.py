@@ -10,9 +10,10 @@ from pathlib import Path
 from exporter.appkit import kit_json as onnx_kit
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import read_wordpiece
-from runtimes.bundle.manifest import GOLDEN, to_json
+from runtimes.bundle.manifest import GOLDEN
 from runtimes.errors import UsageError
-from runtimes.files.atomic_write import read_own
+from runtimes.files.bounded_read import read_own
+from runtimes.files.json_text import to_json
 
 SOURCES = Path(__file__).parent / "module"
 ONNXRUNTIME_ANDROID = "1.22.0"

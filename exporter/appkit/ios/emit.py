@@ -13,9 +13,11 @@ from typing import Any
 from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, camel, read_wordpiece
-from runtimes.bundle.manifest import MANIFEST, sha256, to_json
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import sha256
 from runtimes.errors import UnsupportedError, UsageError
-from runtimes.files.atomic_write import read_own
+from runtimes.files.bounded_read import read_own
+from runtimes.files.json_text import to_json
 
 SOURCES = Path(__file__).parent / "package"
 _NAME, _SAMPLES, _TASKS = "BertKit", "Samples", "Tasks"

@@ -15,9 +15,10 @@ from exporter.appkit.kit import Kit
 from exporter.appkit.wordpiece import WordPiece, read_wordpiece
 from exporter.checkpoint.json_files import read_bundled
 from exporter.targets.onnx import mapped as onnx_mapped
-from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY, to_json
+from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY
 from runtimes.errors import UnsupportedError, UsageError
-from runtimes.files.atomic_write import read_own
+from runtimes.files.bounded_read import read_own
+from runtimes.files.json_text import to_json
 
 SOURCES = Path(__file__).parent / "site"
 ONNXRUNTIME_WEB = "1.30.0"

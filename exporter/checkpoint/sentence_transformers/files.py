@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from exporter.checkpoint.weight_files import SINGLE, TensorOnDisk
 from exporter.model.heads.embedding import Dense, SentenceRecipe
-from runtimes.bundle.manifest import to_json
+from runtimes.files.json_text import to_json
 
 ACTIVATIONS = {"Tanh": "tanh", "Identity": None, "ReLU": "relu", "GELU": "gelu", "SiLU": "silu"}
 """The class that a Dense names for its activation → what `Ops.activation` knows."""

@@ -22,9 +22,9 @@ from exporter.checkpoint.sentence_transformers.settings import (
 from exporter.checkpoint.weight_files import TensorOnDisk, open_tensors, weight_files
 from exporter.model.heads.embedding import POOLINGS, Dense, SentenceRecipe
 from exporter.model.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, TEXT_CLASSIFICATION
-from runtimes.bundle.manifest import to_json
 from runtimes.errors import CheckpointError, UnsupportedError, excerpt, some
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
+from runtimes.files.json_text import to_json
 
 MODULES = "modules.json"
 _LONGEST_NAME = 255

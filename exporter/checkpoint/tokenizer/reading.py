@@ -25,7 +25,7 @@ from exporter.checkpoint.tokenizer.standard_bert import ROLES, from_vocabulary, 
 from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
 from runtimes.backends.pytorch.tokenizer_subprocess import open_apart
 from runtimes.errors import CheckpointError, UnsupportedError, in_our_words
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 FILES = (
     "tokenizer.json",

@@ -22,7 +22,7 @@ from exporter.model.model import Model
 from exporter.model.ops import Inputs
 from exporter.targets.coreml.metadata import Metadata, make_card
 from exporter.targets.coreml.schemes import CoreMLScheme, find_scheme
-from runtimes.bundle.manifest import function_of
+from runtimes.bundle.reading import function_of
 from runtimes.errors import LoweringError, UsageError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from exporter.targets.coreml.coremltools import ct, quiet_conversion
 from exporter.targets.coreml.metadata import Card
 from exporter.targets.coreml.package_files import MODEL, WEIGHTS, contents
 from runtimes.errors import BundleError
-from runtimes.files.atomic_write import MAX_WEIGHT_BYTES, read_bounded
+from runtimes.files.bounded_read import MAX_WEIGHT_BYTES, read_bounded
 
 _DATE = "com.github.apple.coremltools.conversion_date"
 

@@ -14,11 +14,12 @@ from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, parse_json
 from exporter.model.ops import Array
 from exporter.targets.audit.findings import Audit, Finding
 from exporter.targets.audit.subject import Audited
-from exporter.verification.golden import GOLDEN as GOLDEN_TEXTS
-from exporter.verification.reference import Reference
+from exporter.verification.reference.golden import GOLDEN as GOLDEN_TEXTS
+from exporter.verification.reference.golden import golden_record
+from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import GOLDEN, MANIFEST, PARITY, Budget
 from runtimes.errors import BertportError, CheckpointError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 from runtimes.parity.compare import Parity, Verdict
 from runtimes.records.reading import parse_record
 from runtimes.records.reading import read_bounded as read_record_bounded
@@ -104,7 +105,7 @@ def _golden_record(audited: Audited, findings: list[Finding]) -> dict[str, Any] 
 
 
 def _wanted(audited: Audited, answers: Answers) -> dict[str, Any]:
-    return answers.reference.golden(audited.recipe.sequence_lengths)
+    return golden_record(answers.reference, audited.recipe.sequence_lengths)
 
 
 def _wanted_of(audited: Audited, answers: Answers, golden: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -113,7 +114,7 @@ def _wanted_of(audited: Audited, answers: Answers, golden: Mapping[str, Any]) ->
     texts = ["\t".join(row) for row in rows]
     try:
         own = Reference(answers.reference.checkpoint, texts, len(rows[0]) == 2, answers.reference.kept)
-        return own.golden(audited.recipe.sequence_lengths)
+        return golden_record(own, audited.recipe.sequence_lengths)
     except BertportError:
         return None
 

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.targets.audit.findings import Audit
 from exporter.targets.audit.subject import Audited
 from exporter.targets.registry import TARGETS
 from exporter.verification.audit.description import audit_description
 from exporter.verification.audit.tokenizer import audit_tokenizer
+from exporter.verification.reference.reference import Reference
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import in_one_line
 from runtimes.parity.compare import Parity, Verdict
 
@@ -16,6 +19,11 @@ _LISTED = 8
 _LONGEST = 400
 _BESIDE: tuple[Callable[[Audited], Audit], ...] = (audit_description, audit_tokenizer)
 """Audits of what lies beside the model, whatever the target is."""
+
+
+def audit_subject(bundle: Bundle, checkpoint: Checkpoint, exact: bool = True) -> Audited:
+    """What is audited, with the texts that bertport brings; see Audited."""
+    return Audited(bundle, checkpoint, lambda tokens: Reference(checkpoint).samples(tokens), exact)
 
 
 def audit_bundle(audited: Audited) -> Audit:

@@ -7,13 +7,13 @@ from typing import Any
 
 from exporter.bundling.contents import config_content, make_manifest
 from exporter.checkpoint.json_files import MAX_CONFIG_BYTES, is_utf8, parse_json
-from exporter.finetuning.finetune import TRAINED
+from exporter.compression.calibration import TRAINED
 from exporter.targets.audit.findings import Audit, Finding
 from exporter.targets.audit.subject import Audited
 from exporter.targets.onnx import ops as onnx
 from runtimes.bundle.manifest import MANIFEST, Manifest
 from runtimes.errors import BertportError, CheckpointError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 CONFIG = "config.json"
 _HELD_ELSEWHERE = {"source_kind", "source_model", "source_revision", "source_sha256", "budget", "files", "finetuning"}

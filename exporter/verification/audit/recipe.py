@@ -13,7 +13,8 @@ from exporter.targets.coreml import lower as coreml
 from exporter.targets.onnx import ops as onnx
 from exporter.targets.registry import coreml_options
 from exporter.targets.schemes import find_budget
-from runtimes.bundle.manifest import MANIFEST, Bundle, Recipe
+from runtimes.bundle.manifest import MANIFEST, Recipe
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import BertportError, BundleError
 
 _OF_ONE_TARGET = {"onnx": ("opset",), "coreml": ("sequence_lengths", "compute_units", "deployment_target")}

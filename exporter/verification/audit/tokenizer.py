@@ -11,7 +11,7 @@ from exporter.checkpoint.tokenizer.settings import Difference, differing, parts_
 from exporter.targets.audit.findings import Audit, Finding
 from exporter.targets.audit.subject import Audited
 from runtimes.errors import BertportError, CheckpointError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 TOKENIZER = "tokenizer.json"
 _SHOWN = 60

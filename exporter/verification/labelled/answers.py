@@ -1,7 +1,8 @@
 """Labelled rows put to a bundle and to PyTorch: answers, figures, and what makes them less than they seem."""
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.tokenizer.reading import open_tokenizer
 from exporter.model.ops import Extent
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import Bundle
+from exporter.verification.reference.reference import Reference
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import Bundle
 from runtimes.evaluation.choice_of_metric import by_metric
 from runtimes.evaluation.comparison import Comparison, compare_answers, doubts
 from runtimes.evaluation.constant import against_constant
@@ -19,11 +21,12 @@ from runtimes.evaluation.data.examples import Encoded, encode_all
 from runtimes.evaluation.predict import predict
 from runtimes.evaluation.problems import find_problem
 from runtimes.parity.cases import Encoder, Limits
-from runtimes.runner import Outputs, Runner, open_runner
+from runtimes.runner import Outputs, Runner
+
+_log = logging.getLogger(__name__)
 
 _PYTORCH_ROWS = 32
 """PyTorch takes that many at once; a bundle takes them one at a time, see `predict`."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,17 @@ class Examiner:
     """Rows of one file, put to any bundle of one checkpoint; PyTorch answers them once for each length of input."""
 
     def __init__(
-        self, checkpoint: Checkpoint, data: DataFile, say: Say, threads: int = 1, metric: str | None = None
+        self, checkpoint: Checkpoint, data: DataFile, threads: int = 1, metric: str | None = None, quiet: bool = False
     ) -> None:
-        self.checkpoint, self._say, self._threads = checkpoint, say, threads
+        self.checkpoint, self._threads = checkpoint, threads
+        self._level = logging.DEBUG if quiet else logging.INFO
         found = find_problem(checkpoint.problem, checkpoint.labels, checkpoint.activation)
         told = checkpoint.config.get("finetuning_task")
         task = told if isinstance(told, str) else None
         self.problem = by_metric(found, checkpoint.problem, checkpoint.labels, metric, task)
         self.dataset = read_dataset(data, self.problem, checkpoint.labels)
         for note in self.dataset.notes:
-            say(f"{data.path.name}: {note}")
+            _log.log(self._level, f"{data.path.name}: {note}")
         self.encoded = cache(self._encode)
         self.reference = cache(self._reference)
 
@@ -78,7 +82,10 @@ class Examiner:
         own = self.own(bundle, positions)
         changed = sum(a.encoding.tokens != b.encoding.tokens for a, b in zip(encoded, own, strict=True))
         if changed:
-            self._say(f"{changed:,} of {len(own):,} rows fall into other pieces by the bundle's smaller vocabulary")
+            _log.log(
+                self._level,
+                f"{changed:,} of {len(own):,} rows fall into other pieces by the bundle's smaller vocabulary",
+            )
         start = time.perf_counter()
         candidate = self.answers(self.outputs(runner, bundle.token_outputs, own, name), own)
         took_s = time.perf_counter() - start
@@ -101,7 +108,7 @@ class Examiner:
         """The numbers of each row."""
         limits = self._limits(runner.positions or self.checkpoint.max_tokens)
         encoder = Encoder(self.checkpoint.tokenizer.tokenizer, limits)
-        told = lambda done, every: self._say(f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
+        told = lambda done, every: _log.log(self._level, f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
         return predict(runner, encoder, encoded, per_token, rows_at_once, told)
 
     def own(self, bundle: Bundle, positions: int) -> list[Encoded]:
@@ -116,8 +123,9 @@ class Examiner:
         encoded = encode_all(tokenizer, self.dataset.examples, self._limits(positions), cut_second)
         cut = sum(one.truncated for one in encoded)
         if cut:
-            self._say(
-                f"{cut:,} of {len(encoded):,} rows are longer than {positions} tokens and cut there, on both sides"
+            _log.log(
+                self._level,
+                f"{cut:,} of {len(encoded):,} rows are longer than {positions} tokens and cut there, on both sides",
             )
         return encoded
 

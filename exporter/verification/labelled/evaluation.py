@@ -4,8 +4,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from exporter.verification.labelled.answers import Evaluation, Examiner, Say
-from exporter.verification.verify import Check, find_checkpoint
+from exporter.verification.check import Check
+from exporter.verification.labelled.answers import Evaluation, Examiner
+from exporter.verification.origin import find_checkpoint
 from runtimes.errors import in_unicode
 from runtimes.evaluation.data.dataset import DataFile, Dataset
 from runtimes.evaluation.differing import show_difference
@@ -15,12 +16,12 @@ from runtimes.version import __version__
 SCHEMA_VERSION = 1
 
 
-def evaluate(check: Check, data: DataFile, say: Say, threads: int = 1, metric: str | None = None) -> Evaluation:
+def evaluate(check: Check, data: DataFile, threads: int = 1, metric: str | None = None) -> Evaluation:
     """Compare a bundle with PyTorch on labelled rows, by `metric` or what the problem is judged by.
 
     Raises UsageError for what is wrong with the data, and as `verification.verify` for bundle and checkpoint.
     """
-    examiner = Examiner(find_checkpoint(check), data, say, threads, metric)
+    examiner = Examiner(find_checkpoint(check), data, threads, metric)
     return examiner.examine(check.bundle, check.bundle.manifest.recipe.name)
 
 

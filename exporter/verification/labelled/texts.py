@@ -5,7 +5,8 @@ from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.verification.labelled.answers import Evaluation, Examiner
-from runtimes.bundle.manifest import Budget, Bundle
+from runtimes.bundle.manifest import Budget
+from runtimes.bundle.reading import Bundle
 from runtimes.evaluation.data.corpus import LABELLED_ROWS
 from runtimes.evaluation.data.dataset import DataFile
 from runtimes.evaluation.problems import PROBLEMS
@@ -19,7 +20,8 @@ class Labelled:
     """
 
     def __init__(self, checkpoint: Checkpoint, path: Path) -> None:
-        self._path, self._examiner = path, Examiner(checkpoint, DataFile(path, limit=LABELLED_ROWS), _silent)
+        data = DataFile(path, limit=LABELLED_ROWS)
+        self._path, self._examiner = path, Examiner(checkpoint, data, quiet=True)  # how rows are read, `evaluate` tells
 
     def judged(self, parity: Parity, bundle: Bundle, budget: Budget) -> Parity:
         """The parity with the metric's figures, and a failure where it drops by more than the budget's agreement.
@@ -52,10 +54,6 @@ def find_labelled(checkpoint: Checkpoint, path: Path | None) -> Labelled | None:
     if not {name.casefold() for name in table.columns} & set(problem.names.labels):
         return None
     return Labelled(checkpoint, path)
-
-
-def _silent(_text: str) -> None:
-    """How the rows were read is `evaluate`'s to say."""
 
 
 def _beyond(done: Evaluation, most: float) -> list[str]:

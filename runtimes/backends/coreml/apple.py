@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtimes.backends.coreml.fixed_length import FixedLengthRunner, Interface
+from runtimes.backends.fixed_length import FixedLengthRunner, Interface
 from runtimes.errors import BundleError, RuntimeUnavailable, in_our_words
 from runtimes.runner import Array, Outputs, Status
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtimes.backends.coreml.fixed_length import FixedLengthRunner, Interface
 from runtimes.backends.coreml.simulated import MOST_TOKENS
+from runtimes.backends.fixed_length import FixedLengthRunner, Interface
 from runtimes.backends.foreign import Expected, Opened, RenamedRunner, matched_inputs, matched_outputs
 from runtimes.errors import BundleError
 from runtimes.mil import Program, open_package

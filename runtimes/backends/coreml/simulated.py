@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtimes.backends.coreml.fixed_length import FixedLengthRunner, Interface
+from runtimes.backends.fixed_length import FixedLengthRunner, Interface
 from runtimes.errors import BundleError
 from runtimes.mil import Precision, Program, open_package
 from runtimes.runner import Status

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from runtimes.backends.coreml.fixed_length import FixedLengthRunner, Interface
+from runtimes.backends.fixed_length import FixedLengthRunner, Interface
 from runtimes.backends.foreign import Expected, Opened, RenamedRunner, matched_inputs, matched_outputs
 from runtimes.backends.onnx.file_check import FOREIGN_OPERATORS, check_onnx
 from runtimes.backends.onnx.session import open_session

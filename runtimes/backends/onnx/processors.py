@@ -13,9 +13,10 @@ from pathlib import Path
 
 from runtimes.backends.onnx.emulated import EmulatedRunner, Emulator
 from runtimes.backends.onnx.file_check import check_onnx
-from runtimes.bundle.manifest import Bundle
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
-from runtimes.runner import Runner, open_runner
+from runtimes.runner import Runner
 
 NATIVE, ARM64, AVX2 = "native", "arm64", "x86-64-avx2"
 ARCHITECTURES = {

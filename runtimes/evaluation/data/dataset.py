@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runtimes.bundle.manifest import sha256
+from runtimes.bundle.reading import sha256
 from runtimes.errors import UsageError
 from runtimes.evaluation.data import golds
 from runtimes.evaluation.data.columns import Choice, Columns, choose_columns

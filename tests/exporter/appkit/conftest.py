@@ -45,10 +45,6 @@ PROMPT = "a fast dog: "
 LONG = "\U0001f469 the cat sleeps fast\u0301 and a dog wins the red market; " * 12
 
 
-def quiet(text: str) -> None:
-    pass
-
-
 @pytest.fixture
 def make_bundle(tmp_path: Path, texts: tuple[str, ...]) -> Callable[..., Path]:
     """Export a checkpoint to Core ML; `settings` are lowering.Settings, `changes` of the request."""
@@ -61,7 +57,7 @@ def make_bundle(tmp_path: Path, texts: tuple[str, ...]) -> Callable[..., Path]:
             "targets": ("coreml",),
             **changes,
         }
-        export(Request(str(checkpoint), destination=place, **wanted), quiet)  # type: ignore[arg-type]
+        export(Request(str(checkpoint), destination=place, **wanted))  # type: ignore[arg-type]
         return place
 
     return make

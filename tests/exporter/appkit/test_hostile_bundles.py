@@ -11,9 +11,11 @@ from exporter.appkit.android import emit as android
 from exporter.appkit.ios import emit as ios
 from exporter.appkit.kit import Platform, Request, make_kit
 from exporter.appkit.web import emit as web
-from exporter.verification.verify import Limit
-from runtimes.bundle.manifest import MANIFEST, hash_files, sealed, to_json
+from exporter.verification.check import Limit
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import hash_files, sealed
 from runtimes.errors import BertportError
+from runtimes.files.json_text import to_json
 
 PLATFORMS = {
     "ios": ("coreml", ios.emit),
@@ -50,7 +52,6 @@ def bundles(tmp_path_factory, write_checkpoint):
             Export(
                 str(checkpoint), (target,), destination=root / target, settings=settings, limit=WIDE, texts=("the cat",)
             ),
-            lambda text: None,
         )
     return root
 

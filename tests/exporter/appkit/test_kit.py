@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.targets.registry import Settings
-from exporter.verification.verify import Limit
-from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
+from exporter.verification.check import Limit
+from runtimes.bundle.reading import hash_files, read_bundle
 
 PLATFORMS = ("ios", "web", "android")
 

@@ -8,7 +8,7 @@ import pytest
 from exporter.bundling.staging import check_destination
 from exporter.pipeline import Request, export
 from runtimes.bundle import manifest as bundle
-from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import BundleError, UsageError
 
 
@@ -70,7 +70,7 @@ def test_the_folder_has_the_users_permissions(made):
 
 @pytest.mark.parametrize(("scheme", "name"), [("int8", "model.mapped.onnx"), ("none", "model.onnx")])
 def test_the_door_is_what_maps_its_weights_where_the_bundle_has_it(scheme, name, tmp_path):
-    export(Request("demo", schemes=(scheme,), destination=tmp_path / "made", verify=False), lambda text: None)
+    export(Request("demo", schemes=(scheme,), destination=tmp_path / "made", verify=False))
     assert read_bundle(tmp_path / "made").door == tmp_path / "made" / name
 
 

@@ -18,7 +18,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 
 KINDS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
 TWO_LABELS = ("question-answering", "next-sentence-prediction")
@@ -28,7 +28,7 @@ PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"the a cat dog runs sle
 
 def exported(folder, place, **changes):
     request = Request(str(folder), destination=place, verify=False, **changes)
-    (done,) = export(request, lambda text: None)
+    (done,) = export(request)
     return done.directory
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.bundling.staging import staged
-from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import ExportError
 from runtimes.files import atomic_write
 

@@ -11,9 +11,11 @@ from exporter.bundling.assumptions import decided
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import MANIFEST, check_files, read_bundle, sealed, to_json
+from exporter.verification.reference.reference import Reference
+from runtimes.bundle.manifest import MANIFEST
+from runtimes.bundle.reading import check_files, read_bundle, sealed
 from runtimes.errors import BertportError
+from runtimes.files.json_text import to_json
 
 LONG = "the cat runs in the market and sleeps fast in the market and wins and falls slow"
 SIGMOID, IDENTITY = "torch.nn.modules.activation.Sigmoid", "torch.nn.modules.linear.Identity"
@@ -29,9 +31,8 @@ def edit(path, **changes):
 
 
 def exported(folder, place, **changes):
-    said = []
-    (done,) = export(Request(str(folder), destination=place, verify=False, **changes), said.append)
-    return read_bundle(done.directory), said
+    (done,) = export(Request(str(folder), destination=place, verify=False, **changes))
+    return read_bundle(done.directory)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_texts_are_truncated_where_encode_truncates_them(sentences, tmp_path, mo
     theirs = SentenceTransformer(str(sentences), device="cpu").preprocess([f"{LONG} " * 5])["input_ids"].shape[1]
     assert checkpoint.max_tokens == theirs == expected
     assert max(one.ids.shape[1] for one in Reference(checkpoint, [LONG * 5]).samples(48)) == expected
-    bundle, _ = exported(sentences, tmp_path / "bundle")
+    bundle = exported(sentences, tmp_path / "bundle")
     assert bundle.manifest.max_tokens == expected
     assert json.loads((bundle.directory / "tokenizer_config.json").read_bytes())["model_max_length"] == expected
 
@@ -106,14 +107,14 @@ def test_a_long_text_loses_the_end_that_its_tokenizer_drops(make_checkpoint, sid
     assert sample.ids[0].tolist() == tokenizer(LONG, truncation=True)["input_ids"]
 
 
-def test_the_prompt_is_part_of_every_text_and_said(sentences, tmp_path):
+def test_the_prompt_is_part_of_every_text_and_said(sentences, tmp_path, said):
     prompts = {"prompts": {"query": "fast dog: ", "passage": ""}, "default_prompt_name": "query"}
     edit(sentences / "config_sentence_transformers.json", **prompts)
     checkpoint = read(sentences)
     tokenizer = transformers.AutoTokenizer.from_pretrained(sentences)
     (sample,) = Reference(checkpoint, ["the cat"]).samples(48)
     assert sample.ids[0].tolist() == tokenizer("fast dog: the cat")["input_ids"]
-    bundle, said = exported(sentences, tmp_path / "bundle")
+    bundle = exported(sentences, tmp_path / "bundle")
     assert bundle.manifest.prompt == "fast dog: "
     lines = [line for line in said if "prompt 'fast dog: '" in line]
     assert len(lines) == 1
@@ -186,7 +187,7 @@ def test_an_encoder_in_a_folder_of_its_own_is_read(sentences, tmp_path):
     modules[0]["path"] = "0_Transformer"
     (sentences / "modules.json").write_text(json.dumps(modules))
     request = Request(str(sentences), destination=tmp_path / "bundle", texts=(LONG, "a dog"))
-    (done,) = export(request, lambda text: None)
+    (done,) = export(request)
     assert done.parity.verdict.value == "pass", done.parity.failures
     vector = json.loads((tmp_path / "bundle" / "golden.json").read_bytes())["vectors"][0]["sentence_embedding"]
     assert vector == pytest.approx(SentenceTransformer(str(sentences), device="cpu").encode(LONG).tolist(), abs=1e-4)
@@ -203,11 +204,11 @@ class Bomb:
 
 
 @pytest.mark.parametrize("name", ["model_head.pkl", "classifier.joblib"])
-def test_a_pickled_classifier_beside_an_encoder_is_left_out_and_said(sentences, tmp_path, capsys, name):
+def test_a_pickled_classifier_beside_an_encoder_is_left_out_and_said(sentences, tmp_path, capsys, name, said):
     import pickle
 
     (sentences / name).write_bytes(pickle.dumps(Bomb()))
-    bundle, said = exported(sentences, tmp_path / "bundle")
+    bundle = exported(sentences, tmp_path / "bundle")
     assert bundle.manifest.left_out == (name,)
     assert any(f"left out {name}, never read" in line for line in said)
     assert name in (bundle.directory / "README.md").read_text(encoding="utf-8")
@@ -267,7 +268,7 @@ def test_a_cross_encoder_with_modules_is_a_classifier_of_pairs(make_checkpoint, 
 
 
 def test_manifests_from_before_say_nothing_and_are_read(make_checkpoint, tmp_path):
-    bundle, _ = exported(make_checkpoint(), tmp_path / "bundle")
+    bundle = exported(make_checkpoint(), tmp_path / "bundle")
     path = bundle.directory / MANIFEST
     raw = json.loads(path.read_bytes())
     for name in ("activation", "prompt", "pooling", "pairs", "truncation_side", "tokenizer_file", "left_out"):

@@ -14,16 +14,13 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.lora import read_adapter
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.verification.verify import Check, verify
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.check import Check
+from exporter.verification.verify import verify
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 from runtimes.parity.compare import Verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft 0.21.2's own
-
-
-def quiet(text):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +64,7 @@ def edit(adapter, **changes):
 
 def test_the_merged_model_is_exported_and_agrees_with_base_and_adapter(made, texts, tmp_path):
     place, wrapped = made
-    (done,) = export(Request(str(place / "adapter"), destination=tmp_path / "out", texts=texts[::3]), quiet)
+    (done,) = export(Request(str(place / "adapter"), destination=tmp_path / "out", texts=texts[::3]))
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
     manifest = read_bundle(done.directory).manifest
     assert {"adapter/adapter_model.safetensors", "base/model.safetensors"} <= set(manifest.source_sha256)
@@ -78,7 +75,7 @@ def test_the_merged_model_is_exported_and_agrees_with_base_and_adapter(made, tex
     with torch.inference_mode():
         theirs = wrapped(**{name: torch.tensor([vector[name]]) for name in names}).logits[0]
     np.testing.assert_allclose(vector["logits"], theirs.numpy(), atol=1e-4)
-    parity, _ = verify(Check(read_bundle(done.directory), str(place / "adapter"), texts[:2]))
+    parity = verify(Check(read_bundle(done.directory), str(place / "adapter"), texts[:2])).parity
     assert parity.verdict is Verdict.PASS
 
 
@@ -95,7 +92,7 @@ def test_heads_of_every_name_bring_their_labels(write_family, tmp_path, few, fam
     model = getattr(transformers, makes[kind]).from_pretrained(base, num_labels=rows)
     settings = peft.LoraConfig(task_type=kind, r=4, target_modules=["query", "value"], init_lora_weights=False)
     peft.get_peft_model(model, settings).save_pretrained(tmp_path / "adapter")
-    (done,) = export(Request(str(tmp_path / "adapter"), destination=tmp_path / "out", texts=few), quiet)
+    (done,) = export(Request(str(tmp_path / "adapter"), destination=tmp_path / "out", texts=few))
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
     assert len(read_bundle(done.directory).manifest.labels) == (rows if kind == "SEQ_CLS" else 0)
 
@@ -271,7 +268,7 @@ def grown(tmp_path_factory, write_checkpoint):
 
 
 def agrees(wrapped, adapter, texts, tmp_path):
-    (done,) = export(Request(str(adapter), destination=tmp_path / "out", texts=("a covid <unit> cat", *texts)), quiet)
+    (done,) = export(Request(str(adapter), destination=tmp_path / "out", texts=("a covid <unit> cat", *texts)))
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
     vector = json.loads((done.directory / "golden.json").read_text())["vectors"][0]
     names = ("input_ids", "attention_mask", "token_type_ids")

@@ -13,16 +13,13 @@ from exporter.checkpoint.vocabulary_trimming import Trim, choose_pieces, kept_id
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
-from exporter.verification.verify import Check, verify
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.check import Check
+from exporter.verification.verify import verify
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BertportError, UnsupportedError, UsageError
 from runtimes.parity.compare import Verdict
 
 KEPT_TEXTS = ("the cat runs in the market", "a dog sleeps", "a dog runs in the market", "the cat sleeps")
-
-
-def quiet(_text):
-    pass
 
 
 @pytest.fixture
@@ -116,19 +113,20 @@ def test_a_piece_cannot_be_asked_to_occur_never(texts_file, tmp_path, capsys):
 def test_a_bundle_equals_the_whole_model_and_verifies_later(checkpoint, tmp_path, target):
     settings = Settings(trim=Trim(KEPT_TEXTS), sequence_lengths=(24,) if target == "coreml" else ())
     request = Request(str(checkpoint), (target,), ("none",), tmp_path / "out", settings=settings, texts=KEPT_TEXTS)
-    (done,) = export(request, quiet)
+    (done,) = export(request)
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
     assert done.parity.max_absolute < 1e-4
     bundle = read_bundle(tmp_path / "out")
-    parity, explain = verify(Check(bundle, str(checkpoint), KEPT_TEXTS))
+    verification = verify(Check(bundle, str(checkpoint), KEPT_TEXTS))
+    parity = verification.parity
     assert parity.max_absolute == pytest.approx(done.parity.max_absolute, abs=1e-6)
-    assert explain().first is None
+    assert verification.explain().first is None
     assert json.loads((tmp_path / "out" / "config.json").read_text())["vocab_size"] == bundle.manifest.recipe.pieces
 
 
 def test_golden_vectors_are_in_the_bundles_own_ids(checkpoint, tmp_path):
     request = Request(str(checkpoint), destination=tmp_path / "out", settings=Settings(trim=Trim(KEPT_TEXTS)))
-    export(Request(**{**request.__dict__, "texts": KEPT_TEXTS}), quiet)
+    export(Request(**{**request.__dict__, "texts": KEPT_TEXTS}))
     tokenizer = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
     for vector in json.loads((tmp_path / "out" / "golden.json").read_text())["vectors"]:
         assert tokenizer.encode(vector["text"]).ids == vector["input_ids"]
@@ -141,7 +139,7 @@ def test_a_wrong_row_is_caught(checkpoint, tmp_path, monkeypatch):
     swap = vocabulary._Rows.read
     monkeypatch.setattr(vocabulary._Rows, "read", lambda self: swap(self)[::-1])
     request = Request(str(checkpoint), destination=tmp_path / "out", texts=KEPT_TEXTS)
-    (done,) = export(Request(**{**request.__dict__, "settings": Settings(trim=Trim(KEPT_TEXTS))}), quiet)
+    (done,) = export(Request(**{**request.__dict__, "settings": Settings(trim=Trim(KEPT_TEXTS))}))
     assert done.parity.verdict is Verdict.FAIL
 
 
@@ -150,7 +148,7 @@ def test_texts_that_all_lose_pieces_are_said(checkpoint, tmp_path):
         str(checkpoint), destination=tmp_path / "out", texts=("team falls",), settings=Settings(trim=Trim(KEPT_TEXTS))
     )
     with pytest.raises(BertportError, match="nothing can be compared"):
-        export(request, quiet)
+        export(request)
 
 
 def with_document(read, change):

@@ -20,7 +20,7 @@ FEW = ["--lengths", "8", "--batches", "1", "--threads", "1", "--runs", "2"]
 @pytest.fixture(scope="module")
 def bundle(checkpoint, tmp_path_factory):
     place = tmp_path_factory.mktemp("bundles") / "onnx-none"
-    export(Request(str(checkpoint), destination=place, verify=False), lambda text: None)
+    export(Request(str(checkpoint), destination=place, verify=False))
     return place
 
 

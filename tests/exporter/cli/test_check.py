@@ -93,7 +93,7 @@ def test_a_lost_point_of_accuracy_fails(project, checkpoint, texts, tmp_path, ca
     """Labelled as PyTorch labels them, so that whatever a spoiled export answers else is a loss."""
     from exporter.checkpoint.checkpoint import load
     from exporter.checkpoint.source import HubOptions, resolve
-    from exporter.verification.reference import Reference
+    from exporter.verification.reference.reference import Reference
 
     reference = Reference(load(resolve(str(checkpoint), HubOptions())), texts)
     battery = reference.battery(None)

@@ -14,7 +14,7 @@ from exporter.model.numpy_ops import trace
 from exporter.model.ops import Inputs, Role, Weight
 from exporter.pipeline import Request, export
 from exporter.targets.onnx import ops as target
-from exporter.verification.reference import Reference
+from exporter.verification.reference.reference import Reference
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.parity.compare import Verdict
 
@@ -101,7 +101,7 @@ def test_far_inputs_leave_the_integers(wide):
 @pytest.mark.parametrize(("kind", "channels"), [("wide", MOST_CHANNELS), ("checkpoint", None)])
 def test_the_manifest_tells(request, kind, channels, scheme, tmp_path, texts):
     asked = Request(str(request.getfixturevalue(kind)), ("onnx",), (scheme,), tmp_path / "out", texts=texts[:6])
-    (done,) = export(asked, lambda text: None)
+    (done,) = export(asked)
     assert done.recipe.float_channels == channels
     assert done.parity.verdict is not Verdict.NOT_RUN
 
@@ -109,6 +109,6 @@ def test_the_manifest_tells(request, kind, channels, scheme, tmp_path, texts):
 def test_a_sentence_model_keeps_what_turns_its_embeddings_most(make_checkpoint, write_sentence_files, tmp_path, texts):
     folder = make_checkpoint(architecture="BertModel", hidden_size=256, initializer_range=0.06)
     write_sentence_files(folder)
-    (done,) = export(Request(str(folder), ("onnx",), ("int8",), tmp_path / "out", texts=texts[:6]), lambda text: None)
+    (done,) = export(Request(str(folder), ("onnx",), ("int8",), tmp_path / "out", texts=texts[:6]))
     assert done.recipe.keep == ("layer.*.attention.value.*", "layer.0.dense.*")
     assert done.parity.verdict is Verdict.PASS, done.parity.failures

@@ -16,7 +16,7 @@ from exporter.model.weight_list import rounded_weights
 from exporter.targets.coreml.schemes import SCHEMES, Form
 from exporter.targets.onnx import ops as onnx_target
 from exporter.targets.onnx.schemes import STORAGE, Storage, wider
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import UsageError
 
 

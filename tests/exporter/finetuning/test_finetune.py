@@ -18,18 +18,14 @@ from exporter.finetuning import training_texts as lessons
 from exporter.model.numpy_ops import trace
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
-from exporter.verification import verify as verification
-from exporter.verification.reference import Reference
-from exporter.verification.verify import Check, verify
-from runtimes.bundle.manifest import check_files, read_bundle
+from exporter.verification.check import Check
+from exporter.verification.reference.reference import Reference
+from exporter.verification.verify import verify
+from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import UnsupportedError, UsageError
 from runtimes.parity.cases import Encoder
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
-
-
-def quiet(_text):
-    pass
 
 
 @pytest.fixture
@@ -55,11 +51,11 @@ def trained(folder, many, epochs=1, trim=None):
     exported = trim_checkpoint(whole, kept) if trim else whole
     reference = Reference(whole, many[::8], kept=kept)
     material = Material(exported, reference.samples, 4, ())
-    return reference, finetuning.finetune(reference, material, Finetune(many, epochs), quiet)
+    return reference, finetuning.finetune(reference, material, Finetune(many, epochs))
 
 
 def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse):
-    (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=8), quiet)
+    (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=8))
     bundle = read_bundle(tmp_path / "out")
     check_files(bundle)
     found = bundle.manifest.finetuning
@@ -90,10 +86,10 @@ def test_a_text_like_no_other_is_learnt_too(checkpoint, many, coarse, monkeypatc
 
 def test_the_same_texts_give_the_same_bytes(checkpoint, tmp_path, many, coarse):
     for name in "ab":
-        export(request(checkpoint, tmp_path / name, many, epochs=1), quiet)
+        export(request(checkpoint, tmp_path / name, many, epochs=1))
     first, second = ((tmp_path / name / "model.onnx").read_bytes() for name in "ab")
     assert first == second
-    export(request(checkpoint, tmp_path / "c", many[:60], epochs=1), quiet)
+    export(request(checkpoint, tmp_path / "c", many[:60], epochs=1))
     assert (tmp_path / "c" / "model.onnx").read_bytes() != first
 
 
@@ -106,14 +102,14 @@ def test_a_file_that_is_not_what_was_trained_fails(checkpoint, tmp_path, many, c
         return replace(found, weights={**found.weights, name: found.weights[name] * 4})
 
     monkeypatch.setattr(pipeline, "finetune", other)
-    (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=1), quiet)
+    (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=1))
     assert done.parity.verdict is Verdict.FAIL
     assert any(text.startswith("beside its own weights in PyTorch: ") for text in done.parity.failures)
 
 
 def test_a_trimmed_vocabulary_learns_on_both_targets(checkpoint, tmp_path, many, coarse):
     asked = request(checkpoint, tmp_path / "out", many, trim=Trim(many[:40]), sequence_lengths=(24,))
-    for done in export(replace(asked, targets=("onnx", "coreml")), quiet):
+    for done in export(replace(asked, targets=("onnx", "coreml"))):
         assert not [text for text in done.parity.failures if "its own weights" in text]
         manifest = read_bundle(done.directory).manifest
         assert manifest.finetuning.after["loss"] < manifest.finetuning.before["loss"]
@@ -173,14 +169,14 @@ def test_what_is_explained_is_what_was_trained(checkpoint, tmp_path, many, coars
     """The file beside our graph over its own weights; over the checkpoint's, as a control, its table is another."""
     fixed = {"deployment_target": "iOS17", "sequence_lengths": (24,)} if target == "coreml" else {}
     asked = replace(request(checkpoint, tmp_path / "out", many, epochs=8, trim=trim, **fixed), targets=(target,))
-    export(asked, quiet)
+    export(asked)
     bundle = read_bundle(tmp_path / "out")
-    _, explain = verify(Check(bundle, str(checkpoint), asked.texts))
-    found = explain()
+    verification = verify(Check(bundle, str(checkpoint), asked.texts))
+    found = verification.explain()
     assert max(row.relative for row in found.graph) < 1e-4
     assert {row.name: row.relative for row in found.file}["embeddings.word"] < near
     monkeypatch.setattr(verification, "_stored", lambda *_: {})
-    untrained = {row.name: row.relative for row in explain().file}
+    untrained = {row.name: row.relative for row in verification.explain().file}
     assert untrained["embeddings.word"] > 10 * near
 
 

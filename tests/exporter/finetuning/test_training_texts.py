@@ -8,8 +8,8 @@ import pytest
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.finetuning.training_texts import make_lessons
-from exporter.verification.case_source import CaseSource
-from exporter.verification.reference import Reference
+from exporter.verification.reference.case_source import CaseSource
+from exporter.verification.reference.reference import Reference
 
 
 @pytest.fixture

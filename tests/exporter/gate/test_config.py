@@ -13,7 +13,7 @@ from exporter.compression.calibration import Finetune
 from exporter.gate.baseline import read_baseline
 from exporter.gate.config import Arch, Budgets, Data, read_config
 from exporter.gate.export_options import DECIDED, options, taken
-from exporter.verification.verify import Limit
+from exporter.verification.check import Limit
 from runtimes.backends.onnx.processors import ARCHITECTURES
 from runtimes.errors import UsageError
 

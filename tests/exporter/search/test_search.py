@@ -15,19 +15,16 @@ from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.cli.main import main
 from exporter.compression import product_quantization
 from exporter.compression.calibration import Finetune
-from exporter.search import search as tuning
-from exporter.search.search import Aim, tune
+from exporter.search import search, trials
+from exporter.search.search import tune
+from exporter.search.trials import Aim
 from exporter.targets.registry import Settings
 from exporter.targets.schemes import SCHEMES
-from runtimes.bundle.manifest import check_files, read_bundle
+from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import UsageError
 from runtimes.evaluation.data.dataset import DataFile
 from runtimes.measurement.measure import Latency, Measurement
 from runtimes.parity.compare import Verdict
-
-
-def quiet(text):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +44,7 @@ def data(checkpoint, texts, tmp_path_factory):
             )
 
     write([0] * len(longer))
-    examiner = Examiner(load(resolve(str(checkpoint), HubOptions())), DataFile(path), quiet)
+    examiner = Examiner(load(resolve(str(checkpoint), HubOptions())), DataFile(path))
     write(examiner.answers(examiner.reference(48), examiner.encoded(48)))
     return path
 
@@ -57,17 +54,17 @@ def without_times(monkeypatch):
     """One run each in place of children and rounds: sizes decide. The cases that would have run."""
     seen = []
 
-    def measured(cases, plan, say):
+    def measured(cases, plan):
         seen.extend(cases)
         times = tuple(Latency(tokens, 1, (1.0,), 0) for tokens in plan.lengths)
         return [Measurement(case, 0.0, 0.0, 0.0, 0.0, times, 0, 0) for case in cases]
 
-    monkeypatch.setattr(tuning, "measure", measured)
+    monkeypatch.setattr(trials, "measure", measured)
     return seen
 
 
 def schemes(monkeypatch, *names):
-    monkeypatch.setattr(tuning, "SCHEMES", {"onnx": {name: SCHEMES["onnx"][name] for name in names}})
+    monkeypatch.setattr(trials, "SCHEMES", {"onnx": {name: SCHEMES["onnx"][name] for name in names}})
 
 
 def aim(checkpoint, data, place, rows=None, **settings):
@@ -82,7 +79,7 @@ def aim(checkpoint, data, place, rows=None, **settings):
 
 def test_the_smallest_that_holds_is_exported_whole(checkpoint, data, tmp_path, without_times, monkeypatch):
     schemes(monkeypatch, "none", "fp16")
-    done = tune(aim(checkpoint, data, tmp_path / "out"), quiet)
+    done = tune(aim(checkpoint, data, tmp_path / "out"))
     (chosen,) = done.chosen
     assert [one.recipe.scheme for one in done.candidates] == ["none", "fp16"]
     assert chosen.candidate.size_bytes == min(one.size_bytes for one in done.candidates)
@@ -95,16 +92,16 @@ def test_the_smallest_that_holds_is_exported_whole(checkpoint, data, tmp_path, w
 
 def test_the_metric_asked_for_decides(checkpoint, data, tmp_path, without_times, monkeypatch):
     schemes(monkeypatch, "none")
-    done = tune(aim(checkpoint, data, tmp_path / "out", metric="matthews"), quiet)
+    done = tune(aim(checkpoint, data, tmp_path / "out", metric="matthews"))
     assert [one.metric for one in done.candidates] == ["matthews"]
     with pytest.raises(UsageError, match="--metric spearman: unknown"):
-        tune(aim(checkpoint, data, tmp_path / "other", metric="spearman"), quiet)
+        tune(aim(checkpoint, data, tmp_path / "other", metric="spearman"))
 
 
 def test_nothing_lost_means_float_weights(checkpoint, data, tmp_path, without_times, monkeypatch):
     schemes(monkeypatch, "none", "int4-embeddings")
-    monkeypatch.setattr(tuning, "NEAR_POINTS", 0.0)
-    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=0.0), quiet)
+    monkeypatch.setattr(trials, "NEAR_POINTS", 0.0)
+    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=0.0))
     lossy = next(one for one in done.candidates if one.recipe.scheme == "int4-embeddings")
     assert lossy.drop_points > 0
     assert done.chosen[0].candidate.recipe.scheme == "none"
@@ -112,8 +109,8 @@ def test_nothing_lost_means_float_weights(checkpoint, data, tmp_path, without_ti
 
 def test_a_near_miss_keeps_its_most_sensitive_weights(checkpoint, data, tmp_path, without_times, monkeypatch):
     schemes(monkeypatch, "none", "int4-embeddings")
-    monkeypatch.setattr(tuning, "NEAR_POINTS", 100.0)
-    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=0.0), quiet)
+    monkeypatch.setattr(trials, "NEAR_POINTS", 100.0)
+    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=0.0))
     assert list(done.sensitivities) == ["onnx-int4-embeddings"]
     tried = [one for one in done.candidates if one.recipe.keep]
     assert tried
@@ -128,7 +125,7 @@ def test_nothing_within_the_budget_writes_nothing_and_names_the_best(
     checkpoint, data, tmp_path, without_times, monkeypatch, capsys
 ):
     schemes(monkeypatch, "int4-embeddings")
-    monkeypatch.setattr(tuning, "NEAR_POINTS", 0.0)
+    monkeypatch.setattr(trials, "NEAR_POINTS", 0.0)
     arguments = ["tune", str(checkpoint), "--data", str(data), "--max-drop", "0", "-o", str(tmp_path / "out")]
     assert main([*arguments, "--record", str(tmp_path / "tune.json")]) == 1
     assert "the best is onnx-int4-embeddings, which loses" in capsys.readouterr().out
@@ -137,16 +134,16 @@ def test_nothing_within_the_budget_writes_nothing_and_names_the_best(
 
 def test_one_that_fails_parity_is_passed_over(checkpoint, data, tmp_path, without_times, monkeypatch):
     schemes(monkeypatch, "none", "int8-weights")
-    real = tuning.export
+    real = search.export
 
-    def strict(request, say):
-        found = real(request, say)
+    def strict(request):
+        found = real(request)
         if request.verify and request.schemes == ("int8-weights",):
             found = [replace(item, parity=replace(item.parity, verdict=Verdict.FAIL)) for item in found]
         return found
 
-    monkeypatch.setattr(tuning, "export", strict)
-    done = tune(aim(checkpoint, data, tmp_path / "out"), quiet)
+    monkeypatch.setattr(search, "export", strict)
+    done = tune(aim(checkpoint, data, tmp_path / "out"))
     assert done.chosen[0].candidate.recipe.scheme == "none"
     assert "onnx-int8-weights held it too, but not the parity budget" in done.chosen[0].why
 
@@ -156,7 +153,7 @@ def test_smaller_vocabularies_and_longer_stretches_are_tried_too(
 ):
     schemes(monkeypatch, "fp16", "pq")
     trim = Trim(texts, min_count=2)
-    done = tune(aim(checkpoint, data, tmp_path / "out", rows=20, settings=Settings(trim=trim)), quiet)
+    done = tune(aim(checkpoint, data, tmp_path / "out", rows=20, settings=Settings(trim=trim)))
     names = [one.name for one in done.candidates]
     assert names[:3] == ["onnx-fp16", "onnx-fp16, 72 pieces", "onnx-pq"]
     assert next(name for name in names if "8 dims" in name) == "onnx-pq, 8 dims"
@@ -178,10 +175,10 @@ def test_what_misses_by_little_learns_first(
     """And what holds does not."""
     schemes(monkeypatch, "none", "pq")
     monkeypatch.setattr(product_quantization, "ENTRIES", 16)
-    monkeypatch.setattr(tuning, "NEAR_POINTS", 100.0)
-    monkeypatch.setattr(tuning._Trials, "try_exceptions", lambda self, target: None)
+    monkeypatch.setattr(trials, "NEAR_POINTS", 100.0)
+    monkeypatch.setattr(trials.Trials, "try_exceptions", lambda self, target: None)
     settings = Settings(finetune=Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 1))
-    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=limit, settings=settings), quiet)
+    done = tune(aim(checkpoint, data, tmp_path / "out", max_drop_points=limit, settings=settings))
     assert sum(one.name.endswith(", fine-tuned") for one in done.candidates) == learnt
     assert any(one.drop_points > 0 for one in done.candidates)
 
@@ -190,15 +187,15 @@ def test_weights_are_measured_in_the_pieces_of_a_smaller_vocabulary(
     checkpoint, data, tmp_path, without_times, monkeypatch, texts
 ):
     schemes(monkeypatch, "none", "int4-embeddings")
-    monkeypatch.setattr(tuning, "NEAR_POINTS", 100.0)
+    monkeypatch.setattr(trials, "NEAR_POINTS", 100.0)
     settings = Settings(trim=Trim(texts[:4]))
-    done = tune(aim(checkpoint, data, tmp_path / "out", rows=40, max_drop_points=0.0, settings=settings), quiet)
+    done = tune(aim(checkpoint, data, tmp_path / "out", rows=40, max_drop_points=0.0, settings=settings))
     assert [name for name in done.sensitivities if "pieces" in name]
 
 
 def test_rows_held_back_do_not_decide(checkpoint, data, tmp_path, without_times, monkeypatch):
     schemes(monkeypatch, "none", "int4-embeddings")
-    searches = [tune(aim(checkpoint, data, tmp_path / "out", holdout=share), quiet) for share in (0.5, 0.5, 0.0)]
+    searches = [tune(aim(checkpoint, data, tmp_path / "out", holdout=share)) for share in (0.5, 0.5, 0.0)]
     assert [one.deciding_rows for one in searches] == [81, 81, 162]
     half, again, whole = (search.candidates[1] for search in searches)
     assert (half.drop_points, half.held_out_points) == (again.drop_points, again.held_out_points)
@@ -229,9 +226,9 @@ def test_the_record_explains_the_search(checkpoint, data, tmp_path, monkeypatch,
 
 
 def test_what_a_target_cannot_do_is_left_out_and_says_why(checkpoint, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "SCHEMES", {"coreml": {name: SCHEMES["coreml"][name] for name in ("fp16", "int4")}})
+    monkeypatch.setattr(trials, "SCHEMES", {"coreml": {name: SCHEMES["coreml"][name] for name in ("fp16", "int4")}})
     file = DataFile(data, limit=10)
-    done = tune(Aim(str(checkpoint), ("coreml",), file, 50.0, destination=tmp_path / "out"), quiet)
+    done = tune(Aim(str(checkpoint), ("coreml",), file, 50.0, destination=tmp_path / "out"))
     assert "--deployment-target iOS18" in done.left_out["coreml-int4"]
     assert [one.latency_s for one in done.candidates] == [()]
     assert read_bundle(tmp_path / "out").manifest.recipe.target == "coreml"

@@ -12,10 +12,6 @@ from exporter.verification.labelled.answers import Examiner
 from runtimes.evaluation.data.dataset import DataFile
 
 
-def quiet(text):
-    pass
-
-
 @pytest.mark.parametrize("heads", [2, 4])
 def test_every_rounded_weight_is_in_one_group(make_checkpoint, heads):
     model = load(resolve(str(make_checkpoint(num_attention_heads=heads)), HubOptions())).model
@@ -29,20 +25,20 @@ def test_every_rounded_weight_is_in_one_group(make_checkpoint, heads):
 def test_the_table_in_four_bits_is_what_int4_embeddings_loses_by(checkpoint, texts, tmp_path):
     from exporter.pipeline import Request, export
     from exporter.targets.registry import Settings
-    from runtimes.bundle.manifest import read_bundle
+    from runtimes.bundle.reading import read_bundle
 
     data = tmp_path / "data.csv"
     data.write_text("text,label\n" + "".join(f"{text},{number % 3}\n" for number, text in enumerate(texts)))
-    examiner = Examiner(load(resolve(str(checkpoint), HubOptions())), DataFile(data), quiet)
+    examiner = Examiner(load(resolve(str(checkpoint), HubOptions())), DataFile(data))
     kept = []
 
     def make(keep):
         kept.append(keep)
         place, settings = tmp_path / str(len(kept)), Settings(keep=keep)
         request = Request(str(checkpoint), ("onnx",), ("int4-embeddings",), place, settings=settings, verify=False)
-        return read_bundle(export(request, quiet)[0].directory)
+        return read_bundle(export(request)[0].directory)
 
-    ranked = measure_sensitivity(examiner, range(len(texts)), make, quiet)
+    ranked = measure_sensitivity(examiner, range(len(texts)), make)
     worst = max(ranked, key=lambda one: one.mean_absolute)
     assert worst.group.name == "embeddings.word"
     assert worst.mean_absolute > 3 * sorted(one.mean_absolute for one in ranked)[-2]

@@ -92,7 +92,7 @@ def package_of(traced, tmp_path_factory):
 @pytest.fixture(scope="module")
 def ours(checkpoint, tmp_path_factory):
     place = tmp_path_factory.mktemp("ours") / "made"
-    export(Request(str(checkpoint), destination=place, verify=False), lambda _: None)
+    export(Request(str(checkpoint), destination=place, verify=False))
     return onnx.load(place / "model.onnx")
 
 

@@ -8,9 +8,9 @@ import pytest
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.tasks import QUESTION_ANSWERING, TOKEN_CLASSIFICATION
-from exporter.verification.battery_texts import default_texts, further_texts
 from exporter.verification.comparison import compare_with_pytorch
-from exporter.verification.reference import Reference
+from exporter.verification.reference.default_texts import default_texts, further_texts
+from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import Budget, Manifest, Recipe, TensorSpec
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Status
@@ -121,7 +121,7 @@ def test_texts_of_the_users_are_all_taken_at_once(read, torch_model, texts):
 
 
 def test_a_large_model_is_asked_less(read, monkeypatch):
-    from exporter.verification import case_source
+    from exporter.verification.reference import case_source
 
     each = sum(np.prod(t.shape) for name, t in read.model.tensors.items() if not name.startswith("embeddings."))
     monkeypatch.setattr(case_source, "_SWEEP_PRODUCTS", 20 * each)

@@ -8,7 +8,7 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
 from exporter.targets.schemes import SCHEMES
-from exporter.verification.reference import Reference
+from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import Budget
 from runtimes.parity.cases import Case
 from runtimes.parity.compare import Subject, Verdict, compare
@@ -17,10 +17,6 @@ from runtimes.runner import Status, full_batch
 
 NONE = Budget(max_absolute=1e-4)
 STEP = 2.0**-23
-
-
-def quiet(text):
-    pass
 
 
 def amounts(*values):
@@ -112,7 +108,7 @@ def years(write_checkpoint, tmp_path_factory):
 
 @pytest.mark.parametrize("target", ["onnx", "coreml"])
 def test_a_regression_in_thousands_exports(years, tmp_path, texts, target):
-    (done,) = export(Request(str(years), (target,), destination=tmp_path / "out", texts=texts), quiet)
+    (done,) = export(Request(str(years), (target,), destination=tmp_path / "out", texts=texts))
     assert done.parity.verdict is Verdict.PASS
     assert done.parity.max_absolute > 1e-4
     assert any("judged by PyTorch in float64" in text for text in done.parity.warnings)

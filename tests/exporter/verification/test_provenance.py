@@ -8,19 +8,17 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from exporter.bundling.sbom import bill_of_materials
+from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from runtimes.bundle.manifest import SBOM, hash_files, read_bundle, sha256, write_manifest
-
-
-def silent(text):
-    pass
+from runtimes.bundle.manifest import SBOM
+from runtimes.bundle.reading import hash_files, read_bundle, sha256
 
 
 @pytest.fixture
 def made(checkpoint, tmp_path):
     """An unverified bundle with an int8 door."""
-    export(Request(str(checkpoint), schemes=("int8",), destination=tmp_path / "made", verify=False), silent)
+    export(Request(str(checkpoint), schemes=("int8",), destination=tmp_path / "made", verify=False))
     return tmp_path / "made"
 
 
@@ -39,7 +37,7 @@ def sealed(place, **changes):
 @pytest.mark.parametrize("target", ["onnx", "coreml"])
 @pytest.mark.parametrize("scheme", ["int8", "pq"])
 def test_what_the_checkpoint_gives_passes(target, scheme, checkpoint, tmp_path, capsys):
-    export(Request(str(checkpoint), (target,), (scheme,), tmp_path / "made", verify=False), silent)
+    export(Request(str(checkpoint), (target,), (scheme,), tmp_path / "made", verify=False))
     assert strict(tmp_path / "made", checkpoint, "--min-agreement", "0") == 0
     said = capsys.readouterr().err
     assert "byte for byte" in said

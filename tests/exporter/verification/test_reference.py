@@ -8,8 +8,9 @@ import pytest
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.verification import reference as module
-from exporter.verification.reference import Reference
+from exporter.verification.reference import session as module
+from exporter.verification.reference.reference import Reference
+from exporter.verification.reference.session import PyTorchSession
 from runtimes.backends.pytorch.runner import TorchRunner
 
 
@@ -34,7 +35,7 @@ def apart(monkeypatch):
             Apart.ended += 1
 
     monkeypatch.setattr(module, "TorchApart", Apart)
-    monkeypatch.setattr(Reference, "_is_apart", True)
+    monkeypatch.setattr(PyTorchSession, "_is_apart", True)
     return Apart
 
 
@@ -76,10 +77,10 @@ def test_a_process_that_expects_nothing_starts_none(apart, reference):
 
 
 def test_where_torch_is_already_it_answers_here(reference, monkeypatch):
-    assert not reference._is_apart
+    assert not reference._session._is_apart
     monkeypatch.delitem(sys.modules, "torch")
-    assert reference._is_apart
-    assert not reference.with_weights({"x": None})._is_apart
+    assert reference._session._is_apart
+    assert not reference.with_weights({"x": None})._session._is_apart
 
 
 def test_a_command_that_compares_never_imports_torch(checkpoint, texts_file, tmp_path):

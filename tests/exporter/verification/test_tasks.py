@@ -12,11 +12,13 @@ from exporter.model.ops import Extent
 from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
 from exporter.targets.registry import TARGETS, Settings
-from exporter.verification.verify import Check, verify
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.check import Check
+from exporter.verification.verify import verify
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BertportError
 from runtimes.parity.compare import Verdict
-from runtimes.runner import Batch, open_runner
+from runtimes.runner import Batch
 
 LENGTH = 24
 HEADS = {head.task.name: head for head in BERT.heads}
@@ -25,10 +27,6 @@ KINDS = [(task, target, units) for task in TASKS for target in TARGETS for units
 
 
 pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
-
-
-def quiet(text):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +52,7 @@ def exported(few, tmp_path_factory, write_checkpoint, write_sentence_files):
                 texts=few,
                 keep_failing=True,
             )
-            made[task, target, units] = export(request, quiet)
+            made[task, target, units] = export(request)
         return folders[task], made[task, target, units]
 
     return get
@@ -102,9 +100,10 @@ def test_golden_vectors_replay(exported, task, target, units):
 def test_verify_explains_every_output(exported, few, task, target, units):
     folder, (item, *_) = exported(task, target, units)
     bundle = read_bundle(item.directory)
-    parity, explain = verify(Check(bundle, str(folder), few[:2]))
+    verification = verify(Check(bundle, str(folder), few[:2]))
+    parity = verification.parity
     assert parity.verdict is Verdict.PASS
-    explanation = explain()
+    explanation = verification.explain()
     assert explanation.first is None
     assert {spec.name for spec in bundle.manifest.outputs} <= {row.name for row in explanation.file}
     if target == "onnx":

@@ -12,8 +12,8 @@ from exporter.cli.main import main
 from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
-from exporter.verification.timing import bundle_case, pytorch_case
-from runtimes.bundle.manifest import Bundle, read_bundle
+from exporter.verification.measured_cases import bundle_case, pytorch_case
+from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.errors import BundleError
 from runtimes.measurement import measure
 from runtimes.measurement.measure import Plan
@@ -32,7 +32,7 @@ def made(tmp_path_factory, write_family, write_sentence_files):
         write_family(place / "model", "bert", HEADS[task].architecture, labels=2 if two else 3)
         if task == "sentence-similarity":
             write_sentence_files(place / "model")
-        export(Request(str(place / "model"), task=task, destination=place / "bundle", verify=False), lambda _: None)
+        export(Request(str(place / "model"), task=task, destination=place / "bundle", verify=False))
         return load(resolve(str(place / "model"), HubOptions()), task), read_bundle(place / "bundle")
 
     return make
@@ -86,7 +86,7 @@ def test_on_a_mac_nothing_of_the_interpreter_is_in_the_measurement(
 ):
     settings = Settings(sequence_lengths=lengths, deployment_target=target)
     request = Request(str(checkpoint), ("coreml",), ("none",), tmp_path / "out", settings=settings, verify=False)
-    export(request, lambda _: None)
+    export(request)
     mac = Mac()
     monkeypatch.setitem(sys.modules, "coremltools", mac)
     for name in [name for name in sys.modules if name.startswith("runtimes.mil")]:
@@ -103,7 +103,7 @@ def test_on_a_mac_nothing_of_the_interpreter_is_in_the_measurement(
 def test_lengths_without_a_model_each_are_no_bundle(checkpoint, tmp_path):
     settings = Settings(sequence_lengths=(8,))
     request = Request(str(checkpoint), ("coreml",), ("none",), tmp_path / "out", settings=settings, verify=False)
-    export(request, lambda _: None)
+    export(request)
     bundle = read_bundle(tmp_path / "out")
     forged = Bundle(bundle.directory, replace(bundle.manifest, models=("Model.mlpackage",) * 2))
     with pytest.raises(BundleError, match="expected a model for each length, found 2 models for 1 lengths"):

@@ -7,7 +7,7 @@ import pytest
 from exporter.checkpoint.weight_files import weight_files
 from runtimes.bundle.integrity import is_file, is_folder, is_plain_path, strange_entries
 from runtimes.errors import BundleError, CheckpointError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 
 ON_WINDOWS = ["C:x", "C:/x", "model.onnx:stream", "NUL", "nul.json", "a/COM1.txt", "aux"]
 """Another drive, a second stream of a file, and devices, which are there in every folder."""

@@ -8,28 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.bundling.staging import check_destination
+from exporter.bundling.staging import check_destination, write_manifest
 from runtimes.bundle import manifest as bundle
 from runtimes.bundle.integrity import SEAL
-from runtimes.bundle.manifest import (
-    MANIFEST,
-    MAPPED,
-    SEQUENCE,
-    Budget,
-    Bundle,
-    Finetuning,
-    Manifest,
-    Recipe,
-    TensorSpec,
-    check_files,
-    hash_files,
-    read_bundle,
-    sealed,
-    sha256,
-    to_json,
-    write_manifest,
-)
+from runtimes.bundle.manifest import MANIFEST, MAPPED, SEQUENCE, Budget, Finetuning, Manifest, Recipe, TensorSpec
+from runtimes.bundle.reading import Bundle, check_files, hash_files, read_bundle, sealed, sha256
 from runtimes.errors import BundleError, UsageError
+from runtimes.files.json_text import to_json
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 WORDS = {"naïve": [1, 2.5], "b": None}

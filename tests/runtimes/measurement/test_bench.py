@@ -43,12 +43,12 @@ def children(monkeypatch):
     return ran
 
 
-def test_a_run_that_was_ended_goes_on_and_measures_nothing_twice(contestants, children, tmp_path):
-    place, said = tmp_path / "out" / "bench.json", []
+def test_a_run_that_was_ended_goes_on_and_measures_nothing_twice(contestants, children, tmp_path, said):
+    place = tmp_path / "out" / "bench.json"
     with pytest.raises(MeasurementError):
-        run_bench(contestants, PLAN, place, said.append)
+        run_bench(contestants, PLAN, place)
     assert [path.name for path in place.parent.iterdir()] == ["bench.json.partial"]
-    record = run_bench(contestants, PLAN, place, said.append)
+    record = run_bench(contestants, PLAN, place)
     assert children == [("a", 1), ("a", 2), ("a", 1), ("a", 1), ("a", 2)]  # the third failed
     assert any("going on after 2 measurements" in text for text in said)
     assert [(entry.round, entry.threads) for entry in record.measurements] == [(0, 1), (0, 2), (1, 1), (1, 2)]
@@ -64,27 +64,27 @@ def test_a_run_that_was_ended_goes_on_and_measures_nothing_twice(contestants, ch
     ],
     ids=["another bundle", "another set"],
 )
-def test_after_a_change_it_starts_over_and_says_so(contestants, children, tmp_path, change, words):
-    place, said = tmp_path / "bench.json", []
+def test_after_a_change_it_starts_over_and_says_so(contestants, children, tmp_path, change, words, said):
+    place = tmp_path / "bench.json"
     with pytest.raises(MeasurementError):
-        run_bench(contestants, PLAN, place, said.append)
-    record = run_bench(change(contestants), PLAN, place, said.append)
+        run_bench(contestants, PLAN, place)
+    record = run_bench(change(contestants), PLAN, place)
     assert any("starting over" in text and words in text for text in said)
     assert len(children) == 3 + len(record.measurements) == 7
 
 
-def test_on_another_host_it_starts_over(contestants, children, tmp_path, monkeypatch):
-    place, said = tmp_path / "bench.json", []
+def test_on_another_host_it_starts_over(contestants, children, tmp_path, monkeypatch, said):
+    place = tmp_path / "bench.json"
     with pytest.raises(MeasurementError):
-        run_bench(contestants, PLAN, place, said.append)
+        run_bench(contestants, PLAN, place)
     monkeypatch.setattr(bench, "fingerprint", lambda: {"processor": "another"})
-    run_bench(contestants, PLAN, place, said.append)
+    run_bench(contestants, PLAN, place)
     assert any("starting over: host differ" in text for text in said)
 
 
 def test_every_raw_value_is_kept_and_pooled_over_the_rounds(contestants, children, tmp_path):
     children += [None] * 3  # so that none fails
-    run_bench(contestants, PLAN, tmp_path / "bench.json", lambda text: None)
+    run_bench(contestants, PLAN, tmp_path / "bench.json")
     raw = json.loads((tmp_path / "bench.json").read_text())
     assert sum(len(shape["values_s"]) for entry in raw["measurements"] for shape in entry["latencies"]) == 2 * 2 * 2 * 2
     found = summarise(read_record(tmp_path / "bench.json"))
@@ -97,7 +97,7 @@ def test_every_raw_value_is_kept_and_pooled_over_the_rounds(contestants, childre
 
 def test_what_cannot_be_timed_has_a_size_and_a_reason(contestants, children, tmp_path):
     children += [None] * 3
-    record = run_bench(contestants, PLAN, tmp_path / "bench.json", lambda text: None)
+    record = run_bench(contestants, PLAN, tmp_path / "bench.json")
     subject = record.subjects[1]
     assert (subject.status, subject.note, subject.disk_bytes) == ("not run", "Core ML needs macOS", 1000)
     assert not [entry for entry in record.measurements if entry.subject == "b"]

@@ -19,7 +19,7 @@ PLAN = Plan(lengths=(9, 4), runs=3, rounds=2, batches=(2, 1))
 
 @pytest.fixture
 def onnx_case(checkpoint, tmp_path):
-    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False), lambda text: None)
+    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False))
     return Case("onnx", "onnx", str(tmp_path / "out" / "model.onnx"), 70)
 
 
@@ -28,15 +28,14 @@ def test_nothing_of_the_folder_it_starts_in_is_run(onnx_case, monkeypatch, tmp_p
         (tmp_path / f"{name}.py").write_text("raise SystemExit(9)\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert subprocess.run([sys.executable, "-m", "runtimes"], check=False).returncode == 9  # the control
-    (found,) = measure([onnx_case], Plan(lengths=(4,), runs=1, rounds=1, batches=(1,)), lambda text: None)
+    (found,) = measure([onnx_case], Plan(lengths=(4,), runs=1, rounds=1, batches=(1,)))
     assert found.latency_s
 
 
-def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint):
+def test_rounds_are_interleaved_and_raw_values_kept(onnx_case, checkpoint, said):
     reference = to_text(ReferenceModel(checkpoint, "BertForSequenceClassification"))
     torch_case = Case("torch", "pytorch", str(checkpoint), 70, reference)
-    said = []
-    found = measure([onnx_case, torch_case], PLAN, said.append)
+    found = measure([onnx_case, torch_case], PLAN)
     assert [item.case.name for item in found] == ["onnx", "torch", "onnx", "torch"]
     assert len(said) == 4
     for item in found:
@@ -81,7 +80,7 @@ def test_a_fingerprint_is_json_and_names_the_processor():
 
 def test_a_child_that_fails_is_an_error(tmp_path):
     with pytest.raises(MeasurementError, match=r"x: measuring .*none\.onnx failed: .*does not load it"):
-        measure([Case("x", "onnx", str(tmp_path / "none.onnx"), 10)], PLAN, lambda text: None)
+        measure([Case("x", "onnx", str(tmp_path / "none.onnx"), 10)], PLAN)
 
 
 def test_a_case_runs_what_it_takes():
@@ -93,13 +92,13 @@ def test_a_child_that_is_killed_says_by_what(onnx_case, monkeypatch):
     killed = subprocess.CompletedProcess([], -9, "", "")
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: killed)
     with pytest.raises(MeasurementError, match="signal 9"):
-        measure([onnx_case], PLAN, lambda text: None)
+        measure([onnx_case], PLAN)
 
 
 def test_core_ml_is_not_timed_off_a_mac(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(MeasurementError, match="needs macOS"):
-        measure([Case("x", "coreml", str(tmp_path), 10)], PLAN, lambda text: None)
+        measure([Case("x", "coreml", str(tmp_path), 10)], PLAN)
 
 
 def test_where_there_is_no_proc_the_system_is_asked(monkeypatch):

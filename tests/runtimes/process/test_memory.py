@@ -7,7 +7,7 @@ import numpy as np
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
-from exporter.verification.reference import Reference
+from exporter.verification.reference.reference import Reference
 from runtimes.process import memory
 
 

@@ -16,7 +16,7 @@ BATCH = full_batch(np.array([[2, 5, 6, 3]]))
 
 @pytest.fixture
 def runner(checkpoint, tmp_path):
-    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False), lambda _: None)
+    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False))
     return OnnxRunner(tmp_path / "out" / "model.onnx")
 
 

@@ -10,8 +10,7 @@ ENTRIES = [{"case": "é", "round": n} for n in range(3)]
 
 
 def reopen(path, header=HEADER, valid=lambda entry: True):
-    said = []
-    return Journal.open(path, header, valid, said.append), said
+    return Journal.open(path, header, valid)
 
 
 def names(folder):
@@ -19,47 +18,47 @@ def names(folder):
 
 
 @pytest.fixture
-def path(tmp_path):
-    journal, said = reopen(tmp_path / "below" / "run.partial")
+def path(tmp_path, said):
+    journal = reopen(tmp_path / "below" / "run.partial")
     assert not said
     for entry in ENTRIES:
         journal.append(entry)
     return journal.path
 
 
-def test_a_run_that_ended_early_goes_on(path):
-    journal, said = reopen(path)
+def test_a_run_that_ended_early_goes_on(path, said):
+    journal = reopen(path)
     assert journal.entries == ENTRIES
     assert "going on after 3 measurements" in said[0]
     journal.append({"case": "more"})
-    assert reopen(path)[0].entries == [*ENTRIES, {"case": "more"}]
+    assert reopen(path).entries == [*ENTRIES, {"case": "more"}]
 
 
 @pytest.mark.parametrize("cut", [1, 5, 20])
 def test_a_torn_line_is_dropped_and_the_rest_kept(path, cut):
     path.write_bytes(path.read_bytes()[:-cut])
-    journal, _ = reopen(path)
+    journal = reopen(path)
     assert journal.entries == ENTRIES[:2]
     journal.append(ENTRIES[2])
-    assert reopen(path)[0].entries == ENTRIES
+    assert reopen(path).entries == ENTRIES
 
 
-def test_what_is_of_another_run_is_not_gone_on_with(path):
-    journal, said = reopen(path, HEADER | {"host": {"processor": "b"}})
+def test_what_is_of_another_run_is_not_gone_on_with(path, said):
+    journal = reopen(path, HEADER | {"host": {"processor": "b"}})
     assert journal.entries == []
     assert "starting over: host differ" in said[0]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\n", b"[]\n", b"{\n", b"[" * 100_000 + b"\n"])
-def test_a_broken_journal_is_started_over(path, content):
+def test_a_broken_journal_is_started_over(path, content, said):
     path.write_bytes(content)
-    journal, said = reopen(path)
+    journal = reopen(path)
     assert journal.entries == []
     assert "starting over" in said[0]
 
 
-def test_an_entry_that_is_none_is_not_gone_on_with(path):
-    journal, said = reopen(path, valid=lambda entry: entry != ENTRIES[1])
+def test_an_entry_that_is_none_is_not_gone_on_with(path, said):
+    journal = reopen(path, valid=lambda entry: entry != ENTRIES[1])
     assert journal.entries == []
     assert "no measurement" in said[0]
 

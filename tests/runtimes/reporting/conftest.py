@@ -5,7 +5,9 @@ import json
 import pytest
 
 from exporter.pipeline import Request, export
-from runtimes.bundle.manifest import MANIFEST, PARITY, read_bundle, sealed, sha256, to_json
+from runtimes.bundle.manifest import MANIFEST, PARITY
+from runtimes.bundle.reading import read_bundle, sealed, sha256
+from runtimes.files.json_text import to_json
 
 HOST = {"processor": "a processor", "cores": "2", "system": "Linux x86_64", "python": "3.11"}
 PARITY_FIGURES = {
@@ -159,7 +161,7 @@ def edit_parity(folder, **changes):
 def made(checkpoint, tmp_path_factory):
     """Two bundles; only read."""
     place = tmp_path_factory.mktemp("reporting")
-    export(Request(str(checkpoint), schemes=("none", "int8"), destination=place, verify=False), lambda text: None)
+    export(Request(str(checkpoint), schemes=("none", "int8"), destination=place, verify=False))
     for name in ("onnx-none", "onnx-int8"):
         edit_parity(place / name)
     return place

@@ -18,9 +18,9 @@ from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.activation_ranges import calibrate
 from exporter.model.numpy_ops import NumpyOps
 from exporter.model.ops import Array, Inputs
+from exporter.targets.audit.subject import Audited
 from exporter.targets.audit.tally import Tally
 from exporter.targets.coreml.names import canonical_name
-from exporter.verification.reference import Reference
 from runtimes.errors import BundleError
 from runtimes.mil.listing import Constant, Listed, Listing
 from runtimes.mil.ops.activation import erf
@@ -60,12 +60,12 @@ def _scale(operation: Listed, tally: Tally) -> float | None:
     return None
 
 
-def audit_ranges(ranges: Mapping[str, float], checkpoint: Checkpoint, tokens: int, tally: Tally) -> Mapping[str, float]:
+def audit_ranges(ranges: Mapping[str, float], audited: Audited, tokens: int, tally: Tally) -> Mapping[str, float]:
     """Note every range that is not what texts give: see SAME, LEAST and MOST.
 
     Returns the ranges to spell the model by: those stored, and where none is, what the texts give.
     """
-    samples = Reference(checkpoint).samples(tokens)
+    checkpoint, samples = audited.checkpoint, audited.samples(tokens)
     whole = _products(checkpoint, samples) <= _MOST_PRODUCTS
     measured = calibrate(_traces(checkpoint, samples if whole else samples[:_FEW]))
     equal = {name for name, stored in ranges.items() if abs(stored - measured.get(name, 0.0)) <= SAME * stored}

@@ -8,7 +8,7 @@ from exporter.targets.audit.tally import Tally
 from exporter.targets.coreml.metadata import Card
 from exporter.targets.coreml.package_files import MODEL, WEIGHTS, contents
 from runtimes.errors import BundleError
-from runtimes.files.atomic_write import read_bounded
+from runtimes.files.bounded_read import read_bounded
 from runtimes.mil.package import SPECIFICATION_VERSIONS, Package
 
 _MOST_BYTES = 1_000_000

@@ -121,7 +121,7 @@ class _Auditor:
         if not self._scheme.int8_inputs:
             return {}
         ranges = stored_ranges(listing, tally)
-        return audit_ranges(ranges, self._audited.checkpoint, max(self._options.sequence_lengths), tally)
+        return audit_ranges(ranges, self._audited, max(self._options.sequence_lengths), tally)
 
     def weights(self, listing: Listing, compared: set[object], tally: Tally) -> StoredWeights:
         """What a function holds, to be compared or read."""

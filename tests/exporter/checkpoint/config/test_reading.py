@@ -11,7 +11,7 @@ from exporter.checkpoint.config.neutral import RESERVED, Neutral
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
-from exporter.verification.reference import Reference
+from exporter.verification.reference.reference import Reference
 from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 from runtimes.runner import full_batch
 
@@ -120,7 +120,7 @@ def test_what_else_json_may_be_in_is_read_and_written_in_utf_8(make_checkpoint, 
     folder = make_checkpoint()
     plain = (folder / "config.json").read_text(encoding="utf-8")
     (folder / "config.json").write_bytes(plain.encode(encoding))
-    (done,) = export(Request(str(folder), destination=tmp_path / "out", texts=texts[::5]), lambda text: None)
+    (done,) = export(Request(str(folder), destination=tmp_path / "out", texts=texts[::5]))
     assert done.parity.verdict.value == "pass"
     assert json.loads((tmp_path / "out" / "config.json").read_bytes().decode("utf-8")) == json.loads(plain)
 

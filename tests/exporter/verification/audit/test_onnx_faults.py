@@ -11,7 +11,7 @@ from planted.onnx_file import Spoilt
 
 from exporter.targets.schemes import SCHEMES
 from exporter.verification.audit.bundle import audit_bundle
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 
 DRAWN = 8
 """Of every bundle; `benchmarks/planted_faults.py` draws many more, and measures what each changes."""

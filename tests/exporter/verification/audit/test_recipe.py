@@ -47,7 +47,7 @@ def made(checkpoint, tmp_path_factory):
     place = tmp_path_factory.mktemp("recipes")
     for target in WRONG:
         wanted = Request(str(checkpoint), targets=(target,), destination=place / target, verify=False)
-        export(wanted, lambda _: None)
+        export(wanted)
     return place
 
 

@@ -10,11 +10,13 @@ import pytest
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.targets.audit.subject import Audited
 from exporter.targets.schemes import find_budget
 from exporter.verification.audit.answers import Answers, _holds, audit_answers
+from exporter.verification.audit.bundle import audit_subject
 from exporter.verification.audit.description import audit_description
-from runtimes.bundle.manifest import GOLDEN, PARITY, Budget, Finetuning, TensorSpec, read_bundle, to_json
+from runtimes.bundle.manifest import GOLDEN, PARITY, Budget, Finetuning, TensorSpec
+from runtimes.bundle.reading import read_bundle
+from runtimes.files.json_text import to_json
 
 BUDGET = find_budget("onnx", "int8")
 
@@ -44,7 +46,7 @@ def rewrite(path, change):
 
 def audited(made, **changes):
     bundle = read_bundle(made.directory)
-    return Audited(replace(bundle, manifest=replace(bundle.manifest, **changes)), made.checkpoint)
+    return audit_subject(replace(bundle, manifest=replace(bundle.manifest, **changes)), made.checkpoint)
 
 
 def answered(made, own=BUDGET, comparable=True, golden=None, **changes):

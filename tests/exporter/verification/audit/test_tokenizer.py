@@ -10,12 +10,11 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, trim_checkpoint
 from exporter.pipeline import Request, export
-from exporter.targets.audit.subject import Audited
 from exporter.targets.registry import Settings
-from exporter.verification.audit.bundle import audit_bundle
+from exporter.verification.audit.bundle import audit_bundle, audit_subject
 from exporter.verification.audit.tokenizer import audit_tokenizer
-from exporter.verification.verify import kept_pieces
-from runtimes.bundle.manifest import read_bundle
+from exporter.verification.origin import kept_pieces
+from runtimes.bundle.reading import read_bundle
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +24,12 @@ def marked(tmp_path_factory, write_checkpoint):
     pieces = dict.fromkeys((folder / "vocab.txt").read_text().split())  # an added token's id counts them once
     (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
     (folder / "added_tokens.json").write_text(json.dumps({"<e1>": len(pieces)}))
-    export(Request(str(folder), destination=folder.parent / "made", verify=False), lambda text: None)
+    export(Request(str(folder), destination=folder.parent / "made", verify=False))
     return folder
 
 
 def audited(folder, bundle):
-    return Audited(read_bundle(bundle), load(resolve(str(folder), HubOptions())))
+    return audit_subject(read_bundle(bundle), load(resolve(str(folder), HubOptions())))
 
 
 @pytest.fixture
@@ -132,13 +131,13 @@ def test_the_audit_of_a_bundle_includes_its_tokenizer(spoiled, marked):
 def test_a_trimmed_bundle_is_held_against_its_own_vocabulary(marked, texts, tmp_path):
     out = tmp_path / "out"
     request = Request(str(marked), destination=out, verify=False, settings=Settings(trim=Trim(texts, keep_pieces=70)))
-    export(request, lambda text: None)
+    export(request)
     whole = load(resolve(str(marked), HubOptions()))
     bundle = read_bundle(out)
     trimmed = trim_checkpoint(whole, kept_pieces(bundle, whole))
-    assert audit_tokenizer(Audited(bundle, trimmed)).findings == ()
+    assert audit_tokenizer(audit_subject(bundle, trimmed)).findings == ()
     path = Path(out, "tokenizer.json")
     content = json.loads(path.read_text())
     swap(content)
     path.write_text(json.dumps(content))
-    assert audit_tokenizer(Audited(bundle, trimmed)).findings
+    assert audit_tokenizer(audit_subject(bundle, trimmed)).findings

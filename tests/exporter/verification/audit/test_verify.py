@@ -9,15 +9,18 @@ import pytest
 from planted.frame import seal
 from planted.onnx_file import Spoilt
 
+from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from runtimes.bundle.manifest import GOLDEN, MANIFEST, PARITY, hash_files, read_bundle, to_json, write_manifest
+from runtimes.bundle.manifest import GOLDEN, MANIFEST, PARITY
+from runtimes.bundle.reading import hash_files, read_bundle
+from runtimes.files.json_text import to_json
 
 
 @pytest.fixture(scope="module")
 def honest(checkpoint, texts, tmp_path_factory):
     place = tmp_path_factory.mktemp("verified") / "made"
-    export(Request(str(checkpoint), schemes=("none",), destination=place, texts=texts), lambda _: None)
+    export(Request(str(checkpoint), schemes=("none",), destination=place, texts=texts))
     return place
 
 

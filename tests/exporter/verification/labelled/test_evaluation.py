@@ -12,26 +12,23 @@ import pytest
 import transformers
 from onnx import numpy_helper
 
+from exporter.bundling.staging import write_manifest
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
+from exporter.verification.check import Check
 from exporter.verification.labelled.evaluation import evaluate
-from exporter.verification.verify import Check
 from runtimes.backends.pytorch.runner import TorchRunner
-from runtimes.bundle.manifest import hash_files, read_bundle, write_manifest
+from runtimes.bundle.reading import hash_files, read_bundle
 from runtimes.evaluation.data.columns import Choice
 from runtimes.evaluation.data.dataset import DataFile
 
 TAGS = {0: "O", 1: "B-PER", 2: "I-PER"}
 
 
-def quiet(text):
-    pass
-
-
 def bundle_of(checkpoint, place, **options):
-    (done,) = export(Request(str(checkpoint), destination=place, verify=False, **options), quiet)
+    (done,) = export(Request(str(checkpoint), destination=place, verify=False, **options))
     return read_bundle(done.directory)
 
 
@@ -70,7 +67,7 @@ def run(bundle, checkpoint, *arguments):
 
 
 def test_figures_of_both_sides(bundle, checkpoint, data, rows):
-    done = evaluate(Check(bundle, str(checkpoint)), DataFile(data), quiet)
+    done = evaluate(Check(bundle, str(checkpoint)), DataFile(data))
     wrong = sum(number % 4 == 0 for number in range(len(rows)))
     assert done.comparison.reference.figures["accuracy"] == pytest.approx(1 - wrong / len(rows))
     assert done.comparison.candidate.figures == done.comparison.reference.figures
@@ -78,12 +75,11 @@ def test_figures_of_both_sides(bundle, checkpoint, data, rows):
     assert (done.drop_points, done.status) == (0.0, "measured")
 
 
-def test_a_smaller_vocabulary_is_asked_in_its_own_pieces(checkpoint, data, rows, tmp_path):
+def test_a_smaller_vocabulary_is_asked_in_its_own_pieces(checkpoint, data, rows, tmp_path, said):
     kept = tuple(text for text, _ in rows if "team" not in text)
     whole = bundle_of(checkpoint, tmp_path / "whole", settings=Settings(trim=Trim(tuple(text for text, _ in rows))))
     small = bundle_of(checkpoint, tmp_path / "small", settings=Settings(trim=Trim(kept)))
-    said = []
-    done = [evaluate(Check(one, str(checkpoint)), DataFile(data), said.append) for one in (whole, small)]
+    done = [evaluate(Check(one, str(checkpoint)), DataFile(data)) for one in (whole, small)]
     assert done[0].comparison.agreement == 1.0
     assert any(text.startswith(f"{len(rows) - len(kept)} of {len(rows)} rows fall into other pieces") for text in said)
     lost = [number for number, (text, _) in enumerate(rows) if "team" in text]
@@ -117,7 +113,7 @@ def test_a_worse_model_drops_and_the_rows_are_shown(bundle, checkpoint, data, tm
     out, err = capsys.readouterr()
     assert "rows where they differ" in out
     assert "beyond 1.00" in err
-    done = evaluate(Check(worse, str(checkpoint)), DataFile(data), quiet)
+    done = evaluate(Check(worse, str(checkpoint)), DataFile(data))
     moved = sum(a != b for a, b in zip(done.reference, done.candidate, strict=True))
     assert len(done.comparison.differing) == moved > 0
     assert done.comparison.interval.low <= done.comparison.drop <= done.comparison.interval.high
@@ -166,7 +162,7 @@ def test_a_core_ml_package_is_evaluated_and_called_simulated(checkpoint, data, t
 
     settings = Settings(sequence_lengths=(16,))
     made = bundle_of(checkpoint, tmp_path / "coreml", targets=("coreml",), schemes=("int8",), settings=settings)
-    done = evaluate(Check(made, str(checkpoint)), DataFile(data), quiet)
+    done = evaluate(Check(made, str(checkpoint)), DataFile(data))
     assert (done.status, done.positions) == ("simulated", 16)
     assert done.comparison.agreement > 0.9
 
@@ -179,7 +175,7 @@ def lines(path, rows):
 def evaluated(checkpoint, tmp_path, rows, **options):
     made = bundle_of(checkpoint, tmp_path / "bundle")
     data = DataFile(lines(tmp_path / "rows.jsonl", rows), **options)
-    return evaluate(Check(made, str(checkpoint)), data, quiet)
+    return evaluate(Check(made, str(checkpoint)), data)
 
 
 def test_several_labels_a_row(make_checkpoint, edit_config, texts, tmp_path):
@@ -275,7 +271,7 @@ def test_columns_may_be_joined_and_labels_named(bundle, checkpoint, tmp_path):
     path.write_text("x,the cat,runs\ny,a dog,falls\n")
     choice = Choice(("2", "3"), label="1", join=" . ")
     data = DataFile(path, choice=choice, labels={"x": "LABEL_2", "y": "0"})
-    done = evaluate(Check(bundle, str(checkpoint)), data, quiet)
+    done = evaluate(Check(bundle, str(checkpoint)), data)
     assert done.dataset.golds == [2, 0]
     assert [example.first for example in done.dataset.examples] == ["the cat . runs", "a dog . falls"]
 
@@ -296,7 +292,7 @@ def test_the_task_of_the_config_says_what_decides_and_a_constant_is_told(make_ch
     path = tmp_path / "rows.csv"
     path.write_text("text,label\n" + "".join(f"{text},{number % 2}\n" for number, text in enumerate(texts)))
     made = bundle_of(folder, tmp_path / "bundle")
-    done = evaluate(Check(made, str(folder)), DataFile(path), quiet)
+    done = evaluate(Check(made, str(folder)), DataFile(path))
     assert done.comparison.reference.metric == "matthews"
     assert any("matthews on these 27 rows is" in text and "no better than a constant" in text for text in done.warnings)
 

@@ -6,15 +6,12 @@ import numpy as np
 import pytest
 
 from exporter.cli.main import main
-from exporter.cli.options import texts as read
+from exporter.options.text_files import texts as read
 from exporter.pipeline import Request, export
-from runtimes.bundle.manifest import PARITY, read_bundle
+from runtimes.bundle.manifest import PARITY
+from runtimes.bundle.reading import read_bundle
 from runtimes.evaluation.data.corpus import LABELLED_ROWS
 from runtimes.parity.compare import Verdict
-
-
-def quiet(text):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +26,7 @@ def jsonl(folder, rows, name="rows.jsonl"):
 
 def exported(checkpoint, place, path, scheme="int8", **options):
     options = {"schemes": (scheme,), "texts": read(path), "texts_file": path, "keep_failing": True} | options
-    (done,) = export(Request(str(checkpoint), destination=place, **options), quiet)
+    (done,) = export(Request(str(checkpoint), destination=place, **options))
     return done
 
 

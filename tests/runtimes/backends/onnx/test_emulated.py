@@ -22,7 +22,7 @@ BATCH = full_batch(np.array([[2, 5, 6, 3]]))
 @pytest.fixture(scope="module")
 def model(checkpoint, tmp_path_factory):
     place = tmp_path_factory.mktemp("model") / "out"
-    export(Request(str(checkpoint), destination=place, verify=False), lambda text: None)
+    export(Request(str(checkpoint), destination=place, verify=False))
     return place / "model.onnx"
 
 
@@ -113,7 +113,7 @@ def test_arrays_survive_a_frame():
 def test_the_child_needs_onnxruntime_and_numpy_alone():
     """Its Python, of another processor, has nothing else."""
     program = (
-        "import sys, runtimes.emulated_child\n"
+        "import sys, runtimes.backends.onnx.emulated_child\n"
         "others = ('torch', 'transformers', 'tokenizers', 'onnx', 'coremltools', 'pydantic', 'rich', 'scipy')\n"
         "print([name for name in others if name in sys.modules])"
     )

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from exporter.pipeline import Request, export
 from runtimes.backends.onnx.file_check import check_onnx
 from runtimes.backends.onnx.runner import OnnxRunner
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BundleError
 from runtimes.runner import full_batch
 
@@ -104,7 +104,7 @@ def test_what_is_no_model_is_refused(folder):
 
 def test_what_an_export_writes_is_taken(checkpoint, tmp_path):
     for scheme in ("none", "int8"):
-        export(Request(str(checkpoint), schemes=(scheme,), destination=tmp_path / scheme, verify=False), lambda _: None)
+        export(Request(str(checkpoint), schemes=(scheme,), destination=tmp_path / scheme, verify=False))
         check_onnx(read_bundle(tmp_path / scheme).door)
     assert onnx.load_model(tmp_path / "none" / "model.onnx").graph.node
 

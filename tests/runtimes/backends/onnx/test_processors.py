@@ -12,11 +12,12 @@ import pytest
 
 from exporter.compression import integer_rounding
 from exporter.pipeline import Request, export
-from exporter.verification.battery_texts import default_texts
-from exporter.verification.verify import Check, verify
+from exporter.verification.check import Check
+from exporter.verification.reference.default_texts import default_texts
+from exporter.verification.verify import verify
 from runtimes.backends.onnx import processors
 from runtimes.backends.onnx.processors import ARM64, AVX2, NATIVE, find_emulator, open_on
-from runtimes.bundle.manifest import read_bundle
+from runtimes.bundle.reading import read_bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Status
@@ -42,14 +43,14 @@ def require(arch):
 @pytest.fixture(scope="module")
 def demo_bundles(tmp_path_factory):
     place = tmp_path_factory.mktemp("demo")
-    done = export(Request("demo", schemes=INT8, destination=place, verify=False), lambda text: None)
+    done = export(Request("demo", schemes=INT8, destination=place, verify=False))
     return {item.recipe.scheme: read_bundle(item.directory) for item in done}
 
 
 @pytest.mark.parametrize("scheme", INT8)
 def test_the_demo_in_int8_agrees_with_pytorch_on_a_phones_kernels(demo_bundles, scheme):
     require(ARM64)
-    parity, _ = verify(Check(demo_bundles[scheme], texts=tuple(default_texts()[:2]), arch=ARM64))
+    parity = verify(Check(demo_bundles[scheme], texts=tuple(default_texts()[:2]), arch=ARM64)).parity
     assert parity.verdict is Verdict.PASS, parity.failures
     assert parity.status == (Status.MEASURED if IS_ARM else Status.EMULATED).value
     assert IS_ARM or "aarch64 on an emulated Cortex-A76" in parity.note
@@ -74,7 +75,7 @@ def bundle_of(loud_checkpoint, tmp_path):
     def make(rounding=integer_rounding.int8_without_saturation):
         place = tmp_path / "bundle"
         with mock.patch.object(integer_rounding, "int8_without_saturation", rounding):
-            export(Request(str(loud_checkpoint), schemes=("int8",), destination=place, verify=False), lambda text: None)
+            export(Request(str(loud_checkpoint), schemes=("int8",), destination=place, verify=False))
         return read_bundle(place)
 
     return make
@@ -146,6 +147,6 @@ def test_without_the_runtime_it_names_the_make_target(demo_bundles, anywhere, mo
 
 def test_a_core_ml_bundle_has_no_other_kernels(checkpoint, tmp_path):
     request = Request(str(checkpoint), ("coreml",), ("fp16",), tmp_path / "out", verify=False)
-    (item,) = export(request, lambda text: None)
+    (item,) = export(request)
     with pytest.raises(UsageError, match="for ONNX bundles"):
         open_on(read_bundle(item.directory), ARM64)

@@ -156,6 +156,6 @@ def test_a_small_model_has_one_thread_and_a_large_one_all(monkeypatch, checkpoin
 
 @pytest.mark.parametrize(("spins", "entry"), [(False, "0"), (True, "1")])
 def test_threads_of_onnx_runtime_sleep_too_unless_they_are_timed(checkpoint, tmp_path, spins, entry):
-    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False), lambda _: None)
+    export(Request(str(checkpoint), destination=tmp_path / "out", verify=False))
     options = open_session(str(tmp_path / "out" / "model.onnx"), 2, spins).get_session_options()
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == entry

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from exporter.cli.options import texts
+from exporter.options.text_files import texts
 from runtimes.errors import UsageError
 from runtimes.evaluation.data import corpus, lines, table
 from runtimes.evaluation.data.corpus import read_texts

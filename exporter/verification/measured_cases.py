@@ -3,9 +3,9 @@
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.json_files import read_bundled
 from exporter.checkpoint.text_length import longest_of
-from exporter.verification.reference import reference_model
+from exporter.verification.reference.session import reference_model
 from runtimes.backends.pytorch.description import to_text
-from runtimes.bundle.manifest import Bundle
+from runtimes.bundle.reading import Bundle
 from runtimes.errors import BundleError
 from runtimes.measurement.measure import Case
 

@@ -1,34 +1,27 @@
 """The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.model.ops import Array, Extent, Inputs
-from exporter.verification.case_source import CaseSource
-from exporter.verification.golden import golden_record
+from exporter.verification.reference.case_source import CaseSource
+from exporter.verification.reference.session import PyTorchSession
 from exporter.verification.tokenizer_parity import Heard, hear
-from runtimes.backends.pytorch.description import Layer, Pooling, ReferenceModel
-from runtimes.backends.pytorch.subprocess_runner import TorchApart
-from runtimes.parity.cases import Case, Limits, examples, fitted
+from runtimes.parity.cases import Case, Limits, fitted
 from runtimes.parity.trimmed_vocabulary import RenumberedRunner
-from runtimes.process.heavy_imports import without_collections
 from runtimes.runner import Batch, Outputs, Runner
 
 if TYPE_CHECKING:
     from runtimes.backends.pytorch.runner import TorchRunner
 
 _TOKENS_AT_ONCE = 512
-_SMALL_BYTES = 64_000_000
-"""Of float32 weights: less than torch and transformers are without a model."""
 _Run = Callable[[Batch], Outputs]
 _Wanted = tuple[int, tuple[int, ...]]
 """Most tokens, and the lengths that a bundle's inputs have where padding shows."""
@@ -41,13 +34,6 @@ class Battery:
     cases: list[Case]
     outputs: list[Outputs]
     limits: Limits
-
-
-def reference_model(checkpoint: Checkpoint) -> ReferenceModel:
-    """What PyTorch is told of a checkpoint, here and where it is measured."""
-    model, directory, config = checkpoint.model, checkpoint.source.directory, checkpoint.reference_config
-    told = (model.head.architecture, tuple(model.outputs), model.inputs, _pooling(checkpoint), config)
-    return ReferenceModel(directory, *told, wrapper=checkpoint.wrapper)
 
 
 class Reference:
@@ -65,23 +51,18 @@ class Reference:
         kept: Array | None = None,
         weights: Mapping[str, Array] = MappingProxyType({}),
     ) -> None:
-        self.checkpoint, self.kept, self._weights = checkpoint, kept, weights
+        self.checkpoint, self.kept = checkpoint, kept
+        self._session = PyTorchSession(checkpoint, weights)
         self.source = CaseSource(checkpoint, texts, pairs, kept)
         self._cases = cache(self.source.cases)
         self._made: dict[_Wanted, Battery] = {}
         self._further: dict[_Wanted, Battery] = {}
         self._expected: set[_Wanted] = set()
-        self._apart: TorchApart | None = None
         self.heard: Heard | None = None
 
     def loaded(self, double: bool = False) -> "TorchRunner":
-        """transformers' own model, from the original checkpoint, loaded anew by each call; `double`: in float64."""
-        with without_collections():
-            from runtimes.backends.pytorch.runner import TorchRunner
-
-        # outside the block: a model is not to stay for good
-        told = replace(reference_model(self.checkpoint), double=double)
-        return TorchRunner.of(told, self.checkpoint.model.modules, self._weights)
+        """See PyTorchSession."""
+        return self._session.loaded(double)
 
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
@@ -104,7 +85,7 @@ class Reference:
 
     def exact(self, cases: Sequence[Case]) -> list[Outputs]:
         """What PyTorch answers to cases in float64."""
-        with self._session(double=True) as torch:
+        with self._session.opened(double=True) as torch:
             return self._answers(torch.run, cases)
 
     def case(self, name: str, positions: int | None, lengths: tuple[int, ...]) -> Case:
@@ -119,36 +100,20 @@ class Reference:
 
     @contextmanager
     def expecting(self, every: Iterable[tuple[int, ...]]) -> Iterator[None]:
-        """Within the block PyTorch is asked once for the bundles of `every` lengths, and loads a small model meanwhile.
-
-        A large one is loaded when it is asked for, so that what else is in memory is gone by then.
-        """
+        """Within the block PyTorch answers once for the bundles of `every` lengths; a small model loads meanwhile."""
         self._expected = {self._wanted(max(lengths, default=None), lengths) for lengths in every}
-        if self._expected and self._size_bytes <= _SMALL_BYTES and self._is_apart:
-            self._apart = TorchApart(reference_model(self.checkpoint))
+        if self._expected:
+            self._session.start()
         try:
             yield
         finally:
             self._expected = set()
-            self._close()
+            self._session.close()
 
     def samples(self, positions: int) -> list[Inputs[Array]]:
         """The real texts as the task reads them, each alone and without padding; no torch is needed."""
         batches = [case.batch for case in self._cases(self._longest(positions)) if case.real_text]
         return [Inputs(batch.ids, batch.mask, batch.types) for batch in batches]
-
-    def golden(self, lengths: tuple[int, ...]) -> dict[str, Any]:
-        """What a test on a device replays: text → ids, mask, types → outputs; `lengths` where they are fixed."""
-        battery = self.battery(max(lengths, default=None), lengths)
-        besides = self.checkpoint.task.besides
-        pairs = zip(battery.cases, battery.outputs, strict=True)
-        real = [
-            (case, {name: values for name, values in outputs.items() if name not in besides})
-            for case, outputs in pairs
-            if case.real_text
-        ]
-        record = golden_record(examples(self.source.texts, battery.limits), real, self.checkpoint.model, self.kept)
-        return record | ({"prompt": self.checkpoint.prompt} if self.checkpoint.prompt else {})
 
     def with_weights(self, weights: Mapping[str, Array]) -> "Reference":
         """The same over a model with other weights."""
@@ -165,48 +130,17 @@ class Reference:
         shows = self.checkpoint.model.family.padding_shows
         return self._longest(positions), lengths if shows else ()
 
-    @property
-    def _is_apart(self) -> bool:
-        """Whether PyTorch answers in a process of its own: where torch is here already, that would cost more, not less.
-
-        None in its place is how `targets.coreml.coremltools` hides it for a moment.
-        """
-        return bool(sys.executable) and sys.modules.get("torch") is None and not self._weights
-
-    @property
-    def _size_bytes(self) -> int:
-        """Of the weights, as float32."""
-        return 4 * sum(prod(tensor.shape) for tensor in self.checkpoint.model.tensors.values())
-
     def _answer(self, every: set[_Wanted]) -> None:
         """Let PyTorch answer for all that is not made yet, with one model that stays no longer than for this."""
-        with self._session() as torch:
+        with self._session.opened() as torch:
             for wanted in sorted(every - self._made.keys()):
                 self._made[wanted] = self._make_battery(torch.run, self._cases(wanted[0]), *wanted)
-            if self.heard is None and not self._weights:
+            if self.heard is None and not self._session.weights:
                 checkpoint, texts = self.checkpoint, self.source.texts
                 self.heard = hear(torch.tokens, checkpoint.tokenizer, texts, checkpoint.geometry.vocabulary)
 
-    @contextmanager
-    def _session(self, double: bool = False) -> "Iterator[TorchApart | TorchRunner]":
-        """PyTorch, until the block ends: in the process that was started for it, or one of its own, or this one."""
-        if double:
-            self._close()
-        if self._apart is None and self._is_apart:
-            self._apart = TorchApart(replace(reference_model(self.checkpoint), double=double))
-        runner = self._apart or self.loaded(double)
-        try:
-            yield runner
-        finally:
-            self._close()
-
-    def _close(self) -> None:
-        if self._apart is not None:
-            self._apart.close()
-            self._apart = None
-
     def _asked(self, cases: list[Case], positions: int, lengths: tuple[int, ...]) -> Battery:
-        with self._session() as torch:
+        with self._session.opened() as torch:
             return self._make_battery(torch.run, cases, positions, lengths)
 
     def _make_battery(self, run: _Run, cases: list[Case], positions: int, lengths: tuple[int, ...]) -> Battery:
@@ -227,17 +161,3 @@ def _in_parts(run: _Run, batch: Batch) -> Outputs:
     parts = (batch.ids, batch.mask, batch.types)
     rows = [run(Batch(*(part[at : at + 1] for part in parts))) for at in range(len(batch.ids))]
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-
-def _pooling(checkpoint: Checkpoint) -> Pooling | None:
-    if checkpoint.recipe is None:
-        return None
-    read = {name: tensor.read for name, tensor in checkpoint.model.tensors.items()}
-    layers: list[Layer | None] = []
-    for step in checkpoint.recipe.steps:
-        if step is None:
-            layers.append(None)
-        else:
-            bias = read[f"{step.name}.bias"]() if step.biased else None
-            layers.append(Layer(read[f"{step.name}.weight"](), bias, step.activation))
-    return Pooling(checkpoint.recipe.pooling, tuple(layers))

@@ -1,25 +1,34 @@
 """golden.json: what a test on a device replays. Texts, their ids, mask and types, and what PyTorch answers."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from exporter.model.model import Model
 from exporter.model.ops import Array, Extent
-from runtimes.parity.cases import Case
+from exporter.verification.reference.reference import Reference
+from runtimes.parity.cases import Case, examples
 from runtimes.runner import Outputs
 
 GOLDEN, _BEST = 8, 5
 
 
-def golden_record(
-    texts: Sequence[tuple[str, ...]], answers: Sequence[tuple[Case, Outputs]], model: Model, kept: Array | None
-) -> dict[str, Any]:
-    """The first few texts and their answers; `kept` are the ids that a bundle's own vocabulary kept."""
-    rows = list(zip(texts, answers, strict=True))[:GOLDEN]
-    vectors = [_told(parts) | _vector(*pair, model, kept) for parts, pair in rows]
-    return {"reference": "PyTorch float32", "vectors": vectors}
+def golden_record(reference: Reference, lengths: tuple[int, ...]) -> dict[str, Any]:
+    """The first few texts and their answers, for a bundle of these `lengths` where they are fixed.
+
+    text → ids, mask, types → outputs; ids are the bundle's own where its vocabulary was trimmed.
+    """
+    battery, checkpoint = reference.battery(max(lengths, default=None), lengths), reference.checkpoint
+    besides = checkpoint.task.besides
+    real = [
+        (case, {name: values for name, values in outputs.items() if name not in besides})
+        for case, outputs in zip(battery.cases, battery.outputs, strict=True)
+        if case.real_text
+    ]
+    rows = list(zip(examples(reference.source.texts, battery.limits), real, strict=True))[:GOLDEN]
+    vectors = [_told(parts) | _vector(*pair, checkpoint.model, reference.kept) for parts, pair in rows]
+    record = {"reference": "PyTorch float32", "vectors": vectors}
+    return record | ({"prompt": checkpoint.prompt} if checkpoint.prompt else {})
 
 
 def _vector(case: Case, outputs: Outputs, model: Model, kept: Array | None) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from math import prod
 import numpy as np
 
 from exporter.checkpoint.checkpoint import Checkpoint
+from exporter.checkpoint.pairs import reads_pairs
 from exporter.model.ops import Array
-from exporter.model.tasks import FILL_MASK, TEXT_CLASSIFICATION
-from exporter.verification.battery_texts import default_texts, further_texts
+from exporter.model.tasks import FILL_MASK
+from exporter.verification.reference.default_texts import default_texts, further_texts
 from runtimes.errors import CheckpointError, UsageError
 from runtimes.parity.cases import Case, Encoder, Limits, build_battery, first_item, text_cases
 from runtimes.parity.sweep import in_order, segments, sweep, unread
@@ -21,12 +22,10 @@ core, ten in the interpreter, and half a gigabyte. The demo's whole table takes 
 beside those of the texts, of BERT-base 1,200, the common ones."""
 _FURTHER_PRODUCTS = 5e11
 """The same of further texts, asked for only where the first ones leave something open."""
-_PAIR_TASKS = {"mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sts-b", "stsb", "wnli", "snli", "anli"}
-_PAIR_LABELS = {"entailment", "not_entailment", "contradiction", "equivalent", "not_equivalent", "duplicate"}
 
 
 class CaseSource:
-    """Texts, and cases of them; without `texts` those of `exporter.verification.battery_texts`.
+    """Texts, and cases of them; without `texts` those of `exporter.verification.reference.default_texts`.
 
     With `kept`, the ids that a smaller vocabulary kept, cases hold no other pieces: the texts that the smaller one
     cuts as the whole one does.
@@ -108,16 +107,6 @@ class CaseSource:
         return int(
             min(products / (each + geometry.vocabulary * geometry.embedding), _SWEEP_NUMBERS / geometry.vocabulary)
         )
-
-
-def reads_pairs(checkpoint: Checkpoint) -> bool:
-    """Whether a classifier was trained on pairs: as a CrossEncoder, by the task of GLUE, or by its labels."""
-    if checkpoint.task is not TEXT_CLASSIFICATION:
-        return False
-    told = str(checkpoint.config.get("finetuning_task") or "").lower()
-    return (
-        checkpoint.pairs or told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
-    )
 
 
 def _mask_id(checkpoint: Checkpoint) -> int:

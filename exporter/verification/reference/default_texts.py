@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from exporter.checkpoint.source import DEMO_DIRECTORY
 from exporter.model.tasks import QUESTION_ANSWERING, Task
-from runtimes.files.atomic_write import read_own
+from runtimes.files.bounded_read import read_own
 
 TEST_ROWS = DEMO_DIRECTORY / "test_rows.jsonl"
 _TEXTS = 96

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from runtimes.backends.coreml import apple as coreml
-from runtimes.backends.coreml.fixed_length import FixedLengthRunner, Interface
+from runtimes.backends.fixed_length import FixedLengthRunner, Interface
 from runtimes.errors import BundleError, RuntimeUnavailable, UsageError
 from runtimes.runner import Batch, Status
 

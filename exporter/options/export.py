@@ -1,0 +1,48 @@
+"""The options of an export, for the command line and for bertport.toml."""
+
+import argparse
+from pathlib import Path
+
+from exporter.options.checkpoint import add_model, find_model, hub_options
+from exporter.options.comparison import add_checks, limit
+from exporter.options.settings import add_settings, settings
+from exporter.options.text_files import texts
+from exporter.pipeline import Request
+from exporter.targets.schemes import SCHEMES
+from runtimes.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_model(parser)
+    schemes = ", ".join(dict.fromkeys(name for target in SCHEMES.values() for name in target))
+    parser.add_argument("--target", action="append", help=f"{', '.join(SCHEMES)}; may repeat (default onnx)")
+    parser.add_argument("--quantize", action="append", metavar="SCHEME", help=f"{schemes}; may repeat (default none)")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="default artifacts/MODEL/TARGET-SCHEME")
+    add_settings(parser)
+    parser.add_argument("--no-verify", action="store_true", help="skip the comparison with PyTorch")
+    parser.add_argument("--keep-failing", action="store_true", help="write a bundle even beyond its budget")
+    add_checks(parser)
+
+
+def request(parsed: argparse.Namespace) -> Request:
+    """What `add_arguments` was told."""
+    schemes = tuple(dict.fromkeys(parsed.quantize or ["none"]))
+    coded = {"--pq-dims": parsed.pq_dims, "--frequency-from": parsed.frequency_from}
+    if unused := [option for option, value in coded.items() if value is not None and "pq" not in schemes]:
+        raise UsageError(f"{unused[0]}: only pq has codes; pass --quantize pq")
+    return Request(
+        model=find_model(parsed),
+        targets=tuple(dict.fromkeys(parsed.target or ["onnx"])),
+        schemes=schemes,
+        destination=parsed.output,
+        task=parsed.task,
+        hub=hub_options(parsed),
+        settings=settings(parsed),
+        verify=not parsed.no_verify,
+        keep_failing=parsed.keep_failing,
+        limit=limit(parsed),
+        texts=texts(parsed.texts),
+        texts_file=parsed.texts,
+        pairs=parsed.pairs,
+    )

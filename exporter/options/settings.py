@@ -1,0 +1,100 @@
+"""The options of targets and schemes."""
+
+import argparse
+from pathlib import Path
+
+from exporter.checkpoint.vocabulary_trimming import Trim
+from exporter.compression.calibration import EPOCHS, Finetune
+from exporter.compression.product_quantization import DIMENSIONS
+from exporter.options.text_files import corpus
+from exporter.targets.coreml import lower as coreml
+from exporter.targets.onnx.ops import DEFAULT_OPSET
+from exporter.targets.registry import Settings
+from runtimes.errors import UsageError
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare what each target may be told."""
+    parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help="onnx")
+    parser.add_argument(
+        "--pooled-only",
+        action="store_true",
+        help="onnx: of an embedding its vector alone, without the tokens' vectors that other libraries ask for",
+    )
+    parser.add_argument("--int32-inputs", action="store_true", help="onnx: int32 ids, mask and types instead of int64")
+    parser.add_argument(
+        "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq: numbers in a byte (default {DIMENSIONS[0]})"
+    )
+    parser.add_argument(
+        "--frequency-from", type=Path, metavar="FILE", help="pq: texts, or labelled rows, that say which pieces matter"
+    )
+    parser.add_argument(
+        "--trim-vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="keep only the pieces that its texts, or labelled rows, use",
+    )
+    parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a piece must occur in them")
+    parser.add_argument("--keep-pieces", type=int, metavar="N", help="the commonest of them, N pieces in all")
+    parser.add_argument(
+        "--finetune-codes", type=Path, metavar="FILE", help="pq: texts, or labelled rows, to learn from the float model"
+    )
+    parser.add_argument("--finetune-epochs", type=int, metavar="N", help=f"how often all are read (default {EPOCHS})")
+    parser.add_argument("--sequence-length", action="append", metavar="N", help="coreml; may repeat")
+    parser.add_argument(
+        "--keep", action="append", metavar="PATTERN", help="weights kept as float16, or with =int8 so; may repeat"
+    )
+    units, oldest = ", ".join(coreml.LAYOUTS), coreml.DEPLOYMENT_TARGETS[0]
+    parser.add_argument("--compute-units", default=coreml.DEFAULT_COMPUTE_UNITS, help=f"coreml: {units}")
+    parser.add_argument(
+        "--deployment-target", default=coreml.DEFAULT_DEPLOYMENT_TARGET, help=f"coreml: {oldest} or newer"
+    )
+
+
+def settings(parsed: argparse.Namespace) -> Settings:
+    """What `add_settings` was told."""
+    return Settings(
+        parsed.opset,
+        parsed.int32_inputs,
+        _lengths(parsed.sequence_length or []),
+        parsed.compute_units,
+        parsed.deployment_target,
+        tuple(dict.fromkeys(parsed.keep or ())),
+        parsed.pq_dims or DIMENSIONS[0],
+        corpus(parsed.frequency_from, "--frequency-from"),
+        _trim(parsed),
+        _finetune(parsed),
+        parsed.pooled_only,
+    )
+
+
+def _trim(parsed: argparse.Namespace) -> Trim | None:
+    if parsed.trim_vocabulary is None:
+        if parsed.min_count != 1 or parsed.keep_pieces is not None:
+            raise UsageError("--min-count and --keep-pieces say what --trim-vocabulary FILE keeps; pass that too")
+        return None
+    if parsed.min_count < 1:
+        raise UsageError(f"--min-count {parsed.min_count}: expected 1 or more; --trim-vocabulary drops what is unused")
+    return Trim(corpus(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_pieces)
+
+
+def _finetune(parsed: argparse.Namespace) -> Finetune | None:
+    epochs = parsed.finetune_epochs
+    if parsed.finetune_codes is None:
+        if epochs is not None:
+            raise UsageError("--finetune-epochs says how often --finetune-codes FILE is read; pass that too")
+        return None
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--finetune-epochs {epochs}: expected 1 or more")
+    return Finetune(corpus(parsed.finetune_codes, "--finetune-codes"), epochs or EPOCHS)
+
+
+def _lengths(given: list[str]) -> tuple[int, ...]:
+    """Each length once. Raises UsageError for what is no number, a range above all."""
+    wrong = [value for value in given if not value.isascii() or not value.isdigit()]
+    if wrong:
+        raise UsageError(
+            f"--sequence-length {wrong[0]}: expected a number of tokens; a range (RangeDim) cannot run on the Neural "
+            "Engine: name the lengths you need, as in --sequence-length 32 --sequence-length 128"
+        )
+    return tuple(dict.fromkeys(int(value) for value in given))

@@ -1,0 +1,40 @@
+"""What a verification is asked: a bundle, and what the user says beside it."""
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from runtimes.backends.onnx.processors import NATIVE
+from runtimes.bundle.manifest import Budget
+from runtimes.bundle.reading import Bundle
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the user puts in place of a scheme's budget."""
+
+    max_absolute: float | None = None
+    max_relative: float | None = None
+    min_agreement: float | None = None
+    min_cosine: float | None = None
+
+    def applied(self, budget: Budget) -> Budget:
+        """The budget with what was given here in the place of its own."""
+        return replace(budget, **{name: value for name, value in asdict(self).items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Check:
+    """One call of the verifier. `model` names the checkpoint where the manifest's own name leads there no more.
+
+    `arch` is one of `runtimes.backends.onnx.processors.ARCHITECTURES`. `texts_file` is where the texts are from: it may
+    hold labels.
+    """
+
+    bundle: Bundle
+    model: str | None = None
+    texts: tuple[str, ...] = ()
+    limit: Limit = field(default_factory=Limit)
+    allow_pickle: bool = False
+    arch: str = NATIVE
+    pairs: bool = False
+    texts_file: Path | None = None

@@ -1,0 +1,79 @@
+"""The checkpoint that a bundle was made from: found, and held against what the manifest says of it."""
+
+from collections.abc import Mapping
+
+from exporter.checkpoint.checkpoint import Checkpoint, load
+from exporter.checkpoint.source import HubOptions, Source, resolve
+from exporter.checkpoint.tokenizer.reading import open_tokenizer
+from exporter.checkpoint.vocabulary_trimming import kept_ids
+from exporter.model.ops import Array
+from exporter.targets.registry import for_recipe
+from exporter.verification.check import Check
+from runtimes.bundle.integrity import differences
+from runtimes.bundle.manifest import Manifest
+from runtimes.bundle.reading import Bundle, check_files
+from runtimes.errors import BundleError, CheckpointError, RuntimeUnavailable
+
+
+def find_checkpoint(check: Check) -> Checkpoint:
+    """The checkpoint that a bundle was made from, once the bundle's files are found unchanged. Raises as `verify`."""
+    manifest = check.bundle.manifest
+    check_files(check.bundle)
+    checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
+    _check_source(manifest, checkpoint)
+    return checkpoint
+
+
+def kept_pieces(bundle: Bundle, checkpoint: Checkpoint) -> Array:
+    """The checkpoint's id of every piece of a bundle whose vocabulary was cut."""
+    own = open_tokenizer(bundle.directory / "tokenizer.json")
+    return kept_ids(checkpoint.tokenizer.tokenizer, own)
+
+
+def _find_source(check: Check) -> Source:
+    manifest = check.bundle.manifest
+    options = HubOptions(revision=manifest.source_revision, allow_pickle=check.allow_pickle)
+    if check.model is not None:
+        return resolve(check.model, options)
+    if manifest.source_kind == "folder":
+        made_from = f"made from a folder called {manifest.source_model}"
+        raise RuntimeUnavailable(f"{check.bundle.directory}: {made_from}; name it with --checkpoint")
+    try:
+        return resolve(manifest.source_model, options)
+    except CheckpointError as error:
+        raise RuntimeUnavailable(f"{error}; or name a copy of it with --checkpoint") from error
+
+
+def _check_source(manifest: Manifest, checkpoint: Checkpoint) -> None:
+    """Hold what the manifest says of its source against the checkpoint: its files, and what is read off them."""
+    stated = manifest.source_sha256
+    different = differences(stated, checkpoint.sha256) + sorted(_unstated(stated, checkpoint))
+    if different:
+        raise BundleError(
+            f"{checkpoint.source.model}: not the checkpoint that this bundle was made from "
+            f"({', '.join(different)} differ); name the right one with --checkpoint"
+        )
+    facts = _facts(checkpoint)
+    wrong = differences(facts, {name: getattr(manifest, name) for name in facts})
+    if {spec.name for spec in manifest.outputs} != for_recipe(checkpoint, manifest.recipe).model.outputs.keys():
+        wrong.append("outputs")
+    if wrong:
+        raise BundleError(
+            f"bertport.json: {', '.join(wrong)} are not the checkpoint's, though the files are; export again"
+        )
+
+
+def _unstated(stated: Mapping[str, str], checkpoint: Checkpoint) -> set[str]:
+    """Files of the checkpoint that the manifest leaves out; beside an adapter anything may have come to lie since."""
+    return set() if checkpoint.source.made_from else set(checkpoint.sha256) - set(stated)
+
+
+def _facts(checkpoint: Checkpoint) -> dict[str, object]:
+    """What a manifest copies from its checkpoint, whatever target, scheme and settings are."""
+    return {
+        "architecture": checkpoint.model.head.architecture,
+        "problem": checkpoint.problem,
+        "labels": checkpoint.labels,
+        "max_tokens": checkpoint.max_tokens,
+        "prompt": checkpoint.prompt,
+    }
