@@ -31,7 +31,7 @@ ORDER = (
     ("runtimes.mil",),
     ("runtimes.bundle",),
     ("runtimes.process",),
-    ("runtimes.files", "runtimes.runner"),
+    ("runtimes.files", "runtimes.plugins", "runtimes.runner"),
     ("runtimes.errors", "runtimes.version"),
 )
 """Folders and files below the two packages, from the top: each imports from itself and from lower lines alone."""
