@@ -10,14 +10,13 @@ from runtimes.errors import UsageError
 from runtimes.evaluation import metrics
 from runtimes.evaluation.data import golds
 from runtimes.evaluation.data.columns import Names
-from runtimes.evaluation.data.examples import Encoded, Tokens
+from runtimes.evaluation.data.examples import Encoded
 from runtimes.evaluation.metrics import Scores
-from runtimes.parity.shown import best_span, likely
+from runtimes.parity.shown import BEGINS, CONTINUES, best_label, best_span, likely, whole_words
 from runtimes.runner import Array, Outputs
 
 UNSEEN = -1
 """Stands for the label of a word that was cut off, or left no token: it counts on neither side."""
-_ENTITY_PREFIXES = ("B-", "I-")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def find_problem(name: str, labels: Sequence[str], activation: str | None = None
     """
     if name not in PROBLEMS:
         raise UsageError(f"{name}: cannot be evaluated on labelled rows; known: {', '.join(PROBLEMS)}")
-    if name == "token_classification" and not any(label.startswith(_ENTITY_PREFIXES) for label in labels):
+    if name == "token_classification" and not any(label.startswith((BEGINS, CONTINUES)) for label in labels):
         return replace(PROBLEMS[name], scores=_tag_scores, parts=_tag_parts, value=metrics.share_value)
     if PROBLEMS[name].graded and activation == "sigmoid":
         return replace(PROBLEMS[name], decide=_probability)
@@ -55,7 +54,7 @@ def find_problem(name: str, labels: Sequence[str], activation: str | None = None
 
 
 def _best_label(outputs: Outputs, _encoded: Encoded) -> int:
-    return int(outputs["logits"].argmax())
+    return int(best_label(outputs["logits"]))
 
 
 def _likely_labels(outputs: Outputs, _encoded: Encoded) -> list[int]:
@@ -73,7 +72,7 @@ def _probability(outputs: Outputs, encoded: Encoded) -> float:
 
 def _word_labels(outputs: Outputs, encoded: Encoded) -> list[int]:
     """The label of each word's first token."""
-    best = outputs["logits"].argmax(-1)
+    best = best_label(outputs["logits"])
     found = [UNSEEN] * len(encoded.example.first)
     for at, word in reversed(list(enumerate(encoded.encoding.word_ids))):
         if word is not None:
@@ -88,16 +87,9 @@ def _best_answer(outputs: Outputs, encoded: Encoded) -> str:
     found = best_span(outputs["start_logits"], outputs["end_logits"], inside, not encoded.example.answerable)
     if found is None:
         return ""
-    start = encoding.offsets[_word_edge(encoding, found[0], -1)][0]
-    return context[start : max(start, encoding.offsets[_word_edge(encoding, found[1], 1)][1])]
-
-
-def _word_edge(encoding: Tokens, token: int, step: int) -> int:
-    """The first (step −1) or last (step 1) token of a token's word, as far as it was not cut off."""
-    places = list(zip(encoding.sequence_ids, encoding.word_ids, strict=True))
-    while 0 <= token + step < len(places) and places[token + step] == places[token]:
-        token += step
-    return token
+    first, last = whole_words(found, list(zip(encoding.sequence_ids, encoding.word_ids, strict=True)))
+    start = encoding.offsets[first][0]
+    return context[start : max(start, encoding.offsets[last][1])]
 
 
 def _named(rows: Sequence[list[int]], seen: Sequence[list[int]], labels: Sequence[str]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runtimes.parity.shown import NO_ANSWER
 from runtimes.runner import Array
 
 _Z95 = 1.959964
@@ -92,20 +93,20 @@ def _sets(rows: Sequence[Hashable]) -> list[set[Hashable]]:
 def _answers(left: Sequence[Hashable], right: Sequence[Hashable]) -> Array:
     """F1 of the tokens of two answers, each a first and a last one: SQuAD's, over places instead of words.
 
-    No answer, (0, 0), is right only where the other side has none (SQuAD 2.0).
+    NO_ANSWER is right only where the other side has none (SQuAD 2.0).
     """
     return np.array([(_overlap(a, b), 1) for a, b in zip(left, right, strict=True)], float).reshape(-1, 2)
 
 
 def _overlap(left: Hashable, right: Hashable) -> float:
-    if not isinstance(left, tuple) or not isinstance(right, tuple) or (0, 0) in (left, right):
+    if not isinstance(left, tuple) or not isinstance(right, tuple) or NO_ANSWER in (left, right):
         return float(left == right)
     shared: int = max(0, min(left[1], right[1]) - max(left[0], right[0]) + 1)
     tokens: int = left[1] - left[0] + right[1] - right[0] + 2
     return 2 * shared / tokens
 
 
-def _first_pieces(left: Sequence[Hashable], right: Sequence[Hashable]) -> Array:
+def _first_tokens(left: Sequence[Hashable], right: Sequence[Hashable]) -> Array:
     """Masks of each row with the same best token, of its masks."""
     pairs = [
         (a, b) if isinstance(a, tuple) and isinstance(b, tuple) else ((), ()) for a, b in zip(left, right, strict=True)
@@ -123,7 +124,7 @@ AGREEMENT: Mapping[str, Statistic] = {
     "multi_label_classification": Statistic("same labels", _same),
     "token_classification": Statistic("entity F1", _entities, _NO_ENTITY),
     "question_answering": Statistic("answer F1", _answers),
-    "fill_mask": Statistic("top-1", _first_pieces, "no text of {texts} has a mask: nothing was compared"),
+    "fill_mask": Statistic("top-1", _first_tokens, "no text of {texts} has a mask: nothing was compared"),
 }
 """Problem → what a budget's `min_agreement` is a share of.
 

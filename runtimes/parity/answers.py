@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtimes.parity.cases import Case
-from runtimes.parity.shown import best_span, find_entities, likely
+from runtimes.parity.shown import NO_ANSWER, TOP_TOKENS, best_label, best_span, find_entities, likely, top_tokens
 from runtimes.runner import Array, Outputs
 
-_TOP = 5
 _CONSTANT_ROWS, _CONSTANT_SHARE, _CONSTANT_TOKENS = 20, 0.95, 0.99
 _SAME_VECTOR = 0.9999
 _DIRECTION_NUMBERS = 32
@@ -92,7 +91,7 @@ def correlation(left: Sequence[Array], right: Sequence[Array]) -> dict[str, floa
 
 
 def _best(outputs: Outputs, _case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
-    return [int(label) for label in outputs["logits"].argmax(-1)]
+    return [int(label) for label in best_label(outputs["logits"])]
 
 
 def _all_labels(outputs: Outputs, _case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
@@ -105,7 +104,7 @@ def _texts_of(case: Case) -> Array:
 
 
 def _tags(outputs: Outputs, case: Case, labels: tuple[str, ...]) -> list[list[str]]:
-    best = outputs["logits"].argmax(-1)
+    best = best_label(outputs["logits"])
     rows = zip(best, _texts_of(case), strict=True)
     return [[labels[i] if i < len(labels) else str(i) for i in row[seen]] for row, seen in rows]
 
@@ -115,9 +114,9 @@ def _entities(outputs: Outputs, case: Case, labels: tuple[str, ...]) -> list[Has
 
 
 def answer_spans(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
-    """The best start and end within the second text, or (0, 0) where the first token scores higher: no answer."""
+    """The best start and end within the second text, or NO_ANSWER where the first token scores higher."""
     rows = zip(outputs["start_logits"], outputs["end_logits"], _contexts(case), strict=True)
-    return [best_span(start, end, np.flatnonzero(seen), or_none=True) or (0, 0) for start, end, seen in rows]
+    return [best_span(start, end, np.flatnonzero(seen), or_none=True) or NO_ANSWER for start, end, seen in rows]
 
 
 def _contexts(case: Case) -> Array:
@@ -129,17 +128,17 @@ def _contexts(case: Case) -> Array:
     return np.where(second.any(-1, keepdims=True), second, texts)
 
 
-def _top_pieces(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
-    """For each masked token of each row its five best pieces, the best first."""
-    order = np.argsort(-outputs["logits"], axis=-1, kind="stable")[..., :_TOP]
-    return [tuple(map(tuple, row[seen].tolist())) for row, seen in zip(order, case.kept, strict=True)]
+def _top_tokens(outputs: Outputs, case: Case, _labels: tuple[str, ...]) -> list[Hashable]:
+    """For each masked token of each row what is shown of it, the best first."""
+    best = top_tokens(outputs["logits"])
+    return [tuple(map(tuple, row[seen].tolist())) for row, seen in zip(best, case.kept, strict=True)]
 
 
 def _top_figures(left: Sequence[Hashable], right: Sequence[Hashable]) -> dict[str, float]:
-    """What of the five best both have, in whatever order."""
+    """What of the best ones both have, in whatever order."""
     rows = [(a, b) for a, b in zip(left, right, strict=True) if isinstance(a, tuple) and isinstance(b, tuple)]
-    five = [len(set(x) & set(y)) / len(x) for a, b in rows for x, y in zip(a, b, strict=True)]
-    return {"top-5": float(np.mean(five)) if five else 0.0}
+    shared = [len(set(x) & set(y)) / len(x) for a, b in rows for x, y in zip(a, b, strict=True)]
+    return {f"top-{TOP_TOKENS}": float(np.mean(shared)) if shared else 0.0}
 
 
 def _share(equal: Sequence[bool]) -> float:
@@ -148,9 +147,9 @@ def _share(equal: Sequence[bool]) -> float:
 
 def _told(answer: Hashable, problem: str) -> str:
     if problem == "question_answering":
-        return "no answer" if answer == (0, 0) else f"tokens {answer}"
+        return "no answer" if answer == NO_ANSWER else f"tokens {answer}"
     if problem == "fill_mask":
-        return f"piece {answer}"
+        return f"token {answer}"
     return f"label {answer}"
 
 
@@ -159,7 +158,7 @@ def _each_tag(outputs: Outputs, case: Case, labels: tuple[str, ...]) -> list[Has
 
 
 def _each_best(outputs: Outputs, case: Case, labels: tuple[str, ...]) -> list[Hashable]:
-    rows = _top_pieces(outputs, case, labels)
+    rows = _top_tokens(outputs, case, labels)
     return [mask[0] for row in rows if isinstance(row, tuple) for mask in row]
 
 
@@ -170,7 +169,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "multi_label_classification": Problem(_all_labels),
     "token_classification": Problem(_entities, same("same entities"), "tokens", _CONSTANT_TOKENS, _each_tag),
     "question_answering": Problem(answer_spans, same("same answer"), noun="questions"),
-    "fill_mask": Problem(_top_pieces, _top_figures, noun="masks", answers=_each_best),
+    "fill_mask": Problem(_top_tokens, _top_figures, noun="masks", answers=_each_best),
 }
 """Problem → what the user of each row sees. Regression and embeddings have numbers instead of answers."""
 

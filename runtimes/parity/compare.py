@@ -15,6 +15,7 @@ from runtimes.parity.agreement import AGREEMENT, measure_agreement
 from runtimes.parity.answers import NUMBERS, PROBLEMS, cosine, degenerate, degenerate_vectors, has_direction
 from runtimes.parity.cases import Case
 from runtimes.parity.judgement import NUMBERS_OF_BUDGETS, Float64, apart, beyond, float32_decides, largest, near
+from runtimes.parity.shown import best_label
 from runtimes.parity.ties import settled
 from runtimes.runner import Array, Outputs, Status
 
@@ -184,7 +185,7 @@ def _vectors(case: Case, outputs: Outputs, subject: Subject) -> list[Array]:
 
 def agreement(reference: Array, candidate: Array) -> float:
     """Share of rows with the same best label: logits [N, labels] each."""
-    return float((reference.argmax(-1) == candidate.argmax(-1)).mean())
+    return float((best_label(reference) == best_label(candidate)).mean())
 
 
 def _incomparable(

@@ -7,6 +7,7 @@ import numpy as np
 
 from runtimes.parity.answers import answer_spans
 from runtimes.parity.cases import Case
+from runtimes.parity.shown import best_label, is_likely
 from runtimes.runner import Array, Outputs
 
 STEP = 2.0**-23
@@ -30,9 +31,9 @@ def settled(problem: str, case: Case, reference: Outputs, candidate: Outputs) ->
     logits = reference["logits"].astype(np.float64)
     noise = NOISE_STEPS * STEP * np.abs(logits).max(-1, keepdims=True) + _LEAST
     if problem == "multi_label_classification":
-        either = np.where(candidate["logits"] > 0, noise, -noise)
+        either = np.where(is_likely(candidate["logits"]), noise, -noise)
         return reference | {"logits": np.where(np.abs(logits) <= noise, either, logits)}
-    taken = candidate["logits"].argmax(-1)[..., None]
+    taken = best_label(candidate["logits"])[..., None]
     lifted = np.take_along_axis(logits, taken, -1) + noise
     np.put_along_axis(logits, taken, lifted, -1)
     return reference | {"logits": logits}

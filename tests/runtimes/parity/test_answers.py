@@ -145,7 +145,7 @@ CONSTANT = {
         lambda n: {"logits": np.eye(6)[None, [n % 6]]},
         True,
         {"mask_id": 7, "ids": [1, 7, 2, 3]},
-        "piece 3 to 100% of 40 masks",
+        "token 3 to 100% of 40 masks",
     ),
     "embedding": (
         lambda n: {"sentence_embedding": np.array([[1.0, 2]])},

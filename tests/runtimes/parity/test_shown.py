@@ -1,18 +1,33 @@
 """What a user is shown: transformers' own rule, in parity, `evaluate` and the kits alike."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import TokenClassificationPipeline
+from transformers import FillMaskPipeline, TokenClassificationPipeline
 
 from runtimes.evaluation.data.examples import Encoded, Example, Tokens
 from runtimes.evaluation.problems import find_problem
+from runtimes.parity import shown
 from runtimes.parity.answers import PROBLEMS
 from runtimes.parity.cases import Batch, Case
-from runtimes.parity.shown import LONGEST_ANSWER, best_span, find_entities, likely
+from runtimes.parity.shown import (
+    LONGEST_ANSWER,
+    NO_ANSWER,
+    TOP_TOKENS,
+    Tag,
+    best_label,
+    best_span,
+    find_entities,
+    likely,
+    read_tag,
+    top_tokens,
+    whole_words,
+    window_tokens,
+)
 
 TAGS = ("O", "B-PER", "I-PER", "E-PER", "S-PER", "B-O", "I-O", "X-O", "PER", "B-", "MISC-A-B", "-", "")
 
@@ -45,19 +60,76 @@ def test_labels_of_other_schemes(tags, spans):
     assert list(find_entities(tags.split())) == spans == shown_by_transformers(tags.split())
 
 
-def by_force(start, end, tokens, or_none):
-    spans = [(a, b) for i, a in enumerate(tokens) for b in tokens[i : i + LONGEST_ANSWER]]
-    best = max(spans, key=lambda span: start[span[0]] + end[span[1]], default=None)
-    return None if best is None or (or_none and start[best[0]] + end[best[1]] < start[0] + end[0]) else best
+def decoded_by_transformers(start, end, tokens, or_none):
+    """`QuestionAnsweringPipeline.postprocess` and `decode` of transformers 4.57.1, for one window: 5 has neither."""
+    if not tokens:
+        return None
+    undesired = ~np.isin(np.arange(len(start)), [0, *tokens])
+    start, end = (np.where(undesired, -10000.0, one)[None] for one in (start, end))
+    start, end = (np.exp(one - np.log(np.exp(one).sum(-1, keepdims=True))) for one in (start, end))
+    null = start[0, 0] * end[0, 0]
+    start[0, 0] = end[0, 0] = 0.0
+    candidates = np.tril(np.triu(start[..., None] @ end[:, None]), 15 - 1)  # max_answer_len=15
+    best = np.unravel_index(candidates.argmax(), candidates.shape)
+    return None if or_none and null > candidates[best] else (int(best[1]), int(best[2]))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.booleans())
-def test_the_best_span_is_the_best_of_all(seed, length, or_none):
+def test_the_best_span_is_that_of_transformers(seed, length, or_none):
     random = np.random.default_rng(seed)
     start, end = random.normal(size=(2, length))
-    first = int(random.integers(0, length + 1))
+    first = int(random.integers(1, length + 1))
     tokens = np.arange(first, length)
-    assert best_span(start, end, tokens, or_none) == by_force(start, end, tokens.tolist(), or_none)
+    assert best_span(start, end, tokens, or_none) == decoded_by_transformers(start, end, tokens.tolist(), or_none)
+
+
+def test_another_longest_answer_would_not_be_that_of_transformers(monkeypatch):
+    start, end = np.eye(40)[5] * 9, np.eye(40)[25] * 9
+    tokens = list(range(1, 40))
+    assert best_span(start, end, np.array(tokens), False) == decoded_by_transformers(start, end, tokens, False)
+    monkeypatch.setattr(shown, "LONGEST_ANSWER", 30)
+    assert best_span(start, end, np.array(tokens), False) == (5, 25)
+    assert best_span(start, end, np.array(tokens), False) != decoded_by_transformers(start, end, tokens, False)
+
+
+@pytest.mark.parametrize(("longest", "window", "shared"), [(512, 384, 128), (384, 384, 128), (48, 48, 24), (9, 9, 4)])
+def test_windows_are_those_of_transformers(longest, window, shared):
+    """`QuestionAnsweringPipeline.preprocess` of transformers 4.57.1."""
+    assert window == min(longest, 384)
+    assert shared == min(window // 2, 128)
+    assert window_tokens(longest) == (window, shared)
+
+
+def test_the_five_best_tokens_are_those_of_transformers():
+    default = inspect.signature(FillMaskPipeline.postprocess).parameters["top_k"].default
+    logits = np.array([[0.0, 5, 3, 3, 4, -1, 2, 1]])
+    assert top_tokens(logits).tolist() == [[1, 4, 2, 3, 6]]
+    assert default == TOP_TOKENS
+
+
+def test_a_span_is_widened_to_its_words_and_no_further():
+    words = [None, (1, 0), (1, 0), (1, 1), (1, 2), (1, 2), None]
+    assert whole_words((2, 4), words) == (1, 5)
+    assert whole_words((3, 3), words) == (3, 3)
+    assert whole_words((0, 6), words) == (0, 6)
+
+
+def test_of_equal_labels_the_first_is_shown():
+    assert best_label(np.array([[1.0, 3, 3], [0, 0, 0]])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("label", "tag"),
+    [
+        ("B-PER", Tag("PER", True, "PER")),
+        ("I-PER", Tag("PER", False, "PER")),
+        ("S-LOC", Tag("S-LOC", False, "LOC")),
+        ("O", Tag("O", False, None)),
+        ("B-O", Tag("O", True, None)),
+    ],
+)
+def test_what_a_label_says_of_entities(label, tag):
+    assert read_tag(label) == tag
 
 
 def test_a_sigmoid_above_one_half_is_likely():
@@ -103,7 +175,7 @@ def test_parity_and_evaluation_see_one_answer(start, end):
 
 def test_no_answer_is_one_where_the_data_has_rows_without():
     outputs = question(0, 0)
-    assert in_parity(outputs) == (0, 0)
+    assert in_parity(outputs) == NO_ANSWER
     assert in_evaluation(outputs, False) == ""
     assert in_evaluation(outputs, True) != ""
 
