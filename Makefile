@@ -8,7 +8,7 @@ INSTALL = pip install --quiet --disable-pip-version-check --constraint constrain
 .PHONY: demo test test-all check coverage mutants bench fuzz optimum-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
 
 demo: .venv/made
-	$(BIN)/python benchmarks/demo.py
+	$(BIN)/python -m benchmarks.demo
 
 test: .venv/made
 	$(BIN)/python -m pytest -m "not slow"
@@ -28,29 +28,29 @@ coverage: .venv/made
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest -m "not slow"
 	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python benchmarks/coverage_record.py
+	$(BIN)/python -m benchmarks.results.coverage_record
 
 # One change at a time to what must not be wrong, and whether a test notices. CI=true: hypothesis draws the same each time.
 mutants: .venv/made
 	$(BIN)/$(INSTALL) --editable '.[mutants]'
 	rm -rf mutants
 	CI=true $(BIN)/mutmut run --max-children 1
-	$(BIN)/python benchmarks/mutants.py
+	$(BIN)/python -m benchmarks.results.mutants
 
 # Side by side with the peers, each in its own environment; one that does not install becomes a row that says so.
 # DATA names a folder with the AG News test, without it the kept rows are used.
 bench: .venv/made
 	-$(MAKE) --keep-going $(PEERS:%=.venv-%/made)
 	$(BIN)/python -m benchmarks.peers.run $(if $(DATA),--data $(DATA))
-	$(BIN)/python benchmarks/readme_tables.py
+	$(BIN)/python -m benchmarks.results.readme_tables
 
 # Ten thousand hostile files for every reader, one bit of every byte of four bundles, then SECONDS of atheris each.
 SECONDS ?= 60
 READERS := checkpoint package bundle rows records settings
 fuzz: .venv/made
 	$(BIN)/$(INSTALL) --editable '.[fuzz]'
-	$(BIN)/python benchmarks/fuzz.py --flips
-	for reader in $(READERS); do $(BIN)/python benchmarks/fuzz_guided.py $$reader --seconds $(SECONDS) || exit 1; done
+	$(BIN)/python -m benchmarks.fuzz --flips
+	for reader in $(READERS); do $(BIN)/python -m benchmarks.fuzz.guided $$reader --seconds $(SECONDS) || exit 1; done
 
 optimum-env: .venv-optimum/made
 
@@ -80,7 +80,7 @@ jvm-packages: .npm/made
 	$(BIN)/$(INSTALL) --editable '.[test]'
 	touch $@
 
-.venv-%/made: benchmarks/%-requirements.txt
+.venv-%/made: benchmarks/peers/%-requirements.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install --quiet --upgrade pip
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check -r $<

@@ -1,6 +1,6 @@
 """The main job on the embedded checkpoint, ending in one table: what `make demo` runs.
 
-    python benchmarks/demo.py [-o artifacts/demo] [--rounds 3]
+    python -m benchmarks.demo [-o artifacts/demo] [--rounds 3]
 
 Size, size as a store would compress it, parity figures, accuracy on the kept test rows, latency by tokens and peak
 memory, for PyTorch and for bundles of both targets. Core ML off a Mac is simulated: it has no times. The raw values go

@@ -4,9 +4,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import ROOT
 from exporter.targets.schemes import SCHEMES
 
-ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 SHAPES = {"1x16": (1, 16), "1x64": (1, 64), "1x128": (1, 128), "1x512": (1, 512), "32x128": (32, 128)}
 """Name → rows and tokens of a batch."""

@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.labelled_text import ag_news_test
+from benchmarks import ARTIFACTS, ROOT
+from benchmarks.models.labelled_text import ag_news_test
 from benchmarks.peers.contenders import (
     PYTORCH,
-    ROOT,
     SHAPES,
     Contender,
     contenders,
@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "artifacts" / "peers.json")
+    parser.add_argument("-o", "--output", type=Path, default=ARTIFACTS / "peers.json")
     given = parser.parse_args()
     found: dict[str, Any] = json.loads(given.output.read_text(encoding="utf-8")) if given.output.exists() else {}
     host = fingerprint()

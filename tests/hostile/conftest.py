@@ -1,4 +1,4 @@
-"""The honest files that `benchmarks/hostile` starts from, written once for each reader."""
+"""The honest files that `benchmarks/fuzz` starts from, written once for each reader."""
 
 import pytest
 
@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture(scope="session")
 def honest(tmp_path_factory):
     """Reader's name → (reader, its honest folders, what reading them shows)."""
-    from hostile.readers import READERS
+    from benchmarks.fuzz.readers import READERS
 
     made = {}
 

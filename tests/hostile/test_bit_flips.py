@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from hostile.flips import flip_all
-from hostile.seeds import write_checkpoint
 
+from benchmarks.fuzz.flips import flip_all
+from benchmarks.fuzz.seeds import write_checkpoint
 from exporter.pipeline import Request, export
 from runtimes.bundle.manifest import MANIFEST
 from runtimes.bundle.reading import check_files, read_bundle

@@ -3,10 +3,11 @@
 import random
 
 import pytest
-from hostile.mutate import mutate
-from hostile.run import BAD, outcome_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from benchmarks.fuzz.mutate import mutate
+from benchmarks.fuzz.run import BAD, outcome_of
 
 EXAMPLES = {"checkpoint": 60, "package": 40, "bundle": 20, "rows": 80, "records": 40, "settings": 60}
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tokenizer_exactness as exactness
 import torch
 import transformers
 from tokenizers import Encoding, Tokenizer
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
+from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings

@@ -5,8 +5,8 @@ import random
 import shutil
 
 import pytest
-from hostile.mutate import changed_value
 
+from benchmarks.fuzz.mutate import changed_value
 from exporter.appkit.android import emit as android
 from exporter.appkit.ios import emit as ios
 from exporter.appkit.kit import Platform, Request, make_kit

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tokenizer_exactness as exactness
-from tokenizer_kits import CLASSPATH, build_android
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
+from benchmarks.kits import tokenizer_exactness as exactness
+from benchmarks.kits.tokenizer_kits import CLASSPATH, build_android
 from exporter.cli.main import main
 from exporter.targets.registry import Settings
 from exporter.targets.schemes import SCHEMES

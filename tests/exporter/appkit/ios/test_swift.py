@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tokenizer_exactness as exactness
 import transformers
 
+from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.appkit.ios.emit import SOURCES
 
 HERE = Path(__file__).parent

@@ -6,12 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import kit_figures
 import pytest
-import tokenizer_exactness as exactness
 import transformers
-from tokenizer_kits import build_web
 
+from benchmarks.kits import kit_figures
+from benchmarks.kits import tokenizer_exactness as exactness
+from benchmarks.kits.tokenizer_kits import build_web
 from exporter.appkit.web.emit import ONNXRUNTIME_WEB, dtype_of
 from exporter.cli.main import main
 from exporter.targets.registry import Settings

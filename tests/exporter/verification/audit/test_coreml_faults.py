@@ -5,13 +5,13 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from planted.coreml_faults import every_fault
 
+from benchmarks.faults.coreml_faults import every_fault
 from exporter.targets.registry import TARGETS
 from runtimes.bundle.reading import Bundle
 
 DRAWN = 5
-"""Of every bundle; `benchmarks/planted_faults.py` draws many more, and measures what each changes."""
+"""Of every bundle; `benchmarks/faults` draws many more, and measures what each changes."""
 PLACES = {
     "none": ("all", "iOS16"),
     "fp16": ("cpu-and-gpu", "iOS18"),

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted.onnx_file import Spoilt
 
+from benchmarks.faults.onnx_file import Spoilt
 from exporter.bundling.contents import make_manifest, write_files
 from exporter.compression import product_quantization
 from exporter.compression.calibration import Finetune, Material

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted.onnx_faults import every_fault
-from planted.onnx_file import Spoilt
 
+from benchmarks.faults.onnx_faults import every_fault
+from benchmarks.faults.onnx_file import Spoilt
 from exporter.targets.schemes import SCHEMES
 from exporter.verification.audit.bundle import audit_bundle
 from runtimes.bundle.reading import read_bundle
 
 DRAWN = 8
-"""Of every bundle; `benchmarks/planted_faults.py` draws many more, and measures what each changes."""
+"""Of every bundle; `benchmarks/faults` draws many more, and measures what each changes."""
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from planted.frame import seal
 
+from benchmarks.faults.frame import seal
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from runtimes.bundle.manifest import MANIFEST

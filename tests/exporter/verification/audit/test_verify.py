@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted.frame import seal
-from planted.onnx_file import Spoilt
 
+from benchmarks.faults.frame import seal
+from benchmarks.faults.onnx_file import Spoilt
 from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.pipeline import Request, export

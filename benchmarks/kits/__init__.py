@@ -1,0 +1,1 @@
+"""The app kits of the demo against Hugging Face's tokenizers."""

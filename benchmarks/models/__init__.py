@@ -1,0 +1,1 @@
+"""Checkpoints to measure with: trained, seeded, or of a published geometry."""

@@ -1,0 +1,1 @@
+"""bertport beside other exporters and runtimes, each in its own environment."""

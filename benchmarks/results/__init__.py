@@ -1,0 +1,1 @@
+"""Tables and records made from what other modules and tools have measured."""
