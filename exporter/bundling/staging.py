@@ -9,8 +9,9 @@ from pathlib import Path
 from runtimes.bundle.manifest import MANIFEST, Manifest
 from runtimes.bundle.reading import sealed
 from runtimes.errors import ExportError, UsageError, in_unicode
-from runtimes.files.atomic_write import locked, move_in, refuse_inside_bundle, sibling, sync
+from runtimes.files.atomic_write import move_in, refuse_inside_bundle, sibling, sync
 from runtimes.files.json_text import to_json
+from runtimes.files.locks import locked
 
 _Version = tuple[int, int] | None
 

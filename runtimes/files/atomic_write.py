@@ -4,7 +4,7 @@ Files are read here too, never more of one than its kind can have: a file may be
 somebody reads them.
 
 A hidden folder is locked while its process lives, and the system unlocks what a killed one held: whoever writes to the
-same place next removes those that nobody holds. Where a system has no such locks nothing of that kind is removed.
+same place next removes those that nobody holds. On a disk without locks nothing of that kind is removed.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runtimes.errors import BertportError, ExportError, UsageError
+from runtimes.files.locks import lock, locked, unlock
 
 MANIFEST = "bertport.json"
 """The file that makes a folder a bundle."""
 OLD = "old"
 """What a hidden folder holds while two moves take the place of one."""
-
 
 _PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS)
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -74,25 +74,17 @@ def refusal(path: Path, error: OSError) -> BertportError:
 def sibling(place: Path) -> Iterator[Path]:
     """Yield an empty folder beside `place`, on its disk, that goes with the block; those of dead processes go first."""
     place = place.absolute()
-    with locked(place.parent):
-        _clear(place)
+    with locked(place.parent) as alone:
+        if alone:
+            _clear(place)
         hidden = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
-        handle = _hold(hidden, wait=True)
+        held = lock(hidden, wait=True)
     try:
         yield hidden
     finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-        _release(handle)
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep every other process and thread out of such a block for the same folder, where the system can."""
-    handle = _hold(folder, wait=True)
-    try:
-        yield
-    finally:
-        _release(handle)
+        if held is not None:
+            unlock(held, hidden)  # first: Windows removes nothing that is open
+        _discard(hidden, place)
 
 
 def move_in(content: Path, place: Path, hidden: Path) -> None:
@@ -143,31 +135,16 @@ def _prefix(place: Path) -> str:
 
 
 def _clear(place: Path) -> None:
-    """Remove what dead processes left beside a place, after putting back what they had moved away."""
+    """Discard what dead processes left beside a place."""
     for path in sorted(path for path in place.parent.iterdir() if path.name.startswith(_prefix(place))):
-        handle = _hold(path, wait=False)
-        if handle is not None:
-            if (path / OLD).exists() and not place.exists():
-                (path / OLD).rename(place)
-            shutil.rmtree(path, ignore_errors=True)
-            _release(handle)
+        held = None if path.is_symlink() else lock(path, wait=False)
+        if held is not None:
+            unlock(held, path)
+            _discard(path, place)
 
 
-def _hold(folder: Path, wait: bool) -> int | None:
-    """Lock a folder; None if another has it, or where folders cannot be locked."""
-    handle = None
-    if sys.platform != "win32":
-        try:
-            import fcntl
-
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (ImportError, OSError):  # held by another, not a folder of ours, or a system or disk without locks
-            _release(handle)
-            return None
-    return handle
-
-
-def _release(handle: int | None) -> None:
-    if handle is not None:
-        os.close(handle)
+def _discard(hidden: Path, place: Path) -> None:
+    """Remove a hidden folder, after putting back what was moved away to it and has no successor."""
+    if (hidden / OLD).exists() and not place.exists():
+        (hidden / OLD).rename(place)
+    shutil.rmtree(hidden, ignore_errors=True)

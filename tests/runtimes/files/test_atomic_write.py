@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import fcntl
 import os
 
 import pytest
@@ -86,10 +87,38 @@ def test_a_second_move_that_fails_brings_the_old_folder_back(folders, monkeypatc
 def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path, monkeypatch):
     left = tmp_path / ".file.bertport-x"
     left.mkdir()
-    monkeypatch.setattr("sys.platform", "win32")  # which syncs no folders, either
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
     atomic_write.write_whole(tmp_path / "file", b"new")
-    assert left.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [left.name, "file"]
     assert (tmp_path / "file").read_bytes() == b"new"
     monkeypatch.undo()
     atomic_write.write_whole(tmp_path / "file", b"new")
     assert not left.exists()
+
+
+def test_what_a_link_leads_to_is_not_removed(tmp_path):
+    """Hidden beside the place by name, and not ours."""
+    (tmp_path / "mine" / atomic_write.OLD).mkdir(parents=True)
+    (tmp_path / ".file.bertport-x").symlink_to("mine")
+    atomic_write.write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "mine" / atomic_write.OLD).is_dir()
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_folder_that_was_moved_away_and_not_back_is_not_removed(folders, monkeypatch):
+    """The second of two moves fails, and so does the one that would bring the old folder back."""
+    new, place, _ = folders
+    monkeypatch.setattr(ctypes, "CDLL", NoSwap)
+    rename = type(place).rename
+
+    def first_alone(path, other):
+        return rename(path, other) if path == place else failing(errno.EIO)()
+
+    monkeypatch.setattr(type(place), "rename", first_alone)
+    with pytest.raises(OSError, match="Input/output error"), atomic_write.sibling(place) as beside:
+        atomic_write.move_in(new, place, beside)
+    assert not place.exists()
+    monkeypatch.undo()
+    with atomic_write.sibling(place):
+        assert (place / "file").read_text() == "place"
+    assert sorted(path.name for path in place.parent.iterdir()) == ["hidden", "new", "place"]
