@@ -4,7 +4,6 @@ int8 is where processors differ: x86 without VNNI adds neighbouring products in 
 each hides the other's errors.
 """
 
-import os
 import platform
 import shutil
 import sys
@@ -56,9 +55,10 @@ def describe(runner: Runner) -> str:
 
 
 def arm64_home() -> Path:
-    """Where `arm64_setup` puts what it fetches: the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "bertport" / "arm64"
+    """Where `arm64_setup` puts what it fetches: the user's cache, on Linux $XDG_CACHE_HOME or ~/.cache."""
+    from platformdirs import user_cache_path  # here: no other command asks for a cache
+
+    return user_cache_path("bertport", appauthor=False) / "arm64"
 
 
 def wheels_name() -> str:

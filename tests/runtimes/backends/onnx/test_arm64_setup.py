@@ -38,6 +38,13 @@ def machine(monkeypatch, tmp_path):
     return commands
 
 
+def test_the_cache_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for given, cache in ((str(tmp_path / "cache"), tmp_path / "cache"), ("", tmp_path / "home" / ".cache")):
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        assert arm64_home() == cache / "bertport" / "arm64"
+
+
 def test_it_fetches_once(machine, capsys):
     assert main() == 0
     first = [command[0] for command in machine]
