@@ -12,6 +12,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, read_bundled
+from exporter.checkpoint.tokenizer.kinds import find_kind
+from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 from runtimes.errors import BundleError, UnsupportedError, in_our_words
 from runtimes.files.bounded_read import read_bounded
 
@@ -114,15 +116,9 @@ def read_wordpiece(directory: Path) -> WordPiece:
 
 def _check_parts(path: Path, raw: Mapping[str, Any]) -> None:
     """Each part must be one that the kits' tokenizers are. Raises UnsupportedError that lists all others."""
-    expected = {
-        "model": ("WordPiece",),
-        "normalizer": ("BertNormalizer", None),
-        "pre_tokenizer": ("BertPreTokenizer",),
-        "post_processor": ("TemplateProcessing", "BertProcessing", None),
-    }
     wrong = [
         f"its {part} is {_kind(raw, part)}, expected {' or '.join(str(kind) for kind in kinds)}"
-        for part, kinds in expected.items()
+        for part, kinds in WORDPIECE.kit_parts.items()
         if _kind(raw, part) not in kinds
     ]
     if wrong:
@@ -131,10 +127,9 @@ def _check_parts(path: Path, raw: Mapping[str, Any]) -> None:
 
 def _kind(raw: Mapping[str, Any], part: str) -> str | None:
     found = raw.get(part) or {}
-    # a model without a type is told by its fields, as `tokenizers` does
-    guessed = "WordPiece" if part == "model" and "continuing_subword_prefix" in found else None
-    kind = found.get("type", guessed)
-    return None if kind is None else str(kind)
+    kind = find_kind(found) if part == "model" else None
+    stated = kind.model if kind else found.get("type")
+    return None if stated is None else str(stated)
 
 
 def _read_settings(directory: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.json_files import MAX_CONFIG_BYTES, is_utf8
 from exporter.checkpoint.pairs import reads_pairs
 from exporter.checkpoint.sentence_transformers.modules import carried
+from exporter.checkpoint.tokenizer.kinds import FIRST_FILES
 from exporter.compression.calibration import Material
 from exporter.model.ops import Extent
 from exporter.targets.onnx.ops import CHOICES
@@ -69,8 +70,7 @@ def _pooling(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 def _tokenizer_file(directory: Path) -> str:
     """What `exporter.checkpoint.tokenizer.reading` read the tokenizer from."""
-    known = ("tokenizer.json", "vocab.txt", "vocab.json")
-    return next((name for name in known if (directory / name).is_file()), "")
+    return next((name for name in FIRST_FILES if (directory / name).is_file()), "")
 
 
 def _outputs(checkpoint: Checkpoint, batch: str | int) -> tuple[TensorSpec, ...]:

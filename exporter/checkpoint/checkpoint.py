@@ -19,7 +19,8 @@ from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.sentence_transformers.modules import Sentences, find_modules, read_sentences, sentence_task
 from exporter.checkpoint.source import Source
 from exporter.checkpoint.text_length import longest_text, stating, truncation_side
-from exporter.checkpoint.tokenizer.reading import ADDED, Reader, TokenizerFiles, read_tokenizer
+from exporter.checkpoint.tokenizer.kinds import ADDED
+from exporter.checkpoint.tokenizer.reading import Reader, TokenizerFiles, read_tokenizer
 from exporter.checkpoint.weight_files import TensorOnDisk, open_tensors, unwrapped, weight_files
 from exporter.model.family import Family, Head
 from exporter.model.geometry import Geometry

@@ -16,20 +16,13 @@ from exporter.checkpoint.config.reading import for_reference, read_config
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, read_object
 from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.lora import CONFIG, Adapter
-from exporter.checkpoint.tokenizer.reading import open_tokenizer
+from exporter.checkpoint.tokenizer.kinds import ADDED, FIRST_FILES
+from exporter.checkpoint.tokenizer.reading import FILES, open_tokenizer
 from exporter.checkpoint.weight_files import weight_files
 from runtimes.errors import CheckpointError, UnsupportedError, in_our_words, some
 from runtimes.files.bounded_read import read_bounded, read_card
 
-_COMPANIONS = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-)
+_COMPANIONS = (*FILES, ADDED)
 _LABELS = ("id2label", "label2id", "problem_type")
 _STEM = "base_model.model."
 _TABLE, _ROWS = "word_embeddings.weight", "word_embeddings.token_adapter.trainable_tokens_delta"
@@ -70,7 +63,7 @@ def _companions(source: Path, adapter: Adapter) -> tuple[str, ...]:
 
     A file of one beside a file of the other would be a third tokenizer.
     """
-    own = any((adapter.directory / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json"))
+    own = any((adapter.directory / name).is_file() for name in FIRST_FILES)
     return () if own and source != adapter.directory else _COMPANIONS
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from exporter.checkpoint.hints import misnamed
 from exporter.checkpoint.lora import Adapter, is_adapter, read_adapter, sources
 from exporter.checkpoint.lora_merging import merge
+from exporter.checkpoint.tokenizer.kinds import ADDED, SETTINGS, SPECIAL, VOCABULARIES, WHOLE
 from runtimes.bundle.integrity import is_file, is_folder
 from runtimes.errors import CheckpointError, UsageError, in_our_words, in_unicode
 
@@ -21,13 +22,11 @@ DEMO_DIRECTORY = Path(__file__).parents[1] / "demo"
 _HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?", re.ASCII)
 _SMALL_FILES = [
     "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "added_tokens.json",
+    WHOLE,
+    SETTINGS,
+    SPECIAL,
+    ADDED,
+    *VOCABULARIES,
     "README.md",
     "adapter_config.json",
     "adapter_model.safetensors",
@@ -38,8 +37,7 @@ _SMALL_FILES = [
     "*_*/config.json",
     "*_Dense/model.safetensors",
     "0_*/*.json",
-    "0_*/vocab.txt",
-    "0_*/merges.txt",
+    *(f"0_*/{name}" for name in VOCABULARIES),
     "0_*/model.safetensors",
 ]
 _SAFETENSORS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]

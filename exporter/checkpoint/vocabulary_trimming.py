@@ -13,6 +13,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from exporter.checkpoint.checkpoint import Checkpoint
+from exporter.checkpoint.tokenizer.kind import TokenizerKind
+from exporter.checkpoint.tokenizer.kinds import KINDS, find_kind
 from exporter.checkpoint.tokenizer.reading import TokenizerFiles
 from exporter.checkpoint.tokenizer.token_ids import token_ids
 from exporter.model.ops import Array
@@ -104,10 +106,12 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
     Raises UnsupportedError for a tokenizer or a task that cannot be cut.
     """
     document = json.loads(checkpoint.tokenizer.files["tokenizer.json"])
-    if document["model"].get("type") != "WordPiece":
-        kind = document["model"].get("type")
+    kind = find_kind(document["model"])
+    if kind is None or not kind.trimmable:
+        titles = " and ".join(kind.title for kind in KINDS if kind.trimmable)
         raise UnsupportedError(
-            f"--trim-vocabulary: tokenizer.json is a {kind}; only WordPiece can be cut: leave it out"
+            f"--trim-vocabulary: tokenizer.json is a {kind.title if kind else document['model'].get('type')}; only "
+            f"{titles} can be trimmed: leave it out"
         )
     if "fill-mask" in checkpoint.task.name:
         raise UnsupportedError("--trim-vocabulary: a fill-mask model answers with the whole vocabulary; leave it out")
@@ -123,7 +127,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
         checkpoint,
         config=_renumbered_config(checkpoint.config, number),
         model=replace(model, geometry=geometry, tensors={**model.tensors, _TABLE: rows}),
-        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer, document, number),
+        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer, document, kind, number),
     )
 
 
@@ -133,7 +137,7 @@ def _renumbered_config(config: Mapping[str, Any], number: Mapping[int, int]) -> 
 
 
 def _renumbered_tokenizer(
-    original: TokenizerFiles, document: dict[str, Any], number: Mapping[int, int]
+    original: TokenizerFiles, document: dict[str, Any], kind: TokenizerKind, number: Mapping[int, int]
 ) -> TokenizerFiles:
     vocabulary = {piece: number[old] for piece, old in document["model"]["vocab"].items() if old in number}
     document["model"]["vocab"] = vocabulary
@@ -151,7 +155,7 @@ def _renumbered_tokenizer(
     changed = {
         "tokenizer.json": content.encode(),
         "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True).encode(),
-        "vocab.txt": "".join(f"{piece}\n" for piece in _by_id(tokenizer)).encode(),
+        **kind.write_files(document["model"], tokenizer.get_vocab(with_added_tokens=True)),
     }
     return TokenizerFiles(tokenizer, {**original.files, **changed}, original.mask_token)
 
@@ -178,11 +182,6 @@ def _renumber_special(processor: dict[str, Any], number: Mapping[int, int]) -> N
             processor[key] = [processor[key][0], number[processor[key][1]]]
     for part in processor.get("processors") or []:
         _renumber_special(part, number)
-
-
-def _by_id(tokenizer: Tokenizer) -> list[str]:
-    pieces = tokenizer.get_vocab(with_added_tokens=True)
-    return sorted(pieces, key=lambda piece: pieces[piece])
 
 
 def kept_ids(original: Tokenizer, trimmed: Tokenizer) -> Array:

@@ -15,28 +15,30 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
-from tokenizers.models import BPE
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, parse_json, refuse_code
 from exporter.checkpoint.tokenizer.files import bundled_files
+from exporter.checkpoint.tokenizer.kinds import (
+    ADDED,
+    KINDS,
+    SETTINGS,
+    SPECIAL,
+    VOCABULARIES,
+    WHOLE,
+    find_kind,
+    kind_of_files,
+)
 from exporter.checkpoint.tokenizer.limits import check_growth, probe
 from exporter.checkpoint.tokenizer.settings import CUTTING, differing, parts_of
-from exporter.checkpoint.tokenizer.standard_bert import ROLES, from_vocabulary, is_as_built, is_plain, read_vocabulary
+from exporter.checkpoint.tokenizer.standard_bert import ROLES, from_vocabulary, is_as_built, is_plain
+from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
 from runtimes.backends.pytorch.tokenizer_subprocess import open_apart
 from runtimes.errors import CheckpointError, UnsupportedError, in_our_words
 from runtimes.files.bounded_read import read_bounded
 
-FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-)
-ADDED = "added_tokens.json"
-"""Read, and not carried along: tokenizer.json has them all."""
+FILES = (WHOLE, SETTINGS, SPECIAL, *VOCABULARIES)
+"""Read and carried along; `ADDED` is read alone, for tokenizer.json has what it says."""
 _SHOWN = 3
 TABLE_PADDING = 128
 """`resize_token_embeddings(pad_to_multiple_of=…)` leaves up to this many rows without a piece."""
@@ -95,14 +97,16 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
     found = _find(directory)
     source = _source(found, reader)
     own = _own(found, reader.vocabulary)  # where there is none: what is damaged or too large is refused all the same
-    plain = _plain(found, source, own)
+    plain = _plain(found, reader, own)
     whole, special = (plain, dict(ROLES)) if plain is not None else _ask(source, reader.vocabulary)
     tokenizer = _bare(whole)
     _check_size(directory, tokenizer.get_vocab(with_added_tokens=True), reader.vocabulary)
     probe(directory, tokenizer)
     carried = {name: content for name, content in found.files.items() if name != ADDED}
-    files = bundled_files(whole, carried, {**_completion(whole, reader), **found.settings}, special)
-    mask, notes = special.get("mask_token", ROLES["mask_token"]), (*_departs(own, whole), *_unused(tokenizer, reader))
+    document = json.loads(whole.to_str())
+    files = bundled_files(whole, carried, {**_completion(document, reader), **found.settings}, special)
+    kind, notes = find_kind(document["model"]), (*_departs(own, whole), *_unused(tokenizer, reader))
+    mask = special.get("mask_token", (kind or WORDPIECE).special_tokens["mask_token"])
     return TokenizerFiles(tokenizer, files, mask, source, notes)
 
 
@@ -129,17 +133,18 @@ def _unused(tokenizer: Tokenizer, reader: Reader) -> Iterator[str]:
 
 def _find(directory: Path) -> _Found:
     files = {name: _content(directory / name) for name in (*FILES, ADDED) if (directory / name).is_file()}
-    settings, special, _ = (_object(directory / name, files) for name in (*FILES[1:3], ADDED))
-    refuse_code(directory / FILES[1], settings)
+    settings, special, _ = (_object(directory / name, files) for name in (SETTINGS, SPECIAL, ADDED))
+    refuse_code(directory / SETTINGS, settings)
     if settings.get("split_special_tokens"):
         raise UnsupportedError(
-            f"{directory / FILES[1]}: split_special_tokens, which no tokenizer.json can say, so that apps would find "
+            f"{directory / SETTINGS}: split_special_tokens, which no tokenizer.json can say, so that apps would find "
             "special tokens in a text all the same; remove it, or the tokens from the added ones"
         )
-    if not ("tokenizer.json" in files or "vocab.txt" in files or {"vocab.json", "merges.txt"} <= files.keys()):
+    if WHOLE not in files and kind_of_files(files) is None:
+        expected = ", or ".join((WHOLE, *(" with ".join(kind.files) for kind in KINDS)))
         raise CheckpointError(
-            f"{directory}: no tokenizer; expected tokenizer.json, vocab.txt, or vocab.json with merges.txt beside "
-            "config.json: AutoTokenizer.from_pretrained(…).save_pretrained(…) writes them"
+            f"{directory}: no tokenizer; expected {expected} beside config.json: "
+            "AutoTokenizer.from_pretrained(…).save_pretrained(…) writes them"
         )
     return _Found(directory, files, settings, special)
 
@@ -155,50 +160,33 @@ def _source(found: _Found, reader: Reader) -> TokenizerSource:
     name = found.settings.get("tokenizer_class")
     if name is not None and not isinstance(name, str):
         raise CheckpointError(
-            f"{found.directory / FILES[1]}: tokenizer_class {str(name)[:40]}, expected a text; correct it"
+            f"{found.directory / SETTINGS}: tokenizer_class {str(name)[:40]}, expected a text; correct it"
         )
     return TokenizerSource(found.directory, reader.model_type, reader.config_class, name)
 
 
-def _plain(found: _Found, source: TokenizerSource, own: Tokenizer | None) -> Tokenizer | None:
+def _plain(found: _Found, reader: Reader, own: Tokenizer | None) -> Tokenizer | None:
     """The tokenizer where no transformers is needed to know it; `own` is tokenizer.json's."""
-    usual = is_plain(found.settings, found.special, source.model_type, source.config_class)
-    if not usual or ADDED in found.files:
+    usual = reader.config_class or reader.tokenizer_class
+    if not is_plain(found.settings, found.special, usual) or ADDED in found.files:
         return None
     if own is not None:
         return own if is_as_built(own, found.settings) else None
-    if "vocab.txt" in found.files:
-        return from_vocabulary(read_vocabulary(str(found.directory / "vocab.txt")), found.settings)
+    if kind_of_files(found.files) is WORDPIECE:
+        return from_vocabulary(WORDPIECE.read_files(found.directory), found.settings)
     return None
 
 
 def _own(found: _Found, table: int) -> Tokenizer | None:
     """tokenizer.json, or None where there is none and the files that it is made of can be read."""
-    if "tokenizer.json" in found.files:
-        own = read_whole(found.directory / "tokenizer.json", found.files["tokenizer.json"])
+    if WHOLE in found.files:
+        own = read_whole(found.directory / WHOLE, found.files[WHOLE])
         _check_size(found.directory, own.get_vocab(with_added_tokens=True), table)
         probe(found.directory, _bare(own))
         return own
-    if "vocab.txt" in found.files:
-        _check_vocabulary(found.directory, table)
-    else:
-        _check_merges(found.directory)
+    if kind := kind_of_files(found.files):
+        _check_size(found.directory, kind.read_files(found.directory), table)
     return None
-
-
-def _check_vocabulary(directory: Path, table: int) -> None:
-    path = directory / "vocab.txt"
-    with in_our_words(lambda why: CheckpointError(f"{path}: not a WordPiece vocabulary, one piece a line: {why}")):
-        found = read_vocabulary(str(path))
-    _check_size(directory, found, table)
-
-
-def _check_merges(directory: Path) -> None:
-    files = [str(directory / name) for name in ("vocab.json", "merges.txt")]
-    with in_our_words(
-        lambda why: CheckpointError(f"{directory}: vocab.json and merges.txt are no byte-level BPE: {why}")
-    ):
-        BPE(*BPE.read_file(*files))
 
 
 def _ask(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]]:
@@ -214,9 +202,9 @@ def _ask(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]
     return _parse(source.directory, json.dumps(document).encode()), dict(made.special)
 
 
-def _completion(tokenizer: Tokenizer, reader: Reader) -> dict[str, Any]:
-    """What tokenizer_config.json should say where the checkpoint's is silent."""
-    normalizer = json.loads(tokenizer.to_str())["normalizer"] or {}
+def _completion(document: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+    """What tokenizer_config.json should say where the checkpoint's is silent; `document` is tokenizer.json."""
+    normalizer = document["normalizer"] or {}
     lowered = {"do_lower_case": normalizer["lowercase"]} if normalizer.get("type") == "BertNormalizer" else {}
     name = reader.config_class or reader.tokenizer_class
     return {"tokenizer_class": name, "model_input_names": list(reader.inputs), **lowered}

@@ -8,21 +8,14 @@ from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
-from tokenizers.models import WordPiece
 
+from exporter.checkpoint.tokenizer.kind import Vocabulary
+from exporter.checkpoint.tokenizer.kinds import find_kind
 from exporter.checkpoint.tokenizer.settings import CUTTING, parts_of
+from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 
-ROLES = {
-    "unk_token": "[UNK]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "mask_token": "[MASK]",
-}
+ROLES = WORDPIECE.special_tokens
 """What transformers calls the special tokens where nothing else is said."""
-_CLASSES = {
-    f"{name}Tokenizer{kind}" for name in ("Bert", "DistilBert", "Electra", "MobileBert") for kind in ("", "Fast")
-}
 _FLAGS = {"do_lower_case": True, "tokenize_chinese_chars": True, "strip_accents": None}
 _IGNORED = {
     "model_max_length", "max_len", "max_length", "stride", "truncation_strategy", "truncation_side",
@@ -32,12 +25,12 @@ _IGNORED = {
 """Keys of tokenizer_config.json that change no id of a text."""
 
 
-def is_plain(
-    settings: Mapping[str, Any], special: Mapping[str, Any], model_type: str, config_class: str | None
-) -> bool:
-    """Whether tokenizer_config.json and special_tokens_map.json say nothing beside BERT's own settings."""
-    name = settings.get("tokenizer_class") or config_class
-    usual_class = name in _CLASSES if name else model_type != "roberta"
+def is_plain(settings: Mapping[str, Any], special: Mapping[str, Any], usual: str) -> bool:
+    """Whether tokenizer_config.json and special_tokens_map.json say nothing beside BERT's own settings.
+
+    `usual` is transformers' class for such a checkpoint where `settings` name none.
+    """
+    usual_class = (settings.get("tokenizer_class") or usual) in WORDPIECE.classes
     usual_roles = all(key in ROLES and _is_role(key, value) for key, value in special.items())
     return usual_class and usual_roles and all(_is_usual(key, value) for key, value in settings.items())
 
@@ -77,7 +70,7 @@ _CHECKED: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def from_vocabulary(vocabulary: Mapping[str, int], settings: Mapping[str, Any]) -> Tokenizer | None:
+def from_vocabulary(vocabulary: Vocabulary, settings: Mapping[str, Any]) -> Tokenizer | None:
     """BERT's tokenizer over a vocab.txt; None where that lacks a special token, which transformers would add."""
     if not set(ROLES.values()) <= vocabulary.keys():
         return None
@@ -91,19 +84,12 @@ def from_vocabulary(vocabulary: Mapping[str, int], settings: Mapping[str, Any]) 
     return Tokenizer.from_str(made.to_str())
 
 
-def read_vocabulary(path: str) -> dict[str, int]:
-    """The entries of a vocab.txt; of one that is there twice the last line counts, as in transformers."""
-    found: dict[str, int] = WordPiece.read_file(path)
-    return found
-
-
 def is_as_built(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> bool:
     """Whether a tokenizer.json is, setting by setting, what BERT's classes build over its vocabulary."""
     found = parts_of(tokenizer)
-    model = found["model"]
-    if model["type"] != "WordPiece":
+    if find_kind(found["model"]) is not WORDPIECE:
         return False
-    built = from_vocabulary(model["vocab"], settings)
+    built = from_vocabulary(found["model"]["vocab"], settings)
     expected = None if built is None else parts_of(built)
     return expected is not None and all(found[part] == expected[part] for part in CUTTING)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, parse_json
-from exporter.checkpoint.tokenizer.reading import ADDED, FILES, read_whole
+from exporter.checkpoint.tokenizer.kinds import ADDED
+from exporter.checkpoint.tokenizer.reading import FILES, read_whole
 from exporter.checkpoint.tokenizer.settings import Difference, differing, parts_of
 from exporter.targets.audit.findings import Audit, Finding
 from exporter.targets.audit.subject import Audited

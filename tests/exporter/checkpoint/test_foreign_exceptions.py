@@ -7,11 +7,14 @@ import onnx
 import pytest
 import torch
 
-from exporter.appkit import wordpiece
+from exporter.appkit import wordpiece as kit_wordpiece
 from exporter.checkpoint import source, weight_files
 from exporter.checkpoint.source import HubOptions
+from exporter.checkpoint.tokenizer import byte_level_bpe, wordpiece
 from exporter.checkpoint.tokenizer import limits as tokenizer_bounds
 from exporter.checkpoint.tokenizer import reading as tokenizer
+from exporter.checkpoint.tokenizer.byte_level_bpe import BYTE_LEVEL_BPE
+from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 from runtimes.backends.coreml import apple as coreml
 from runtimes.backends.onnx import file_check as onnx_places
 from runtimes.backends.onnx import foreign as foreign_onnx
@@ -64,13 +67,13 @@ def of_the_hub(patch, error, _):
 
 
 def of_a_vocabulary(patch, error, folder):
-    patch.setattr(tokenizer, "read_vocabulary", raises(error))
-    tokenizer._check_vocabulary(folder, 8)
+    patch.setattr(wordpiece, "WordPiece", failing(error, "read_file"))
+    WORDPIECE.read_files(folder)
 
 
 def of_merges(patch, error, folder):
-    patch.setattr(tokenizer, "BPE", failing(error, "read_file"))
-    tokenizer._check_merges(folder)
+    patch.setattr(byte_level_bpe, "BPE", failing(error, "read_file"))
+    BYTE_LEVEL_BPE.read_files(folder)
 
 
 def of_a_tokenizer(patch, error, folder):
@@ -84,8 +87,8 @@ def of_a_text(_, error, folder):
 
 def of_a_kits_tokenizer(patch, error, folder):
     (folder / "tokenizer.json").write_text("{}")
-    patch.setattr(wordpiece, "Tokenizer", failing(error, "from_str"))
-    wordpiece.read_wordpiece(folder)
+    patch.setattr(kit_wordpiece, "Tokenizer", failing(error, "from_str"))
+    kit_wordpiece.read_wordpiece(folder)
 
 
 def of_a_row(_, error, __):

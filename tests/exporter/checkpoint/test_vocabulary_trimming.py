@@ -161,7 +161,7 @@ def with_document(read, change):
 
 def test_only_wordpiece_can_be_cut(read):
     other = with_document(read, lambda document: document["model"].update(type="Unigram"))
-    with pytest.raises(UnsupportedError, match=r"tokenizer\.json is a Unigram; only WordPiece can be cut"):
+    with pytest.raises(UnsupportedError, match=r"tokenizer\.json is a Unigram; only WordPiece can be trimmed"):
         trim_checkpoint(other, np.arange(10))
 
 

@@ -89,7 +89,10 @@ def test_damaged_bytes_and_merges(roberta, name, content):
 
 def test_merges_without_their_vocabulary(roberta):
     (roberta / "vocab.json").unlink()
-    with pytest.raises(CheckpointError, match=r"no tokenizer; expected tokenizer\.json, vocab\.txt, or vocab\.json"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"no tokenizer; expected tokenizer\.json, or vocab\.txt, or vocab\.json with merges\.txt beside",
+    ):
         read_tokenizer(roberta, reader(roberta))
 
 
