@@ -23,12 +23,12 @@ def find_plugins(group: str, taken: Collection[str]) -> dict[str, EntryPoint]:
     Imports none of them. Raises ExportError for a name that is taken, by the registry or by another distribution.
     """
     found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, _distribution(entry))):
+    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, distribution(entry))):
         if entry.name in taken or entry.name in found:
-            owner = "bertport" if entry.name in taken else _distribution(found[entry.name])
+            owner = "bertport" if entry.name in taken else distribution(found[entry.name])
             raise ExportError(
-                f"{_distribution(entry)}: its {group} entry point {entry.name!r} has a name that {owner} has taken; "
-                f"uninstall {_distribution(entry)}, or ask its authors to rename it"
+                f"{distribution(entry)}: its {group} entry point {entry.name!r} has a name that {owner} has taken; "
+                f"uninstall {distribution(entry)}, or ask its authors to rename it"
             )
         found[entry.name] = entry
     return found
@@ -36,8 +36,8 @@ def find_plugins(group: str, taken: Collection[str]) -> dict[str, EntryPoint]:
 
 def load_plugin(entry: EntryPoint, kind: type[P]) -> P:
     """Import what an entry point names. Raises ExportError where that fails, or is no `kind`."""
-    what = f"{_distribution(entry)}: its {entry.group} entry point {entry.name!r} ({entry.value})"
-    step = f"upgrade or uninstall {_distribution(entry)}"
+    what = f"{distribution(entry)}: its {entry.group} entry point {entry.name!r} ({entry.value})"
+    step = f"upgrade or uninstall {distribution(entry)}"
     with in_our_words(lambda why: ExportError(f"{what} cannot be loaded: {why}; {step}")):
         loaded = entry.load()
     if not isinstance(loaded, kind):
@@ -50,6 +50,6 @@ def load_plugins(group: str, kind: type[P], taken: Collection[str]) -> dict[str,
     return {name: load_plugin(entry, kind) for name, entry in find_plugins(group, taken).items()}
 
 
-def _distribution(entry: EntryPoint) -> str:
+def distribution(entry: EntryPoint) -> str:
     """The name that pip knows a plug-in's package by."""
     return entry.dist.name if entry.dist else entry.module

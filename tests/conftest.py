@@ -2,6 +2,8 @@
 
 import json
 import logging
+import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -244,3 +246,29 @@ def edit_weights() -> Callable[[Path, Callable[[dict[str, Any]], None]], None]:
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
     return edit
+
+
+PLUGINS = Path(__file__).parent / "plugins"
+
+
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Put an example package of tests/plugins on sys.path, with what pip would write of its pyproject.toml."""
+
+    def install(name: str) -> Path:
+        site, project = tmp_path / "site", tomllib.loads((PLUGINS / name / "pyproject.toml").read_text("utf-8"))
+        shutil.copytree(PLUGINS / name, site, dirs_exist_ok=True)
+        told = project["project"]
+        info = site / f"{told['name'].replace('-', '_')}-{told['version']}.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {told['name']}\nVersion: {told['version']}\n"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
+        groups = [
+            f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+            for group, entries in told["entry-points"].items()
+        ]
+        (info / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
+        monkeypatch.syspath_prepend(site)
+        return site
+
+    return install

@@ -44,8 +44,8 @@ class Head:
     of the outputs. `tied`: the word embeddings are the decoder too.
 
     `copies` are pairs of names under which transformers may store one tensor; `leftovers` begin the names of tensors
-    that the class never reads. `suit`, where there is one, turns the head into the one that a checkpoint needs, by what
-    is stored and what config.json says; outputs in `lacking` are then not there.
+    that the class never reads. `adapt`, where there is one, turns the head into the one that a checkpoint needs, by
+    what is stored and what config.json says; outputs in `lacking` are then not there.
     """
 
     task: Task
@@ -60,7 +60,7 @@ class Head:
     tied: bool = False
     copies: tuple[tuple[str, str], ...] = ()
     leftovers: tuple[str, ...] = ()
-    suit: "Callable[[Head, Stored, Mapping[str, Any]], Head] | None" = None
+    adapt: "Adapt | None" = None
     lacking: tuple[str, ...] = ()
 
     @property
@@ -69,13 +69,18 @@ class Head:
         return {name: extent for name, extent in self.task.outputs.items() if name not in self.lacking}
 
 
+Adapt = Callable[[Head, Stored, Mapping[str, Any]], Head]
+"""The head that a checkpoint needs, by its tensors and its config.json. Raises UnsupportedError."""
+
+
 @dataclass(frozen=True)
 class Family(Generic[G]):
     """One architecture, as `model_type` in config.json names it.
 
     `tokenizer_class` is transformers' for it; `reads_types` says whether a model reads segment numbers, as far as that
     tokenizer gives any. `schema` is what its config.json may say, and `read_geometry` reads it. `padding_shows`: what
-    follows a text changes its answer, padding too.
+    follows a text changes its answer, padding too. `folded_norms`: its norms are linear and fold into the tables and
+    layers before them.
 
     `prefix` stands before the encoder's tensors in a checkpoint with a head; `entries` are without it, and so are
     `buffers`, the constants that older transformers stored. `modules` are those parts of transformers' model whose
@@ -94,6 +99,7 @@ class Family(Generic[G]):
     modules: Callable[[G], Iterator[tuple[str, str]]]
     heads: tuple[Head, ...]
     padding_shows: bool = False
+    folded_norms: bool = False
 
     def choose_head(self, task: str, architectures: list[str]) -> Head:
         """Return the head for `task`, or for "auto" the one whose architecture config.json lists.

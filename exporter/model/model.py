@@ -74,7 +74,7 @@ def match(
     """
     encoder = [Entry(e.name, family.prefix + e.stored, e.shape) for e in family.entries(geometry)]
     named = named_as_with_a_head(family, encoder, stored)
-    head = head.suit(head, named, config) if head.suit else head
+    head = head.adapt(head, named, config) if head.adapt else head
     single, problems = without_copies(named, head.copies)
     leftovers = tuple(sorted(name for name in single if name.startswith(head.leftovers)))
     kept = {name: tensor for name, tensor in single.items() if name not in leftovers}

@@ -3,13 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from exporter.model.family import Family, Head
+from exporter.model.family import Family
 from exporter.model.geometry import EncoderConfig, Geometry, Layers, Width, heads_that_do_not_divide, read_activation
-from exporter.model.heads.common import choice_entries, classify_pooled, pooled_entries, span_head, token_head
-from exporter.model.heads.embedding import features_head, sentence_head
-from exporter.model.heads.fill_mask import MaskedNames, masked_head
-from exporter.model.ops import Extent
-from exporter.model.tasks import MULTIPLE_CHOICE, TEXT_CLASSIFICATION
+from exporter.model.heads.fill_mask import MaskedNames
+from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
 from exporter.model.transformer import encode
 
@@ -33,9 +30,6 @@ class DistilBertConfig(EncoderConfig):
         """See EncoderConfig."""
         return super().contradictions() + heads_that_do_not_divide(self, "dim", "n_heads")
 
-
-_PRETRAINING = ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.")
-"""The head of pretraining, which fine-tuned checkpoints may still hold."""
 
 _EPSILON = 1e-12
 """transformers/models/distilbert/modeling_distilbert.py: no config changes it."""
@@ -97,37 +91,19 @@ DISTILBERT = Family(
     entries=_entries,
     encode=encode,
     modules=_modules,
-    heads=(
-        Head(
-            TEXT_CLASSIFICATION,
-            "DistilBertForSequenceClassification",
-            pooled_entries("pre_classifier"),
-            classify_pooled("pooler", "relu"),
-            first_token_only=True,
-            labelled="classifier.weight",
-            leftovers=_PRETRAINING,
-        ),
-        token_head("DistilBertForTokenClassification", leftovers=_PRETRAINING),
-        span_head("DistilBertForQuestionAnswering", leftovers=_PRETRAINING),
-        masked_head(
-            "DistilBertForMaskedLM",
-            MaskedNames(
+    heads=standard_heads(
+        "DistilBert",
+        "pre_classifier",
+        "relu",
+        HeadNames(
+            masked=MaskedNames(
                 dense="vocab_transform",
                 norm="vocab_layer_norm",
                 decoder="vocab_projector",
                 bias="vocab_projector.bias",
                 table="distilbert.embeddings.word_embeddings.weight",
             ),
-        ),
-        features_head("DistilBertModel", None, leftovers=_PRETRAINING),
-        sentence_head("DistilBertModel", leftovers=_PRETRAINING),
-        Head(
-            MULTIPLE_CHOICE,
-            "DistilBertForMultipleChoice",
-            choice_entries("pre_classifier"),
-            classify_pooled("pooler", "relu", Extent.CHOICE),
-            first_token_only=True,
-            leftovers=_PRETRAINING,
+            unread=("vocab_transform.", "vocab_layer_norm.", "vocab_projector."),
         ),
     ),
 )

@@ -5,14 +5,14 @@ from typing import Any
 
 from pydantic import Field
 
-from exporter.model.families.bert import embedding_entries, layer_entries, layer_modules
+from exporter.model.bert_tensors import embedding_entries, layer_entries, layer_modules
 from exporter.model.family import Encoded, Family, Head, Stored
 from exporter.model.geometry import BertConfig, Geometry, Name, Switch, Width
-from exporter.model.heads.common import choice_entries, classify_pooled, linear, pooled_entries, span_head, token_head
-from exporter.model.heads.embedding import features_head, sentence_head
-from exporter.model.heads.fill_mask import MaskedNames, masked_head
-from exporter.model.ops import Extent, Inputs, Ops, Read, Role, T
-from exporter.model.tasks import MULTIPLE_CHOICE, TEXT_CLASSIFICATION
+from exporter.model.heads.common import linear
+from exporter.model.heads.fill_mask import MaskedNames
+from exporter.model.heads.standard import HeadNames, standard_heads
+from exporter.model.ops import Inputs, Ops, Read, Role, T
+from exporter.model.tasks import MULTIPLE_CHOICE
 from exporter.model.tensor_table import Entry, dense_entries
 from exporter.model.transformer import embed, run_layers
 from runtimes.errors import UnsupportedError, excerpt
@@ -31,8 +31,6 @@ class ElectraConfig(BertConfig):
 
 
 _SUMMARY = {"summary_type": "first", "summary_use_proj": True, "summary_activation": "gelu"}
-_PRETRAINING = ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.")
-"""The heads of pretraining, which fine-tuned checkpoints may still hold."""
 
 
 def _read_geometry(config: Mapping[str, Any]) -> Geometry:
@@ -85,21 +83,12 @@ ELECTRA = Family(
     entries=_entries,
     encode=_encode,
     modules=_modules,
-    heads=(
-        Head(
-            TEXT_CLASSIFICATION,
-            "ElectraForSequenceClassification",
-            pooled_entries("classifier.dense", "classifier.out_proj"),
-            classify_pooled("pooler", "gelu"),
-            first_token_only=True,
-            labelled="classifier.out_proj.weight",
-            leftovers=_PRETRAINING,
-        ),
-        token_head("ElectraForTokenClassification", leftovers=_PRETRAINING),
-        span_head("ElectraForQuestionAnswering", leftovers=_PRETRAINING),
-        masked_head(
-            "ElectraForMaskedLM",
-            MaskedNames(
+    heads=standard_heads(
+        "Electra",
+        "classifier.dense",
+        "gelu",
+        HeadNames(
+            masked=MaskedNames(
                 dense="generator_predictions.dense",
                 norm="generator_predictions.LayerNorm",
                 decoder="generator_lm_head",
@@ -107,17 +96,10 @@ ELECTRA = Family(
                 table="electra.embeddings.word_embeddings.weight",
                 activation="gelu",
             ),
+            classifier="classifier.out_proj",
+            choice_pooler="sequence_summary.summary",
+            unread=("discriminator_predictions.", "generator_predictions.", "generator_lm_head."),
         ),
-        features_head("ElectraModel", None, leftovers=_PRETRAINING),
-        sentence_head("ElectraModel", leftovers=_PRETRAINING),
-        Head(
-            MULTIPLE_CHOICE,
-            "ElectraForMultipleChoice",
-            choice_entries("sequence_summary.summary"),
-            classify_pooled("pooler", "gelu", Extent.CHOICE),
-            first_token_only=True,
-            leftovers=_PRETRAINING,
-            suit=_check_summary,
-        ),
+        adapted={MULTIPLE_CHOICE.name: _check_summary},
     ),
 )

@@ -15,17 +15,9 @@ from pydantic import Field
 from exporter.model.families.mobilebert_layer import MobileGeometry, MobileLayer, embed
 from exporter.model.family import Encoded, Family, Head, Stored
 from exporter.model.geometry import BertConfig, Layers, Switch, Width, heads_that_do_not_divide
-from exporter.model.heads.common import (
-    choice_entries,
-    classify_pooled,
-    linear,
-    next_sentence_entries,
-    pooled_entries,
-    span_head,
-    token_head,
-)
-from exporter.model.heads.embedding import features_head, sentence_head
-from exporter.model.heads.fill_mask import MaskedNames, masked_head
+from exporter.model.heads.common import linear
+from exporter.model.heads.fill_mask import MaskedNames
+from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.ops import Extent, Inputs, Ops, Read, Role, T
 from exporter.model.tasks import MULTIPLE_CHOICE, NEXT_SENTENCE_PREDICTION, TEXT_CLASSIFICATION
 from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
@@ -55,9 +47,8 @@ class MobileBertConfig(BertConfig):
         return of_all + heads_that_do_not_divide(self, "intra_bottleneck_size", "num_attention_heads")
 
 
-_PRETRAINING = ("cls.predictions.", "cls.seq_relationship.")
-_UNREAD = (*_PRETRAINING, "mobilebert.pooler.")
-"""What fine-tuned checkpoints may still hold."""
+_CLASSIFYING = (TEXT_CLASSIFICATION.name, NEXT_SENTENCE_PREDICTION.name, MULTIPLE_CHOICE.name)
+"""Tasks that classify the first token."""
 
 _ONLY = {"trigram_input": True, "use_bottleneck": True, "normalization_type": "no_norm"}
 """What the published model has."""
@@ -165,22 +156,12 @@ MOBILEBERT = Family(
     entries=_entries,
     encode=_encode,
     modules=_modules,
-    heads=(
-        Head(
-            TEXT_CLASSIFICATION,
-            "MobileBertForSequenceClassification",
-            pooled_entries("mobilebert.pooler.dense"),
-            classify_pooled("pooler", "tanh"),
-            first_token_only=True,
-            labelled="classifier.weight",
-            leftovers=_PRETRAINING,
-            suit=_without_pooler,
-        ),
-        token_head("MobileBertForTokenClassification", leftovers=_UNREAD),
-        span_head("MobileBertForQuestionAnswering", leftovers=_UNREAD),
-        masked_head(
-            "MobileBertForMaskedLM",
-            MaskedNames(
+    heads=standard_heads(
+        "MobileBert",
+        "mobilebert.pooler.dense",
+        "tanh",
+        HeadNames(
+            masked=MaskedNames(
                 dense="cls.predictions.transform.dense",
                 norm="cls.predictions.transform.LayerNorm",
                 decoder="cls.predictions.decoder",
@@ -188,30 +169,12 @@ MOBILEBERT = Family(
                 table="mobilebert.embeddings.word_embeddings.weight",
                 rest="cls.predictions.dense.weight",
             ),
-            accepts=("MobileBertForPreTraining",),
-            leftovers=("cls.seq_relationship.", "mobilebert.pooler."),
+            features_pooler="mobilebert.pooler.dense",
+            next_sentence="cls.seq_relationship",
+            unread=("cls.predictions.", "cls.seq_relationship.", "mobilebert.pooler."),
         ),
-        features_head("MobileBertModel", "mobilebert.pooler.dense", leftovers=_PRETRAINING),
-        sentence_head("MobileBertModel", leftovers=_UNREAD),
-        Head(
-            NEXT_SENTENCE_PREDICTION,
-            "MobileBertForNextSentencePrediction",
-            next_sentence_entries("mobilebert.pooler.dense"),
-            classify_pooled("pooler", "tanh"),
-            first_token_only=True,
-            labels=("is next", "is not next"),
-            leftovers=("cls.predictions.",),
-            suit=_without_pooler,
-        ),
-        Head(
-            MULTIPLE_CHOICE,
-            "MobileBertForMultipleChoice",
-            choice_entries("mobilebert.pooler.dense"),
-            classify_pooled("pooler", "tanh", Extent.CHOICE),
-            first_token_only=True,
-            leftovers=_PRETRAINING,
-            suit=_without_pooler,
-        ),
+        adapted=dict.fromkeys(_CLASSIFYING, _without_pooler),
     ),
     padding_shows=True,  # in the trigram of the last token
+    folded_norms=True,
 )

@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from exporter.model.families.bert import embedding_entries, layer_entries, layer_modules
-from exporter.model.family import Family, Head
+from exporter.model.bert_tensors import embedding_entries, layer_entries, layer_modules
+from exporter.model.family import Family
 from exporter.model.geometry import BertConfig, Geometry, Identifier, Rows
-from exporter.model.heads.common import choice_entries, classify_pooled, pooled_entries, span_head, token_head
-from exporter.model.heads.embedding import features_head, sentence_head
-from exporter.model.heads.fill_mask import MaskedNames, masked_head
-from exporter.model.ops import Extent, Inputs, Ops, Read, T
-from exporter.model.tasks import MULTIPLE_CHOICE, TEXT_CLASSIFICATION
+from exporter.model.heads.fill_mask import MaskedNames
+from exporter.model.heads.standard import HeadNames, standard_heads
+from exporter.model.ops import Inputs, Ops, Read, T
 from exporter.model.tensor_table import Entry
 from exporter.model.transformer import layer_norm, run_layers, sum_words_and_types
 
@@ -27,10 +25,6 @@ class RobertaConfig(BertConfig):
         short = self.max_position_embeddings <= self.pad_token_id + 1
         told = f"max_position_embeddings {self.max_position_embeddings} leaves no position beyond pad_token_id"
         return super().contradictions() + ([f"{told} {self.pad_token_id}"] if short else [])
-
-
-_UNREAD = ("lm_head.", "roberta.pooler.")
-"""The head of pretraining, and the pooler that transformers before 4.0 stored with every model."""
 
 
 def _read_geometry(config: Mapping[str, Any]) -> Geometry:
@@ -69,21 +63,12 @@ ROBERTA = Family(
     entries=_entries,
     encode=_encode,
     modules=_modules,
-    heads=(
-        Head(
-            TEXT_CLASSIFICATION,
-            "RobertaForSequenceClassification",
-            pooled_entries("classifier.dense", "classifier.out_proj"),
-            classify_pooled("pooler", "tanh"),
-            first_token_only=True,
-            labelled="classifier.out_proj.weight",
-            leftovers=_UNREAD,
-        ),
-        token_head("RobertaForTokenClassification", leftovers=_UNREAD),
-        span_head("RobertaForQuestionAnswering", leftovers=_UNREAD),
-        masked_head(
-            "RobertaForMaskedLM",
-            MaskedNames(
+    heads=standard_heads(
+        "Roberta",
+        "classifier.dense",
+        "tanh",
+        HeadNames(
+            masked=MaskedNames(
                 dense="lm_head.dense",
                 norm="lm_head.layer_norm",
                 decoder="lm_head.decoder",
@@ -91,17 +76,10 @@ ROBERTA = Family(
                 table="roberta.embeddings.word_embeddings.weight",
                 activation="gelu",
             ),
-            leftovers=("roberta.pooler.",),
-        ),
-        features_head("RobertaModel", "roberta.pooler.dense", leftovers=("lm_head.",)),
-        sentence_head("RobertaModel", leftovers=_UNREAD),
-        Head(
-            MULTIPLE_CHOICE,
-            "RobertaForMultipleChoice",
-            choice_entries("roberta.pooler.dense"),
-            classify_pooled("pooler", "tanh", Extent.CHOICE),
-            first_token_only=True,
-            leftovers=("lm_head.",),
+            classifier="classifier.out_proj",
+            choice_pooler="roberta.pooler.dense",
+            features_pooler="roberta.pooler.dense",
+            unread=("lm_head.", "roberta.pooler."),  # transformers before 4.0 stored a pooler with every model
         ),
     ),
 )

@@ -10,9 +10,10 @@ from exporter.model.tasks import QUESTION_ANSWERING, TOKEN_CLASSIFICATION
 from exporter.model.tensor_table import Entry, dense_entries
 
 Build = Callable[[Encoded[Any]], None]
+Entries = Callable[[Geometry, int], Iterator[Entry]]
 
 
-def pooled_entries(dense: str, classifier: str = "classifier") -> Callable[[Geometry, int], Iterator[Entry]]:
+def pooled_entries(dense: str, classifier: str = "classifier") -> Entries:
     """The two layers of `classify_pooled`, under the names that a family stores them by."""
 
     def entries(geometry: Geometry, labels: int) -> Iterator[Entry]:
@@ -22,14 +23,14 @@ def pooled_entries(dense: str, classifier: str = "classifier") -> Callable[[Geom
     return entries
 
 
-def choice_entries(dense: str) -> Callable[[Geometry, int], Iterator[Entry]]:
+def choice_entries(dense: str) -> Entries:
     """As `pooled_entries`, with the one score of a choice for the labels."""
     return lambda geometry, _labels: pooled_entries(dense)(geometry, 1)
 
 
-def next_sentence_entries(dense: str) -> Callable[[Geometry, int], Iterator[Entry]]:
+def next_sentence_entries(dense: str, classifier: str) -> Entries:
     """As `pooled_entries`, with the two scores of pretraining's second task for the labels."""
-    return lambda geometry, _labels: pooled_entries(dense, "cls.seq_relationship")(geometry, 2)
+    return lambda geometry, _labels: pooled_entries(dense, classifier)(geometry, 2)
 
 
 def classifier_entries(geometry: Geometry, labels: int) -> Iterator[Entry]:

@@ -46,7 +46,7 @@ def features_head(architecture: str, pooler: str | None, kind: str = "tanh", **d
         lambda geometry, _labels: dense_entries("pooler", pooler or "", geometry.hidden, geometry.hidden),
         _hidden_states(kind),
         width=_hidden,
-        suit=lambda head, stored, _config: head if f"{pooler}.weight" in stored else _without_pooler(head),
+        adapt=lambda head, stored, _config: head if f"{pooler}.weight" in stored else _without_pooler(head),
         **details,
     )
 

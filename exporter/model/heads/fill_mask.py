@@ -47,7 +47,7 @@ def masked_head(architecture: str, names: MaskedNames, **details: Any) -> Head:
         width=lambda geometry, _labels: geometry.vocabulary,
         tied=True,
         copies=copies,
-        suit=lambda head, stored, config: _suit(head, names, stored, config),
+        adapt=lambda head, stored, config: _adapt(head, names, stored, config),
         **details,
     )
 
@@ -66,7 +66,7 @@ def _untied_entries(names: MaskedNames, bias: str, geometry: Geometry) -> Iterat
     yield Entry("decoder.weight", f"{names.decoder}.weight", (geometry.vocabulary, geometry.embedding))
 
 
-def _suit(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, Any]) -> Head:
+def _adapt(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, Any]) -> Head:
     """The head as it is, or with a decoder of its own; transformers 5 decides so."""
     weight, table = stored.get(f"{names.decoder}.weight"), stored.get(names.table)
     told_apart = config.get("tie_word_embeddings") is False

@@ -129,8 +129,8 @@ class _Auditor:
         reader = Reader(listing, self._options.has("iOS18"), operations)
         recipe = self._audited.recipe
         weighed = recipe.frequencies_sha256 is not None
-        exact, model_type = self._audited.exact, self._audited.checkpoint.model.family.model_type
-        trained = _untouched if exact else partial(_trained, model_type)
+        exact, folded_norms = self._audited.exact, self._audited.checkpoint.model.family.folded_norms
+        trained = _untouched if exact else partial(_trained, folded_norms)
         return StoredWeights(reader, self._scheme, tally, recipe.pq_dims or 0, trained, weighed, compared)
 
 
@@ -138,10 +138,10 @@ def _untouched(_: Weight) -> str:
     return ""
 
 
-def _trained(model_type: str, weight: Weight) -> str:
+def _trained(folded_norms: bool, weight: Weight) -> str:
     """What fine-tuning did to a weight (`finetuning.distillation`): "", or a key of `coreml_rounding.TRAINED`."""
     encoder = weight.name.startswith(("layer.", "embeddings.", "pooler."))
     if not encoder or weight.role in (Role.POSITION_EMBEDDING, Role.TYPE_EMBEDDING, Role.HEAD):
         return ""
     multiplied = weight.role is Role.TAIL and ".attention." in weight.name
-    return "products" if multiplied or model_type == "mobilebert" else "rows"
+    return "products" if multiplied or folded_norms else "rows"

@@ -60,7 +60,7 @@ def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.Model
 
 def _products(model: Model) -> tuple[str, ...]:
     """Where fine-tuning's gains lie between two layers that folding multiplies."""
-    if model.family.model_type == "mobilebert":  # its NoNorms fold into tables and layers alike
+    if model.family.folded_norms:
         return ("layer.", "embeddings.position.", "embeddings.type.")
     return (f"layer.{model.geometry.layers - 1}.attention.",) if model.head.first_token_only else ()
 
