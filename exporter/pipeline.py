@@ -33,6 +33,8 @@ from runtimes.errors import UsageError
 from runtimes.files.json_text import to_json
 from runtimes.parity.compare import Parity, Verdict, not_run
 from runtimes.process.memory import release, trim
+from runtimes.records.parity import parity_record
+from runtimes.records.writing import encoded
 
 _log = logging.getLogger(__name__)
 
@@ -177,7 +179,7 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:
     directory, recipe = bundle.directory, bundle.manifest.recipe
-    (directory / PARITY).write_bytes(to_json(parity.as_record()))
+    (directory / PARITY).write_bytes(encoded(parity_record(parity)))
     if parity.verdict is not Verdict.NOT_RUN:
         (directory / GOLDEN).write_bytes(to_json(golden_record(reference, recipe.sequence_lengths)))
     (directory / CARD).write_bytes(write_card(bundle, parity).encode())

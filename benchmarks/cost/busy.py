@@ -24,8 +24,9 @@ from typing import Any
 
 from benchmarks import ARTIFACTS, ROOT
 from exporter.cli.main import main as bertport
+from runtimes.files.atomic_write import write_whole
+from runtimes.files.json_text import to_json
 from runtimes.measurement.measure import fingerprint
-from runtimes.records.writing import write_record
 
 FIGURES = ("verdict", "max_absolute", "mean_absolute", "agreement")
 
@@ -82,7 +83,7 @@ def main() -> None:
     for name, values in found.items():
         wall_s, user_s = (median(one[key] for one in values) for key in ("wall_s", "user_s"))
         print(f"{name}: {wall_s:.1f} s of wall, {user_s:.1f} s of a processor")
-    write_record(parsed.output, {"kind": "busy", "host": fingerprint(), "rounds": found})
+    write_whole(parsed.output, to_json({"kind": "busy", "host": fingerprint(), "rounds": found}))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ import exporter
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.bundle.reading import read_bundle
-from runtimes.records.writing import write_record
+from runtimes.files.atomic_write import write_whole
+from runtimes.files.json_text import to_json
 
 KINDS = [("onnx", "int8"), ("coreml", "int8"), ("onnx", "none"), ("coreml", "fp16")]
 WARM_UP, MOST_GROWTH = 0.2, 0.05
@@ -53,7 +54,7 @@ def main() -> int:
     problems = judge(samples)
     record = {"kind": "soak", "turns": parsed.turns, "kinds": ["-".join(kind) for kind in KINDS], "problems": problems}
     growth = {"resident_growth": resident_growth(samples), "samples": [asdict(sample) for sample in samples]}
-    write_record(parsed.output, record | growth)
+    write_whole(parsed.output, to_json(record | growth))
     for problem in problems or ["nothing grew"]:
         print(f"soak: {problem}", file=sys.stderr)
     return int(bool(problems))

@@ -1,11 +1,9 @@
 """`bertport bench BUNDLE…`: size, start, latency and memory of bundles beside PyTorch."""
 
 import argparse
-import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,13 +47,14 @@ def run(parsed: argparse.Namespace) -> int:
     bundles = _read(parsed.bundles)
     from exporter.verification.bench_cases import exported, original
     from runtimes.measurement.bench import run_bench
+    from runtimes.records.writing import printed
 
     checks = [Check(bundle, parsed.checkpoint, allow_pickle=parsed.allow_pickle) for bundle in bundles]
     contestants = [*original(checks, threads), *exported(bundles, threads)]
     _check_lengths(contestants, plan, given=parsed.lengths is not None)
     record = run_bench(contestants, plan, parsed.output)
     if parsed.json:
-        print(json.dumps(asdict(record)))
+        print(printed(record))
     else:
         show(bench_table(record))
     _log.info(f"record: {parsed.output}")

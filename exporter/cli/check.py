@@ -38,9 +38,10 @@ def run(parsed: argparse.Namespace) -> int:
 def _run(parsed: argparse.Namespace) -> int:
     from exporter.gate.baseline import compare_with_baseline, move_baseline, read_baseline
     from exporter.gate.config import read_config
-    from exporter.gate.output import show_result, tell, versions
+    from exporter.gate.output import LIBRARIES, show_result, tell
     from exporter.gate.run import check_all
     from exporter.gate.verdicts import judge
+    from runtimes.measurement.host import versions
     from runtimes.parity.compare import Verdict
 
     config, moves = read_config(parsed.config), parsed.update_baseline
@@ -59,7 +60,7 @@ def _run(parsed: argparse.Namespace) -> int:
         if Verdict.FAIL in verdicts:
             _log.info(f"{config.baseline}: left as it was, for a budget does not hold")
         else:
-            move_baseline(config.baseline, figures, versions())
+            move_baseline(config.baseline, figures, versions(*LIBRARIES))
             _log.info(f"{config.baseline}: written; commit it")
     return 1 if Verdict.FAIL in verdicts else RuntimeUnavailable.exit_code if Verdict.NOT_RUN in verdicts else 0
 

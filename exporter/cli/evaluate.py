@@ -1,7 +1,6 @@
 """`bertport evaluate BUNDLE --data FILE`: what a bundle loses on labelled rows, beside PyTorch."""
 
 import argparse
-import json
 import logging
 import math
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.verification.check import Check
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import UsageError
-from runtimes.records.whole import check_record, write_record
+from runtimes.records.writing import printed, require_writable, write_record
 
 if TYPE_CHECKING:
     from exporter.verification.labelled.answers import Evaluation
@@ -73,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Evaluate, print, and return the exit code."""
     from exporter.verification.labelled.evaluation import evaluate, evaluation_record
 
-    check_record(parsed.output)
+    require_writable(parsed.output)
     if parsed.max_drop is not None and not math.isfinite(parsed.max_drop):
         raise UsageError(f"--max-drop {parsed.max_drop}: expected a number of points")
     check = Check(read_bundle(parsed.bundle), parsed.checkpoint, allow_pickle=parsed.allow_pickle)
@@ -82,7 +81,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.output:
         write_record(parsed.output, record)
     if parsed.json:
-        print(json.dumps(record, indent=2, allow_nan=False))
+        print(printed(record))
     else:
         _show(done)
     for text in done.warnings:

@@ -1,4 +1,4 @@
-"""What commands report of parities: exit code, warnings and failures, JSON."""
+"""What commands report of parities: exit code, warnings and failures."""
 
 import logging
 
@@ -24,8 +24,3 @@ def tell(results: list[tuple[str, Parity]], *, bundles: bool = True) -> None:
             _log.info(f"{name}: parity failed: {text}")
         if bundles and parity.verdict is Verdict.FAIL:
             _log.info(f"{name}: `bertport verify BUNDLE --explain` says where (--keep-failing keeps such a bundle)")
-
-
-def parity_record(parity: Parity) -> dict[str, object]:
-    """For JSON."""
-    return parity.as_record()

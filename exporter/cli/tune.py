@@ -1,29 +1,28 @@
 """`bertport tune MODEL --data FILE --max-drop POINTS`: the smallest bundle that loses no more than that."""
 
 import argparse
-import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exporter.cli.evaluate import add_data, data_file
-from exporter.cli.parities import parity_record
 from exporter.options.checkpoint import add_model, find_model, hub_options
 from exporter.options.settings import add_settings, settings
 from exporter.search.candidates import Candidate, dominated
 from exporter.targets.schemes import SCHEMES
 from runtimes.errors import UsageError, in_unicode
-from runtimes.records.whole import check_record, write_record
-from runtimes.version import __version__
+from runtimes.records import tune as records
+from runtimes.records.parity import parity_record
+from runtimes.records.subjects import Rows, Source
+from runtimes.records.writing import plain, printed, require_writable, write_record
 
 if TYPE_CHECKING:
-    from exporter.search.search import Search
+    from exporter.search.search import Chosen, Search
+    from exporter.search.sensitivity import Sensitivity
 
 _log = logging.getLogger(__name__)
 
 HELP = "try every scheme, and export the smallest bundle that loses no more than it may"
-SCHEMA_VERSION = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +45,7 @@ def run(parsed: argparse.Namespace) -> int:
     from exporter.search.search import tune
     from exporter.search.trials import Aim
 
-    check_record(parsed.record)
+    require_writable(parsed.record)
     if parsed.finetune_codes and parsed.finetune_codes.resolve() == parsed.data.resolve():
         raise UsageError("--finetune-codes: is --data too, and a bundle would be judged by what it learnt; give others")
     aim = Aim(
@@ -67,7 +66,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.record:
         write_record(parsed.record, record)
     if parsed.json:
-        print(json.dumps(record, indent=2, allow_nan=False))
+        print(printed(record))
     else:
         _show(done)
     for text in done.warnings:
@@ -75,42 +74,46 @@ def run(parsed: argparse.Namespace) -> int:
     return int(any(one.candidate is None for one in done.chosen))
 
 
-def search_record(done: "Search") -> dict[str, Any]:
-    """For JSON: the search and its reasons."""
-    from exporter.verification.labelled.evaluation import data_record
-    from runtimes.measurement.measure import fingerprint
+def search_record(done: "Search") -> records.TuneRecord:
+    """Make the record of the search and its reasons."""
+    from exporter.verification.labelled.evaluation import rows_read
+    from runtimes.measurement.host import fingerprint, versions
 
-    checkpoint, aim = done.examiner.checkpoint, done.aim
-    return {
-        "kind": "tune",
-        "schema_version": SCHEMA_VERSION,
-        "host": fingerprint(),
-        "versions": {"bertport": __version__},
-        "source": {"model": checkpoint.source.model, "revision": checkpoint.source.revision},
-        "data": data_record(done.examiner.dataset),
-        "max_drop_points": aim.max_drop_points,
-        "holdout": aim.holdout,
-        "deciding_rows": done.deciding_rows,
-        "candidates": [_candidate(one, done) for one in done.candidates],
-        "left_out": done.left_out,
-        "sensitivities": {name: [asdict(row) for row in rows] for name, rows in done.sensitivities.items()},
-        "chosen": [
-            {
-                "target": one.target,
-                "name": one.candidate.name if one.candidate else None,
-                "directory": in_unicode(str(one.exported.directory)) if one.exported else None,
-                "parity": parity_record(one.exported.parity) if one.exported else None,
-                "why": one.why,
-            }
-            for one in done.chosen
-        ],
-        "warnings": done.warnings,
-        "took_s": done.took_s,
-    }
+    source, aim = done.examiner.checkpoint.source, done.aim
+    return records.TuneRecord(
+        host=fingerprint(),
+        versions=versions(),
+        source=Source(source.model, source.revision),
+        data=Rows(**rows_read(done.examiner.dataset)),
+        max_drop_points=aim.max_drop_points,
+        holdout=aim.holdout,
+        deciding_rows=done.deciding_rows,
+        candidates=tuple(_candidate(one, done) for one in done.candidates),
+        left_out=done.left_out,
+        sensitivities={name: tuple(map(_sensitivity, rows)) for name, rows in done.sensitivities.items()},
+        chosen=tuple(map(_choice, done.chosen)),
+        warnings=tuple(done.warnings),
+        took_s=done.took_s,
+    )
 
 
-def _candidate(one: Candidate, done: "Search") -> dict[str, Any]:
-    return {"name": one.name, **asdict(one), "dominated": dominated(one, done.candidates)}
+def _candidate(one: Candidate, done: "Search") -> records.Candidate:
+    figures = {"name": one.name, **vars(one), "recipe": plain(one.recipe)}
+    return records.Candidate(**figures, dominated=dominated(one, done.candidates))
+
+
+def _sensitivity(one: "Sensitivity") -> records.Sensitivity:
+    return records.Sensitivity(**{**vars(one), "group": records.Group(**vars(one.group))})
+
+
+def _choice(one: "Chosen") -> records.Choice:
+    return records.Choice(
+        target=one.target,
+        name=one.candidate.name if one.candidate else None,
+        directory=in_unicode(str(one.exported.directory)) if one.exported else None,
+        parity=parity_record(one.exported.parity) if one.exported else None,
+        why=one.why,
+    )
 
 
 def _show(done: "Search") -> None:

@@ -1,13 +1,11 @@
 """`bertport verify BUNDLE`: compare a bundle with PyTorch again; or with --against a model that others made."""
 
 import argparse
-import json
 import logging
 import math
-from dataclasses import asdict
 from pathlib import Path
 
-from exporter.cli.parities import exit_code, parity_record, tell
+from exporter.cli.parities import exit_code, tell
 from exporter.options.comparison import add_checks, limit
 from exporter.options.text_files import corpus, texts
 from exporter.pipeline import Exported
@@ -21,7 +19,11 @@ from runtimes.backends.onnx.processors import ARCHITECTURES, NATIVE
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.parity.compare import Parity, Verdict, not_run
-from runtimes.records.writing import write_record
+from runtimes.parity.first_departure import Departure
+from runtimes.records import parity as records
+from runtimes.records.parity import parity_record
+from runtimes.records.subjects import BundleName
+from runtimes.records.writing import printed, write_record
 from runtimes.reporting.terminal import explanation_table, exported_table, show
 
 _log = logging.getLogger(__name__)
@@ -64,13 +66,11 @@ def run(parsed: argparse.Namespace) -> int:
         )
     reference = _followed(check, parsed) if parsed.strict else None
     parity, explanation = _verified(check, parsed.explain, reference)
-    record = parity_record(parity) | {"bundle": bundle.identity}
-    if explanation:
-        record["explanation"] = _explained(explanation)
+    record = parity_record(parity, BundleName(**bundle.identity), _explained(explanation) if explanation else None)
     if parsed.output:
         write_record(parsed.output, record)
     if parsed.json:
-        print(json.dumps(record, indent=2, allow_nan=False))
+        print(printed(record))
     else:
         item = Exported(bundle.manifest.recipe, bundle.directory, bundle.size_bytes, parity)
         show(exported_table([item]))
@@ -107,7 +107,7 @@ def _against(parsed: argparse.Namespace) -> int:
     if parsed.output:
         write_record(parsed.output, record)
     if parsed.json:
-        print(json.dumps(record, indent=2, allow_nan=False))
+        print(printed(record))
     else:
         show(exported_table([check.compared(parity)]))
     tell([(check.path.name, parity)], bundles=False)
@@ -140,11 +140,11 @@ def _first(explanation: Explanation) -> str:
     return f"explain: the first tensor that departs is {first.name} ({first.relative:.3g} of its largest value)"
 
 
-def _explained(explanation: Explanation) -> dict[str, object]:
-    """For JSON, which has no infinity: a tensor with NaN in it has no relative error."""
-    sides = {"graph": explanation.graph, "file": explanation.file}
-    rows = {
-        side: [asdict(row) | {"relative": row.relative if math.isfinite(row.relative) else None} for row in departures]
-        for side, departures in sides.items()
-    }
-    return {"case": explanation.case, **rows}
+def _explained(explanation: Explanation) -> records.Explanation:
+    graph, file = (tuple(map(_tensor_error, rows)) for rows in (explanation.graph, explanation.file))
+    return records.Explanation(explanation.case, graph, file)
+
+
+def _tensor_error(row: Departure) -> records.TensorError:
+    """JSON has no infinity: a tensor with NaN in it has no relative error."""
+    return records.TensorError(row.name, row.relative if math.isfinite(row.relative) else None, row.beyond)

@@ -1,78 +1,31 @@
-"""The committed record that later checks are held against: sizes, differences and accuracy, which any host gives alike.
-
-Times and memory are not in it: they are never compared across hosts.
-"""
+"""Figures of a check against the committed baseline: reading it, comparing with it, moving it on."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.gate.config import Tolerance
 from runtimes.bundle.integrity import is_file
 from runtimes.errors import RecordError, UsageError
 from runtimes.parity.compare import Parity, Verdict
-from runtimes.records.reading import read_bounded
+from runtimes.records.baseline import UPDATE, BaselineRecord, Difference, Figures
+from runtimes.records.reading import parse_record, read_bounded
 from runtimes.records.writing import write_record
 from runtimes.reporting.junit import Finding
 
-UPDATE = "--update-baseline"
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Of one processor: how it was run, the largest difference as a share of the logit range, and the agreement."""
-
-    status: str
-    max_relative: Amount
-    agreement: Amount | None
-
-    @classmethod
-    def of(cls, parity: Parity) -> "Difference":
-        """What is kept of a parity run."""
-        return cls(parity.status, parity.max_relative, parity.agreement)
+def difference_of(parity: Parity) -> Difference | None:
+    """What is kept of a comparison; None for one that could not be run."""
+    if parity.verdict is Verdict.NOT_RUN:
+        return None
+    return Difference(parity.status, parity.max_relative, parity.agreement)
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What is kept of one bundle; `parity` is by processor, None for one that could not be run."""
-
-    size_bytes: Annotated[int, Field(ge=0)]
-    parity: Mapping[str, Difference | None]
-    drop_points: Annotated[float, Field(allow_inf_nan=False)] | None = None
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The file. `versions` are those of the libraries that gave the figures, for who wonders why they moved."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
-
-    versions: Mapping[str, str]
-    bundles: Mapping[str, Figures]
-    kind: Literal["check-baseline"] = "check-baseline"
-    schema_version: Literal[1] = 1
-
-
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(Baseline)
-
-
-def read_baseline(path: Path) -> Baseline:
+def read_baseline(path: Path) -> BaselineRecord:
     """Read it. Raises UsageError where there is none, RecordError in one line for what is no baseline."""
     if not is_file(path):
         raise UsageError(f"baseline: no file {path}; `bertport check {UPDATE}` writes it, then commit it")
-    try:
-        baseline: Baseline = _ADAPTER.validate_json(read_bounded(path))
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, found["loc"]))
-        remedy = f"restore it, or write it anew with `bertport check {UPDATE}`"
-        raise RecordError(f"{path}: not a baseline: {where + ': ' if where else ''}{found['msg']}; {remedy}") from None
-    return baseline
+    return parse_record(path, read_bounded(path), BaselineRecord)
 
 
 def move_baseline(path: Path, found: Mapping[str, Figures], versions: Mapping[str, str]) -> None:
@@ -87,10 +40,12 @@ def move_baseline(path: Path, found: Mapping[str, Figures], versions: Mapping[st
         except RecordError:  # a broken one is what is being replaced
             old = {}
     bundles = {name: _kept(figures, old.get(name)) for name, figures in found.items()}
-    write_record(path, asdict(Baseline(dict(versions), bundles)))
+    write_record(path, BaselineRecord(versions=versions, bundles=bundles))
 
 
-def compare_with_baseline(baseline: Baseline, found: Mapping[str, Figures], tolerance: Tolerance) -> list[Finding]:
+def compare_with_baseline(
+    baseline: BaselineRecord, found: Mapping[str, Figures], tolerance: Tolerance
+) -> list[Finding]:
     """One finding for each figure that both have; and one for each bundle that only one has."""
     findings = []
     for name, figures in found.items():

@@ -1,26 +1,25 @@
 """The result of a check for everyone who wants it: terminal, JSON, JUnit, GitHub's summary and annotations."""
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 from exporter.gate.run import Checked
 from exporter.gate.verdicts import COLUMNS, figures_rows
 from runtimes.files.atomic_write import write_whole
-from runtimes.measurement.measure import fingerprint
+from runtimes.measurement.host import fingerprint, versions
 from runtimes.parity.compare import Verdict
+from runtimes.records.check import CheckedBundle, CheckRecord, Judged
+from runtimes.records.parity import parity_record
+from runtimes.records.writing import printed
 from runtimes.reporting.github import annotates, annotation, append_summary, markdown_table
 from runtimes.reporting.junit import Finding, junit_xml
 from runtimes.reporting.terminal import plain_table, show
-from runtimes.version import __version__
 
 _log = logging.getLogger(__name__)
 
-_LIBRARIES = ("numpy", "onnxruntime", "torch", "transformers")
+LIBRARIES = ("numpy", "onnxruntime", "torch", "transformers")
 
 
 def tell(checked: Sequence[Checked], findings: Sequence[Finding], config: Path, junit: Path | None) -> None:
@@ -41,7 +40,7 @@ def tell(checked: Sequence[Checked], findings: Sequence[Finding], config: Path, 
 def show_result(checked: Sequence[Checked], findings: Sequence[Finding], as_json: bool) -> None:
     """The table or the JSON, on stdout."""
     if as_json:
-        print(json.dumps(_record(checked, findings), indent=2, allow_nan=False))
+        print(printed(check_record(checked, findings)))
     else:
         show(plain_table("checked", COLUMNS, figures_rows(checked, findings)))
 
@@ -52,27 +51,21 @@ def annotate(level: str, title: str, message: str, config: Path) -> None:
         print(annotation(level, title, message, str(config)), file=sys.stderr)
 
 
-def versions() -> dict[str, str]:
-    """What gave the figures."""
-    return {"bertport": __version__, **{name: version(name) for name in _LIBRARIES}}
+def check_record(checked: Sequence[Checked], findings: Sequence[Finding]) -> CheckRecord:
+    """Make the record of a check."""
+    return CheckRecord(
+        host=fingerprint(),
+        versions=versions(*LIBRARIES),
+        bundles={one.name: _bundle(one) for one in checked},
+        findings=tuple(Judged(**{**vars(one), "verdict": one.verdict.value}) for one in findings),
+    )
 
 
-def _record(checked: Sequence[Checked], findings: Sequence[Finding]) -> dict[str, object]:
-    return {
-        "kind": "check",
-        "schema_version": 1,
-        "host": fingerprint(),
-        "versions": versions(),
-        "bundles": {one.name: _bundle(one) for one in checked},
-        "findings": [asdict(one) | {"verdict": one.verdict.value} for one in findings],
-    }
-
-
-def _bundle(one: Checked) -> dict[str, object]:
-    return {
-        "size_bytes": one.bundle.size_bytes,
-        "parity": {arch: parity.as_record() for arch, parity in one.parities.items()},
-        "drop_points": one.drop_points,
-        "peak_rss_bytes": one.peak_rss_bytes,
-        "latency_ratios": one.ratios,
-    }
+def _bundle(one: Checked) -> CheckedBundle:
+    return CheckedBundle(
+        size_bytes=one.bundle.size_bytes,
+        parity={arch: parity_record(parity) for arch, parity in one.parities.items()},
+        drop_points=one.drop_points,
+        peak_rss_bytes=one.peak_rss_bytes,
+        latency_ratios=None if one.ratios is None else {str(tokens): ratio for tokens, ratio in one.ratios.items()},
+    )

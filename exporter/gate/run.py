@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from exporter.gate.baseline import Difference, Figures
+from exporter.gate.baseline import difference_of
 from exporter.gate.config import Config, Data, Export
 from exporter.pipeline import export
 from exporter.verification.bench_cases import exported
@@ -21,7 +21,8 @@ from runtimes.evaluation.data.columns import Choice
 from runtimes.evaluation.data.dataset import DataFile
 from runtimes.evaluation.data.labels import parse_given
 from runtimes.measurement.measure import Case, Measurement, Plan, measure
-from runtimes.parity.compare import Parity, Verdict, not_run
+from runtimes.parity.compare import Parity, not_run
+from runtimes.records.baseline import Figures
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +46,7 @@ class Checked:
     @property
     def figures(self) -> Figures:
         """What a baseline keeps."""
-        differences = {
-            arch: None if one.verdict is Verdict.NOT_RUN else Difference.of(one) for arch, one in self.parities.items()
-        }
+        differences = {arch: difference_of(parity) for arch, parity in self.parities.items()}
         return Figures(self.bundle.size_bytes, differences, self.drop_points)
 
 

@@ -4,23 +4,21 @@ What is measured of a case is in runtimes/measurement/measure.py. A run that was
 plan and every hash are what they were; else it starts over.
 """
 
-import json
 import logging
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 from runtimes.errors import UsageError
-from runtimes.files.atomic_write import write_whole
-from runtimes.measurement.measure import Case, Plan, fingerprint, measure_once
-from runtimes.records.reading import SCHEMA_VERSION, parse_record, valid_entry
-from runtimes.records.types import BenchRecord
-from runtimes.records.writing import Entry, Journal
+from runtimes.measurement.host import fingerprint, versions
+from runtimes.measurement.measure import Case, Plan, measure_once
+from runtimes.records.bench import BenchEntry, BenchPlan, BenchRecord, BenchSubject, Latency
+from runtimes.records.reading import parse_entry, valid_entry
+from runtimes.records.subjects import BundleName
+from runtimes.records.writing import Journal, plain, write_record
 
 _log = logging.getLogger(__name__)
 
@@ -43,18 +41,18 @@ class Contestant:
     bundle: Mapping[str, str] | None = None
     note: str = ""
 
-    def subject(self) -> dict[str, Any]:
+    def subject(self) -> BenchSubject:
         """For the record, sizes included."""
-        return {
-            "name": self.name,
-            "runtime": self.runtime,
-            "status": "measured" if self.cases else "not run",
-            "note": self.note,
-            "disk_bytes": sum(path.stat().st_size for path in self.files),
-            "compressed_bytes": compressed_bytes(self.files),
-            "bundle": self.bundle,
-            "files": dict(self.hashes),
-        }
+        return BenchSubject(
+            name=self.name,
+            runtime=self.runtime,
+            status="measured" if self.cases else "not run",
+            note=self.note,
+            disk_bytes=sum(path.stat().st_size for path in self.files),
+            compressed_bytes=compressed_bytes(self.files),
+            bundle=BundleName(**self.bundle) if self.bundle else None,
+            files=dict(self.hashes),
+        )
 
 
 def run_bench(contestants: Sequence[Contestant], plan: Plan, place: Path) -> BenchRecord:
@@ -65,12 +63,12 @@ def run_bench(contestants: Sequence[Contestant], plan: Plan, place: Path) -> Ben
     """
     if place.is_dir():
         raise UsageError(f"{place}: expected a file to write, found a folder; name a file with -o")
-    header = _header(contestants, plan)
+    begun = _begun(contestants, plan)
+    header = {name: part for name, part in plain(begun).items() if name != "measurements"}
     journal = Journal.open(place.with_name(f"{place.name}.partial"), header, valid_entry)
     _measure_missing(journal, [case for one in contestants for case in one.cases], plan)
-    content = json.dumps(header | {"measurements": journal.entries}, ensure_ascii=False, allow_nan=False).encode()
-    record: BenchRecord = parse_record(place, content, "bench")
-    write_whole(place, content + b"\n")
+    record = replace(begun, measurements=tuple(map(parse_entry, journal.entries)))
+    write_record(place, record)
     journal.remove()
     return record
 
@@ -84,16 +82,16 @@ def compressed_bytes(files: Sequence[Path]) -> int:
         return file.tell()
 
 
-def _header(contestants: Sequence[Contestant], plan: Plan) -> dict[str, Any]:
-    threads = sorted({case.threads for one in contestants for case in one.cases})
-    return {
-        "kind": "bench",
-        "schema_version": SCHEMA_VERSION,
-        "host": fingerprint(),
-        "versions": {name: version(name) for name in LIBRARIES},
-        "plan": asdict(plan) | {"threads": threads},
-        "subjects": [one.subject() for one in contestants],
-    }
+def _begun(contestants: Sequence[Contestant], plan: Plan) -> BenchRecord:
+    """The record before anything was measured."""
+    threads = tuple(sorted({case.threads for one in contestants for case in one.cases}))
+    return BenchRecord(
+        host=fingerprint(),
+        versions=versions(*LIBRARIES),
+        plan=BenchPlan(**vars(plan), threads=threads),
+        subjects=tuple(one.subject() for one in contestants),
+        measurements=(),
+    )
 
 
 def _measure_missing(journal: Journal, cases: Sequence[Case], plan: Plan) -> None:
@@ -105,10 +103,10 @@ def _measure_missing(journal: Journal, cases: Sequence[Case], plan: Plan) -> Non
         if (number, case.name, case.threads) not in done:
             threads = f"{case.threads} thread{'s' * (case.threads > 1)}"
             _log.info(f"{position} of {len(wanted)}: round {number + 1}, {case.name}, {threads}")
-            journal.append(_entry(case, plan, number, sitting))
+            journal.append(plain(_entry(case, plan, number, sitting)))
 
 
-def _entry(case: Case, plan: Plan, number: int, sitting: str) -> Entry:
-    figures = asdict(measure_once(case, plan))
-    del figures["case"]
-    return {"subject": case.name, "threads": case.threads, "round": number, "sitting": sitting} | figures
+def _entry(case: Case, plan: Plan, number: int, sitting: str) -> BenchEntry:
+    figures = vars(measure_once(case, plan)) | {"round": number, "sitting": sitting}
+    case, latencies = figures.pop("case"), tuple(Latency(**vars(one)) for one in figures.pop("latencies"))
+    return BenchEntry(subject=case.name, threads=case.threads, latencies=latencies, **figures)

@@ -6,7 +6,6 @@ Rounds are interleaved over the cases, and every raw value is kept. Times are of
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.errors import MeasurementError
+from runtimes.measurement.host import fingerprint as fingerprint
 from runtimes.process.peak_memory import peak_rss_bytes
 
 WARM_UP_RUNS, WARM_UP_S = 5, 2.0
@@ -105,16 +105,6 @@ def measure(cases: Sequence[Case], plan: Plan) -> list[Measurement]:
             log.info(f"round {number + 1}/{plan.rounds}: {case.name}")
             done.append(measure_once(case, plan))
     return done
-
-
-def fingerprint() -> dict[str, str]:
-    """What figures of this host may be compared with: records of another host are not merged with them."""
-    return {
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-    }
 
 
 def measure_once(case: Case, plan: Plan) -> Measurement:
@@ -223,19 +213,6 @@ def _coreml() -> Callable[[Case], Any]:
 
 
 _OPEN: dict[str, Callable[[], Callable[[Case], Any]]] = {"onnx": _onnx, "pytorch": _pytorch, "coreml": _coreml}
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return platform.processor()
-    with cpuinfo.open(encoding="utf-8", errors="replace") as stated:
-        lines = dict(line.split(":", 1) for line in stated if ":" in line)
-    fields = {key.strip(): value.strip() for key, value in lines.items()}
-    vector = [
-        flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni") if flag in fields.get("flags", "").split()
-    ]
-    return f"{fields.get('model name', platform.processor())} ({' '.join(vector)})"
 
 
 if __name__ == "__main__":

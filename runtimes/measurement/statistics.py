@@ -6,7 +6,7 @@ from statistics import median
 
 import numpy as np
 
-from runtimes.records.types import BenchEntry, BenchRecord, BenchSubject, Latency
+from runtimes.records.bench import BenchEntry, BenchRecord, BenchSubject, Latency
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A comparison that compared nothing, a missing output, a shape that differs, NaN:
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -19,8 +19,6 @@ from runtimes.parity.shown import best_label
 from runtimes.parity.ties import settled
 from runtimes.runner import Array, Outputs, Status
 
-SCHEMA_VERSION = 1
-"""Of `Parity.as_record`; a reader refuses any other."""
 Exact = Callable[[], Sequence[Outputs]]
 """PyTorch's outputs of every case in float64, made when they are asked for."""
 GENERATED = 0.5
@@ -68,11 +66,6 @@ class Parity:
     absolute_quantiles: Mapping[str, float] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)
     agreement_interval: tuple[float, float] | None = None
-
-    def as_record(self) -> dict[str, Any]:
-        """For JSON."""
-        head = {"kind": "parity", "schema_version": SCHEMA_VERSION}
-        return head | asdict(self) | {"verdict": self.verdict.value}
 
 
 def not_run(reason: str) -> Parity:

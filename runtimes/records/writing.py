@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,15 +12,47 @@ from runtimes.errors import UsageError
 from runtimes.files.atomic_write import refusal, write_whole
 from runtimes.files.bounded_read import MAX_WEIGHT_BYTES, read_bounded
 from runtimes.files.json_text import to_json
+from runtimes.records.record import OPTIONAL, Record
 
 _log = logging.getLogger(__name__)
 
 Entry = Mapping[str, Any]
 
 
-def write_record(path: Path, record: Entry) -> None:
-    """Write JSON for people. Raises as `write_whole`."""
-    write_whole(path, to_json(record))
+def require_writable(path: Path | None) -> None:
+    """Refuse, before any work, a place where no file can be written."""
+    if path is None:
+        return
+    parent = path.absolute().parent
+    if path.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: cannot be written; name a file in a folder that exists")
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record. Raises as `write_whole`."""
+    write_whole(path, encoded(record))
+
+
+def encoded(record: Record) -> bytes:
+    """The content of a record's file, laid out as its kind is."""
+    return _line(plain(record)) if record.bulky else to_json(plain(record))
+
+
+def printed(value: Any) -> str:
+    """The JSON of a record, or of a list of parts, for a terminal: without characters that it may lack."""
+    return json.dumps(plain(value), indent=2, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """What JSON has of a value: a dataclass becomes an object in the order of its fields, a tuple a list."""
+    if is_dataclass(value):
+        held = ((one, getattr(value, one.name)) for one in fields(value))
+        return {one.name: plain(found) for one, found in held if found is not None or not one.metadata.get(OPTIONAL)}
+    if isinstance(value, Mapping):
+        return {key: plain(found) for key, found in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(found) for found in value]
+    return value
 
 
 class Journal:

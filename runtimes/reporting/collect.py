@@ -9,17 +9,15 @@ from typing import Generic, TypeVar
 from runtimes.bundle.manifest import MANIFEST, PARITY
 from runtimes.bundle.reading import Bundle, check_files, read_bundle
 from runtimes.errors import RecordError, UsageError
+from runtimes.records.bench import BenchRecord
+from runtimes.records.check import CheckRecord
+from runtimes.records.device import DeviceRecord
+from runtimes.records.evaluate import EvaluateRecord
+from runtimes.records.parity import ParityRecord
 from runtimes.records.reading import parse_record, read_bounded, read_record
-from runtimes.records.types import (
-    BenchRecord,
-    BundleName,
-    CheckRecord,
-    DeviceRecord,
-    EvaluateRecord,
-    ParityRecord,
-    Record,
-    TuneRecord,
-)
+from runtimes.records.record import Record
+from runtimes.records.subjects import BundleName
+from runtimes.records.tune import TuneRecord
 
 T = TypeVar("T")
 
@@ -108,7 +106,7 @@ def _take(path: Path, bundles: dict[Path, FoundBundle], records: dict[Path, Reco
 def _read_bundle(directory: Path) -> FoundBundle:
     bundle = read_bundle(directory)
     check_files(bundle)
-    parity = parse_record(directory / PARITY, read_bounded(directory / PARITY), "parity")
+    parity = parse_record(directory / PARITY, read_bounded(directory / PARITY), ParityRecord)
     return FoundBundle(bundle, BundleName(**bundle.identity), parity)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from runtimes.records.types import BundleName
+from runtimes.records.subjects import BundleName
 from runtimes.reporting.collect import Findings
 
 REFERENCE = "ref"
@@ -43,6 +43,6 @@ def _all(findings: Findings) -> Iterable[tuple[str, str, str]]:
     yield from ((found.record.source, found.record.target, found.record.scheme) for found in findings.devices)
     for tune in findings.tunes:
         recipes = [candidate.recipe for candidate in tune.record.candidates]
-        yield from ((tune.record.source.model, recipe.target, recipe.scheme) for recipe in recipes)
+        yield from ((tune.record.source.model, recipe["target"], recipe["scheme"]) for recipe in recipes)
     for found in findings.evaluations:
-        yield found.record.source.model, found.record.recipe.target, found.record.recipe.scheme
+        yield found.record.source.model, found.record.recipe["target"], found.record.recipe["scheme"]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from runtimes.measurement.statistics import Summary, summarise
-from runtimes.records.types import BenchRecord, EvaluateRecord
+from runtimes.records.bench import BenchRecord
+from runtimes.records.evaluate import EvaluateRecord
 from runtimes.reporting.charts import Bar, Line, Point, bars, lines, scatter
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import MEGABYTE, Figure, Section, Table, megabytes, milliseconds
@@ -34,7 +35,7 @@ def accuracy_sections(findings: Findings, names: Names) -> Iterator[Section]:
 
 
 def _point(record: EvaluateRecord, metric: str, names: Names) -> Point:
-    name = names.parts(record.source.model, record.recipe.target, record.recipe.scheme)
+    name = names.parts(record.source.model, record.recipe["target"], record.recipe["scheme"])
     base, (low, high) = record.pytorch.figures.get(metric), record.interval_points
     lower, upper = (None, None) if base is None else (base - high / 100, base - low / 100)
     hollow = record.status != "measured"
@@ -60,7 +61,7 @@ def _accuracy_table(records: Sequence[EvaluateRecord], metric: str, names: Names
         low, high = record.interval_points
         rows.append(
             (
-                names.parts(record.source.model, record.recipe.target, record.recipe.scheme),
+                names.parts(record.source.model, record.recipe["target"], record.recipe["scheme"]),
                 megabytes(record.size_bytes),
                 record.status,
                 *(_score(side.figures.get(metric)) for side in (record.pytorch, record.exported)),

@@ -5,7 +5,8 @@ from statistics import median
 
 from runtimes.measurement.statistics import percentiles
 from runtimes.parity.compare import Verdict
-from runtimes.records.types import Candidate, DeviceRecord, DeviceRun, TuneRecord
+from runtimes.records.device import DeviceRecord, DeviceRun
+from runtimes.records.tune import Candidate, TuneRecord
 from runtimes.reporting.charts import Point, scatter
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import MEGABYTE, Figure, Section, Table, difference, megabytes, milliseconds
@@ -37,7 +38,7 @@ def _tried(record: TuneRecord, names: Names) -> Iterator[Figure]:
 
 def _point(one: Candidate, model: str, names: Names) -> Point:
     low, high = one.interval_points
-    style = names.style(names.parts(model, one.recipe.target, one.recipe.scheme))
+    style = names.style(names.parts(model, one.recipe["target"], one.recipe["scheme"]))
     bounds = (one.pytorch - high / 100, one.pytorch - low / 100)
     return Point(one.name, style, one.size_bytes / MEGABYTE, one.exported, *bounds)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runtimes.bundle.manifest import Budget
 from runtimes.parity.compare import Verdict
-from runtimes.records.types import Explanation, ParityRecord, TensorError
+from runtimes.records.parity import Explanation, ParityRecord, TensorError
 from runtimes.reporting.charts import Step, Strip, layers, strips
 from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import Figure, Section, Table, difference, megabytes

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from exporter.pipeline import Request, export
 from runtimes.errors import BertportError
 from runtimes.files import atomic_write
+from runtimes.records.baseline import BaselineRecord
 from runtimes.records.writing import Journal, write_record
 
 CHANGING = (
@@ -106,7 +107,7 @@ def scenario(wanted):
             request = Request(wanted["checkpoint"], targets, schemes, place, verify=False)
             return lambda: export(request)
         case "record":
-            return lambda: write_record(place, wanted["record"])
+            return lambda: write_record(place, BaselineRecord(versions=wanted["versions"], bundles={}))
         case "journal":
             return lambda: go_on(place, wanted["entries"])
     raise AssertionError(wanted)
@@ -117,7 +118,7 @@ def go_on(path, entries):
     journal = Journal.open(path, {"kind": "bench"}, lambda entry: True)
     for entry in entries[len(journal.entries) :]:
         journal.append(entry)
-    write_record(path.with_suffix(".json"), {"entries": journal.entries})
+    write_record(path.with_suffix(".json"), BaselineRecord(versions={}, bundles=dict(enumerate(journal.entries))))
     journal.remove()
 
 

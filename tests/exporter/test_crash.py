@@ -113,7 +113,7 @@ def check(child, wanted, folder, states, ended):
 def scenarios(checkpoint, folder):
     """Name → what is done, to what is there before it."""
     export = {"what": "export", "checkpoint": str(checkpoint), "place": str(folder / "bundle")}
-    record = {"what": "record", "record": {"new": 1}, "place": str(folder / "bertport.baseline.json")}
+    record = {"what": "record", "versions": {"bertport": "1"}, "place": str(folder / "bertport.baseline.json")}
     journal = {"what": "journal", "entries": ENTRIES, "place": str(folder / "record.partial")}
     onnx, coreml = {"target": "onnx", "scheme": "int8"}, {"target": "coreml", "scheme": "fp16"}
     return {

@@ -21,9 +21,9 @@ from runtimes.bundle.manifest import GOLDEN, MANIFEST, PARITY, Budget
 from runtimes.errors import BertportError, CheckpointError
 from runtimes.files.bounded_read import read_bounded
 from runtimes.parity.compare import Parity, Verdict
+from runtimes.records.parity import ParityRecord
 from runtimes.records.reading import parse_record
 from runtimes.records.reading import read_bounded as read_record_bounded
-from runtimes.records.types import ParityRecord
 
 Problem = tuple[str, str]
 _GOLDEN_SHARE = 1e-3
@@ -83,7 +83,7 @@ def _budget(stated: Budget, own: Budget) -> Iterator[Problem]:
 def _parity_record(audited: Audited, findings: list[Finding]) -> ParityRecord | None:
     path = audited.bundle.directory / PARITY
     try:
-        record: ParityRecord = parse_record(path, read_record_bounded(path), "parity")
+        record = parse_record(path, read_record_bounded(path), ParityRecord)
     except BertportError as error:
         findings.append(Finding(PARITY, "file", f"expected a record of parity, found none ({error})"))
         return None

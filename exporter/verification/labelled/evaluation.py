@@ -1,8 +1,6 @@
 """A bundle and PyTorch over the same labelled rows: what was lost on the way, in the figures of the task."""
 
-from dataclasses import asdict
-from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 from exporter.verification.check import Check
 from exporter.verification.labelled.answers import Evaluation, Examiner
@@ -10,10 +8,11 @@ from exporter.verification.origin import find_checkpoint
 from runtimes.errors import in_unicode
 from runtimes.evaluation.data.dataset import DataFile, Dataset
 from runtimes.evaluation.differing import show_difference
-from runtimes.measurement.measure import fingerprint
-from runtimes.version import __version__
-
-SCHEMA_VERSION = 1
+from runtimes.measurement.host import fingerprint, versions
+from runtimes.records.evaluate import DifferingRow, EvaluatedRows, EvaluateRecord, RowAnswers, Scores
+from runtimes.records.subjects import Columns, Source
+from runtimes.records.values import Status
+from runtimes.records.writing import plain
 
 
 def evaluate(check: Check, data: DataFile, threads: int = 1, metric: str | None = None) -> Evaluation:
@@ -25,57 +24,53 @@ def evaluate(check: Check, data: DataFile, threads: int = 1, metric: str | None 
     return examiner.examine(check.bundle, check.bundle.manifest.recipe.name)
 
 
-def evaluation_record(done: Evaluation) -> dict[str, Any]:
-    """For JSON: everything that was found, and answers from which all of it can be computed again."""
-    manifest, dataset, compared = done.bundle.manifest, done.dataset, done.comparison
-    return {
-        "kind": "evaluate",
-        "schema_version": SCHEMA_VERSION,
-        "host": fingerprint(),
-        "versions": {"bertport": __version__, **{name: version(name) for name in ("torch", "transformers")}},
-        "bundle": in_unicode(done.bundle.directory.name),
-        "source": {"model": manifest.source_model, "revision": manifest.source_revision},
-        "recipe": asdict(manifest.recipe),
-        "size_bytes": done.bundle.size_bytes,
-        "problem": manifest.problem,
-        "labels": list(manifest.labels),
-        "status": done.status,
-        "data": data_record(dataset)
-        | {"positions": done.positions, "cut_rows": done.cut_rows, "changed_rows": done.changed_rows},
-        "metric": compared.reference.metric,
-        "pytorch": asdict(compared.reference),
-        "exported": asdict(compared.candidate),
-        "drop_points": done.drop_points,
-        "interval_points": [compared.interval.low * 100, compared.interval.high * 100],
-        "interval_method": f"95 %, {compared.interval.method}",
-        "agreement": compared.agreement,
-        "differing": [_difference(done, at) for at in compared.differing],
-        "warnings": done.warnings,
-        "rows": {"expected": dataset.golds, "pytorch": done.reference, "exported": done.candidate},
-    }
+def evaluation_record(done: Evaluation) -> EvaluateRecord:
+    """Make the record: everything that was found, and answers from which all of it can be computed again."""
+    manifest, compared = done.bundle.manifest, done.comparison
+    expected, pytorch, exported = (tuple(plain(side)) for side in (done.dataset.golds, done.reference, done.candidate))
+    return EvaluateRecord(
+        host=fingerprint(),
+        versions=versions("torch", "transformers"),
+        bundle=in_unicode(done.bundle.directory.name),
+        source=Source(manifest.source_model, manifest.source_revision),
+        recipe=plain(manifest.recipe),
+        size_bytes=done.bundle.size_bytes,
+        problem=manifest.problem,
+        labels=manifest.labels,
+        status=cast("Status", done.status),
+        data=EvaluatedRows(**rows_read(done.dataset) | _lengths(done)),
+        metric=compared.reference.metric,
+        pytorch=Scores(**vars(compared.reference)),
+        exported=Scores(**vars(compared.candidate)),
+        drop_points=done.drop_points,
+        interval_points=(compared.interval.low * 100, compared.interval.high * 100),
+        interval_method=f"95 %, {compared.interval.method}",
+        agreement=compared.agreement,
+        differing=tuple(_difference(done, at) for at in compared.differing),
+        warnings=tuple(done.warnings),
+        rows=RowAnswers(expected=expected, pytorch=pytorch, exported=exported),
+    )
 
 
-def data_record(dataset: Dataset) -> dict[str, Any]:
-    """Which rows were read, and how."""
+def rows_read(dataset: Dataset) -> dict[str, Any]:
+    """The fields of `Rows`: which were read, and how."""
     return {
         "file": in_unicode(dataset.file.path.name),
         "sha256": dataset.sha256,
         "rows_in_file": dataset.rows_in_file,
         "rows": len(dataset.examples),
         "limit": dataset.file.limit,
-        "columns": asdict(dataset.columns),
-        "notes": list(dataset.notes),
+        "columns": Columns(**vars(dataset.columns)),
+        "notes": dataset.notes,
     }
 
 
-def _difference(done: Evaluation, at: int) -> dict[str, Any]:
-    example = done.dataset.examples[at]
-    shown = show_difference(example, done.dataset.golds[at], done.reference[at], done.candidate[at])
-    return {
-        "row": at,
-        "line": example.line,
-        "text": shown.text,
-        "expected": done.dataset.golds[at],
-        "pytorch": done.reference[at],
-        "exported": done.candidate[at],
-    }
+def _lengths(done: Evaluation) -> dict[str, int]:
+    return {"positions": done.positions, "cut_rows": done.cut_rows, "changed_rows": done.changed_rows}
+
+
+def _difference(done: Evaluation, at: int) -> DifferingRow:
+    example, answers = done.dataset.examples[at], (done.dataset.golds[at], done.reference[at], done.candidate[at])
+    expected, pytorch, exported = plain(answers)
+    text = show_difference(example, *answers).text
+    return DifferingRow(row=at, line=example.line, text=text, expected=expected, pytorch=pytorch, exported=exported)

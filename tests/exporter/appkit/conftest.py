@@ -17,8 +17,9 @@ from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
+from runtimes.records.device import DeviceRecord
 from runtimes.records.reading import read_record
-from runtimes.records.types import DeviceRecord
+from runtimes.records.writing import plain
 
 ENTITY_LABELS = ["O", "B-PER", "I-PER", "E-PER", "S-LOC", "B-O", "I-O", "MISC"]
 """Of schemes that transformers does not know too, and of an entity whose kind is O: it shows what it shows."""
@@ -146,6 +147,7 @@ def report_tells(tmp_path) -> Callable[[Path, str], str]:
     def report(record: Path, name: str) -> str:
         found = read_record(record)
         assert isinstance(found, DeviceRecord)
+        assert plain(found) == json.loads(record.read_text())  # every field that the kit writes, and no other
         assert found.vectors > 0
         assert all(run.latency_s and run.load_s > 0 for run in found.runs)
         (folder := tmp_path / "records").mkdir(exist_ok=True)

@@ -8,8 +8,8 @@ import pytest
 
 from exporter.cli.main import main
 from exporter.compression import integer_rounding
+from runtimes.records.check import CheckRecord
 from runtimes.records.reading import read_record
-from runtimes.records.types import CheckRecord
 
 QUICK = "[timing]\ntokens = [8]\nruns = 3\nrounds = 1\n"
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.gate.baseline import Baseline, Difference, Figures, compare_with_baseline, move_baseline, read_baseline
+from exporter.gate.baseline import compare_with_baseline, move_baseline, read_baseline
 from exporter.gate.config import Tolerance
 from runtimes.errors import RecordError, UsageError
 from runtimes.parity.compare import Verdict
+from runtimes.records.baseline import BaselineRecord, Difference, Figures
 
 MEASURED = "measured"
 FIGURES = Figures(1000, {"native": Difference(MEASURED, 0.01, 1.0), "arm64": Difference("emulated", 0.01, None)}, 0.2)
@@ -16,12 +17,12 @@ EXACT = Tolerance(size=0.0, parity=0.0, agreement=0.0, drop_points=0.0)
 
 
 def failures(before, now, tolerance=EXACT):
-    found = compare_with_baseline(Baseline({}, {"a": before}), {"a": now}, tolerance)
+    found = compare_with_baseline(BaselineRecord(versions={}, bundles={"a": before}), {"a": now}, tolerance)
     return [f"{one.name}: {one.message}" for one in found if one.verdict is Verdict.FAIL]
 
 
 def test_the_same_figures_pass_and_something_was_compared():
-    found = compare_with_baseline(Baseline({}, {"a": FIGURES}), {"a": FIGURES}, EXACT)
+    found = compare_with_baseline(BaselineRecord(versions={}, bundles={"a": FIGURES}), {"a": FIGURES}, EXACT)
     assert [one.name for one in found if one.verdict is Verdict.PASS] == [
         "baseline size",
         "baseline parity native",
@@ -81,7 +82,7 @@ def test_what_the_baseline_could_not_run_is_new_once_it_runs():
 
 
 def test_bundles_of_one_side_only_fail():
-    found = compare_with_baseline(Baseline({}, {"gone": FIGURES}), {"new": FIGURES}, EXACT)
+    found = compare_with_baseline(BaselineRecord(versions={}, bundles={"gone": FIGURES}), {"new": FIGURES}, EXACT)
     assert [(one.suite, one.verdict) for one in found] == [("new", Verdict.FAIL), ("gone", Verdict.FAIL)]
 
 

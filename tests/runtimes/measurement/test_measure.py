@@ -4,15 +4,18 @@ import json
 import resource
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
+import numpy as np
 import pytest
 
 from exporter.pipeline import Request, export
 from runtimes.backends.pytorch.description import ReferenceModel, to_text
 from runtimes.errors import MeasurementError
-from runtimes.measurement import measure as measuring
-from runtimes.measurement.measure import Case, Plan, fingerprint, measure
+from runtimes.measurement.host import fingerprint, versions
+from runtimes.measurement.measure import Case, Plan, measure
 from runtimes.process.peak_memory import peak_rss_bytes
+from runtimes.version import __version__
 
 PLAN = Plan(lengths=(9, 4), runs=3, rounds=2, batches=(2, 1))
 
@@ -101,10 +104,16 @@ def test_core_ml_is_not_timed_off_a_mac(tmp_path, monkeypatch):
         measure([Case("x", "coreml", str(tmp_path), 10)], PLAN)
 
 
+def test_versions_are_of_what_is_installed_and_of_bertport_itself():
+    assert versions("numpy") == {"bertport": __version__, "numpy": np.__version__}
+    with pytest.raises(PackageNotFoundError):
+        versions("no-such-library")
+
+
 def test_where_there_is_no_proc_the_system_is_asked(monkeypatch):
     monkeypatch.setattr("pathlib.Path.exists", lambda _: False)
     monkeypatch.setattr("platform.processor", lambda: "a processor")
-    assert measuring._processor() == "a processor"
+    assert fingerprint()["processor"] == "a processor"
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     monkeypatch.setattr("sys.platform", "linux")
     assert peak_rss_bytes() >= used * 1024

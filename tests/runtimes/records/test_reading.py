@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from runtimes.errors import RecordError
 from runtimes.parity.compare import not_run
 from runtimes.records import reading as records
+from runtimes.records.device import DeviceRecord
+from runtimes.records.parity import ParityRecord, parity_record
 from runtimes.records.reading import SCHEMAS, read_record
-from runtimes.records.types import DeviceRecord, ParityRecord
+from runtimes.records.writing import plain
 
 RUN = {"compute_units": "all", "tokens": 128, "max_absolute": 0.01, "mean_absolute": 1e-3, "verdict": "pass"}
 RUN |= {"load_s": 0.1, "latency_s": [0.001, 0.002], "a note of its own": 1}
@@ -42,7 +44,7 @@ def test_a_record_is_read_and_what_is_beyond_its_schema_left_alone(write):
     found = read_record(write(DEVICE))
     assert isinstance(found, DeviceRecord)
     assert found.runs[0].latency_s == (0.001, 0.002)
-    assert isinstance(read_record(write(not_run("why").as_record())), ParityRecord)
+    assert isinstance(read_record(write(plain(parity_record(not_run("why"))))), ParityRecord)
 
 
 @pytest.mark.parametrize("other", [[], 3, {"a": 1}, {"kind": 3}, {"kind": "Deployment", "schema_version": 7}])

@@ -3,7 +3,8 @@
 import pytest
 
 from runtimes.errors import UsageError
-from runtimes.records.writing import Journal, write_record
+from runtimes.records.baseline import BaselineRecord
+from runtimes.records.writing import Journal, encoded, write_record
 
 HEADER = {"kind": "bench", "host": {"processor": "a"}, "plan": [1, 2]}
 ENTRIES = [{"case": "é", "round": n} for n in range(3)]
@@ -64,12 +65,13 @@ def test_an_entry_that_is_none_is_not_gone_on_with(path, said):
 
 
 def test_a_record_appears_whole_or_not_at_all(tmp_path):
-    write_record(tmp_path / "new" / "record.json", {"a": 1})
-    assert (tmp_path / "new" / "record.json").read_text() == '{\n  "a": 1\n}\n'
+    record = BaselineRecord(versions={}, bundles={})
+    write_record(tmp_path / "new" / "record.json", record)
+    assert (tmp_path / "new" / "record.json").read_bytes() == encoded(record)
     assert names(tmp_path / "new") == ["record.json"]
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match="cannot be written"):
-        write_record(tmp_path / "folder", {"a": 1})
+        write_record(tmp_path / "folder", record)
     assert names(tmp_path) == ["folder", "new"]
 
 
