@@ -5,6 +5,7 @@ from exporter.checkpoint.text_length import longest_of
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import CheckpointError
 from runtimes.files.bounded_read import read_bounded
+from runtimes.parity.shown import LONGEST_ANSWER, TOP_TOKENS
 
 _PARTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 """Input → the attribute of an encoding of `tokenizers`."""
@@ -46,14 +47,14 @@ for row, best in zip(rows, logits.argmax(-1)):
 )
 _ANSWER = """\
 start, end = session.run(["start_logits", "end_logits"], inputs)
-context = np.array([text == 1 for text in rows[0].sequence_ids])
-first = int(np.where(context, start[0], -np.inf).argmax())
-last = first + int(np.where(context, end[0], -np.inf)[first:].argmax())
+context = np.flatnonzero([text == 1 for text in rows[0].sequence_ids]).tolist()
+spans = [(first, last) for at, first in enumerate(context) for last in context[at : at + {longest_answer}]]
+first, last = max(spans, key=lambda span: start[0, span[0]] + end[0, span[1]])
 print(texts[0][1][rows[0].offsets[first][0] : rows[0].offsets[last][1]])"""
 _MASKS = (
     _LOGITS
     + """at = rows[0].ids.index(tokenizer.token_to_id({mask}))
-print([tokenizer.id_to_token(int(token)) for token in np.argsort(-logits[0, at])[:5]])"""
+print([tokenizer.id_to_token(int(token)) for token in np.argsort(-logits[0, at])[:{top}]])"""
 )
 _VECTORS = """\
 vectors = session.run({outputs}, inputs)
@@ -107,6 +108,8 @@ def python_lines(bundle: Bundle) -> str:
         labels=list(manifest.labels),
         mask=repr(mask),
         outputs=[spec.name for spec in manifest.outputs],
+        longest_answer=LONGEST_ANSWER,
+        top=TOP_TOKENS,
     )
     return f"{setup}{ending}"
 

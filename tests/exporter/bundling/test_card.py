@@ -19,6 +19,7 @@ from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
 from runtimes.bundle.reading import read_bundle
+from runtimes.parity.shown import best_span
 
 KINDS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
 TWO_LABELS = ("question-answering", "next-sentence-prediction")
@@ -80,6 +81,15 @@ def test_the_lines_of_every_card_run(family, task, tmp_path, copy_of, write_fami
     assert all(np.isfinite(values).all() for values in (found if isinstance(found, list) else [found]))
     if "scores" in names:
         np.testing.assert_allclose(names["scores"].sum(-1), 1, atol=1e-5)
+
+
+def test_the_answer_is_the_one_that_parity_and_the_kits_give(make_checkpoint, copy_of):
+    names, told, _ = copy_of(make_checkpoint(architecture="BertForQuestionAnswering", labels=2))
+    (row,) = names["rows"]
+    context = np.flatnonzero(np.array(row.sequence_ids) == 1)
+    first, last = best_span(names["start"][0], names["end"][0], context, or_none=False)
+    assert (names["first"], names["last"]) == (first, last)
+    assert told.strip() == TEXTS[1][row.offsets[first][0] : row.offsets[last][1]]
 
 
 def scores_of_the_pipeline(folder):
