@@ -11,7 +11,7 @@ from exporter.bundling.sbom import write_bill
 from exporter.bundling.staging import check_destination, staged, write_manifest
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.checkpoint.vocabulary_trimming import choose_pieces, trim_checkpoint
+from exporter.checkpoint.vocabulary_trimming import choose_entries, trim_checkpoint
 from exporter.compression.calibration import Material
 from exporter.finetuning.finetune import Finetuned, beside_own, finetune
 from exporter.model.ops import Array
@@ -113,7 +113,7 @@ def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Ar
     if settings.trim is None:
         return checkpoint, None
     trim = replace(settings.trim, prompt=checkpoint.prompt)
-    kept = choose_pieces(checkpoint.tokenizer.tokenizer, trim, checkpoint.geometry.pad)
+    kept = choose_entries(checkpoint.tokenizer.tokenizer, trim, checkpoint.geometry.pad)
     return trim_checkpoint(checkpoint, kept), kept
 
 

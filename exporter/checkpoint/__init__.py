@@ -1,1 +1,1 @@
-"""Reading a Hugging Face checkpoint: weights, config, tokenizer, adapters, sentence-transformers files."""
+"""Read a Hugging Face checkpoint: weights, config, tokenizer, adapters, sentence-transformers files."""

@@ -1,8 +1,8 @@
-"""What turns a classifier's logits into the scores that its users see, as transformers and sentence-transformers do it.
+"""Choose the activation that makes a classifier's scores of its logits, as transformers and sentence-transformers do.
 
 transformers' text-classification pipeline: nothing for `problem_type` "regression", sigmoid for several labels at once
 or one label, softmax otherwise (pipelines/text_classification.py, 5.23). CrossEncoder.predict: the class that its files
-name, else sigmoid for one label and nothing for more (cross_encoder/model.py, 6.2); it asks no `problem_type`.
+name, else sigmoid for one label and nothing for more (cross_encoder/model.py, 6.2); it reads no `problem_type`.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ _OLD_KEY = "sbert_ce_default_activation_function"
 def is_cross_encoder(config: Mapping[str, Any], settings: SentenceSettings | None) -> bool:
     """Whether sentence-transformers' files, or its keys in config.json, say that pairs are scored."""
     kept = config.get("sentence_transformers")
-    told = _OLD_KEY in config or (isinstance(kept, dict) and "activation_fn" in kept)
-    return told if settings is None else settings.model_type == "CrossEncoder"
+    configured = _OLD_KEY in config or (isinstance(kept, dict) and "activation_fn" in kept)
+    return configured if settings is None else settings.model_type == "CrossEncoder"
 
 
 def classifier_activation(

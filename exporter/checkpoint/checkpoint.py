@@ -1,4 +1,4 @@
-"""A Hugging Face checkpoint, read and checked: config, weights, tokenizer, labels, and the hash of every file read."""
+"""`load` a Hugging Face checkpoint: config, weights, tokenizer and labels, checked, with a hash of each file read."""
 
 import re
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Checkpoint:
 
     `config` is config.json's without what libraries stumble over, and has the labels' names where that has none:
     without them transformers takes two. `notes` are what the user should know of it.
-    `wrapper` stands before every stored name (see `tensors.unwrapped`).
+    `wrapper` stands before every stored name (see `weight_files.unwrapped`).
     """
 
     source: Source
@@ -81,7 +81,7 @@ class Checkpoint:
 
     @property
     def authorship(self) -> tuple[str, str]:
-        """Author and licence as far as they are told: a hub id's owner, and the model card's `license:` line."""
+        """Author and licence where they are known: a hub id's owner, and the model card's `license:` line."""
         owner = self.source.model.partition("/")[0] if self.source.kind == "hub" and "/" in self.source.model else ""
         found = _LICENCE.search(read_card(self.source.directory / "README.md"))
         return owner, found[1].strip() if found else ""
@@ -93,7 +93,7 @@ class Checkpoint:
 
     @property
     def reference_config(self) -> dict[str, Any]:
-        """What transformers' config class is made of for the reference; see `configs.for_reference`."""
+        """What transformers' config class is made of for the reference; see `config.reading.for_reference`."""
         return for_reference(self.model.family, self.config, self.label_rows)
 
     @property
@@ -112,7 +112,7 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
     except BertportError as error:
         if not source.made_from:
             raise
-        # a merged adapter lies in a folder of ours, which says nothing to anybody
+        # a merged adapter lies in a folder of ours, whose path means nothing to a user
         raise type(error)(str(error).replace(str(source.directory), source.model)) from error
 
 
@@ -169,7 +169,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
 
 
 def _reader(config: Mapping[str, Any], family: Family[Any], model: Model) -> Reader:
-    """What config.json and the family say of the tokenizer. Raises CheckpointError."""
+    """What the tokenizer is read for, by config.json and the family. Raises CheckpointError."""
     name = config.get("tokenizer_class")
     if name is not None and not isinstance(name, str):
         raise CheckpointError(f"config.json: tokenizer_class {str(name)[:40]}, expected a text; correct it")

@@ -1,4 +1,4 @@
-"""What a folder that is no checkpoint most likely is, and what to pass or to run instead."""
+"""Hints for a folder that is no usable checkpoint: what it most likely is, and what to pass or run instead."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: bounded before it is read, and refused in one line."""
+"""Read JSON files with a size limit; malformed or unsafe content becomes an error of one line."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from runtimes.files.bounded_read import read_bounded
 MAX_CONFIG_BYTES = 4_000_000
 """Of config.json and what is like it: 20,000 labels with long names are half of that."""
 MAX_TOKENIZER_BYTES = 64_000_000
-"""Of tokenizer.json and vocab.txt: those of 250,000 pieces have 17 MB."""
+"""Of tokenizer.json and vocab.txt: those of 250,000 entries have 17 MB."""
 
 
 def read_object(

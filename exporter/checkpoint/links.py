@@ -1,4 +1,4 @@
-"""Where the files of a checkpoint may lie: in its folder, or where the hub's cache keeps what its folders link to."""
+"""Reject symbolic links that lead out of a checkpoint's folder and of the hub's cache."""
 
 import os
 from pathlib import Path, PureWindowsPath

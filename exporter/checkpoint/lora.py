@@ -1,4 +1,4 @@
-"""A LoRA adapter instead of a model: its folder, read and checked; `merging` puts it onto its base."""
+"""Read and check the folder of a LoRA adapter; `lora_merging` merges it into its base model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

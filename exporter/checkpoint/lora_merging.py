@@ -1,4 +1,4 @@
-"""Merging a LoRA adapter onto its base by `peft`, in float32, into a checkpoint like any other.
+"""Merge a LoRA adapter into its base model with `peft`, in float32.
 
 peft is an extra, imported here alone and only when an adapter is met. The merged model in PyTorch is then the reference
 too: what was trained is base and adapter together.
@@ -113,10 +113,10 @@ def _config(adapter: Adapter, base: Path) -> dict[str, Any]:
     path = adapter.directory / "config.json"
     beside = read_object(path, f"{path}: missing") if path.is_file() else {}
     check_number_of_labels(beside)
-    told = for_reference(read.family, read.values, adapter.labels or None)
+    known = for_reference(read.family, read.values, adapter.labels or None)
     kept = ("problem_type",) if adapter.labels else _LABELS
     labels = {key: read.values[key] for key in kept if read.values.get(key)}
-    return told | labels | {key: beside[key] for key in _LABELS if beside.get(key)}
+    return known | labels | {key: beside[key] for key in _LABELS if beside.get(key)}
 
 
 def _rows(adapter: Adapter, rows: int) -> int:
@@ -126,8 +126,8 @@ def _rows(adapter: Adapter, rows: int) -> int:
     """
     whole = next((shape[0] for name, shape in adapter.shapes.items() if name.endswith(_TABLE) and shape), 0)
     path = adapter.directory / "tokenizer.json"
-    pieces = open_tokenizer(path).get_vocab(with_added_tokens=True).values() if path.is_file() else ()
-    needed = max(pieces, default=-1) + 1
+    ids = open_tokenizer(path).get_vocab(with_added_tokens=True).values() if path.is_file() else ()
+    needed = max(ids, default=-1) + 1
     if whole or needed <= rows:
         return whole or rows
     missing = set(range(rows, needed)) - _trained_rows(adapter)

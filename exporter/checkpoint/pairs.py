@@ -1,4 +1,4 @@
-"""Whether a classifier reads pairs of texts, as its checkpoint tells."""
+"""Detect text classifiers that read pairs: by CrossEncoder settings, GLUE task or label names."""
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.model.tasks import TEXT_CLASSIFICATION
@@ -11,7 +11,7 @@ def reads_pairs(checkpoint: Checkpoint) -> bool:
     """Whether a classifier was trained on pairs: as a CrossEncoder, by the task of GLUE, or by its labels."""
     if checkpoint.task is not TEXT_CLASSIFICATION:
         return False
-    told = str(checkpoint.config.get("finetuning_task") or "").lower()
+    task = str(checkpoint.config.get("finetuning_task") or "").lower()
     return (
-        checkpoint.pairs or told in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
+        checkpoint.pairs or task in _PAIR_TASKS or bool({label.lower() for label in checkpoint.labels} & _PAIR_LABELS)
     )

@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from: a folder, a hub id, or the demo that the package carries."""
+"""Resolve a model argument to a checkpoint folder: a local one, a hub id, or the demo in the package."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Where texts are truncated: the one place that decides it, for every command and every app kit.
+"""Maximum length of a text in tokens, and the side that is truncated, for every command and app kit.
 
 What `SentenceTransformer.encode`, `CrossEncoder.predict` and transformers' pipelines with `truncation=True` take:
 
@@ -60,11 +60,11 @@ def longest_of(bundle: Bundle) -> int:
 
 def truncation_side(files: Mapping[str, bytes]) -> str:
     """The end of a text that is dropped, "left" or "right": by tokenizer_config.json, else by tokenizer.json."""
-    told = json.loads(files.get(TOKENIZER_SETTINGS, b"{}")).get("truncation_side")
+    side = json.loads(files.get(TOKENIZER_SETTINGS, b"{}")).get("truncation_side")
     whole = files.get("tokenizer.json", b"")
-    if told is None and b'"Left"' in whole:  # without which a parse of megabytes is for nothing
-        told = (json.loads(whole).get("truncation") or {}).get("direction")
-    return "left" if str(told).lower() == "left" else "right"
+    if side is None and b'"Left"' in whole:  # without which a parse of megabytes is for nothing
+        side = (json.loads(whole).get("truncation") or {}).get("direction")
+    return "left" if str(side).lower() == "left" else "right"
 
 
 def _of_tokenizer(path: Path, files: Mapping[str, bytes]) -> int | None:

@@ -1,7 +1,7 @@
-"""A smaller vocabulary: the pieces that the user's text needs, with the table and the tokenizer cut together.
+"""Vocabulary trimming: keep the entries that the user's texts need, in the tokenizer and the embedding table.
 
-What is cut falls apart into smaller pieces, for single characters always stay. A text whose pieces all stay is cut into
-the same pieces as before: WordPiece takes the longest piece that fits, and that one is still there.
+An entry that is removed is tokenized as smaller ones, for single characters always stay. A text whose entries all stay
+keeps its tokens: WordPiece takes the longest entry that fits, and that one is still there.
 """
 
 import json
@@ -26,16 +26,16 @@ _TABLE = "embeddings.word"
 
 @dataclass(frozen=True)
 class Trim:
-    """What is kept: the pieces that occur `min_count` times in `texts`, and of those the `keep_pieces` commonest.
+    """What is kept: the entries that occur `min_count` times in `texts`, and of those the `keep_entries` commonest.
 
     Those of `prompt`, which stands before every text, stay whatever the texts hold.
 
-    `keep_pieces` counts all that is kept, special tokens and single characters too; None is no limit.
+    `keep_entries` counts all that is kept, special tokens and single characters too; None is no limit.
     """
 
     texts: tuple[str, ...]
     min_count: int = 1
-    keep_pieces: int | None = None
+    keep_entries: int | None = None
     prompt: str = ""
 
 
@@ -56,30 +56,30 @@ class _Rows:
         return self.table.read()[self.kept]
 
 
-def choose_pieces(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
+def choose_entries(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
     """Ids to keep, ascending; `pad` is the one that pads a text.
 
     Raises UsageError for texts that use nothing of the vocabulary, or a limit too low.
     """
-    pieces = tokenizer.get_vocab(with_added_tokens=True)
-    counts = np.zeros(max(pieces.values()) + 1, np.int64)
+    entries = tokenizer.get_vocab(with_added_tokens=True)
+    counts = np.zeros(max(entries.values()) + 1, np.int64)
     for ids in token_ids(tokenizer, trim.texts, special=False):
         np.add.at(counts, ids, 1)
     always = np.zeros(len(counts), bool)
-    always[[number for piece, number in pieces.items() if len(piece.removeprefix("##")) == 1]] = True
+    always[[number for entry, number in entries.items() if len(entry.removeprefix("##")) == 1]] = True
     always[tokenizer.encode(trim.prompt, add_special_tokens=False).ids] = True
-    always[[*{*pieces.values()}.intersection(_special_ids(tokenizer, pad))]] = True
+    always[[*{*entries.values()}.intersection(_special_ids(tokenizer, pad))]] = True
     wanted = np.flatnonzero((counts >= trim.min_count) & ~always)
     if not len(wanted):
         raise UsageError(
-            f"--trim-vocabulary: no piece beyond single characters occurs {trim.min_count} times in these "
+            f"--trim-vocabulary: no entry beyond single characters occurs {trim.min_count} times in these "
             f"{len(trim.texts)} texts; give text of the task, in the model's language"
         )
-    if trim.keep_pieces is not None:
-        room = trim.keep_pieces - int(always.sum())
+    if trim.keep_entries is not None:
+        room = trim.keep_entries - int(always.sum())
         if room < 1:
             raise UsageError(
-                f"--keep-pieces {trim.keep_pieces}: {always.sum()} are special tokens and characters; pass more"
+                f"--keep-pieces {trim.keep_entries}: {always.sum()} are special tokens and characters; pass more"
             )
         wanted = wanted[np.argsort(-counts[wanted], kind="stable")][:room]
     always[wanted] = True
@@ -101,9 +101,9 @@ def _template_ids(processor: Mapping[str, Any]) -> set[int]:
 
 
 def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
-    """`checkpoint` with the pieces `kept` alone, numbered anew in their order; its hashes stay those of the files read.
+    """`checkpoint` with the entries `kept` alone, renumbered in their order; its hashes stay those of the files read.
 
-    Raises UnsupportedError for a tokenizer or a task that cannot be cut.
+    Raises UnsupportedError for a tokenizer or a task that cannot be trimmed.
     """
     document = json.loads(checkpoint.tokenizer.files["tokenizer.json"])
     kind = find_kind(document["model"])
@@ -119,7 +119,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
     model = checkpoint.model
     if model.geometry.pad not in number:
         raise UnsupportedError(
-            f"--trim-vocabulary: pad_token_id {model.geometry.pad} is no piece of the tokenizer; correct config.json"
+            f"--trim-vocabulary: pad_token_id {model.geometry.pad} is no entry of the tokenizer; correct config.json"
         )
     rows = _Rows(model.tensors[_TABLE], kept)
     geometry = replace(model.geometry, vocabulary=len(kept), pad=number[model.geometry.pad])
@@ -139,7 +139,7 @@ def _renumbered_config(config: Mapping[str, Any], number: Mapping[int, int]) -> 
 def _renumbered_tokenizer(
     original: TokenizerFiles, document: dict[str, Any], kind: TokenizerKind, number: Mapping[int, int]
 ) -> TokenizerFiles:
-    vocabulary = {piece: number[old] for piece, old in document["model"]["vocab"].items() if old in number}
+    vocabulary = {entry: number[old] for entry, old in document["model"]["vocab"].items() if old in number}
     document["model"]["vocab"] = vocabulary
     for token in document.get("added_tokens") or []:
         token["id"] = number[token["id"]]
@@ -163,8 +163,8 @@ def _renumbered_tokenizer(
 def _numbered(trimmed: Tokenizer, original: Tokenizer, number: Mapping[int, int]) -> Tokenizer:
     """`trimmed`, once each of its entries has the id that it was given: `tokenizers` numbers added tokens by itself."""
     found = trimmed.get_vocab(with_added_tokens=True)
-    given = {piece: number[old] for piece, old in original.get_vocab(with_added_tokens=True).items() if old in number}
-    wrong = sorted(piece for piece in {**given, **found} if given.get(piece) != found.get(piece))
+    given = {entry: number[old] for entry, old in original.get_vocab(with_added_tokens=True).items() if old in number}
+    wrong = sorted(entry for entry in {**given, **found} if given.get(entry) != found.get(entry))
     if wrong:
         raise UnsupportedError(
             f"--trim-vocabulary: the tokenizer gives one id to two entries, such as {wrong[0]!r}: an entry is in the "
@@ -185,18 +185,18 @@ def _renumber_special(processor: dict[str, Any], number: Mapping[int, int]) -> N
 
 
 def kept_ids(original: Tokenizer, trimmed: Tokenizer) -> Array:
-    """The original id of each piece of a trimmed tokenizer, by its id.
+    """The original id of each entry of a trimmed tokenizer, by its id.
 
-    Raises UnsupportedError for pieces that the original lacks, and for ids that do not run in its order
+    Raises UnsupportedError for entries that the original lacks, and for ids that do not run in its order
     without holes, as trimming gives them.
     """
-    given = {number: piece for piece, number in trimmed.get_vocab(with_added_tokens=True).items()}
+    given = {number: entry for entry, number in trimmed.get_vocab(with_added_tokens=True).items()}
     ids = [original.token_to_id(given.get(number, "")) for number in range(len(given))]
     known = [number for number in ids if number is not None]
     if len(known) < len(ids):
-        raise UnsupportedError("the bundle's tokenizer has pieces that the checkpoint's has not; export again")
+        raise UnsupportedError("the bundle's tokenizer has entries that the checkpoint's has not; export again")
     if known != sorted(set(known)):
         raise UnsupportedError(
-            "the bundle's tokenizer numbers its pieces in another order than the checkpoint's; export again"
+            "the bundle's tokenizer numbers its entries in another order than the checkpoint's; export again"
         )
     return np.array(known, np.int64)

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors, mapped and possibly sharded; pickles only on request. No torch but for pickles."""
+"""Read weights from safetensors (memory-mapped, possibly sharded), or from pickles where that is allowed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

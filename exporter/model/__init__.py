@@ -1,1 +1,1 @@
-"""BERT, written once over `Ops`: geometry, weights, exact folding, encoder and heads."""
+"""BERT-style encoders and their task heads, written once over the operations (`Ops`) that each target implements."""

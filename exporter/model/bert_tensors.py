@@ -1,4 +1,4 @@
-"""The tensors and modules of an encoder that transformers builds of BERT's parts, by the names it gives them."""
+"""Tensor and module names of encoders that transformers builds from BERT's layers."""
 
 from collections.abc import Iterator
 

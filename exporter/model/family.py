@@ -1,4 +1,4 @@
-"""What an architecture brings: its numbers, its tensors, its encoder, and a head for each task it has."""
+"""The `Family` and `Head` dataclasses: what defines an architecture, and what defines one of its task heads."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Head:
     """One task of one family.
 
     `architecture` is transformers' class; `accepts` are other classes whose checkpoints that one reads whole. `entries`
-    are the head's weights under their whole names, for a geometry and a number of labels; `build` spells the task's
+    are the head's weights under their whole names, for a geometry and a number of labels; `build` emits the task's
     outputs, and with `first_token_only` the encoder computes no other token in its last layer. `labelled` names the
     stored weight that has a row for each label; `labels` are those that the class itself has. `width` is the last size
     of the outputs. `tied`: the word embeddings are the decoder too.

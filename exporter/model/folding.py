@@ -1,4 +1,4 @@
-"""Exact algebra on weights: work done once at export instead of for every token.
+"""Constant folding of weights by exact algebra: attention scaling, biases, norms, and products of layers.
 
 Every function takes and gives float64 arrays (weights as transformers stores them, [out, in]) and changes no
 output of the model but by rounding. A is the number of heads, D = H / A.

@@ -1,4 +1,4 @@
-"""The numbers in a config.json that decide the shape of an encoder, checked before any weight is read.
+"""The encoder's dimensions, read from config.json by a strict schema before any weight is loaded.
 
 One strict schema for each family: `EncoderConfig` is what all have, and each family's own lies in its file.
 """
@@ -59,7 +59,7 @@ class Geometry:
 class EncoderConfig(BaseModel):
     """What decides the answers of a family's models, by transformers' names and with its defaults.
 
-    What is declared here and below is all that the reference is told: see `exporter.checkpoint.config`. `aliases` are
+    What is declared here and below is all that the reference reads: see `exporter.checkpoint.config`. `aliases` are
     other names of a key, which transformers reads too.
     """
 
@@ -84,7 +84,7 @@ class EncoderConfig(BaseModel):
         try:
             found = cls.model_validate(given)
         except ValidationError as error:
-            wrong = "; ".join(_told(cls, one) for one in error.errors(include_url=False))
+            wrong = "; ".join(_problem(cls, one) for one in error.errors(include_url=False))
             raise CheckpointError(f"config.json: {wrong}; correct the file") from error
         problems = [*_two_names(cls.aliases, config), *found.contradictions()]
         if problems:
@@ -172,7 +172,7 @@ def read_activation(key: str, name: object) -> str:
     return ACTIVATIONS[name]
 
 
-def _told(schema: type[EncoderConfig], error: ErrorDetails) -> str:
+def _problem(schema: type[EncoderConfig], error: ErrorDetails) -> str:
     key = str(error["loc"][0])
     return f"expected {schema.model_fields[key].description}, found {key} = {excerpt(error['input'])}"
 

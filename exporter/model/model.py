@@ -1,4 +1,4 @@
-"""A whole model over `Ops`: encoder and head, with the weights matched against the checkpoint once."""
+"""`Model`: an encoder and its task head over `Ops`, with all weights matched against the checkpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from runtimes.errors import CheckpointError
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint's mathematics: ready to be spelled by any target, any number of times.
+    """A checkpoint's computation: any target can lower it, any number of times.
 
     `width` is the last size of the outputs; `leftovers` are stored tensors that transformers' class never reads.
     """
@@ -52,7 +52,7 @@ class Model:
         return [*paths, *((path.removeprefix(self.family.prefix), name) for path, name in paths)]
 
     def build(self, ops: Ops[T], inputs: Inputs[T]) -> None:
-        """Spell the model through `ops`; `inputs` are [B, S] each."""
+        """Emit the model through `ops`; `inputs` are [B, S] each."""
         x = self.family.encode(ops, self._read, self.geometry, inputs, self.head.first_token_only)
         self.head.build(Encoded(ops, self._read, self.geometry, inputs, x))
 

@@ -1,4 +1,4 @@
-"""Ops → plain numpy: the readable definition of every operation, and the yardstick when an export is bisected."""
+"""The reference implementation of `Ops` in numpy: defines every operation, and traces intermediate tensors."""
 
 import math
 from collections.abc import Callable, Mapping

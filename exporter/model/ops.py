@@ -1,4 +1,4 @@
-"""The operations a target must spell, and the weights it is given.
+"""`Ops`: the operations that every target implements, and the weights that they take.
 
 A tensor handle `T` is whatever the target works with: a name in an ONNX graph, a numpy array. In the shape
 comments B is the batch, S the sequence, H the hidden size, A the heads and D = H / A. Activations that a target
@@ -58,7 +58,7 @@ class Weight:
 
 
 class Extent(Enum):
-    """What an output is about, and its shape; n is the number of labels, pieces or features, C that of choices."""
+    """What an output is about, and its shape; n are labels, vocabulary entries or features, C are choices."""
 
     TEXT = "[B, n]"
     CHOICE = "[B, C]"
@@ -67,7 +67,7 @@ class Extent(Enum):
 
 
 class Ops(Protocol[T]):
-    """A target's spelling of each operation; token tensors are [B, S, H], first-token tensors [B, H]."""
+    """The operations that a target implements; token tensors are [B, S, H], first-token tensors [B, H]."""
 
     def embedding(self, name: str, table: Weight, ids: T) -> T:
         """Rows of `table` [rows, H] at `ids` [B, S] → [B, S, H]."""

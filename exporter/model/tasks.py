@@ -1,4 +1,4 @@
-"""What a user sees of a model, by Optimum's names: the outputs, what they decide, and what the model reads."""
+"""The supported tasks by their Hugging Face names: their outputs, what these decide, and what the model reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ FILL_MASK = Task(
     "fill-mask",
     {"logits": Extent.TOKEN},
     "fill_mask",
-    meanings={"logits": "for each token one score of each piece of the vocabulary, before softmax"},
+    meanings={"logits": "for each token one score of each vocabulary entry, before softmax"},
 )
 FEATURE_EXTRACTION = Task(
     "feature-extraction",

@@ -1,4 +1,4 @@
-"""The table of a model against a checkpoint's tensors: nothing missing, nothing unused, or what to say of it.
+"""Match a checkpoint's tensors against a model's table; an error lists what is missing, unused or misshaped.
 
 Of tensors that do not fit, an error says how many there are of each kind, the first three, and the likely cause.
 """

@@ -1,4 +1,4 @@
-"""Checkpoint tensor names → the names used here, in one ordered table; strict: nothing missing, nothing unused."""
+"""The tensor table of a model: our name, the stored name and the expected shape of every weight."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

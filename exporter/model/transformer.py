@@ -1,4 +1,4 @@
-"""The encoder of BERT (Devlin et al. 2018) and of those built like it, written once over `Ops`.
+"""The transformer encoder of BERT (Devlin et al. 2018) and its relatives, written once over `Ops`.
 
 Shapes: B batch, S sequence, H hidden, A heads, D = H / A, E the width of the embedding tables.
 """
@@ -136,10 +136,10 @@ def layer_norm(ops: Ops[T], read: Read, name: str, weights: str, x: T, epsilon: 
 
 
 def f64(values: Array) -> Array:
-    """What `fold` works with."""
+    """The values as float64, which `folding` computes in."""
     return values.astype(np.float64)
 
 
 def weight_of(name: str, values: Array, role: Role) -> Weight:
-    """A weight of what `fold` gave."""
+    """A float32 weight of what `folding` computed."""
     return Weight(name, np.ascontiguousarray(values, dtype=np.float32), role)

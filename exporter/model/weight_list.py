@@ -1,4 +1,4 @@
-"""The weights of a model as its targets store them: after folding, under the names that `--keep` speaks of."""
+"""List the folded weights that compression schemes round, under the names that `--keep` takes."""
 
 import numpy as np
 

@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from exporter.checkpoint.tokenizer.reading import TokenizerFiles, open_tokenizer
-from exporter.checkpoint.tokenizer.settings import CUTTING, canonical, differing, parts_of
+from exporter.checkpoint.tokenizer.settings import ID_PARTS, canonical, differing, parts_of
 from exporter.model.ops import Array
 from runtimes.backends.pytorch.tokenizer_source import (
     Ask,
@@ -176,5 +176,5 @@ def _shown(text: Text) -> str:
 def _differences(spoken: Spoken, tokenizer: Tokenizer) -> list[str]:
     """The first few settings that differ of those that decide how text is cut."""
     left, right = canonical(json.loads(spoken.content)), parts_of(tokenizer)
-    expected, found = ({part: one[part] for part in CUTTING} for one in (left, right))
+    expected, found = ({part: one[part] for part in ID_PARTS} for one in (left, right))
     return [str(one) for one in islice(differing(expected, found), _SETTINGS)]

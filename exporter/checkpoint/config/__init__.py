@@ -1,1 +1,1 @@
-"""Reading a config.json: what decides an answer by a strict schema, the rest harmless or left out."""
+"""Read a config.json: a strict schema for what decides the outputs; the rest is kept where harmless, else dropped."""

@@ -1,4 +1,4 @@
-"""The labels of a classifier by index, as config.json names them, and what its outputs decide."""
+"""Label names and problem type of a classifier, from config.json."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -61,7 +61,7 @@ def _inverted(label2id: object, rows: int) -> tuple[str, ...]:
 def with_labels(config: Mapping[str, Any], labels: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The config whose id2label and label2id both say `labels`; and what should be known of that, one line each.
 
-    What is told of both alike stays as it is.
+    Names that both give alike stay as they are.
     """
     id2label = {str(index): label for index, label in enumerate(labels)}
     label2id = {label: index for index, label in enumerate(labels)}
@@ -74,8 +74,8 @@ def with_labels(config: Mapping[str, Any], labels: tuple[str, ...]) -> tuple[dic
         return config | {"id2label": id2label, "label2id": label2id}, notes
     if inverse is None or inverse == label2id:
         return config, notes
-    told = f"config.json: label2id says {excerpt(inverse)} and id2label {excerpt(stated)}; id2label is taken for both"
-    return config | {"label2id": label2id}, (*notes, told)
+    note = f"config.json: label2id says {excerpt(inverse)} and id2label {excerpt(stated)}; id2label is taken for both"
+    return config | {"label2id": label2id}, (*notes, note)
 
 
 def without_labels(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Keys of a config.json that no answer of an encoder depends on, and libraries stumble over.
+"""Drop the keys of a config.json that change no output of an encoder and make libraries fail.
 
 transformers checks the types of most of them while it makes a config, and takes others for what to return or how to
 run. What it would not take is left out, so that a bundle's config.json loads wherever the model does.

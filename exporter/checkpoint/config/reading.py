@@ -1,4 +1,4 @@
-"""config.json, read once for all: what is exported, what the reference is told, and what a bundle carries."""
+"""Read config.json: the values to export, those for the float32 reference, and those that a bundle carries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _UNSAID = frozenset(
 
 @dataclass(frozen=True)
 class Config:
-    """A config.json. `values` are its keys without those that were `left_out`, as `configs.neutral` says."""
+    """A config.json. `values` are its keys without those that were `left_out`, as `config.neutral` says."""
 
     family: Family[Any]
     values: dict[str, Any]

@@ -1,1 +1,1 @@
-"""The files that sentence-transformers keeps beside a model, read and written."""
+"""Read and write the files that sentence-transformers keeps beside a model."""

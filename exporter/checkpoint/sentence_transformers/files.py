@@ -1,4 +1,4 @@
-"""What a bundle carries so that sentence-transformers loads it: files that every version from 2 to 6 reads.
+"""Write a bundle's sentence-transformers files, in a form that every version from 2 to 6 loads.
 
 Version 6 writes other module paths and settings, which 5 cannot load, and reads those of 5.
 """

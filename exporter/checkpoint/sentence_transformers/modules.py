@@ -1,4 +1,4 @@
-"""What sentence-transformers' files beside a checkpoint say: how tokens become one vector, or that it reads pairs.
+"""Read the modules of a sentence-transformers model: pooling, dense layers and normalization, or a CrossEncoder.
 
 `modules.json` of any version is read: types by their full or their short names, the encoder in the folder itself or in
 one such as 0_Transformer. The classes are those of sentence-transformers 6.2, and each is read as it reads it.

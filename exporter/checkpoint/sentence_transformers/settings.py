@@ -1,4 +1,4 @@
-"""What sentence-transformers' settings beside a model say: its length, its prompt, its case, and what it is for.
+"""Read the settings of a sentence-transformers model: maximum length, prompts, lower-casing, and its class.
 
 `sentence_bert_config.json` belongs to the Transformer module, `config_sentence_transformers.json` to the whole model.
 Read as sentence-transformers 6.2 reads them (base/modules/transformer.py, base/model.py); what would change an answer
@@ -105,14 +105,14 @@ def _model_type(path: Path, model: Mapping[str, Any], module: Mapping[str, Any])
         )
     if model.get("truncate_dim") is not None:
         raise UnsupportedError(
-            f"{path}: truncate_dim {excerpt(model['truncate_dim'])} is not supported; remove it, and cut the vectors "
-            "in the app"
+            f"{path}: truncate_dim {excerpt(model['truncate_dim'])} is not supported; remove it, and truncate the "
+            "vectors in the app"
         )
     return str(found)
 
 
 def _prompt(path: Path, model: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """The prompt that `encode` and `predict` put before a text unless told otherwise, and the names of all."""
+    """The prompt that `encode` and `predict` put before a text by default, and the names of all."""
     prompts, name = model.get("prompts") or {}, model.get("default_prompt_name")
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
         raise CheckpointError(

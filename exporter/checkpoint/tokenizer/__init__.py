@@ -1,1 +1,1 @@
-"""The tokenizer of a checkpoint: read, checked, and carried into the bundle."""
+"""The tokenizer of a checkpoint: read it, check it, and write its files into the bundle."""

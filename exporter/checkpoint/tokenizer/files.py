@@ -1,4 +1,4 @@
-"""The tokenizer's files in a bundle: what the checkpoint has, and what apps and older libraries expect beside it."""
+"""The tokenizer files of a bundle: the checkpoint's, and those that apps and older libraries expect beside them."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a kind of subword tokenizer is: one algorithm, its files, its special tokens, and what app kits need for it."""
+"""`TokenizerKind`: a subword algorithm with its files, its special tokens, and what app kits need for it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The table of tokenizer kinds, and the lookup of the one that a tokenizer.json or a folder's files are of."""
+"""The registry of tokenizer kinds: lookup by the model of a tokenizer.json, or by the files in a folder."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""What a tokenizer's files may ask of the machine: a size that its table explains, and texts that stay texts."""
+"""Limits on tokenizers from untrusted files: how much longer they make a text, and a trial encoding."""
 
 import json
 from collections.abc import Iterator
@@ -39,9 +39,9 @@ def _replaced(*waiting: Any) -> Iterator[int]:
 
 
 def probe(directory: Path, tokenizer: Tokenizer) -> None:
-    """Cut a few texts, alone and in pairs. Raises CheckpointError where that cannot be done."""
+    """Encode a few texts, alone and in pairs. Raises CheckpointError where that fails."""
     with in_our_words(
-        lambda why: CheckpointError(f"{directory}: its tokenizer cannot cut a text ({why}); save it again")
+        lambda why: CheckpointError(f"{directory}: its tokenizer cannot encode a text ({why}); save it again")
     ):
         for text in _PROBES:
             tokenizer.encode(text)

@@ -1,11 +1,11 @@
-"""The tokenizer of a checkpoint: the one that transformers makes of its folder, and carried along whole.
+"""Read a checkpoint's tokenizer, as transformers' AutoTokenizer makes it of the folder.
 
 transformers decides what a folder's tokenizer is, each version in its own way: a class may take tokenizer.json as it
 stands or build it anew from tokenizer_config.json, and tokens are added from four files. So none of this is written
 down here a second time. BERT's usual files, of which every version makes the same, are read without transformers
-(exporter.checkpoint.tokenizer.standard_bert), for its import takes a second; for all else it is asked, in a process of
-its own (runtimes.backends.pytorch.tokenizer_subprocess), and what it makes is what the bundle ships. Whichever way:
-each parity run compares the ids with AutoTokenizer's (exporter.verification.tokenizer_parity).
+(exporter.checkpoint.tokenizer.standard_bert), for its import takes a second; all else it reads itself, in a subprocess
+(runtimes.backends.pytorch.tokenizer_subprocess), and what it makes is what the bundle ships. Whichever way: each
+parity run compares the ids with AutoTokenizer's (exporter.verification.tokenizer_parity).
 """
 
 import json
@@ -29,7 +29,7 @@ from exporter.checkpoint.tokenizer.kinds import (
     kind_of_files,
 )
 from exporter.checkpoint.tokenizer.limits import check_growth, probe
-from exporter.checkpoint.tokenizer.settings import CUTTING, differing, parts_of
+from exporter.checkpoint.tokenizer.settings import ID_PARTS, differing, parts_of
 from exporter.checkpoint.tokenizer.standard_bert import ROLES, from_vocabulary, is_as_built, is_plain
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
@@ -41,14 +41,14 @@ FILES = (WHOLE, SETTINGS, SPECIAL, *VOCABULARIES)
 """Read and carried along; `ADDED` is read alone, for tokenizer.json has what it says."""
 _SHOWN = 3
 TABLE_PADDING = 128
-"""`resize_token_embeddings(pad_to_multiple_of=…)` leaves up to this many rows without a piece."""
+"""`resize_token_embeddings(pad_to_multiple_of=…)` leaves up to this many rows without an entry."""
 
 
 @dataclass(frozen=True)
 class TokenizerFiles:
     """A tokenizer ready to use, and the files that go with the model: name → bytes.
 
-    `source` is what AutoTokenizer is asked for; None for one that was trimmed, which no checkpoint has. `notes` say
+    `source` is what AutoTokenizer reads; None for one that was trimmed, which no checkpoint has. `notes` say
     where it is not what tokenizer.json says by itself, and what is unusual of it.
     """
 
@@ -59,7 +59,7 @@ class TokenizerFiles:
     notes: tuple[str, ...] = ()
 
     @property
-    def pieces(self) -> int:
+    def size(self) -> int:
         """One more than the largest id."""
         return _size(self.tokenizer.get_vocab(with_added_tokens=True))
 
@@ -91,14 +91,14 @@ class _Found:
 def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
     """Read the tokenizer in `directory`.
 
-    Raises CheckpointError when it is missing, damaged, or speaks of more pieces than the table has, UnsupportedError
+    Raises CheckpointError when it is missing, damaged, or has larger ids than the table has rows, UnsupportedError
     for a class that transformers lacks or that runs in Python alone.
     """
     found = _find(directory)
     source = _source(found, reader)
     own = _own(found, reader.vocabulary)  # where there is none: what is damaged or too large is refused all the same
     plain = _plain(found, reader, own)
-    whole, special = (plain, dict(ROLES)) if plain is not None else _ask(source, reader.vocabulary)
+    whole, special = (plain, dict(ROLES)) if plain is not None else _from_transformers(source, reader.vocabulary)
     tokenizer = _bare(whole)
     _check_size(directory, tokenizer.get_vocab(with_added_tokens=True), reader.vocabulary)
     probe(directory, tokenizer)
@@ -113,7 +113,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
 def _departs(own: Tokenizer | None, used: Tokenizer) -> Iterator[str]:
     """What AutoTokenizer makes of all files may not be what tokenizer.json says by itself."""
     if own is not None and own is not used:
-        expected, found = ({part: parts_of(one)[part] for part in CUTTING} for one in (used, own))
+        expected, found = ({part: parts_of(one)[part] for part in ID_PARTS} for one in (used, own))
         if different := [str(one) for one in differing(expected, found)][:_SHOWN]:
             yield (
                 "the tokenizer is AutoTokenizer's, which is not what tokenizer.json says by itself: "
@@ -123,10 +123,10 @@ def _departs(own: Tokenizer | None, used: Tokenizer) -> Iterator[str]:
 
 def _unused(tokenizer: Tokenizer, reader: Reader) -> Iterator[str]:
     """A table may have more rows than padding explains; transformers uses it as it is."""
-    table, pieces = reader.vocabulary, _size(tokenizer.get_vocab(with_added_tokens=True))
-    if table - pieces >= TABLE_PADDING:
+    table, size = reader.vocabulary, _size(tokenizer.get_vocab(with_added_tokens=True))
+    if table - size >= TABLE_PADDING:
         yield (
-            f"warning: the embedding table has {table:,} rows and the tokenizer {pieces:,} entries; the rows beyond "
+            f"warning: the embedding table has {table:,} rows and the tokenizer {size:,} entries; the rows beyond "
             "are exported too, and no text reaches them: is this the tokenizer that the model was trained with?"
         )
 
@@ -189,7 +189,7 @@ def _own(found: _Found, table: int) -> Tokenizer | None:
     return None
 
 
-def _ask(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]]:
+def _from_transformers(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]]:
     """The tokenizer as transformers makes it, and its special tokens by their roles.
 
     Without those that transformers alone adds, for a role that the files fill with nothing, beyond the table: the model
@@ -236,7 +236,7 @@ def _parse(path: Path, content: bytes) -> Tokenizer:
 
 
 def _bare(tokenizer: Tokenizer) -> Tokenizer:
-    """One that each reader pads and cuts as it needs: a file's own padding may be of any size."""
+    """One that each reader pads and truncates as it needs: a file's own padding may be of any size."""
     made = Tokenizer.from_str(tokenizer.to_str())
     made.no_padding()
     made.no_truncation()
@@ -249,10 +249,10 @@ def _size(vocabulary: Mapping[str, int]) -> int:
 
 
 def _check_size(directory: Path, vocabulary: Mapping[str, int], table: int) -> None:
-    pieces = _size(vocabulary)
-    if pieces > table:
+    size = _size(vocabulary)
+    if size > table:
         raise CheckpointError(
-            f"{directory}: the tokenizer has {pieces:,} pieces and the embedding table {table:,} rows; call "
+            f"{directory}: the tokenizer has {size:,} entries and the embedding table {table:,} rows; call "
             "model.resize_token_embeddings(len(tokenizer)), train and save again, or put the tokenizer that the model "
             "was trained with beside it"
         )

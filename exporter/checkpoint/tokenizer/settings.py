@@ -1,4 +1,4 @@
-"""The parts of a tokenizer.json that decide how text is cut, and where two of them differ."""
+"""Compare tokenizer.json files by the parts that decide token ids, in canonical form."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from tokenizers import Tokenizer
 
 _PARTS = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder", "truncation", "padding")
-CUTTING = ("normalizer", "pre_tokenizer", "model", "post_processor", "added_tokens")
+ID_PARTS = ("normalizer", "pre_tokenizer", "model", "post_processor", "added_tokens")
 """Those that decide which ids a text has."""
 _SHOWN = 60
 """Characters of a value in a message."""
@@ -19,7 +19,7 @@ def parts_of(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def canonical(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A tokenizer.json as `tokenizers` writes it, so that what cuts alike is alike.
+    """A tokenizer.json as `tokenizers` writes it, so that tokenizers that give the same ids are equal.
 
     BertProcessing is the template that it stands for (tokenizers, processors/bert.rs).
     """
@@ -66,7 +66,7 @@ def differing(expected: Any, found: Any, at: str = "") -> Iterator[Difference]:
     if expected == found:
         return
     if not (isinstance(expected, Mapping) and isinstance(found, Mapping) and expected.get("type") == found.get("type")):
-        yield Difference(at or "content", f"expected {_told(expected)}, found {_told(found)}")
+        yield Difference(at or "content", f"expected {_shown(expected)}, found {_shown(found)}")
         return
     keys = [key for key in {**expected, **found} if expected.get(key, _ABSENT) != found.get(key, _ABSENT)]
     for key in keys if len(keys) <= _MANY else keys[:1]:
@@ -75,7 +75,7 @@ def differing(expected: Any, found: Any, at: str = "") -> Iterator[Difference]:
         yield Difference(at or "content", f"{len(keys):,} entries differ")
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is _ABSENT:
         return "none"
     text = str(value["type"]) if isinstance(value, Mapping) and "type" in value else json.dumps(value)

@@ -1,4 +1,4 @@
-"""BERT's usual tokenizer, of which every transformers makes the same: no need to ask it.
+"""Build BERT's standard tokenizer without transformers, where the files say nothing unusual.
 
 Whatever is unusual, however little, is left to transformers itself (exporter.checkpoint.tokenizer.reading).
 """
@@ -11,7 +11,7 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from exporter.checkpoint.tokenizer.kind import Vocabulary
 from exporter.checkpoint.tokenizer.kinds import find_kind
-from exporter.checkpoint.tokenizer.settings import CUTTING, parts_of
+from exporter.checkpoint.tokenizer.settings import ID_PARTS, parts_of
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 
 ROLES = WORDPIECE.special_tokens
@@ -91,7 +91,7 @@ def is_as_built(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> bool:
         return False
     built = from_vocabulary(found["model"]["vocab"], settings)
     expected = None if built is None else parts_of(built)
-    return expected is not None and all(found[part] == expected[part] for part in CUTTING)
+    return expected is not None and all(found[part] == expected[part] for part in ID_PARTS)
 
 
 def _flags(settings: Mapping[str, Any]) -> dict[str, Any]:

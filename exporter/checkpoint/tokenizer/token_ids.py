@@ -1,4 +1,4 @@
-"""Token ids of many texts, in batches: a tokenizer's encoding takes a hundred times its text."""
+"""Encode many texts to token ids in batches, for an encoding takes a hundred times the memory of its text."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ _BATCH_CHARACTERS, _BATCH_TEXTS = 1_000_000, 256
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], special: bool = True) -> Iterator[list[int]]:
-    """The ids of each text, in order, without the offsets that nobody asks; `special`: with special tokens around."""
+    """The ids of each text, in order, without offsets; `special`: with special tokens around."""
     for batch in _batches(texts):
         yield from (encoding.ids for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=special))
 

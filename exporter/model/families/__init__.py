@@ -1,1 +1,1 @@
-"""The model families, one file each; `registry` lists them."""
+"""The supported model families, one file each, and the registry that finds them by `model_type`."""

@@ -1,4 +1,4 @@
-"""BERT (Devlin et al. 2018): MiniLM, bert-tiny and the boltuix tiers are BERTs too."""
+"""BERT (Devlin et al. 2018), and every model that is one: MiniLM, bert-tiny, boltuix."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""DistilBERT (Sanh et al. 2019): BERT without segments and without a pooler, under names of its own."""
+"""DistilBERT (Sanh et al. 2019): BERT's layers without token types and without a pooler."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""ELECTRA (Clark et al. 2020): BERT whose embedding tables may be narrower than its layers."""
+"""ELECTRA (Clark et al. 2020): BERT with a projection where the embedding tables are narrower than the layers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -55,7 +55,7 @@ def _encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], firs
 
 
 def _check_summary(head: Head, _stored: Stored, config: Mapping[str, Any]) -> Head:
-    """What the class makes of the first token, of which config.json may tell otherwise."""
+    """Refuse a config.json by which the class would summarise the first token in another way."""
     for key, only in _SUMMARY.items():
         if config.get(key, only) != only:
             raise UnsupportedError(

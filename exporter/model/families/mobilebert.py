@@ -1,4 +1,4 @@
-"""MobileBERT (Sun et al. 2020): a narrow transformer between bottlenecks, without LayerNorm.
+"""MobileBERT (Sun et al. 2020): thin transformer layers between bottlenecks, with NoNorm in place of LayerNorm.
 
 In place of LayerNorm stands NoNorm, gain · x + shift, which folds into the linear layer before it; where a residual was
 added in between, the gain of the residual is all that is left to compute.
@@ -27,7 +27,7 @@ FeedForwards = Annotated[int, Field(ge=1, le=1 << 6, description="a whole number
 
 
 class MobileBertConfig(BertConfig):
-    """Variants of the paper's ablations are refused: only the published model is spelled."""
+    """Variants of the paper's ablations are refused: only the published model is implemented."""
 
     hidden_size: Width = 512
     num_hidden_layers: Layers = 24

@@ -1,4 +1,4 @@
-"""MobileBERT's embeddings and one layer of it over `Ops`, every NoNorm folded; see `mobilebert` for the shapes."""
+"""The embeddings and the encoder layer of MobileBERT over `Ops`, every NoNorm folded; shapes as in `mobilebert`."""
 
 from dataclasses import dataclass
 from typing import Generic
@@ -59,19 +59,19 @@ class MobileLayer(Generic[T]):
     def every_token(self, x: T, bias: T) -> T:
         """[B, S, H] → [B, S, H]."""
         name, role = f"{self.name}.attention", Role.LINEAR
-        reads = self._asking
-        asking = _linear(self.ops, f"{self.name}.{reads}", x, self._normed(reads), role)  # [B, S, N]
-        told = asking if self.geometry.narrow_attention else x
-        query = _linear(self.ops, f"{name}.query", asking, self._scaled_query(), role)
+        reads = self._query_bottleneck
+        narrow = _linear(self.ops, f"{self.name}.{reads}", x, self._normed(reads), role)  # [B, S, N]
+        values = narrow if self.geometry.narrow_attention else x
+        query = _linear(self.ops, f"{name}.query", narrow, self._scaled_query(), role)
         key = self.ops.linear(
-            f"{name}.key", asking, weight_of(f"{name}.key.weight", self._dense("attention.key")[0], role), None
+            f"{name}.key", narrow, weight_of(f"{name}.key.weight", self._dense("attention.key")[0], role), None
         )
         value_weight, value_bias = self._dense("attention.value")
-        value = self.ops.linear(f"{name}.value", told, weight_of(f"{name}.value.weight", value_weight, role), None)
+        value = self.ops.linear(f"{name}.value", values, weight_of(f"{name}.value.weight", value_weight, role), None)
         context = self.ops.attention(name, query, key, value, bias, self.geometry.heads)  # [B, S, N]
         if self.geometry.narrow_attention:
             gain = self._vector("attention.dense.norm.gain")
-            residual = self.ops.scale(f"{name}.residual", asking, gain)
+            residual = self.ops.scale(f"{name}.residual", narrow, gain)
         else:
             residual = self._residual(x, role)
         return self._finish(x, context, residual, value_bias, role)
@@ -83,13 +83,13 @@ class MobileLayer(Generic[T]):
         them: no bottleneck is computed for the other tokens.
         """
         name, heads, ops = f"{self.name}.attention", self.geometry.heads, self.ops
-        asking = self._normed(self._asking)
-        key = self._dense("attention.key")[0] @ asking[0]  # [N, H]
+        bottleneck = self._normed(self._query_bottleneck)
+        key = self._dense("attention.key")[0] @ bottleneck[0]  # [N, H]
         value = self._dense("attention.value")
         if self.geometry.narrow_attention:
-            value = folding.chain(*value, *asking)
+            value = folding.chain(*value, *bottleneck)
         first = ops.first_token(f"{self.name}.first", x)  # [B, H]
-        query = _linear(ops, f"{name}.query", first, folding.chain(*self._scaled_query(), *asking), Role.TAIL)
+        query = _linear(ops, f"{name}.query", first, folding.chain(*self._scaled_query(), *bottleneck), Role.TAIL)
         per_head = weight_of(f"{name}.key.weight", folding.key_per_head(key, heads), Role.TAIL)
         seen = ops.first_token_attention(name, ops.grouped_linear(f"{name}.key", query, per_head), x, bias, heads)
         per_head = weight_of(f"{name}.value.weight", folding.value_per_head(value[0], heads), Role.TAIL)
@@ -97,7 +97,7 @@ class MobileLayer(Generic[T]):
         return self._finish(first, context, self._residual(first, Role.TAIL), value[1], Role.TAIL)
 
     @property
-    def _asking(self) -> str:
+    def _query_bottleneck(self) -> str:
         """The bottleneck that query and key read."""
         return "bottleneck.input" if self.geometry.narrow_attention else "bottleneck.attention"
 

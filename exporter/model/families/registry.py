@@ -1,4 +1,4 @@
-"""The table of model families, and the lookup of the one that a config.json names.
+"""The registry of model families: lookup by the `model_type` of a config.json, plug-ins included.
 
 Other packages add families by entry points of the group `bertport.families`, named as their `model_type`
 (`runtimes.plugins`); each is imported when a config.json first names it.

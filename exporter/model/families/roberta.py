@@ -1,4 +1,4 @@
-"""RoBERTa (Liu et al. 2019): BERT whose positions are counted from the ids, and whose pieces are bytes."""
+"""RoBERTa (Liu et al. 2019): BERT with positions counted from the padding id, and a byte-level BPE tokenizer."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -23,8 +23,8 @@ class RobertaConfig(BertConfig):
     def contradictions(self) -> list[str]:
         """See EncoderConfig."""
         short = self.max_position_embeddings <= self.pad_token_id + 1
-        told = f"max_position_embeddings {self.max_position_embeddings} leaves no position beyond pad_token_id"
-        return super().contradictions() + ([f"{told} {self.pad_token_id}"] if short else [])
+        reason = f"max_position_embeddings {self.max_position_embeddings} leaves no position beyond pad_token_id"
+        return super().contradictions() + ([f"{reason} {self.pad_token_id}"] if short else [])
 
 
 def _read_geometry(config: Mapping[str, Any]) -> Geometry:

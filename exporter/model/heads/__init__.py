@@ -1,1 +1,1 @@
-"""The heads of each task, written once over `Ops`."""
+"""Task heads, written once over `Ops`."""

@@ -1,4 +1,4 @@
-"""What heads of several families are made of, over `Ops`."""
+"""Building blocks of classification heads: poolers, classifiers and spans, with their rows of the tensor table."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -88,7 +88,7 @@ def layer_norm(given: Encoded[Any], weights: str, name: str, x: Any) -> Any:
 
 
 def token_head(architecture: str, leftovers: tuple[str, ...] = ()) -> Head:
-    """The head of token classification, which every family spells and stores alike."""
+    """The head of token classification, which every family computes and stores alike."""
     labelled = "classifier.weight"
     return Head(
         TOKEN_CLASSIFICATION, architecture, classifier_entries, classify_tokens, labelled=labelled, leftovers=leftovers
@@ -96,5 +96,5 @@ def token_head(architecture: str, leftovers: tuple[str, ...] = ()) -> Head:
 
 
 def span_head(architecture: str, leftovers: tuple[str, ...] = ()) -> Head:
-    """The head of question answering, which every family spells and stores alike."""
+    """The head of question answering, which every family computes and stores alike."""
     return Head(QUESTION_ANSWERING, architecture, span_entries, find_span, leftovers=leftovers)

@@ -1,4 +1,4 @@
-"""Heads that give vectors: the hidden states as they are, and embeddings as sentence-transformers makes them."""
+"""Heads for feature extraction (hidden states) and for sentence similarity (pooled embeddings)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ def features_head(architecture: str, pooler: str | None, kind: str = "tanh", **d
 
 
 def sentence_head(architecture: str, **details: Any) -> Head:
-    """Return the head of sentence-similarity, before `specialised` tells it how the checkpoint pools."""
+    """Return the head of sentence-similarity, before `specialised` makes it pool as the checkpoint does."""
     return Head(SENTENCE_SIMILARITY, architecture, _no_entries, _no_recipe, width=_hidden, **details)
 
 

@@ -1,8 +1,8 @@
-"""The head of fill-mask: a transform of every token, then a score for each piece of the vocabulary.
+"""The fill-mask head: a transform of every token, then a score for each vocabulary entry.
 
-The decoder is the table of word embeddings again, and is stored once; a checkpoint whose decoder was trained apart
-from it (config.json: `tie_word_embeddings` false, or both stored and different) keeps two. MobileBERT's decoder is
-wider than its table, and has a matrix beside it for the rest.
+The decoder is the table of word embeddings again, and is stored once; a checkpoint whose decoder was trained separately
+(config.json: `tie_word_embeddings` false, or both stored and different) keeps two. MobileBERT's decoder is wider than
+its table, and has a matrix beside it for the rest.
 """
 
 from collections.abc import Iterator, Mapping
@@ -69,17 +69,17 @@ def _untied_entries(names: MaskedNames, bias: str, geometry: Geometry) -> Iterat
 def _adapt(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, Any]) -> Head:
     """The head as it is, or with a decoder of its own; transformers 5 decides so."""
     weight, table = stored.get(f"{names.decoder}.weight"), stored.get(names.table)
-    told_apart = config.get("tie_word_embeddings") is False
-    if not told_apart and (weight is None or table is None or _equal(weight.read(), table.read())):
+    untied = config.get("tie_word_embeddings") is False
+    if not untied and (weight is None or table is None or _equal(weight.read(), table.read())):
         return head
-    bias = f"{names.decoder}.bias" if told_apart else names.bias  # transformers reads but the one or the other
+    bias = f"{names.decoder}.bias" if untied else names.bias  # transformers reads but the one or the other
     return replace(
         head,
         entries=lambda geometry, _labels: _untied_entries(names, bias, geometry),
         build=lambda given: _score(given, names, "decoder.weight"),
         tied=False,
-        copies=() if told_apart else ((names.bias, f"{names.decoder}.bias"),),
-        leftovers=(*head.leftovers, names.bias) if told_apart else head.leftovers,
+        copies=() if untied else ((names.bias, f"{names.decoder}.bias"),),
+        leftovers=(*head.leftovers, names.bias) if untied else head.leftovers,
     )
 
 

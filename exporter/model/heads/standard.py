@@ -1,4 +1,4 @@
-"""The heads that every family has, from the names that transformers' classes and their layers have in it."""
+"""`standard_heads`: the common task heads of a family, from the names of its classes and its stored layers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

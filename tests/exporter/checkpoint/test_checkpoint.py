@@ -269,7 +269,7 @@ class TestTokenizer:
 
     def test_far_fewer_pieces_than_rows_is_fine(self, make_checkpoint):
         found = read(make_checkpoint(vocab_size=300))
-        assert (found.geometry.vocabulary, found.tokenizer.pieces) == (300, 79)
+        assert (found.geometry.vocabulary, found.tokenizer.size) == (300, 79)
         assert "warning: the embedding table has 300 rows and the tokenizer 79 entries" in found.notes[-1]
 
     def test_a_padded_table_is_fine(self, make_checkpoint):

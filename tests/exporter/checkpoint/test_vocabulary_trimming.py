@@ -9,7 +9,7 @@ from tokenizers import BertWordPieceTokenizer, Tokenizer
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.checkpoint.vocabulary_trimming import Trim, choose_pieces, kept_ids, trim_checkpoint
+from exporter.checkpoint.vocabulary_trimming import Trim, choose_entries, kept_ids, trim_checkpoint
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
@@ -29,7 +29,7 @@ def read(checkpoint):
 
 @pytest.fixture
 def trimmed(read):
-    return trim_checkpoint(read, choose_pieces(read.tokenizer.tokenizer, Trim(KEPT_TEXTS)))
+    return trim_checkpoint(read, choose_entries(read.tokenizer.tokenizer, Trim(KEPT_TEXTS)))
 
 
 def test_pieces_of_the_texts_and_characters_stay_and_others_go(trimmed):
@@ -68,34 +68,34 @@ def test_files_say_the_new_numbers(trimmed):
 
 
 def test_the_map_back_is_found_in_the_files(read, trimmed):
-    kept = choose_pieces(read.tokenizer.tokenizer, Trim(KEPT_TEXTS))
+    kept = choose_entries(read.tokenizer.tokenizer, Trim(KEPT_TEXTS))
     np.testing.assert_array_equal(kept_ids(read.tokenizer.tokenizer, trimmed.tokenizer.tokenizer), kept)
 
 
 def test_the_commonest_are_kept_first(read):
     tokenizer = read.tokenizer.tokenizer
-    always = len(choose_pieces(tokenizer, Trim(("the",)))) - 1
-    kept = choose_pieces(tokenizer, Trim(("the the cat", "cat the dog"), keep_pieces=always + 2))
+    always = len(choose_entries(tokenizer, Trim(("the",)))) - 1
+    kept = choose_entries(tokenizer, Trim(("the the cat", "cat the dog"), keep_entries=always + 2))
     pieces = {tokenizer.id_to_token(int(number)) for number in kept}
     assert {"the", "cat"} <= pieces
     assert "dog" not in pieces
 
 
 def test_a_piece_must_occur_as_often_as_asked(read):
-    kept = choose_pieces(read.tokenizer.tokenizer, Trim(("the cat", "the dog"), min_count=2))
+    kept = choose_entries(read.tokenizer.tokenizer, Trim(("the cat", "the dog"), min_count=2))
     pieces = {read.tokenizer.tokenizer.id_to_token(int(number)) for number in kept}
     assert "the" in pieces
     assert not {"cat", "dog"} & pieces
 
 
 def test_texts_with_nothing_of_the_vocabulary_are_refused(read):
-    with pytest.raises(UsageError, match="no piece beyond single characters"):
-        choose_pieces(read.tokenizer.tokenizer, Trim(("北京 ☃", "q z")))
+    with pytest.raises(UsageError, match="no entry beyond single characters"):
+        choose_entries(read.tokenizer.tokenizer, Trim(("北京 ☃", "q z")))
 
 
 def test_a_limit_below_the_characters_is_refused(read):
     with pytest.raises(UsageError, match="pass more"):
-        choose_pieces(read.tokenizer.tokenizer, Trim(KEPT_TEXTS, keep_pieces=3))
+        choose_entries(read.tokenizer.tokenizer, Trim(KEPT_TEXTS, keep_entries=3))
 
 
 def test_limits_without_texts_are_refused(tmp_path, capsys):
@@ -159,7 +159,7 @@ def with_document(read, change):
     return replace(read, tokenizer=replace(read.tokenizer, files=files))
 
 
-def test_only_wordpiece_can_be_cut(read):
+def test_only_wordpiece_can_be_trimmed(read):
     other = with_document(read, lambda document: document["model"].update(type="Unigram"))
     with pytest.raises(UnsupportedError, match=r"tokenizer\.json is a Unigram; only WordPiece can be trimmed"):
         trim_checkpoint(other, np.arange(10))
@@ -186,7 +186,7 @@ def test_every_place_that_has_an_id_gets_the_new_one(read):
         }
         document["post_processor"] = {"type": "Sequence", "processors": [document["post_processor"]]}
 
-    kept = choose_pieces(read.tokenizer.tokenizer, Trim(KEPT_TEXTS))[::-1]
+    kept = choose_entries(read.tokenizer.tokenizer, Trim(KEPT_TEXTS))[::-1]
     settings = {"added_tokens_decoder": {"4": {"content": "[MASK]"}}}
     files = {**read.tokenizer.files, "tokenizer_config.json": json.dumps(settings).encode()}
     read = replace(read, tokenizer=replace(read.tokenizer, files=files))
@@ -204,7 +204,7 @@ def test_every_place_that_has_an_id_gets_the_new_one(read):
 def test_a_tokenizer_with_pieces_of_its_own_is_no_cut_one(read):
     other = Tokenizer.from_str(read.tokenizer.tokenizer.to_str())
     other.add_tokens(["zebra"])
-    with pytest.raises(UnsupportedError, match="has pieces that the checkpoint's has not"):
+    with pytest.raises(UnsupportedError, match="has entries that the checkpoint's has not"):
         kept_ids(read.tokenizer.tokenizer, other)
 
 
@@ -228,16 +228,16 @@ def test_a_padding_that_is_no_piece_is_refused(make_checkpoint, texts_file, edit
     folder = make_checkpoint(vocab_size=120)
     edit_config(folder, pad_token_id=119)
     assert main(["export", str(folder), "--trim-vocabulary", str(texts_file), "-o", str(tmp_path / "out")]) == 3
-    assert "pad_token_id 119 is no piece of the tokenizer; correct config.json" in capsys.readouterr().err
+    assert "pad_token_id 119 is no entry of the tokenizer; correct config.json" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_pieces_in_another_order_are_no_trimmed_vocabulary(read):
-    kept = choose_pieces(read.tokenizer.tokenizer, Trim(("the cat", "a dog")))
+def test_entries_in_another_order_are_no_trimmed_vocabulary(read):
+    kept = choose_entries(read.tokenizer.tokenizer, Trim(("the cat", "a dog")))
     trimmed = trim_checkpoint(read, kept).tokenizer.tokenizer
     assert kept_ids(read.tokenizer.tokenizer, trimmed).tolist() == kept.tolist()
     raw = json.loads(trimmed.to_str())
     words = raw["model"]["vocab"]
     words["cat"], words["dog"] = words["dog"], words["cat"]
-    with pytest.raises(UnsupportedError, match="numbers its pieces in another order"):
+    with pytest.raises(UnsupportedError, match="numbers its entries in another order"):
         kept_ids(read.tokenizer.tokenizer, Tokenizer.from_str(json.dumps(raw)))

@@ -8,7 +8,7 @@ import pytest
 from exporter import pipeline
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.checkpoint.vocabulary_trimming import Trim, choose_pieces, trim_checkpoint
+from exporter.checkpoint.vocabulary_trimming import Trim, choose_entries, trim_checkpoint
 from exporter.cli.main import main
 from exporter.compression import product_quantization
 from exporter.compression.calibration import Finetune, Material
@@ -18,6 +18,7 @@ from exporter.finetuning import training_texts as lessons
 from exporter.model.numpy_ops import trace
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
+from exporter.verification import explanation
 from exporter.verification.check import Check
 from exporter.verification.reference.reference import Reference
 from exporter.verification.verify import verify
@@ -47,7 +48,7 @@ def request(checkpoint, place, many, epochs=4, **settings):
 def trained(folder, many, epochs=1, trim=None):
     """The checkpoint in `folder`, its reference, and what fine-tuning makes of it."""
     whole = load(resolve(str(folder), HubOptions()))
-    kept = choose_pieces(whole.tokenizer.tokenizer, trim) if trim else None
+    kept = choose_entries(whole.tokenizer.tokenizer, trim) if trim else None
     exported = trim_checkpoint(whole, kept) if trim else whole
     reference = Reference(whole, many[::8], kept=kept)
     material = Material(exported, reference.samples, 4, ())
@@ -175,7 +176,7 @@ def test_what_is_explained_is_what_was_trained(checkpoint, tmp_path, many, coars
     found = verification.explain()
     assert max(row.relative for row in found.graph) < 1e-4
     assert {row.name: row.relative for row in found.file}["embeddings.word"] < near
-    monkeypatch.setattr(verification, "_stored", lambda *_: {})
+    monkeypatch.setattr(explanation, "_stored", lambda *_: {})
     untrained = {row.name: row.relative for row in verification.explain().file}
     assert untrained["embeddings.word"] > 10 * near
 

@@ -80,7 +80,7 @@ def test_settings_that_cannot_be_honoured_are_refused_in_one_line(tmp_path, valu
 def test_tokens_of_the_checkpoint_that_the_table_lacks_are_refused(tmp_path):
     vocabulary(tmp_path)
     write(tmp_path, "added_tokens.json", {"<e1>": len(PIECES), "<e2>": len(PIECES) + 1})
-    with pytest.raises(CheckpointError, match=r"10 pieces and the embedding table 9 rows.*resize_token_embeddings"):
+    with pytest.raises(CheckpointError, match=r"10 entries and the embedding table 9 rows.*resize_token_embeddings"):
         read(tmp_path, rows=len(PIECES) + 1)
 
 
@@ -88,7 +88,7 @@ def test_a_role_that_only_transformers_fills_needs_no_row(tmp_path):
     vocabulary(tmp_path, [piece for piece in PIECES if piece != "[MASK]"])
     found = read(tmp_path, rows=len(PIECES) - 1)
     assert found.tokenizer.token_to_id("[MASK]") is None
-    assert found.pieces == len(PIECES) - 1
+    assert found.size == len(PIECES) - 1
 
 
 def test_usual_files_need_no_transformers(tmp_path, monkeypatch):

@@ -130,7 +130,7 @@ def test_the_audit_of_a_bundle_includes_its_tokenizer(spoiled, marked):
 
 def test_a_trimmed_bundle_is_held_against_its_own_vocabulary(marked, texts, tmp_path):
     out = tmp_path / "out"
-    request = Request(str(marked), destination=out, verify=False, settings=Settings(trim=Trim(texts, keep_pieces=70)))
+    request = Request(str(marked), destination=out, verify=False, settings=Settings(trim=Trim(texts, keep_entries=70)))
     export(request)
     whole = load(resolve(str(marked), HubOptions()))
     bundle = read_bundle(out)
