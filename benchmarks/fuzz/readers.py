@@ -5,7 +5,8 @@ A reader gives a behaviour, which can be compared, or raises one of our errors. 
 
 import hashlib
 import random
-from collections.abc import Callable, Hashable
+import sys
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -170,7 +171,7 @@ def _records(folder: Path) -> list[Path]:
     return write_records(folder / "records", bundle)
 
 
-READERS: tuple[Reader, ...] = (
+_ALL: tuple[Reader, ...] = (
     PlainReader("checkpoint", _checkpoints, read_checkpoint),
     PlainReader("package", seeds.write_packages, read_mlpackage),
     BundleReader(),
@@ -178,3 +179,13 @@ READERS: tuple[Reader, ...] = (
     PlainReader("records", _records, read_records),
     PlainReader("settings", lambda folder: seeds.write_settings(folder / "settings"), read_settings),
 )
+READERS: Mapping[str, Reader] = {one.name: one for one in _ALL}
+"""Every reader by its name: `make fuzz` and the tests go through these."""
+
+
+def chosen(names: Sequence[str]) -> list[Reader]:
+    """The readers of these names, or all. Raises SystemExit."""
+    for name in names:
+        if name not in READERS:
+            sys.exit(f"no reader {name}: choose from {', '.join(READERS)}")
+    return [READERS[name] for name in names or READERS]

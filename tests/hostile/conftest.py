@@ -12,7 +12,7 @@ def honest(tmp_path_factory):
 
     def prepare(name):
         if name not in made:
-            reader = next(one for one in READERS if one.name == name)
+            reader = READERS[name]
             folders = reader.seeds(tmp_path_factory.mktemp("hostile") / name)
             made[name] = reader, folders, [reader.read(folder) for folder in folders]
         return made[name]

@@ -1,7 +1,5 @@
 """Twenty thousand odd config.json files over every family, and what became of each.
 
-    nice python -m benchmarks.fuzz.odd_configs.run [--count 20000] [--seed 0]     → artifacts/odd_configs.json
-
 Each is a tiny model's config.json with one key, or several, set to what no program would write: see `draw.py`.
 It is validated, and where it is accepted, transformers loads what the reference is told and what a bundle would carry,
 and both answer, once for each that is told otherwise; one of two hundred is exported and compared with PyTorch. All
@@ -40,9 +38,16 @@ GOOD = ("refused", "refused late", "loaded", "exported")
 _START_S = 900.0
 
 
-def main() -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lanes", type=int, default=1, help="workers beside each other")
+    parser.add_argument("-o", "--output", type=Path, default=ARTIFACT, metavar="FILE")
+
+
+def run(parsed: argparse.Namespace) -> int:
     """Judge all, write the record; 1 where anything happened that must not."""
-    parsed = _arguments()
     start_s, counts, families = time.perf_counter(), Counter[str](), dict[str, Counter[str]]()
     findings, slowest_s, largest_bytes, refusals, late = list[dict[str, Any]](), 0.0, 0, Counter[str](), Counter[str]()
     for one in by_lanes(parsed.count, parsed.seed, parsed.lanes):
@@ -175,16 +180,3 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {name: version(name) for name in ("torch", "transformers", "pydantic")}
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--lanes", type=int, default=1, help="workers beside each other")
-    parser.add_argument("-o", "--output", type=Path, default=ARTIFACT)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

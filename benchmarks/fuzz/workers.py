@@ -11,37 +11,21 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.fuzz.mutate import mutate
 from benchmarks.fuzz.readers import Reader
+from benchmarks.fuzz.tally import Tally
 from runtimes.errors import BertportError
 
 LIMIT_S, SILENCE_S = 10.0, 300.0
 """Of the worker's own processor time for one input, and of silence, for it may wait; an honest folder takes 0.1 s."""
 MEMORY_BYTES = 3 << 30
 """Beyond what the worker has when it starts; one input may take 500 MB, and a worker reads thousands."""
-BAD = ("crash", "hang", "false pass")
 
 
-@dataclass
-class Tally:
-    """Inputs by outcome, their number, and each that must not be: what, which input, and how it ended."""
-
-    inputs: int
-    counts: dict[str, int] = field(default_factory=dict)
-    findings: list[str] = field(default_factory=list)
-
-    def add(self, outcome: str, number: int, detail: str) -> None:
-        """Count one."""
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        if outcome in BAD:
-            self.findings.append(f"{outcome} {number}: {detail}")
-
-
-def run(reader: Reader, inputs: int, seed: int, first: int = 0) -> Tally:
+def read_all(reader: Reader, inputs: int, seed: int, first: int = 0) -> Tally:
     """Read the hostile folders from `first` to `inputs`, in workers that are started again where one ends."""
     tally, done = Tally(inputs - first), first
     with tempfile.TemporaryDirectory(prefix="bertport-fuzz-", dir=_memory()) as place:
