@@ -30,7 +30,12 @@ def _write(model: TokenizerModel, _entries: Vocabulary) -> dict[str, bytes]:
 
 
 def _agrees(name: str, content: bytes, model: TokenizerModel) -> bool:
-    return name != _VOCABULARY or bool(json.loads(content) == model.get("vocab"))
+    if name != _VOCABULARY:
+        return True
+    try:
+        return bool(json.loads(content) == model.get("vocab"))
+    except (ValueError, RecursionError):  # no JSON: a tokenizer.json beside it was read instead
+        return False
 
 
 BYTE_LEVEL_BPE = TokenizerKind(

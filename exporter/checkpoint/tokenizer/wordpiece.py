@@ -29,7 +29,7 @@ def vocabulary_lines(entries: Vocabulary) -> bytes:
 
 
 def _agrees(_name: str, content: bytes, model: TokenizerModel) -> bool:
-    lines, vocabulary = content.decode().split("\n"), model["vocab"]
+    lines, vocabulary = content.decode(errors="replace").split("\n"), model["vocab"]
     return isinstance(vocabulary, dict) and all(
         number < len(lines) and lines[number].rstrip() == entry.rstrip() for entry, number in vocabulary.items()
     )

@@ -87,6 +87,14 @@ def test_damaged_bytes_and_merges(roberta, name, content):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("content", [b"\xbc{", b"{", b"[" * 100_000])
+def test_a_broken_vocabulary_beside_a_tokenizer_json_is_made_anew(roberta, content):
+    honest = json.loads((roberta / "vocab.json").read_bytes())
+    transformers.AutoTokenizer.from_pretrained(roberta).save_pretrained(roberta)
+    (roberta / "vocab.json").write_bytes(content)
+    assert json.loads(read_tokenizer(roberta, reader(roberta)).files["vocab.json"]) == honest
+
+
 def test_merges_without_their_vocabulary(roberta):
     (roberta / "vocab.json").unlink()
     with pytest.raises(

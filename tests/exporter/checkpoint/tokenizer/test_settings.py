@@ -214,6 +214,7 @@ CASES = {
     "XLM-R's tokenizer as it stands": lambda f: unigram(f, "PreTrainedTokenizerFast"),
 }
 
+BROKEN = b"\xbc not UTF-8\n"
 NEWER = {"tokenizer_config.json alone", "special_tokens_map.json of objects", "named extra tokens"}
 """What transformers 4 ends in an error for."""
 
@@ -261,3 +262,12 @@ def test_ids_offsets_and_types_are_transformers(tmp_path, case):
         lines = (bundle / "vocab.txt").read_text(encoding="utf-8").split("\n")
         entries = json.loads(found.files["tokenizer.json"])["model"]["vocab"]
         assert all(lines[number] == piece for piece, number in entries.items())
+
+
+def test_a_vocabulary_that_is_no_text_is_not_carried_on_beside_a_tokenizer_json(tmp_path):
+    """Found by `make fuzz`: tokenizer.json is what is read, and vocab.txt is made from it."""
+    vocabulary(tmp_path)
+    honest = (tmp_path / "vocab.txt").read_bytes()
+    saved(tmp_path)
+    (tmp_path / "vocab.txt").write_bytes(BROKEN + honest)
+    assert read(tmp_path).files["vocab.txt"] == honest
