@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from exporter.appkit import kit_json as onnx_kit
-from exporter.appkit.ios import emit as ios
+from exporter.appkit.platform import WRAPPERS
+from exporter.appkit.registry import PLATFORMS
 from exporter.cli import main as cli
-from exporter.cli.app_kit import PLATFORMS
 from exporter.model.families.registry import FAMILIES
 from exporter.model.tasks import TASKS
 from exporter.targets.registry import TARGETS
@@ -113,13 +112,12 @@ REFUSED = {
 
 
 def _no_kit(place: Place) -> Any:
-    platform = place.out.name.rpartition("_")[2]
-    target = "coreml" if platform == "ios" else "onnx"
-    if place.target != target:
-        return f"expected a bundle of target {target}"
-    if platform == "web":  # what has no wrapper there is transformers.js' alone
+    platform = PLATFORMS[place.out.name.rpartition("_")[2]]
+    if place.target != platform.target:
+        return f"expected a bundle of target {platform.target}"
+    if platform.emit_model:  # what has no wrapper there is the model alone
         return False
-    if place.task not in (onnx_kit.TASKS if platform == "android" else ios.TASKS):
+    if place.task not in WRAPPERS:
         return "wrapper for task"
     return place.family == "roberta" and "WordPiece"
 

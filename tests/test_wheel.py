@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import exporter
+from exporter.appkit.registry import PLATFORMS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("exporter", "runtimes")
@@ -70,10 +71,9 @@ def commands(checkpoint, texts):
     """Two bundles, and a kit of each for every platform that takes it."""
     export = ["export", str(checkpoint), "--texts", str(texts), "--quantize", "int8", "--keep-failing"]
     export += ["--max-relative", "9", "--min-agreement", "0"]
-    kits = [["app-kit", "onnx", "--platform", name, "-o", f"Kit-{name}"] for name in ("web", "android")]
-    ios = ["app-kit", "coreml", "--platform", "ios", "-o", "KitIOS"]
+    kits = [["app-kit", one.target, "--platform", one.name, "-o", f"Kit{one.name}"] for one in PLATFORMS.values()]
     coreml = [*export, "--target", "coreml", "--sequence-length", "24", "-o", "coreml"]
-    return json.dumps([[*export, "-o", "onnx"], coreml, *kits, ios])
+    return json.dumps([[*export, "-o", "onnx"], coreml, *kits])
 
 
 def test_the_same_bytes_from_the_wheel_and_the_clone(installed, checkpoint, texts_file, tmp_path):
@@ -89,7 +89,7 @@ def test_the_same_bytes_from_the_wheel_and_the_clone(installed, checkpoint, text
         assert modes == {0o777 & ~way.umask, 0o666 & ~way.umask}
     assert contents(tmp_path / "clone") == contents(tmp_path / "wheel")
     made = [path.name for path in (tmp_path / "clone").iterdir()]
-    assert sorted(made) == ["Kit-android", "Kit-web", "KitIOS", "coreml", "onnx"]
+    assert sorted(made) == sorted([*(f"Kit{name}" for name in PLATFORMS), "coreml", "onnx"])
 
 
 def test_another_seed_of_weights_gives_other_bytes(make_checkpoint, checkpoint, tmp_path):

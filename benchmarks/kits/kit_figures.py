@@ -24,6 +24,7 @@ from benchmarks import ARTIFACTS, ROOT
 from benchmarks.kits.tokenizer_exactness import MODES, Mode, demo_pieces, news, reference
 from benchmarks.kits.tokenizer_kits import HARNESSES, bertport_says, make_kit
 from benchmarks.kits.tokenizer_texts import mark_texts, mixed_texts
+from exporter.appkit.registry import PLATFORMS
 from runtimes.measurement.measure import fingerprint
 
 RECORD = ARTIFACTS / "kits.json"
@@ -45,7 +46,7 @@ GROUPS = {
 def weigh(folder: Path) -> dict[str, dict[str, int]]:
     """Platform → bytes of the model and of everything else in its kit."""
     found = {}
-    for platform in ("ios", "web", "android"):
+    for platform in PLATFORMS:
         made = make_kit(folder / platform, platform)
         place = folder / platform / "again" / made.name
         said = json.loads(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import ROOT
+from exporter.appkit.registry import PLATFORMS
 
 HARNESSES = ROOT / "tests" / "exporter" / "appkit"
 Platform = Callable[[Path, Path, Path, Path, Sequence[int]], dict[str, float]]
@@ -45,8 +46,7 @@ def build_android(folder: Path) -> Platform:
 def make_kit(folder: Path, platform: str) -> Path:
     """Export the demo, and make its kit for the platform."""
     bundle, kit = folder / "bundle", folder / "TestedKit"
-    target = "coreml" if platform == "ios" else "onnx"
-    bertport_says("export", "demo", "--target", target, "--quantize", "int8", "-o", bundle)
+    bertport_says("export", "demo", "--target", PLATFORMS[platform].target, "--quantize", "int8", "-o", bundle)
     bertport_says("app-kit", bundle, "--platform", platform, "-o", kit)
     return kit
 

@@ -25,8 +25,6 @@ from itertools import pairwise
 import tokenizers
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-SCALARS = tuple(code for code in range(0x110000) if not 0xD800 <= code < 0xE000)
-"""Every Unicode scalar: all code points but the surrogates."""
 HANGUL = range(0xAC00, 0xD7A4)
 _FENCE = "!"
 """Stands between scalars that are asked about together: no table changes it, nothing is changed into it."""
@@ -97,6 +95,12 @@ def ask_tokenizers() -> CharacterTables:
     )
 
 
+@cache
+def scalars() -> tuple[int, ...]:
+    """Every Unicode scalar: all code points but the surrogates."""
+    return tuple(code for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+
+
 def _bert(**flags: bool) -> normalizers.BertNormalizer:
     off = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False}
     return normalizers.BertNormalizer(**(off | flags))
@@ -105,7 +109,7 @@ def _bert(**flags: bool) -> normalizers.BertNormalizer:
 def _answers(normalizer: normalizers.Normalizer, before: str = "", after: str = "") -> dict[int, str]:
     """What becomes of each scalar between `before` and `after`, of those that do not stay as they are."""
     found: dict[int, str] = {}
-    for codes in _chunks([code for code in SCALARS if chr(code) != _FENCE]):
+    for codes in _chunks([code for code in scalars() if chr(code) != _FENCE]):
         asked = [f"{before}{chr(code)}{after}" for code in codes]
         fenced = _FENCE.join(asked)
         answer = normalizer.normalize_str(fenced)
@@ -123,7 +127,7 @@ def _splits() -> tuple[Scalars, Scalars]:
     """Where a BertPreTokenizer splits: what it drops, and what it keeps as a word."""
     split = pre_tokenizers.BertPreTokenizer()
     spaces, signs = set(), set()
-    for codes in _chunks(SCALARS):
+    for codes in _chunks(scalars()):
         pieces = {span for _, span in split.pre_tokenize_str("".join(f"a{chr(code)}b " for code in codes))}
         for at, code in zip(range(0, 4 * len(codes), 4), codes, strict=True):
             if (at + 1, at + 2) in pieces:
@@ -138,7 +142,7 @@ def _word_scalars() -> Scalars:
     asked = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106 - a piece
     asked.add_tokens([AddedToken("A!", single_word=True, normalized=False)])
     found = set()
-    for codes in _chunks(SCALARS):
+    for codes in _chunks(scalars()):
         encoding = asked.encode("".join(f" A!{chr(code)}" for code in codes))
         alone = {start for start, end in encoding.offsets if end - start == len("A!")}
         found |= {code for at, code in zip(range(1, 4 * len(codes), 4), codes, strict=True) if at not in alone}

@@ -11,6 +11,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from exporter.appkit.camel_case import camel, camel_json
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, read_bundled
 from exporter.checkpoint.tokenizer.kinds import find_kind
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
@@ -75,10 +76,7 @@ class WordPiece:
 
     def settings(self) -> dict[str, Any]:
         """All but the pieces, for JSON: camelCase keys, as Swift, JavaScript and Kotlin spell them."""
-        own = {camel(name): value for name, value in vars(self).items() if name != "pieces"}
-        added = [{camel(name): value for name, value in vars(token).items()} for token in self.added]
-        slots = {name: [_slot(slot) for slot in getattr(self, name)] for name in ("single", "pair")}
-        return own | {"added": added} | slots
+        return camel_json({camel(name): value for name, value in vars(self).items() if name != "pieces"})  # type: ignore[no-any-return]
 
     def vocabulary(self) -> bytes:
         """vocab.txt: the piece of each id on its line, ended by 0x0A alone; an empty line where there is none."""
@@ -219,13 +217,3 @@ def _template(step: Mapping[str, Any], processor: Mapping[str, Any]) -> Sequence
         return [Slot(step["Sequence"]["type_id"], sequence="AB".index(step["Sequence"]["id"]))]
     special = step["SpecialToken"]
     return [Slot(special["type_id"], id=number) for number in processor["special_tokens"][special["id"]]["ids"]]
-
-
-def _slot(slot: Slot) -> dict[str, int]:
-    return {camel(name): value for name, value in vars(slot).items() if value is not None}
-
-
-def camel(name: str) -> str:
-    """`clean_text` as Swift, JavaScript and Kotlin spell it: cleanText."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

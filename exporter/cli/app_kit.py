@@ -5,12 +5,12 @@ import json
 import logging
 from pathlib import Path
 
-from runtimes.errors import UsageError
+from exporter.appkit.making import Request, make_kit
+from exporter.appkit.registry import PLATFORMS, find_platform
 
 _log = logging.getLogger(__name__)
 
 HELP = "bundle → a package that takes a String, for one platform"
-PLATFORMS = ("ios", "web", "android")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,22 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Write the kit, print where it is and how large, and return 0."""
-    if parsed.platform not in PLATFORMS:
-        raise UsageError(f"--platform {parsed.platform}: not known; known: {', '.join(PLATFORMS)}")
-    # Imported here: the tables of every Unicode scalar take a tenth of a second that no other command need pay.
-    from exporter.appkit.android import emit as android
-    from exporter.appkit.ios import emit as ios
-    from exporter.appkit.kit import Platform, Request, make_kit
-    from exporter.appkit.web import emit as web
-
-    platforms = {
-        "ios": Platform("coreml", ios.emit),
-        "web": Platform("onnx", web.emit),
-        "android": Platform("onnx", android.emit),
-    }
-    _log.info(f"{parsed.platform}: reading {parsed.bundle}")
-    request = Request(parsed.bundle, parsed.output, parsed.even_failing)
-    made = make_kit(parsed.platform, platforms[parsed.platform], request)
+    platform = find_platform(parsed.platform)
+    _log.info(f"{platform.name}: reading {parsed.bundle}")
+    made = make_kit(platform, Request(parsed.bundle, parsed.output, parsed.even_failing))
     if parsed.json:
         print(json.dumps(vars(made) | {"directory": str(made.directory)}, indent=2))
     else:

@@ -1,14 +1,16 @@
 """A Gradle module for Android: the ONNX model, its tokenizer in Kotlin, and a typed wrapper of its task.
 
-The sources are the files in `android/`, a package called bertkit, which is given the kit's name; the model and its
+The sources are the files in `module/`, a package called bertkit, which is given the kit's name; the model and its
 settings are assets.
 """
 
 import shutil
 from pathlib import Path
 
-from exporter.appkit import kit_json as onnx_kit
 from exporter.appkit.kit import Kit
+from exporter.appkit.kit_json import ModelFile, write_settings
+from exporter.appkit.platform import Platform, Wrapper
+from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment
 from exporter.appkit.wordpiece import read_wordpiece
 from runtimes.bundle.manifest import GOLDEN
 from runtimes.errors import UsageError
@@ -17,7 +19,7 @@ from runtimes.files.json_text import to_json
 
 SOURCES = Path(__file__).parent / "module"
 ONNXRUNTIME_ANDROID = "1.22.0"
-_NAME = "bertkit"
+_NAME, _MODEL = "bertkit", "model.onnx"
 _KEYWORDS = (
     "as break class continue do else false for fun if in interface is null object package return super this throw true "
     "try typealias typeof val var when while"
@@ -30,11 +32,10 @@ _CALLS = {
 }
 
 
-def emit(kit: Kit, directory: Path) -> None:
-    """See Platform. Raises UnsupportedError for another tokenizer than WordPiece or a task without a wrapper."""
-    name, kind = package_name(kit.name), onnx_kit.find_type(kit, "Kotlin")
-    wordpiece = read_wordpiece(kit.bundle.directory)
-    values = _values(kit) | {"type": kind, "long": kit.long_texts(wordpiece)}
+def emit(kit: Kit, wrapper: Wrapper, directory: Path) -> None:
+    """See Platform. Raises UsageError for a folder whose name cannot be a package's."""
+    name = package_name(kit.name)
+    values = _values(kit) | {"type": wrapper.type, "long": long_texts(kit, wrapper.tokenizer)}
     for path in sorted(path for path in SOURCES.rglob("*") if path.is_file()):
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, name)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -43,9 +44,8 @@ def emit(kit: Kit, directory: Path) -> None:
     (main / "kotlin" / name / "CharacterTables.kt").write_text(_tables_source(name), encoding="utf-8", newline="\n")
     assets = main / "assets" / name
     assets.mkdir(parents=True)
-    (assets / "vocab.txt").write_bytes(wordpiece.vocabulary())
-    (assets / "kit.json").write_bytes(to_json(onnx_kit.settings(kit, wordpiece, "model.onnx")))
-    shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], assets / "model.onnx")
+    write_settings(kit, wrapper.tokenizer, [ModelFile(_MODEL)], assets)
+    shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], assets / _MODEL)
     tests.mkdir(parents=True)
     (tests / GOLDEN).write_bytes(to_json(kit.golden))
 
@@ -63,23 +63,26 @@ def package_name(folder: str) -> str:
 def _filled(kit: Kit, path: Path, values: dict[str, str]) -> str:
     text = read_own(path)
     if path.suffix in (".md", ".kts"):
-        return onnx_kit.fill(text, values)
+        return fill(text, values)
     if kit.failed and path.stem == "Tasks":
         return f"// {kit.warning}\n{text}"
     return text
 
 
 def _tables_source(name: str) -> str:
-    lines = onnx_kit.tables('    const val {name} = "{text}"')
-    return f"package {name}\n\n{onnx_kit.asked()}\ninternal object CharacterTables {{\n{lines}}}\n"
+    lines = character_tables('    const val {name} = "{text}"')
+    return f"package {name}\n\n{tables_comment()}\ninternal object CharacterTables {{\n{lines}}}\n"
 
 
 def _values(kit: Kit) -> dict[str, str]:
     manifest = kit.bundle.manifest
     return {
         "title": manifest.source_model,
-        "facts": onnx_kit.facts(kit),
+        "facts": facts(kit),
         "calling": _CALLS[manifest.recipe.task],
         "tolerance": f"{kit.tolerance:.3g}",
         "onnxruntime": ONNXRUNTIME_ANDROID,
     }
+
+
+PLATFORM = Platform("android", "Kotlin", "onnx", read_wordpiece, emit)

@@ -1,6 +1,6 @@
 """A Swift package for iOS and macOS: the Core ML model, its tokenizer, and a typed wrapper of its task.
 
-The sources are the files in `swift/`, a package called BertKit. What differs from kit to kit is its name, the file of
+The sources are the files in `package/`, a package called BertKit. What differs from kit to kit is its name, the file of
 its task, the character tables, and data: `ModelFiles/kit.json` with the settings, `vocab.txt`, and the model itself.
 """
 
@@ -8,14 +8,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from exporter.appkit.camel_case import camel
 from exporter.appkit.character_tables import ask_tokenizers, version
 from exporter.appkit.kit import Kit
-from exporter.appkit.wordpiece import WordPiece, camel, read_wordpiece
-from runtimes.bundle.manifest import MANIFEST
-from runtimes.bundle.reading import sha256
-from runtimes.errors import UnsupportedError, UsageError
+from exporter.appkit.kit_json import ModelFile, write_settings
+from exporter.appkit.platform import WRAPPERS, Platform, Wrapper
+from exporter.appkit.sources import facts, fill, long_texts, tables_comment
+from exporter.appkit.wordpiece import read_wordpiece
+from runtimes.errors import UsageError
 from runtimes.files.bounded_read import read_own
 from runtimes.files.json_text import to_json
 
@@ -29,24 +30,16 @@ _OLDEST = {
     "iOS26": '[.iOS("26.0"), .macOS("26.0")]',
 }
 """Deployment target → platforms of the package: the systems that have the model's format."""
-TASKS = {
-    "text-classification": "TextClassifier",
-    "token-classification": "EntityFinder",
-    "question-answering": "AnswerFinder",
-    "sentence-similarity": "TextEmbedder",
-}
-"""Task → the class that an app uses, in the file of that name."""
 _RESERVED = ("Foundation", "CoreML", "Swift", "SwiftUI", "XCTest", _NAME + "Tests")
 
 
 @dataclass(frozen=True)
 class _Package:
-    """One package in the making: its name, the class of its task, its tokenizer, and what it is made of."""
+    """One package in the making: its name, what its code is made for, and what it is made of."""
 
     kit: Kit
     name: str
-    type: str
-    wordpiece: WordPiece
+    wrapper: Wrapper
 
     @property
     def text(self) -> str:
@@ -55,9 +48,9 @@ class _Package:
         return "".join(c for c in text if c.isprintable() and c not in '\\"')
 
 
-def emit(kit: Kit, directory: Path) -> None:
-    """See Platform. Raises UnsupportedError for another tokenizer than WordPiece or a task without a wrapper."""
-    package = _Package(kit, module_name(kit.name), _type(kit), read_wordpiece(kit.bundle.directory))
+def emit(kit: Kit, wrapper: Wrapper, directory: Path) -> None:
+    """See Platform. Raises UsageError for a folder whose name cannot be a module's."""
+    package = _Package(kit, module_name(kit.name), wrapper)
     sources = directory / "Sources" / package.name
     _copy_sources(package, directory)
     (sources / "CharacterTables.swift").write_text(tables_source(), encoding="utf-8", newline="\n")
@@ -69,7 +62,7 @@ def module_name(folder: str) -> str:
     """The folder's name as a Swift module's. Raises UsageError where there is none in it."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in folder).split()
     name = "".join(word[:1].upper() + word[1:] for word in words)
-    if not name[:1].isalpha() or name in (*_RESERVED, *TASKS.values()):
+    if not name[:1].isalpha() or name in (*_RESERVED, *WRAPPERS.values()):
         raise UsageError(f"{folder}: expected a folder whose name can be a Swift module's; -o MyModelKit, for instance")
     return name
 
@@ -80,18 +73,7 @@ def tables_source() -> str:
         f'    static let {camel(name)} = """\n{_lines(text)}\n        """'
         for name, text in ask_tokenizers().texts().items()
     )
-    asked = f"// What tokenizers {version()} does to every Unicode scalar; written by bertport, read by CharacterRules."
-    return f"{asked}\nenum CharacterTables {{\n{tables}\n}}\n"
-
-
-def _type(kit: Kit) -> str:
-    task = kit.bundle.manifest.recipe.task
-    if task not in TASKS:
-        raise UnsupportedError(
-            f"{kit.bundle.directory}: no Swift wrapper for task {task}; there is {', '.join(TASKS)}: export one of "
-            "these, or call the model by itself"
-        )
-    return TASKS[task]
+    return f"{tables_comment()}\nenum CharacterTables {{\n{tables}\n}}\n"
 
 
 def _lines(text: str) -> str:
@@ -108,14 +90,14 @@ def _copy_sources(package: _Package, directory: Path) -> None:
     for path in _sources(package):
         place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, package.name)
         place.parent.mkdir(parents=True, exist_ok=True)
-        before = f"// {package.kit.warning}\n\n" if package.kit.failed and path.stem == package.type else ""
+        before = f"// {package.kit.warning}\n\n" if package.kit.failed and path.stem == package.wrapper.type else ""
         place.write_text(before + _filled(read_own(path), package), encoding="utf-8", newline="\n")
 
 
 def _sources(package: _Package) -> Iterator[Path]:
     """All but the samples and the wrappers of other tasks."""
     for path in sorted(path for path in SOURCES.rglob("*") if path.is_file()):
-        other = path.parent.name == _TASKS and path.stem != package.type
+        other = path.parent.name == _TASKS and path.stem != package.wrapper.type
         if not other and path.parent.name != _SAMPLES:
             yield path
 
@@ -125,23 +107,20 @@ def _filled(text: str, package: _Package) -> str:
     target = package.kit.bundle.manifest.recipe.deployment_target or "iOS16"
     text = text.replace(_PLATFORMS, _OLDEST[target])
     if text.startswith("#"):
-        for name, value in _readme(package).items():
-            text = text.replace(f"{{{name}}}", value)
+        text = fill(text, _readme(package))
     return text.replace(_NAME, package.name)
 
 
 def _readme(package: _Package) -> dict[str, str]:
     manifest = package.kit.bundle.manifest
-    recipe, wordpiece = manifest.recipe, package.wordpiece
+    recipe = manifest.recipe
     sample = read_own(SOURCES / _SAMPLES / f"{recipe.task}.md").strip()
-    warning = f"\n\n{package.kit.warning}" if package.kit.failed else ""
-    origin = f"`{manifest.source_model}`, {recipe.task}, {recipe.scheme}, by bertport {manifest.versions['bertport']}."
     return {
-        "facts": f"{origin} Parity with PyTorch: {package.kit.parity_text}.{warning}",
+        "facts": facts(package.kit),
         "sample": sample.replace("{text}", package.text),
-        "long": package.kit.long_texts(wordpiece),
+        "long": long_texts(package.kit, package.wrapper.tokenizer),
         "units": recipe.compute_units or "all",
-        "type": package.type,
+        "type": package.wrapper.type,
         "lengths": ", ".join(map(str, sorted(recipe.sequence_lengths))),
         "compile": "\n".join(
             f"    xcrun coremlcompiler compile Sources/BertKit/ModelFiles/{model} Sources/BertKit/ModelFiles"
@@ -154,8 +133,7 @@ def _readme(package: _Package) -> dict[str, str]:
 
 def _write_model_files(package: _Package, directory: Path) -> None:
     directory.mkdir(parents=True)
-    (directory / "vocab.txt").write_bytes(package.wordpiece.vocabulary())
-    (directory / "kit.json").write_bytes(to_json(_settings(package)))
+    write_settings(package.kit, package.wrapper.tokenizer, _models(package), directory)
     for model in package.kit.bundle.manifest.models:
         _copy_contents(package.kit.bundle.directory / model, directory / model)
 
@@ -170,36 +148,15 @@ def _copy_contents(source: Path, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _settings(package: _Package) -> dict[str, Any]:
-    """kit.json; what Swift reads as KitSettings."""
-    kit, manifest = package.kit, package.kit.bundle.manifest
-    return {
-        "bertport": manifest.versions["bertport"],
-        "source": manifest.source_model,
-        "task": manifest.recipe.task,
-        "scheme": manifest.recipe.scheme,
-        "manifestSha256": sha256(kit.bundle.directory / MANIFEST),
-        "problem": manifest.problem,
-        "labels": list(manifest.labels),
-        "inputs": list(kit.bundle.input_names),
-        **kit.beside,
-        "models": _models(package),
-        "computeUnits": manifest.recipe.compute_units,
-        "parity": {
-            "verdict": kit.parity["verdict"],
-            "text": kit.parity_text,
-            "toleranceAbsolute": package.kit.tolerance,
-        },
-        "tokenizer": package.wordpiece.settings(),
-    }
-
-
-def _models(package: _Package) -> list[dict[str, Any]]:
+def _models(package: _Package) -> list[ModelFile]:
     """The package and the function of each length, shortest first; one package of several has functions (iOS 18)."""
     manifest = package.kit.bundle.manifest
     files, lengths = manifest.models, manifest.recipe.sequence_lengths
     if len(files) == len(lengths):
-        found = [{"file": file, "length": length} for file, length in zip(files, lengths, strict=True)]
+        found = {length: ModelFile(file, length) for file, length in zip(files, lengths, strict=True)}
     else:
-        found = [{"file": files[0], "function": f"length_{length}", "length": length} for length in lengths]
-    return sorted(found, key=lambda model: model["length"])
+        found = {length: ModelFile(files[0], length, f"length_{length}") for length in lengths}
+    return [found[length] for length in sorted(found)]
+
+
+PLATFORM = Platform("ios", "Swift", "coreml", read_wordpiece, emit)

@@ -1,7 +1,7 @@
 """A folder for the web: `model/`, which transformers.js loads, and beside it a tokenizer, typed wrappers and a page.
 
 transformers.js has a tokenizer of its own, which differs from Hugging Face's on rare texts (artifacts/kits.json);
-`bertkit/` has the exact one and wants ONNX Runtime alone. The sources are the files in `web/`. A model whose
+`bertkit/` has the exact one and wants ONNX Runtime alone. The sources are the files in `site/`. A model whose
 tokenizer or task they do not know becomes a kit of `model/` alone.
 """
 
@@ -10,13 +10,15 @@ import re
 import shutil
 from pathlib import Path
 
-from exporter.appkit import kit_json as onnx_kit
 from exporter.appkit.kit import Kit
-from exporter.appkit.wordpiece import WordPiece, read_wordpiece
+from exporter.appkit.kit_json import ModelFile, write_settings
+from exporter.appkit.platform import Platform, Wrapper
+from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment
+from exporter.appkit.wordpiece import read_wordpiece
 from exporter.checkpoint.json_files import read_bundled
 from exporter.targets.onnx import mapped as onnx_mapped
 from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY
-from runtimes.errors import UnsupportedError, UsageError
+from runtimes.errors import UsageError
 from runtimes.files.bounded_read import read_own
 from runtimes.files.json_text import to_json
 
@@ -30,25 +32,20 @@ _DTYPES = {"none": "fp32", "fp16": "fp16", "int4-embeddings": "q4"}
 _MODEL_ONLY = "README-model-only.md"
 
 
-def emit(kit: Kit, directory: Path) -> None:
+def emit(kit: Kit, wrapper: Wrapper, directory: Path) -> None:
     """See Platform. Raises UsageError for a bundle with int32 inputs: transformers.js gives int64."""
-    _check_inputs(kit)
     model = _write_model(kit, directory / "model")
-    try:
-        kind = onnx_kit.find_type(kit, "JavaScript")
-        wordpiece = read_wordpiece(kit.bundle.directory)
-    except UnsupportedError as error:
-        _write(kit, _MODEL_ONLY, directory / CARD, {"reason": f"{error}".replace(f"{kit.bundle.directory}/", "")})
-        return
-    _write_data(kit, wordpiece, model, directory)
-    long = kit.long_texts(wordpiece)
+    write_settings(kit, wrapper.tokenizer, [ModelFile(model)], directory / "model")
+    _write_data(kit, directory)
+    more = {"type": wrapper.type, "long": long_texts(kit, wrapper.tokenizer)}
     for path in sorted(path for path in SOURCES.rglob("*") if path.is_file() and path.name != _MODEL_ONLY):
-        _write(
-            kit,
-            path.relative_to(SOURCES).as_posix(),
-            directory / path.relative_to(SOURCES),
-            {"type": kind, "long": long},
-        )
+        _write(kit, path.relative_to(SOURCES).as_posix(), directory / path.relative_to(SOURCES), more)
+
+
+def emit_model(kit: Kit, reason: str, directory: Path) -> None:
+    """`model/` alone, and why; see Platform. Raises UsageError as `emit` does."""
+    _write_model(kit, directory / "model")
+    _write(kit, _MODEL_ONLY, directory / CARD, {"reason": reason})
 
 
 def dtype_of(scheme: str) -> str:
@@ -67,6 +64,7 @@ def _check_inputs(kit: Kit) -> None:
 
 def _write_model(kit: Kit, directory: Path) -> str:
     """What transformers.js reads; returns the model's path in it."""
+    _check_inputs(kit)
     models = {*kit.bundle.manifest.models, onnx_mapped.FILE}  # the second's weights lie in the first, by its path
     own = {MANIFEST, PARITY, CARD, GOLDEN, "config.json", "vocab.txt", *models}
     (directory / "onnx").mkdir(parents=True)
@@ -81,14 +79,12 @@ def _write_model(kit: Kit, directory: Path) -> str:
     return model
 
 
-def _write_data(kit: Kit, wordpiece: WordPiece, model: str, directory: Path) -> None:
-    (directory / "model" / "vocab.txt").write_bytes(wordpiece.vocabulary())
-    (directory / "model" / "kit.json").write_bytes(to_json(onnx_kit.settings(kit, wordpiece, model)))
+def _write_data(kit: Kit, directory: Path) -> None:
     (directory / "model" / GOLDEN).write_bytes(to_json(kit.golden))
     tables = directory / "bertkit" / "character-tables.js"
     tables.parent.mkdir()
-    lines = onnx_kit.tables('export const {name} = "{text}";')
-    tables.write_text(f"{onnx_kit.asked()}\n{lines}", encoding="utf-8", newline="\n")
+    lines = character_tables('export const {name} = "{text}";')
+    tables.write_text(f"{tables_comment()}\n{lines}", encoding="utf-8", newline="\n")
 
 
 def _write(kit: Kit, source: str, place: Path, more: dict[str, str]) -> None:
@@ -98,7 +94,7 @@ def _write(kit: Kit, source: str, place: Path, more: dict[str, str]) -> None:
         values = _values(kit) | more
         if place.suffix == ".html":
             values = {name: html.escape(value) for name, value in values.items()}
-        text = onnx_kit.fill(text, values)
+        text = fill(text, values)
     if kit.failed and place.name == "index.js":
         text = f"// {kit.warning}\n{text}"
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +109,7 @@ def _values(kit: Kit) -> dict[str, str]:
         "title": manifest.source_model,
         "task": manifest.recipe.task,
         "scheme": manifest.recipe.scheme,
-        "facts": onnx_kit.facts(kit),
+        "facts": facts(kit),
         "file": _FILES[dtype],
         "model_bytes": f"{kit.bundle.size_bytes:,}",
         "tolerance": f"{kit.tolerance:.3g}",
@@ -143,3 +139,4 @@ _CALLS = {
     "question-answering": 'const answer = await model.answer("question", "context"); // { text, score, start, end }',
     "sentence-similarity": 'const similarity = (await model.embed("…")).similarity(await model.embed("…"));',
 }
+PLATFORM = Platform("web", "JavaScript", "onnx", read_wordpiece, emit, emit_model)

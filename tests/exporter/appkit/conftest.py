@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.registry import Settings
+from runtimes.parity.shown import LONGEST_ANSWER, best_span, whole_words, window_tokens
 from runtimes.records.device import DeviceRecord
 from runtimes.records.reading import read_record
 from runtimes.records.writing import plain
@@ -163,11 +165,11 @@ def report_tells(tmp_path) -> Callable[[Path, str], str]:
 
 @pytest.fixture(scope="session")
 def find_answer() -> Callable[..., dict[str, Any]]:
-    return best_span
+    return likeliest_answer
 
 
-def best_span(windows: list[Encoding], starts: Any, ends: Any, longest: int = 15) -> dict[str, Any]:
-    """transformers 4's question-answering pipeline, which 5 no longer has: the likeliest span of any window.
+def likeliest_answer(windows: list[Encoding], starts: Any, ends: Any, longest: int = LONGEST_ANSWER) -> dict[str, Any]:
+    """The answer of `runtimes.parity.shown` in the likeliest window, with the pipeline's probabilities.
 
     `starts` and `ends` are logits, a row for each window. Positions count scalars.
     """
@@ -176,16 +178,18 @@ def best_span(windows: list[Encoding], starts: Any, ends: Any, longest: int = 15
 
 
 def _span(window: Encoding, starts: Any, ends: Any, longest: int) -> dict[str, Any]:
-    seen = np.array([number == 0 or sequence == 1 for number, sequence in enumerate(window.sequence_ids)])
-    start, end = (_softmax(np.where(seen, np.asarray(one, np.float64), -np.inf)) for one in (starts, ends))
-    none, start[0], end[0] = start[0] * end[0], 0, 0
-    scores = np.triu(np.outer(start, end)) - np.triu(np.outer(start, end), longest)
-    first, last = np.unravel_index(scores.argmax(), scores.shape)
+    logits = [np.asarray(one, np.float64) for one in (starts, ends)]
+    context = np.flatnonzero(np.array(window.sequence_ids) == 1)
+    start, end = (_softmax(np.where(np.isin(np.arange(len(one)), [0, *context]), one, -np.inf)) for one in logits)
+    with patch("runtimes.parity.shown.LONGEST_ANSWER", longest):
+        span = best_span(*logits, context, or_none=False)
+    assert span is not None
+    first, last = whole_words(span, list(zip(window.sequence_ids, window.word_ids, strict=True)))
     return {
-        "start": window.word_to_chars(window.token_to_word(first), 1)[0],
-        "end": window.word_to_chars(window.token_to_word(last), 1)[1],
-        "score": float(scores.max()),
-        "noAnswer": float(none),
+        "start": window.offsets[first][0],
+        "end": window.offsets[last][1],
+        "score": float(start[span[0]] * end[span[1]]),
+        "noAnswer": float(start[0] * end[0]),
     }
 
 
@@ -230,18 +234,20 @@ def _entities(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
 
 
 def _answers(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
-    """Arguments are question, context, most tokens of an answer, and the stride: null for that of the pipeline."""
+    """Arguments are question, context, most tokens of an answer, and the stride: null for those of the pipeline."""
     model = transformers.AutoModelForQuestionAnswering.from_pretrained(checkpoint)
-    asked = [(text, 15, None) for text in (*TEXTS, LONG)] + [(LONG, 3, 5), (LONG, 15, 0), (LONG, 15, 37)]
-    found: list[tuple[list[Any], Any]] = [([TEXTS[3], "", 15, None], None)]
+    window, shared_tokens = window_tokens(48)
+    asked = [(text, None, None) for text in (*TEXTS, LONG)] + [(LONG, 3, 5), (LONG, 30, 0), (LONG, 15, 37)]
+    found: list[tuple[list[Any], Any]] = [([TEXTS[3], "", None, None], None)]
     for context, longest, stride in asked:
-        shared = {"max_length": 48, "stride": 24 if stride is None else stride, "truncation": "only_second"}
-        read = tokenizer(TEXTS[3], context, return_overflowing_tokens=True, **shared)
+        shared = {"max_length": window, "stride": shared_tokens if stride is None else stride}
+        read = tokenizer(TEXTS[3], context, truncation="only_second", return_overflowing_tokens=True, **shared)
         outputs = [
             model(*map(torch.tensor, ([one.ids], [one.attention_mask], [one.type_ids]))) for one in read.encodings
         ]
         logits = [(one.start_logits[0].tolist(), one.end_logits[0].tolist()) for one in outputs]
-        span = best_span(read.encodings, *zip(*logits, strict=True), longest)
+        most = LONGEST_ANSWER if longest is None else longest
+        span = likeliest_answer(read.encodings, *zip(*logits, strict=True), most)
         found.append(([TEXTS[3], context, longest, stride], span | _units(context, span["start"], span["end"])))
     return found
 

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 from tokenizers import normalizers
 
-from exporter.appkit.character_tables import HANGUL, SCALARS, ask_tokenizers
+from exporter.appkit.character_tables import HANGUL, ask_tokenizers, scalars
 
 
 @pytest.fixture(scope="module")
@@ -107,4 +107,4 @@ def test_known_scalars(tables):
     assert {0x24, 0x5E, 0x3002} <= tables.punctuation
     assert 0x2B820 in tables.chinese or 0x2B920 in tables.chinese
     assert not tables.removed & {0x9, 0xA, 0xD}
-    assert len(SCALARS) == 1_112_064
+    assert len(scalars()) == 1_112_064

@@ -7,21 +7,14 @@ import shutil
 import pytest
 
 from benchmarks.fuzz.mutate import changed_value
-from exporter.appkit.android import emit as android
-from exporter.appkit.ios import emit as ios
-from exporter.appkit.kit import Platform, Request, make_kit
-from exporter.appkit.web import emit as web
+from exporter.appkit.making import Request, make_kit
+from exporter.appkit.registry import PLATFORMS
 from exporter.verification.check import Limit
 from runtimes.bundle.manifest import MANIFEST
 from runtimes.bundle.reading import hash_files, sealed
 from runtimes.errors import BertportError
 from runtimes.files.json_text import to_json
 
-PLATFORMS = {
-    "ios": ("coreml", ios.emit),
-    "web": ("onnx", web.emit),
-    "android": ("onnx", android.emit),
-}
 CODE = '"); import os; os.system("x") // ${ evil } \\(evil) </script><script>evil()</script> {onnxruntime}'
 WIDE = Limit(max_absolute=1e9, max_relative=1e9, min_agreement=0.0)
 
@@ -56,9 +49,8 @@ def bundles(tmp_path_factory, write_checkpoint):
     return root
 
 
-@pytest.mark.parametrize("name", PLATFORMS)
-def test_a_forged_bundle_gives_a_kit_or_our_error(bundles, tmp_path, name):
-    target, emit = PLATFORMS[name]
+@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
+def test_a_forged_bundle_gives_a_kit_or_our_error(bundles, tmp_path, platform):
     outcomes, messages = set(), []
     for seed in range(16):
         choice = random.Random(seed)
@@ -68,11 +60,11 @@ def test_a_forged_bundle_gives_a_kit_or_our_error(bundles, tmp_path, name):
             return changed_value(content, choice) if file == changed else content
 
         try:
-            folder = forged(bundles / target, tmp_path / f"bundle-{seed}", change)
+            folder = forged(bundles / platform.target, tmp_path / f"bundle-{seed}", change)
         except (ValueError, UnicodeEncodeError):  # no JSON is that
             continue
         try:
-            make_kit(name, Platform(target, emit), Request(folder, tmp_path / f"Kit{seed}", even_failing=True))
+            make_kit(platform, Request(folder, tmp_path / f"Kit{seed}", even_failing=True))
             outcomes.add("made")
         except BertportError as error:
             outcomes.add("refused")
@@ -81,9 +73,8 @@ def test_a_forged_bundle_gives_a_kit_or_our_error(bundles, tmp_path, name):
     assert outcomes == {"made", "refused"}
 
 
-@pytest.mark.parametrize("name", PLATFORMS)
-def test_no_text_of_a_bundle_becomes_code_of_a_kit(bundles, tmp_path, name):
-    target, emit = PLATFORMS[name]
+@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
+def test_no_text_of_a_bundle_becomes_code_of_a_kit(bundles, tmp_path, platform):
 
     def change(file, content):
         if file == MANIFEST:
@@ -92,8 +83,8 @@ def test_no_text_of_a_bundle_becomes_code_of_a_kit(bundles, tmp_path, name):
             return content | {"failures": [CODE], "verdict": "fail"}
         return content
 
-    folder = forged(bundles / target, tmp_path / "bundle", change)
-    make_kit(name, Platform(target, emit), Request(folder, tmp_path / "Kit", even_failing=True))
+    folder = forged(bundles / platform.target, tmp_path / "bundle", change)
+    make_kit(platform, Request(folder, tmp_path / "Kit", even_failing=True))
     written = [
         path
         for path in (tmp_path / "Kit").rglob("*")

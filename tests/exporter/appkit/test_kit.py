@@ -6,13 +6,11 @@ from dataclasses import replace
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from exporter.appkit.registry import PLATFORMS
 from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
-from exporter.targets.registry import Settings
 from exporter.verification.check import Limit
 from runtimes.bundle.reading import hash_files, read_bundle
-
-PLATFORMS = ("ios", "web", "android")
 
 
 def kit(bundle, place, *more, platform="ios"):
@@ -24,8 +22,7 @@ def make_for(make_bundle):
     """A bundle of a checkpoint for a platform."""
 
     def make(platform, checkpoint, **changes):
-        onnx = {} if platform == "ios" else {"targets": ("onnx",), "settings": Settings()}
-        return make_bundle(checkpoint, **onnx, **changes)
+        return make_bundle(checkpoint, targets=(PLATFORMS[platform].target,), **changes)
 
     return make
 
@@ -63,7 +60,6 @@ CODE = {
     "web": "bertkit/index.js",
     "android": "src/main/kotlin/kit/Tasks.kt",
 }
-SETTINGS = {"ios": "Sources/Kit/ModelFiles", "web": "model", "android": "src/main/assets/kit"}
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -76,7 +72,7 @@ def test_what_failed_parity_is_refused_and_said_where_it_is_wanted(platform, che
     assert "WARNING: this model failed its parity check" in readme
     assert "max_absolute" in readme
     assert (place / CODE[platform]).read_text().startswith("// WARNING: this model failed its parity check")
-    assert json.loads((place / SETTINGS[platform] / "kit.json").read_bytes())["parity"]["verdict"] == "fail"
+    assert json.loads(next(place.rglob("kit.json")).read_bytes())["parity"]["verdict"] == "fail"
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -138,7 +134,7 @@ OTHER_TOKENIZERS = [
 ]
 
 
-@pytest.mark.parametrize("platform", ["ios", "android"])
+@pytest.mark.parametrize("platform", [name for name, one in PLATFORMS.items() if one.emit_model is None])
 @pytest.mark.parametrize(("write", "words"), OTHER_TOKENIZERS)
 def test_another_tokenizer_is_refused_by_name_with_what_to_do(
     platform, write, words, make_checkpoint, make_for, refused

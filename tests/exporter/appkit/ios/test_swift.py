@@ -16,7 +16,9 @@ import pytest
 import transformers
 
 from benchmarks.kits import tokenizer_exactness as exactness
+from exporter.appkit.camel_case import camel_json
 from exporter.appkit.ios.emit import SOURCES
+from runtimes.parity.shown import LONGEST_ANSWER, read_tag
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[3]
@@ -143,7 +145,8 @@ def write_fixtures(place: Path, make_checkpoint, find_answer) -> None:
     place.mkdir()
     exactness.write_settings(place, tokenizer.backend_tokenizer)
     fixtures = {
-        "labels": LABELS,
+        "tags": camel_json([read_tag(label) for label in LABELS]),
+        "longestAnswer": LONGEST_ANSWER,
         "entities": entity_cases(model, tokenizer),
         "answers": answer_cases(tokenizer.backend_tokenizer, find_answer),
         "scores": score_cases(),

@@ -160,7 +160,7 @@ def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_
     best = [settings["labels"][max(range(len(one["logits"])), key=one["logits"].__getitem__)] for one in vectors(kit)]
     assert all(shown.startswith(label) for shown, label in zip(found["shown"], best, strict=True))
     assert found["violations"] == []
-    assert f"/model/{settings['model']}" in found["bytes"]
+    assert f"/model/{settings['models'][0]['file']}" in found["bytes"]
     assert "/model/tokenizer.json" not in found["bytes"]
     ours = {path: size for path, size in found["bytes"].items() if not path.startswith(("/node_modules", "/harness"))}
     assert sum(ours.values()) < 5_000_000

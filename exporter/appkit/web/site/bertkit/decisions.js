@@ -23,36 +23,28 @@ export function rankLabels(logits, { labels, problem, activation }) {
 }
 
 /**
- * Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is then O is left out.
- *
- * The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`.
+ * Neighbouring tokens of one kind, `begins` starting anew; the score is their mean. `tags` say what each label means:
+ * those of kit.json. What has nothing to show is left out.
  */
-export function findEntities(text, encoding, logits, labels) {
-  expectCount("logits", logits, encoding.ids.length * labels.length);
+export function findEntities(text, encoding, logits, tags) {
+  expectCount("logits", logits, encoding.ids.length * tags.length);
   const groups = [];
   encoding.sequences.forEach((sequence, i) => {
     if (sequence < 0) return;
-    const scores = softmax(logits.slice(i * labels.length, (i + 1) * labels.length));
+    const scores = softmax(logits.slice(i * tags.length, (i + 1) * tags.length));
     const best = scores.indexOf(Math.max(...scores));
-    const { name, shown, begins } = readTag(labels[best]);
+    const { kind, shown, begins } = tags[best];
     const last = groups.at(-1);
     const [start, end] = [encoding.starts[i], encoding.ends[i]];
-    if (last?.name !== name || begins) groups.push({ name, label: shown, scores: [scores[best]], start, end });
+    if (last?.kind !== kind || begins) groups.push({ kind, label: shown, scores: [scores[best]], start, end });
     else Object.assign(last, { scores: [...last.scores, scores[best]], end: Math.max(encoding.ends[i], last.start) });
   });
-  return groups.filter((group) => group.label !== "O").map((group) => toEntity(text, group));
+  return groups.filter((group) => group.label !== undefined).map((group) => toEntity(text, group));
 }
 
 function toEntity(text, { label, scores, start, end }) {
   const score = scores.reduce((sum, one) => sum + one, 0) / scores.length;
   return { label, score, start, end, text: text.slice(start, end) };
-}
-
-/** B-PER, I-PER or PER: what it is compared by, and what of it is shown. */
-function readTag(label) {
-  const begins = label.startsWith("B-");
-  const name = begins || label.startsWith("I-") ? label.slice(2) : label;
-  return { name, shown: label.slice(label.indexOf("-") + 1), begins };
 }
 
 /**

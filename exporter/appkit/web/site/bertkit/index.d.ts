@@ -57,13 +57,33 @@ export interface KitSettings {
   readonly activation: "softmax" | "sigmoid" | "none";
   /** What stands before every text, and before the first of two; nothing for most models. */
   readonly prompt: string;
-  readonly model: string;
+  /** Where a text is truncated, special tokens included. */
   readonly maxTokens: number;
   readonly inputs: readonly { name: string; dtype: "int32" | "int64" }[];
   readonly outputs: readonly string[];
+  /** Beside kit.json; the first is the model. */
+  readonly models: readonly { file: string; length?: number; function?: string }[];
+  readonly computeUnits?: string;
   /** What was measured at the export; `toleranceAbsolute` is the budget in logits. */
   readonly parity: { verdict: "pass" | "fail"; text: string; toleranceAbsolute: number };
+  readonly shown: ShownSettings;
   readonly tokenizer: TokenizerSettings;
+}
+
+/** What a user is shown of the model's outputs: as transformers' pipelines do. */
+export interface ShownSettings {
+  /** Tokens of an answer at most. */
+  readonly longestAnswer: number;
+  /** Tokens of a question and a window of its context at most, and how many of them the next window repeats. */
+  readonly windowTokens: number;
+  readonly sharedTokens: number;
+  /** Of several labels those with a logit above it are shown. */
+  readonly likelyLogit: number;
+  /**
+   * What each label says of entities. Two neighbours of one `kind` are one entity unless the second `begins` one; `shown`
+   * is its label, which an entity that is not shown has not.
+   */
+  readonly tags: readonly { kind: string; begins: boolean; shown?: string }[];
 }
 
 export interface TokenizerSettings {
@@ -104,14 +124,13 @@ export class WordPieceTokenizer {
   ): Encoding;
   /**
    * A pair as one encoding or, where it has more than `maxLength` tokens, as several: the first text in each, of the
-   * second a window. `stride` tokens of a window stand in the next one too; by default 128, or half of `maxLength` if
-   * that is less.
+   * second a window. `stride` tokens of a window stand in the next one too.
    *
    * They are Hugging Face's with `truncation="only_second"`, `stride` and `return_overflowing_tokens`. Where the first
    * text leaves no more room than the stride, which they refuse, windows share half of the room. Throws `notText`,
    * `cannotTruncate` where it leaves none, `lengthTooShort` and `invalidOption`.
    */
-  windows(text: string, pair: string, options: { maxLength: number; stride?: number }): Encoding[];
+  windows(text: string, pair: string, options: { maxLength: number; stride: number }): Encoding[];
 }
 
 /** Texts → the model's outputs: for what the classes of the tasks do not do. */
@@ -174,10 +193,11 @@ export interface Answer {
 /** Question and context in, an answer out. Make one and keep it; calls may overlap. */
 export class AnswerFinder extends Task {
   /**
-   * The best answer of at most `longest` tokens (15); null where there is nothing in the context to answer with.
+   * The best answer of at most `longest` tokens; null where there is nothing in the context to answer with.
    *
-   * A long context is read to its end: in windows, of which neighbours share `stride` tokens (`windows` says by default
-   * how many), and each is one prediction. Throws `cannotTruncate` for a question that leaves the context no room.
+   * A long context is read to its end: in windows, of which neighbours share `stride` tokens, and each is one
+   * prediction; what is not given is as kit.json says under `shown`. Throws
+   * `cannotTruncate` for a question that leaves the context no room.
    */
   answer(question: string, context: string, options?: { longest?: number; stride?: number }): Promise<Answer | null>;
 }

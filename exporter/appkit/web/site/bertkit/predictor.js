@@ -20,7 +20,7 @@ export class Predictor {
   static async load(ort, { folder = new URL("../model/", import.meta.url), fetch = globalThis.fetch, session = {} } = {}) {
     const read = async (name) => new Uint8Array(await (await get(fetch, name, folder)).arrayBuffer());
     const settings = parse(await (await get(fetch, "kit.json", folder)).text());
-    const [vocabulary, model] = await Promise.all([read("vocab.txt"), read(settings.model)]);
+    const [vocabulary, model] = await Promise.all([read("vocab.txt"), read(settings.models[0].file)]);
     const tokenizer = new WordPieceTokenizer(settings.tokenizer, vocabulary);
     const made = await runtime(() => ort.InferenceSession.create(model, session));
     return new Predictor(ort, settings, tokenizer, made);

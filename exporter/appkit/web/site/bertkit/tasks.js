@@ -1,9 +1,6 @@
 import { bestAnswer, expectOutput, findAnswer, findEntities, rankLabels } from "./decisions.js";
 import { Predictor } from "./predictor.js";
 
-/** Most tokens of a window of a context: what transformers' pipeline takes, whatever the model could. */
-const WINDOW_TOKENS = 384;
-
 /** What every task's class has. */
 class Task {
   constructor(predictor) {
@@ -44,14 +41,15 @@ export class TextClassifier extends Task {
 export class EntityFinder extends Task {
   async entities(text) {
     const { encoding, outputs } = await this._run(text);
-    return findEntities(text, encoding, outputs.logits, this.settings.labels);
+    return findEntities(text, encoding, outputs.logits, this.settings.shown.tags);
   }
 }
 
 /** Question and context in, an answer out. */
 export class AnswerFinder extends Task {
-  async answer(question, context, { longest = 15, stride } = {}) {
-    const maxLength = Math.min(this.settings.maxTokens, WINDOW_TOKENS);
+  async answer(question, context, options = {}) {
+    const { longestAnswer, windowTokens: maxLength, sharedTokens } = this.settings.shown;
+    const { longest = longestAnswer, stride = sharedTokens } = options;
     const answers = [];
     for (const window of this.tokenizer.windows(question, context, { maxLength, stride })) {
       const { start_logits: starts, end_logits: ends } = await this.predictor.outputs(window);

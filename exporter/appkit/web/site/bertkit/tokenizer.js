@@ -27,7 +27,7 @@ export class WordPieceTokenizer {
     return assemble(tokens.map((one, i) => this.#cut(one, sizes[i])), template);
   }
 
-  windows(text, pair, { maxLength, stride = Math.min(Math.floor(maxLength / 2), 128) }) {
+  windows(text, pair, { maxLength, stride }) {
     if (!(Number.isInteger(stride) && stride >= 0)) {
       throw new KitError("invalidOption", `a stride of ${stride}; expected 0 or more tokens`);
     }

@@ -51,10 +51,10 @@ test("a long context is read to its end, in windows", async () => {
   const tokenizer = new WordPieceTokenizer(kit.tokenizer, await read("vocab.txt"));
   const context = "a long text ".repeat(100);
   const whole = tokenizer.encode("a", { pair: context });
-  const windows = tokenizer.windows("a", context, { maxLength: 24 });
+  const windows = tokenizer.windows("a", context, { maxLength: 24, stride: 12 });
   assert.ok(windows.length > 20);
   assert.equal(Math.max(...windows.at(-1).ends), Math.max(...whole.ends));
-  assert.deepEqual(tokenizer.windows("a", context, { maxLength: whole.ids.length }), [whole]);
+  assert.deepEqual(tokenizer.windows("a", context, { maxLength: whole.ids.length, stride: 12 }), [whole]);
 });
 
 test("errors say what was expected", async () => {
@@ -63,7 +63,7 @@ test("errors say what was expected", async () => {
   assert.throws(() => tokenizer.encode(undefined), code("notText"));
   assert.throws(() => tokenizer.encode("a", { maxLength: 0 }), code("lengthTooShort"));
   assert.throws(() => tokenizer.encode("a b c d", { pair: "e", maxLength: 5, truncation: "only_second" }), code("cannotTruncate"));
-  assert.throws(() => tokenizer.windows("a b c d", "e f", { maxLength: 5 }), code("cannotTruncate"));
+  assert.throws(() => tokenizer.windows("a b c d", "e f", { maxLength: 5, stride: 0 }), code("cannotTruncate"));
   assert.throws(() => tokenizer.windows("a", "b", { maxLength: 9, stride: -1 }), code("invalidOption"));
   const twice = new TextEncoder().encode("[UNK]\na\na\n");
   assert.throws(() => new WordPieceTokenizer(kit.tokenizer, twice), code("invalidVocabulary"));

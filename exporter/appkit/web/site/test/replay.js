@@ -20,7 +20,7 @@ export async function replay(ort, golden, options) {
     found.vectors += 1;
     found.wrongTokens += !sameTokens(encoding, vector);
     for (const [name, expected] of Object.entries(vector).filter(([key]) => !GIVEN.includes(key))) {
-      compare(found, outputs[name], expected, predictor.settings.problem);
+      compare(found, outputs[name], expected, predictor.settings);
     }
   }
   await predictor.close();
@@ -45,17 +45,17 @@ function sameTokens(encoding, vector) {
 }
 
 /** NaN differs from all. */
-function compare(found, ours, expected, problem) {
+function compare(found, ours, expected, settings) {
   const flat = [expected].flat(Infinity);
   flat.forEach((value, i) => found.differences.push(Math.abs(value - ours[i])));
   const width = Array.isArray(expected[0]) ? expected[0].length : flat.length;
-  const same = ours.length === flat.length && String(decide(ours, width, problem)) === String(decide(flat, width, problem));
+  const same = ours.length === flat.length && String(decide(ours, width, settings)) === String(decide(flat, width, settings));
   found.wrongDecisions += !same;
 }
 
-/** Which label of each row of `width` numbers: the largest, or for several labels at once all that are positive. */
-function decide(values, width, problem) {
-  if (problem === "multi_label_classification") return Array.from(values, (value) => value > 0);
+/** Which label of each row of `width` numbers: the largest, or for several labels at once all that are likely. */
+function decide(values, width, { problem, shown }) {
+  if (problem === "multi_label_classification") return Array.from(values, (value) => value > shown.likelyLogit);
   const rows = Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width));
   return rows.map((row) => row.indexOf(Math.max(...row)));
 }

@@ -28,9 +28,14 @@ private fun answer(predictor: Predictor, asked: JSONArray): Any? = when (predict
         span(it.start, it.end, it.text, it.score).put("label", it.label)
     })
     "question-answering" -> {
-        val stride = if (asked.isNull(3)) null else asked.getInt(3)
-        AnswerFinder(predictor).answer(asked.getString(0), asked.getString(1), asked.getInt(2), stride)
-            ?.let { span(it.start, it.end, it.text, it.score).put("noAnswer", it.noAnswer) }
+        val (question, context) = listOf(asked.getString(0), asked.getString(1))
+        val finder = AnswerFinder(predictor)
+        val answer = when {
+            asked.isNull(2) -> finder.answer(question, context)
+            asked.isNull(3) -> finder.answer(question, context, asked.getInt(2))
+            else -> finder.answer(question, context, asked.getInt(2), asked.getInt(3))
+        }
+        answer?.let { span(it.start, it.end, it.text, it.score).put("noAnswer", it.noAnswer) }
     }
     else -> JSONArray(TextEmbedder(predictor).embed(asked.getString(0)).values.map { it.toDouble() })
 }

@@ -5,7 +5,8 @@ import XCTest
 /// Logits → entities, answers and labels, against what Python makes of the same logits; see test_swift.py.
 final class DecisionFixtureTests: XCTestCase {
     private struct Fixtures: Decodable {
-        let labels: [String]
+        let tags: [KitSettings.Tag]
+        let longestAnswer: Int
         let entities: [EntityCase]
         let answers: [AnswerCase]
         let scores: [ScoreCase]
@@ -48,7 +49,7 @@ final class DecisionFixtureTests: XCTestCase {
         let (tokenizer, fixtures) = (try readTokenizer(), try fixtures())
         XCTAssertFalse(fixtures.entities.isEmpty)
         for one in fixtures.entities {
-            let found = try Entity.found(in: one.text, tokenizer.encode(one.text), one.logits, fixtures.labels)
+            let found = try Entity.found(in: one.text, tokenizer.encode(one.text), one.logits, fixtures.tags)
             XCTAssertEqual(found.map(\.label), one.expected.map(\.label), one.text)
             XCTAssertEqual(found.map { scalars($0.range, one.text) }, one.expected.map { $0.start..<$0.end }, one.text)
             for (mine, expected) in zip(found, one.expected) { XCTAssertEqual(mine.score, expected.score, accuracy: 1e-5) }
@@ -57,12 +58,13 @@ final class DecisionFixtureTests: XCTestCase {
 
     func testAnswers() throws {
         let tokenizer = try readTokenizer()
-        for one in try fixtures().answers {
+        let fixtures = try fixtures()
+        for one in fixtures.answers {
             let windows = try tokenizer.windows(
                 one.question, pair: one.context, maxLength: one.maxLength, stride: one.stride)
             XCTAssertEqual(windows.map(\.ids), one.ids)
             let answers = try zip(windows, zip(one.starts, one.ends)).map { window, logits in
-                try Answer.found(in: one.context, window, starts: logits.0, ends: logits.1, longest: 15)
+                try Answer.found(in: one.context, window, starts: logits.0, ends: logits.1, longest: fixtures.longestAnswer)
             }
             let found = try XCTUnwrap(Answer.best(of: answers.compactMap { $0 }))
             XCTAssertEqual(scalars(found.range, one.context), one.start..<one.end, one.context)
@@ -100,12 +102,12 @@ final class DecisionFixtureTests: XCTestCase {
     func testAnEmptyContextHasNoAnswer() throws {
         let encoding = try readTokenizer().encode("the cat", pair: "")
         let zeros = [Float](repeating: 0, count: encoding.count)
-        XCTAssertNil(try Answer.found(in: "", encoding, starts: zeros, ends: zeros, longest: 15))
+        XCTAssertNil(try Answer.found(in: "", encoding, starts: zeros, ends: zeros, longest: 1))
     }
 
     func testOutputsOfAnotherShapeAreRefused() throws {
         let encoding = try readTokenizer().encode("the cat")
-        XCTAssertThrowsError(try Entity.found(in: "the cat", encoding, [1, 2], ["O", "B"]))
+        XCTAssertThrowsError(try Entity.found(in: "the cat", encoding, [1, 2], []))
         XCTAssertThrowsError(try LabelScore.ranked([1, 2], ["a"], .singleLabel, .softmax))
     }
 }

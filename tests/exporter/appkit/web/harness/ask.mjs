@@ -13,7 +13,7 @@ const CALLS = {
   "token-classification": ["EntityFinder", (model, text) => model.entities(text)],
   "question-answering": [
     "AnswerFinder",
-    (model, question, context, longest, stride) => model.answer(question, context, { longest, stride: stride ?? undefined }),
+    (model, question, context, longest, stride) => model.answer(question, context, { longest: longest ?? undefined, stride: stride ?? undefined }),
   ],
   "sentence-similarity": ["TextEmbedder", async (model, text) => [...(await model.embed(text)).values]],
 };

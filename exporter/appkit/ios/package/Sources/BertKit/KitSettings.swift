@@ -9,6 +9,30 @@ public struct KitSettings: Sendable, Codable {
         public let length: Int
     }
 
+    /// What the model reads; `dtype` is int32.
+    public struct Input: Sendable, Codable {
+        public let name, dtype: String
+    }
+
+    /// What a user is shown of the model's outputs: as transformers' pipelines do.
+    public struct Shown: Sendable, Codable {
+        /// Tokens of an answer at most.
+        public let longestAnswer: Int
+        /// Tokens of a question and a window of its context at most, and how many of them the next window repeats.
+        public let windowTokens, sharedTokens: Int
+        /// Of several labels those with a logit above it are shown.
+        public let likelyLogit: Float
+        /// What each label says of entities.
+        public let tags: [Tag]
+    }
+
+    /// A label. Two neighbours of one `kind` are one entity unless the second `begins` one; without `shown` it is not shown.
+    public struct Tag: Sendable, Codable {
+        public let kind: String
+        public let begins: Bool
+        public let shown: String?
+    }
+
     /// What was measured when the model was exported; `toleranceAbsolute` is the budget in logits.
     public struct Parity: Sendable, Codable {
         public let verdict, text: String
@@ -24,8 +48,8 @@ public struct KitSettings: Sendable, Codable {
     public let activation: Activation
     /// What stands before every text, and before the first of two.
     public let prompt: String
-    /// What the model reads, by name.
-    public let inputs: [String]
+    public let inputs: [Input]
+    public let outputs: [String]
     /// Where a text is cut, special tokens included.
     public let maxTokens: Int
     /// Shortest first.
@@ -33,6 +57,7 @@ public struct KitSettings: Sendable, Codable {
     /// As exported: all, cpu-and-ne, cpu-and-gpu or cpu-only.
     public let computeUnits: String
     public let parity: Parity
+    public let shown: Shown
     public let tokenizer: TokenizerSettings
 }
 

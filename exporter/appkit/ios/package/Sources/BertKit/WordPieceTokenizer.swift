@@ -32,14 +32,12 @@ public struct WordPieceTokenizer: Sendable {
     }
 
     /// A pair as one encoding or, where it has more than `maxLength` tokens, as several: the first text in each, of the
-    /// second a window. `stride` tokens of a window stand in the next one too; by default 128, or half of `maxLength` if
-    /// that is less.
+    /// second a window. `stride` tokens of a window stand in the next one too.
     ///
     /// They are Hugging Face's with `truncation="only_second"`, `stride` and `return_overflowing_tokens`. Where the first
     /// text leaves no more room than the stride, which they refuse, windows share half of the room. Throws
     /// `KitError.cannotTruncate` where it leaves none, `.lengthTooShort` and `.invalidStride`.
-    public func windows(_ text: String, pair: String, maxLength: Int, stride: Int? = nil) throws -> [Encoding] {
-        let stride = stride ?? min(maxLength / 2, 128)
+    public func windows(_ text: String, pair: String, maxLength: Int, stride: Int) throws -> [Encoding] {
         guard stride >= 0 else { throw KitError.invalidStride(stride) }
         let (first, second) = (tokens(of: text), tokens(of: pair))
         let (kept, room) = try TruncationStrategy.onlySecond.lengths(

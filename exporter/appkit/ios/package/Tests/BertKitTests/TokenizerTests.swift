@@ -56,16 +56,16 @@ final class TokenizerTests: XCTestCase {
         let tokenizer = try KitFiles().tokenizer()
         let question = "a", context = String(repeating: "a long text ", count: 100)
         let whole = try tokenizer.encode(question, pair: context)
-        let windows = try tokenizer.windows(question, pair: context, maxLength: 24)
+        let windows = try tokenizer.windows(question, pair: context, maxLength: 24, stride: 12)
         XCTAssertGreaterThan(windows.count, 20)
         XCTAssertEqual(windows.last?.offsets.filter { $0.upperBound > 0 }.last, whole.offsets.filter { $0.upperBound > 0 }.last)
-        XCTAssertEqual(try tokenizer.windows(question, pair: context, maxLength: whole.count), [whole])
+        XCTAssertEqual(try tokenizer.windows(question, pair: context, maxLength: whole.count, stride: 12), [whole])
     }
 
     func testAQuestionThatLeavesNoRoomAndAStrideBelowNoneAreRefused() throws {
         let tokenizer = try KitFiles().tokenizer()
         let question = String(repeating: "a long text ", count: 100)
-        XCTAssertThrowsError(try tokenizer.windows(question, pair: "a b c", maxLength: 16)) { error in
+        XCTAssertThrowsError(try tokenizer.windows(question, pair: "a b c", maxLength: 16, stride: 8)) { error in
             guard case .cannotTruncate? = error as? KitError else { return XCTFail("\(error)") }
         }
         XCTAssertThrowsError(try tokenizer.windows("a", pair: "b", maxLength: 16, stride: -1)) { error in

@@ -52,7 +52,7 @@
             }
             let padded = tokenizer.padded(encoding, to: chosen.length)
             let model = try load(chosen)
-            return try Outputs(coreML { try model.prediction(from: padded.features(settings.inputs)) })
+            return try Outputs(coreML { try model.prediction(from: padded.features(settings.inputs.map(\.name))) })
         }
 
         /// What Core ML throws, as an error of the kit.

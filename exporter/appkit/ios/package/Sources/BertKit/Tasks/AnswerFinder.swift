@@ -62,8 +62,6 @@ extension Encoding {
 
     /// Question and context in, an answer out. Safe to share; make one and keep it.
     public final class AnswerFinder: Sendable {
-        /// Most tokens of a window: what transformers' pipeline takes, whatever the model could.
-        private static let windowTokens = 384
         private let predictor: Predictor
 
         /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
@@ -76,11 +74,11 @@ extension Encoding {
 
         /// The best answer of at most `longest` tokens; nil where there is nothing in the context to answer with.
         ///
-        /// A long context is read to its end: in windows, of which neighbours share `stride` tokens
-        /// (`WordPieceTokenizer.windows` says by default how many), and each is one prediction. A question that leaves no
+        /// A long context is read to its end: in windows, of which neighbours share `stride` tokens, and
+        /// each is one prediction; nil is what kit.json says under `shown`. A question that leaves no
         /// room for the context is `KitError.cannotTruncate`.
         public func answer(
-            _ question: String, in context: String, longest: Int = 15, stride: Int? = nil
+            _ question: String, in context: String, longest: Int? = nil, stride: Int? = nil
         ) async throws -> Answer? {
             var answers: [Answer?] = []
             for window in try windows(question, context, stride) {
@@ -90,7 +88,7 @@ extension Encoding {
         }
 
         /// The same, in the calling thread's time.
-        public func answer(_ question: String, in context: String, longest: Int = 15, stride: Int? = nil) throws -> Answer? {
+        public func answer(_ question: String, in context: String, longest: Int? = nil, stride: Int? = nil) throws -> Answer? {
             let answers = try windows(question, context, stride).map { window in
                 try found(in: context, window, predictor.outputs(for: window), longest)
             }
@@ -98,13 +96,15 @@ extension Encoding {
         }
 
         private func windows(_ question: String, _ context: String, _ stride: Int?) throws -> [Encoding] {
-            let most = min(predictor.settings.maxTokens, Self.windowTokens)
-            return try predictor.tokenizer.windows(question, pair: context, maxLength: most, stride: stride)
+            let shown = predictor.settings.shown
+            return try predictor.tokenizer.windows(
+                question, pair: context, maxLength: shown.windowTokens, stride: stride ?? shown.sharedTokens)
         }
 
-        private func found(in context: String, _ encoding: Encoding, _ outputs: Outputs, _ longest: Int) throws -> Answer? {
+        private func found(in context: String, _ encoding: Encoding, _ outputs: Outputs, _ longest: Int?) throws -> Answer? {
             let (starts, ends) = (try outputs.values("start_logits"), try outputs.values("end_logits"))
-            return try Answer.found(in: context, encoding, starts: starts, ends: ends, longest: longest)
+            let most = longest ?? predictor.settings.shown.longestAnswer
+            return try Answer.found(in: context, encoding, starts: starts, ends: ends, longest: most)
         }
     }
 #endif

@@ -5,39 +5,29 @@ public struct Entity: Sendable, Equatable {
     /// In the text that was asked about, as it was given.
     public let range: Range<String.Index>
 
-    /// Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is then O is left out.
+    /// Neighbouring tokens of one kind, `begins` starting anew; the score is their mean. What has nothing to show is left out.
     ///
-    /// The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`.
-    /// `logits` are `labels.count` for each token of `encoding`.
-    static func found(in text: String, _ encoding: Encoding, _ logits: [Float], _ labels: [String]) throws -> [Entity] {
-        guard logits.count >= encoding.count * labels.count else { throw KitError.unexpectedOutput("logits") }
+    /// `tags` are those of kit.json; `logits` are `tags.count` for each token of `encoding`.
+    static func found(
+        in text: String, _ encoding: Encoding, _ logits: [Float], _ tags: [KitSettings.Tag]
+    ) throws -> [Entity] {
+        guard logits.count >= encoding.count * tags.count else { throw KitError.unexpectedOutput("logits") }
         var groups: [Group] = []
         for position in 0..<encoding.count where encoding.sequences[position] >= 0 {
-            let scores = softmax(logits[(position * labels.count)..<((position + 1) * labels.count)])
+            let scores = softmax(logits[(position * tags.count)..<((position + 1) * tags.count)])
             guard let best = scores.largestIndex else { continue }
-            let tag = Tag(labels[best])
-            if groups.last?.tag.name == tag.name, !tag.begins {
+            let tag = tags[best]
+            if groups.last?.tag.kind == tag.kind, !tag.begins {
                 groups[groups.count - 1].add(scores[best], encoding.offsets[position])
             } else {
                 groups.append(Group(tag: tag, scores: [scores[best]], offsets: encoding.offsets[position]))
             }
         }
-        return groups.filter { $0.tag.shown != "O" }.map { $0.entity(in: text) }
-    }
-
-    /// B-PER, I-PER or PER: what it is compared by, and what of it is shown.
-    private struct Tag {
-        let name: String, shown: String, begins: Bool
-
-        init(_ label: String) {
-            begins = label.hasPrefix("B-")
-            name = begins || label.hasPrefix("I-") ? String(label.dropFirst(2)) : label
-            shown = label.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).last.map(String.init) ?? label
-        }
+        return groups.compactMap { $0.entity(in: text) }
     }
 
     private struct Group {
-        let tag: Tag
+        let tag: KitSettings.Tag
         var scores: [Double]
         var offsets: Range<Int32>
 
@@ -46,9 +36,10 @@ public struct Entity: Sendable, Equatable {
             offsets = offsets.lowerBound..<max(more.upperBound, offsets.lowerBound)
         }
 
-        func entity(in text: String) -> Entity {
+        func entity(in text: String) -> Entity? {
+            guard let label = tag.shown else { return nil }
             let mean = scores.reduce(0, +) / Double(scores.count)
-            return Entity(label: tag.shown, score: mean, range: text.range(ofScalars: offsets))
+            return Entity(label: label, score: mean, range: text.range(ofScalars: offsets))
         }
     }
 }
@@ -81,7 +72,7 @@ public struct Entity: Sendable, Equatable {
         }
 
         private func found(in text: String, _ encoding: Encoding, _ outputs: Outputs) throws -> [Entity] {
-            try Entity.found(in: text, encoding, outputs.values("logits"), predictor.settings.labels)
+            try Entity.found(in: text, encoding, outputs.values("logits"), predictor.settings.shown.tags)
         }
     }
 #endif

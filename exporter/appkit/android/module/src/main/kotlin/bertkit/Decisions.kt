@@ -44,32 +44,24 @@ internal fun rankLabels(logits: List<Float>, labels: List<String>, problem: Stri
 }
 
 /**
- * Neighbouring tokens of one label, `B-` starting anew; the score is their mean. What is then O is left out.
+ * Neighbouring tokens of one kind, `begins` starting anew; the score is their mean. What has nothing to show is left out.
  *
- * The rule is that of transformers' `TokenClassificationPipeline` with `aggregation_strategy="simple"`. `logits` are
- * `labels.size` for each token of `encoding`.
+ * `tags` are those of kit.json; `logits` are `tags.size` for each token of `encoding`.
  */
-internal fun findEntities(text: String, encoding: Encoding, logits: List<Float>, labels: List<String>): List<Entity> {
-    if (logits.size != encoding.size * labels.size) throw KitError.UnexpectedOutput("logits")
+internal fun findEntities(text: String, encoding: Encoding, logits: List<Float>, tags: List<KitSettings.Tag>): List<Entity> {
+    if (logits.size != encoding.size * tags.size) throw KitError.UnexpectedOutput("logits")
     val groups = ArrayList<EntityGroup>()
     for (token in encoding.ids.indices.filter { encoding.sequences[it] >= 0 }) {
-        val scores = softmax(logits.subList(token * labels.size, (token + 1) * labels.size))
+        val scores = softmax(logits.subList(token * tags.size, (token + 1) * tags.size))
         val best = scores.indices.maxBy { scores[it] }
-        val tag = Tag(labels[best])
-        if (groups.lastOrNull()?.tag?.name != tag.name || tag.begins) groups.add(EntityGroup(tag, encoding.starts[token]))
+        val tag = tags[best]
+        if (groups.lastOrNull()?.tag?.kind != tag.kind || tag.begins) groups.add(EntityGroup(tag, encoding.starts[token]))
         groups.last().add(scores[best], encoding.ends[token])
     }
-    return groups.filter { it.tag.shown != "O" }.map { it.toEntity(text) }
+    return groups.mapNotNull { it.toEntity(text) }
 }
 
-/** B-PER, I-PER or PER: what it is compared by, and what of it is shown. */
-private class Tag(label: String) {
-    val begins = label.startsWith("B-")
-    val name = if (begins || label.startsWith("I-")) label.drop(2) else label
-    val shown = label.substringAfter("-")
-}
-
-private class EntityGroup(val tag: Tag, private val start: Int) {
+private class EntityGroup(val tag: KitSettings.Tag, private val start: Int) {
     private val scores = ArrayList<Double>()
     private var end = start
 
@@ -78,7 +70,7 @@ private class EntityGroup(val tag: Tag, private val start: Int) {
         this.end = maxOf(end, start)
     }
 
-    fun toEntity(text: String) = Entity(tag.shown, scores.average(), start, end, text.substring(start, end))
+    fun toEntity(text: String) = tag.shown?.let { Entity(it, scores.average(), start, end, text.substring(start, end)) }
 }
 
 /**

@@ -8,6 +8,31 @@ class KitSettings(json: String) {
     /** An input of the model, `isLong` where it is int64. */
     class Input internal constructor(val name: String, val isLong: Boolean)
 
+    /** What a user is shown of the model's outputs: as transformers' pipelines do. */
+    class Shown internal constructor(json: JSONObject) {
+        /** Tokens of an answer at most. */
+        val longestAnswer: Int = json.getInt("longestAnswer")
+
+        /** Tokens of a question and a window of its context at most. */
+        val windowTokens: Int = json.getInt("windowTokens")
+
+        /** How many of them the next window repeats. */
+        val sharedTokens: Int = json.getInt("sharedTokens")
+
+        /** Of several labels those with a logit above it are shown. */
+        val likelyLogit: Double = json.getDouble("likelyLogit")
+
+        /** What each label says of entities. */
+        val tags: List<Tag> = json.getJSONArray("tags").objects().map { Tag(it) }
+    }
+
+    /** A label. Two neighbours of one `kind` are one entity unless the second `begins` one; null: it is not shown. */
+    class Tag internal constructor(json: JSONObject) {
+        val kind: String = json.getString("kind")
+        val begins: Boolean = json.getBoolean("begins")
+        val shown: String? = if (json.has("shown")) json.getString("shown") else null
+    }
+
     private val root = JSONObject(json)
     val bertport: String = root.getString("bertport")
     val source: String = root.getString("source")
@@ -26,7 +51,9 @@ class KitSettings(json: String) {
 
     /** What stands before every text, and before the first of two; nothing for most models. */
     val prompt: String = root.getString("prompt")
-    val model: String = root.getString("model")
+    val model: String = root.getJSONArray("models").getJSONObject(0).getString("file")
+
+    /** Where a text is truncated, special tokens included. */
     val maxTokens: Int = root.getInt("maxTokens")
     val inputs: List<Input> =
         root.getJSONArray("inputs").objects().map { Input(it.getString("name"), it.getString("dtype") == "int64") }
@@ -37,6 +64,7 @@ class KitSettings(json: String) {
 
     /** The budget of the export, in logits. */
     val toleranceAbsolute: Double = root.getJSONObject("parity").getDouble("toleranceAbsolute")
+    val shown = Shown(root.getJSONObject("shown"))
     val tokenizer = TokenizerSettings(root.getJSONObject("tokenizer"))
 }
 

@@ -25,7 +25,7 @@ class EntityFinder(predictor: Predictor) : Task(predictor) {
     /** The entities of a text in their order; of a text longer than the model takes, those in its beginning. */
     fun entities(text: String): List<Entity> {
         val encoding = predictor.encode(text)
-        return findEntities(text, encoding, predictor.outputs(encoding).getValue("logits"), settings.labels)
+        return findEntities(text, encoding, predictor.outputs(encoding).getValue("logits"), settings.shown.tags)
     }
 }
 
@@ -34,26 +34,23 @@ class AnswerFinder(predictor: Predictor) : Task(predictor) {
     /**
      * The best answer of at most `longest` tokens; null where there is nothing in the context to answer with.
      *
-     * A long context is read to its end: in windows, of which neighbours share `stride` tokens ([WordPieceTokenizer.windows]
-     * says by default how many), and each is one prediction. Throws [KitError.CannotTruncate] for a question that leaves the
+     * A long context is read to its end: in windows, of which neighbours share `stride` tokens, and each is one
+     * prediction. Throws [KitError.CannotTruncate] for a question that leaves the
      * context no room.
      */
-    fun answer(question: String, context: String, longest: Int = 15, stride: Int? = null): Answer? {
-        val most = minOf(settings.maxTokens, WINDOW_TOKENS)
-        val windows =
-            if (stride == null) tokenizer.windows(question, context, most)
-            else tokenizer.windows(question, context, most, stride)
+    fun answer(
+        question: String,
+        context: String,
+        longest: Int = settings.shown.longestAnswer,
+        stride: Int = settings.shown.sharedTokens,
+    ): Answer? {
+        val windows = tokenizer.windows(question, context, settings.shown.windowTokens, stride)
         return bestAnswer(windows.mapNotNull { answerIn(context, it, longest) })
     }
 
     private fun answerIn(context: String, window: Encoding, longest: Int): Answer? {
         val outputs = predictor.outputs(window)
         return findAnswer(context, window, outputs.getValue("start_logits"), outputs.getValue("end_logits"), longest)
-    }
-
-    private companion object {
-        /** Most tokens of a window: what transformers' pipeline takes, whatever the model could. */
-        const val WINDOW_TOKENS = 384
     }
 }
 

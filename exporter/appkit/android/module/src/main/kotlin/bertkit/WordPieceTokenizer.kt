@@ -30,14 +30,13 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
 
     /**
      * A pair as one encoding or, where it has more than `maxLength` tokens, as several: the first text in each, of the
-     * second a window. `stride` tokens of a window stand in the next one too; by default 128, or half of `maxLength` if
-     * that is less.
+     * second a window. `stride` tokens of a window stand in the next one too.
      *
      * They are Hugging Face's with `truncation="only_second"`, `stride` and `return_overflowing_tokens`. Where the first
      * text leaves no more room than the stride, which they refuse, windows share half of the room. Throws
      * [KitError.CannotTruncate] where it leaves none, [KitError.LengthTooShort] and [KitError.InvalidStride].
      */
-    fun windows(text: String, pair: String, maxLength: Int, stride: Int = minOf(maxLength / 2, 128)): List<Encoding> {
+    fun windows(text: String, pair: String, maxLength: Int, stride: Int): List<Encoding> {
         if (stride < 0) throw KitError.InvalidStride(stride)
         val (first, second) = listOf(text, pair).map { tokens(wellFormed(it)) }
         val most = capacity(maxLength, settings.pair)

@@ -27,7 +27,7 @@ fun replay(predictor: Predictor, golden: JSONObject): Replayed {
         found.vectors += 1
         if (!sameTokens(encoding, vector)) found.wrongTokens += 1
         for (name in predictor.settings.outputs) {
-            compare(found, outputs.getValue(name), vector.getJSONArray(name), predictor.settings.problem)
+            compare(found, outputs.getValue(name), vector.getJSONArray(name), predictor.settings)
         }
     }
     return found
@@ -47,16 +47,16 @@ private fun sameTokens(encoding: Encoding, vector: JSONObject): Boolean {
 }
 
 /** NaN differs from all. */
-private fun compare(found: Replayed, ours: List<Float>, expected: JSONArray, problem: String) {
+private fun compare(found: Replayed, ours: List<Float>, expected: JSONArray, settings: KitSettings) {
     val theirs = flat(expected)
     found.differences += theirs.mapIndexed { i, value -> abs(value - (ours.getOrNull(i) ?: Float.NaN)) }
     val width = expected.optJSONArray(0)?.length() ?: theirs.size
-    if (decide(ours.map { it.toDouble() }, width, problem) != decide(theirs, width, problem)) found.wrongDecisions += 1
+    if (decide(ours.map { it.toDouble() }, width, settings) != decide(theirs, width, settings)) found.wrongDecisions += 1
 }
 
-/** Which label of each row of `width` numbers: the largest, or for several labels at once all that are positive. */
-private fun decide(values: List<Double>, width: Int, problem: String): List<Any> =
-    if (problem == "multi_label_classification") values.map { it > 0 }
+/** Which label of each row of `width` numbers: the largest, or for several labels at once all that are likely. */
+private fun decide(values: List<Double>, width: Int, settings: KitSettings): List<Any> =
+    if (settings.problem == "multi_label_classification") values.map { it > settings.shown.likelyLogit }
     else values.chunked(width).map { row -> row.indices.maxBy { row[it] } }
 
 private fun flat(array: JSONArray): List<Double> =

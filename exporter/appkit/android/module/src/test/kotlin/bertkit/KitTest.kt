@@ -61,10 +61,10 @@ class KitTest {
     fun aLongContextIsReadToItsEndInWindows() {
         val context = "a long text ".repeat(100)
         val whole = tokenizer.encode("a", context)
-        val windows = tokenizer.windows("a", context, 24)
+        val windows = tokenizer.windows("a", context, 24, 12)
         assertTrue(windows.size > 20)
         assertEquals(whole.ends.max(), windows.last().ends.max())
-        assertEquals(listOf(whole), tokenizer.windows("a", context, whole.size))
+        assertEquals(listOf(whole), tokenizer.windows("a", context, whole.size, 12))
     }
 
     @Test
@@ -73,7 +73,7 @@ class KitTest {
         assertThrows(KitError.CannotTruncate::class.java) {
             tokenizer.encode("a b c d", "e", maxLength = 5, truncation = TruncationStrategy.ONLY_SECOND)
         }
-        assertThrows(KitError.CannotTruncate::class.java) { tokenizer.windows("a b c d", "e f", 5) }
+        assertThrows(KitError.CannotTruncate::class.java) { tokenizer.windows("a b c d", "e f", 5, 0) }
         assertThrows(KitError.InvalidStride::class.java) { tokenizer.windows("a", "b", 9, -1) }
         for (wrong in listOf("[UNK]\na\na\n".toByteArray(), byteArrayOf(-1))) {
             assertThrows(KitError.InvalidVocabulary::class.java) { WordPieceTokenizer(settings.tokenizer, wrong) }
