@@ -107,7 +107,7 @@ final class DecisionFixtureTests: XCTestCase {
 
     func testOutputsOfAnotherShapeAreRefused() throws {
         let encoding = try readTokenizer().encode("the cat")
-        XCTAssertThrowsError(try Entity.found(in: "the cat", encoding, [1, 2], []))
+        XCTAssertThrowsError(try Entity.found(in: "the cat", encoding, [1, 2], fixtures().tags))
         XCTAssertThrowsError(try LabelScore.ranked([1, 2], ["a"], .singleLabel, .softmax))
     }
 }
