@@ -9,12 +9,12 @@ from exporter.checkpoint.json_files import read_object, refuse_code
 from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.weight_files import INDEX, PICKLE, SINGLE, open_tensors
 from exporter.model.families.registry import every_family
+from exporter.model.family import Family
+from exporter.model.heads.common import SPAN
 from runtimes.errors import CheckpointError, UnsupportedError, excerpt
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PICKLED = "adapter_model.bin"
-_HEADS = ("classifier.weight", "classifier.out_proj.weight", "qa_outputs.weight")
-"""How the families call the layer with a row for each label."""
 _CLASSES = {
     "SEQ_CLS": "AutoModelForSequenceClassification",
     "TOKEN_CLS": "AutoModelForTokenClassification",
@@ -42,10 +42,10 @@ class Adapter:
     config: Mapping[str, Any]
     shapes: Mapping[str, tuple[int, ...]]
 
-    @property
-    def labels(self) -> int:
-        """Rows of its own head, or 0."""
-        return next((shape[0] for name, shape in self.shapes.items() if name.endswith(_HEADS) and shape), 0)
+    def labels(self, family: Family[Any]) -> int:
+        """Rows of its own head, which it stores as `family` does; 0 where it has none."""
+        heads = (f"{SPAN}.weight", *(head.labelled for head in family.heads if head.labelled))
+        return next((shape[0] for name, shape in self.shapes.items() if name.endswith(heads) and shape), 0)
 
 
 def is_adapter(directory: Path) -> bool:

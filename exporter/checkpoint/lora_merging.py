@@ -113,10 +113,11 @@ def _config(adapter: Adapter, base: Path) -> dict[str, Any]:
     path = adapter.directory / "config.json"
     beside = read_object(path, f"{path}: missing") if path.is_file() else {}
     check_number_of_labels(beside)
-    known = for_reference(read.family, read.values, adapter.labels or None)
-    kept = ("problem_type",) if adapter.labels else _LABELS
-    labels = {key: read.values[key] for key in kept if read.values.get(key)}
-    return known | labels | {key: beside[key] for key in _LABELS if beside.get(key)}
+    labels = adapter.labels(read.family)
+    known = for_reference(read.family, read.values, labels or None)
+    kept = ("problem_type",) if labels else _LABELS
+    names = {key: read.values[key] for key in kept if read.values.get(key)}
+    return known | names | {key: beside[key] for key in _LABELS if beside.get(key)}
 
 
 def _rows(adapter: Adapter, rows: int) -> int:

@@ -11,6 +11,8 @@ from exporter.model.tensor_table import Entry, dense_entries
 
 Build = Callable[[Encoded[Any]], None]
 Entries = Callable[[Geometry, int], Iterator[Entry]]
+SPAN = "qa_outputs"
+"""What every family calls the layer of question answering."""
 
 
 def pooled_entries(dense: str, classifier: str = "classifier") -> Entries:
@@ -39,8 +41,8 @@ def classifier_entries(geometry: Geometry, labels: int) -> Iterator[Entry]:
 
 
 def span_entries(geometry: Geometry, _labels: int) -> Iterator[Entry]:
-    """`qa_outputs`, as every family calls the two rows of question answering."""
-    yield from dense_entries("span", "qa_outputs", 2, geometry.hidden)
+    """The two rows of question answering, which every family calls alike."""
+    yield from dense_entries("span", SPAN, 2, geometry.hidden)
 
 
 def classify_pooled(dense: str, kind: str, extent: Extent = Extent.TEXT) -> Build:

@@ -185,3 +185,15 @@ def test_what_pretraining_leaves_is_named_and_left_out(make_checkpoint):
         "cls.seq_relationship.weight",
     )
     agree(folder, model)
+
+
+def test_what_the_other_half_of_pretraining_leaves_is_left_out_too(write_family, edit_weights, tmp_path):
+    folder = write_family(tmp_path / "electra", "electra", "ElectraForMaskedLM")
+    extra = {"discriminator_predictions.dense.bias": np.ones(32, np.float32)}
+    edit_weights(folder, lambda t: t.update(extra))
+    model = read(folder)
+    assert model.leftovers == tuple(extra)
+    agree(folder, model)
+    edit_weights(folder, lambda t: t.update({"discriminator.dense.bias": t.pop(*extra)}))
+    with pytest.raises(CheckpointError, match=r"unused discriminator\.dense\.bias"):
+        read(folder)
