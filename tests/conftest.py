@@ -3,6 +3,8 @@
 import json
 import logging
 import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +37,8 @@ TEXTS = tuple(
 )
 
 Make = Callable[..., Path]
+ROOT = Path(__file__).parent.parent
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -133,6 +137,25 @@ def _write_bytes_tokenizer(folder: Path) -> int:
     made.train_from_iterator(TEXTS, vocab_size=300, min_frequency=1, special_tokens=special, show_progress=False)
     made.save_model(str(folder))
     return int(made.get_vocab_size())
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this clone, built offline."""
+    place = tmp_path_factory.mktemp("wheel")
+    build = ["wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)]
+    subprocess.run([*PIP, *build], check=True, capture_output=True)
+    (found,) = place.glob("bertport-*.whl")
+    return found
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that pip installed the wheel into; offline."""
+    place = tmp_path_factory.mktemp("installed") / "site"
+    install = ["install", "--no-index", "--no-deps", "--no-compile", "--target", str(place), str(wheel)]
+    subprocess.run([*PIP, *install], check=True, capture_output=True)
+    return place
 
 
 @pytest.fixture(scope="session")

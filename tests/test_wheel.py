@@ -44,19 +44,6 @@ class Way:
         assert done.stderr.startswith(str(self.packages))
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """The folder that pip installed the wheel into; offline."""
-    place = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
-    build = ["wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)]
-    subprocess.run([*pip, *build], check=True, capture_output=True)
-    (wheel,) = place.glob("bertport-*.whl")
-    install = ["install", "--no-index", "--no-deps", "--no-compile", "--target", str(place / "site"), str(wheel)]
-    subprocess.run([*pip, *install], check=True, capture_output=True)
-    return place / "site"
-
-
 def contents(place):
     files = [path for path in sorted(place.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     return {path.relative_to(place).as_posix(): path.read_bytes() for path in files}

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from exporter.checkpoint.hints import is_pointer, without_weights
 from exporter.checkpoint.json_files import read_object
 from exporter.model.ops import Array
+from runtimes.backends.pytorch.installed import require
 from runtimes.bundle.integrity import is_file
 from runtimes.errors import CheckpointError, in_our_words, some
 from runtimes.files.bounded_read import MAX_WEIGHT_BYTES
@@ -152,6 +153,7 @@ def _loader(path: Path, name: str) -> Callable[[], Array]:
 
 
 def _open_pickle(path: Path) -> dict[str, TensorOnDisk]:
+    require(f"{path}: a pickle", "torch")
     import torch
 
     if _release(torch.__version__) < _SAFE_TORCH:

@@ -111,6 +111,8 @@ def _against(parsed: argparse.Namespace) -> int:
     else:
         show(exported_table([check.compared(parity)]))
     tell([(check.path.name, parity)], bundles=False)
+    if parity.verdict is Verdict.NOT_RUN:
+        _log.info(f"{check.path.name}: {parity.status}: {parity.note}")
     return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
 
 

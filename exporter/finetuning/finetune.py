@@ -7,7 +7,6 @@ no stretch that its books do not, so that coding it again changes nothing.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +20,8 @@ from exporter.model.ops import Array
 from exporter.targets.registry import answering
 from exporter.targets.schemes import FINETUNED
 from exporter.verification.reference.reference import Reference
+from runtimes.backends.pytorch.installed import require
 from runtimes.bundle.manifest import Finetuning
-from runtimes.errors import UnsupportedError
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
 from runtimes.runner import Outputs, Status
 
@@ -62,10 +61,9 @@ class _Values:
 def finetune(reference: Reference, material: Material, asked: Finetune) -> Finetuned:
     """Train what may be trained of `material.checkpoint` to answer as the model of `reference` does.
 
-    Raises UsageError for too few texts, and UnsupportedError where torch is missing.
+    Raises UsageError for too few texts, and RuntimeUnavailable where torch is missing.
     """
-    if find_spec("torch") is None:
-        raise UnsupportedError("--finetune-codes: torch, which it learns with, is not installed: pip install torch")
+    require("--finetune-codes", "torch", "transformers")
     from exporter.finetuning.distillation import CodedTable, Lesson, Student, distil
 
     exported = answering(material.checkpoint)

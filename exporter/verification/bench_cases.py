@@ -10,6 +10,7 @@ from exporter.checkpoint.weight_files import weight_files
 from exporter.verification.check import Check
 from exporter.verification.measured_cases import bundle_case, pytorch_case
 from exporter.verification.origin import find_checkpoint
+from runtimes.backends.pytorch.installed import require_pytorch
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import RuntimeUnavailable, in_unicode
 from runtimes.measurement.bench import Contestant
@@ -32,6 +33,7 @@ def original(checks: Sequence[Check], threads: Threads) -> list[Contestant]:
         if (key := _key(manifest.source_sha256)) in found:
             continue
         try:
+            require_pytorch()
             checkpoint = find_checkpoint(check)
             found[key] = [_on_device(checkpoint, check.allow_pickle, name, threads, device) for device in _devices()]
         except RuntimeUnavailable as error:

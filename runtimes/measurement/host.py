@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 from runtimes.version import __version__
@@ -18,10 +19,14 @@ def fingerprint() -> dict[str, str]:
 
 
 def versions(*libraries: str) -> dict[str, str]:
-    """The versions of bertport and of installed `libraries`, which gave the figures."""
-    from importlib.metadata import version  # here, for a process that is measured imports this module
+    """The versions of bertport and of `libraries`, which gave the figures, without those that are not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # here: a process that is measured imports this module
 
-    return {"bertport": __version__, **{name: version(name) for name in libraries}}
+    found = {"bertport": __version__}
+    for name in libraries:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _processor() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.model.ops import Array
 from runtimes.backends.pytorch.description import Layer, Pooling, ReferenceModel
+from runtimes.backends.pytorch.installed import require_pytorch
 from runtimes.backends.pytorch.subprocess_runner import TorchApart
 from runtimes.process.heavy_imports import without_collections
 
@@ -29,6 +30,7 @@ class PyTorchSession:
 
     def loaded(self, double: bool = False) -> "TorchRunner":
         """The model in this process, loaded anew by each call; `double`: in float64."""
+        require_pytorch()
         with without_collections():
             from runtimes.backends.pytorch.runner import TorchRunner
 
@@ -39,6 +41,7 @@ class PyTorchSession:
     @contextmanager
     def opened(self, double: bool = False) -> "Iterator[TorchApart | TorchRunner]":
         """The model until the block ends: in the subprocess that was started for it, or a new one, or this process."""
+        require_pytorch()
         if double:
             self.close()
         if self._apart is None and self._is_apart:
@@ -52,8 +55,10 @@ class PyTorchSession:
     def start(self) -> None:
         """Let a subprocess load a small model meanwhile.
 
-        A large one is loaded when it is asked for, so that what else is in memory is gone by then.
+        A large one is loaded when it is asked for, so that what else is in memory is gone by then. Raises
+        RuntimeUnavailable for each that could not be loaded, before anything is written.
         """
+        require_pytorch()
         if self._size_bytes <= _SMALL_BYTES and self._is_apart:
             self._apart = TorchApart(reference_model(self.checkpoint))
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 
+from runtimes.backends.pytorch.installed import require
 from runtimes.backends.pytorch.tokenizer_source import Spoken, TokenizerSource, ask_tokens
 from runtimes.errors import BertportError, CheckpointError
 from runtimes.process.child import Child, Program, python_path
@@ -16,6 +17,7 @@ def open_apart(source: TokenizerSource) -> Spoken:
 
     Raises as TransformersTokenizer, all of it as CheckpointError from another process, and RuntimeUnavailable as Child.
     """
+    require(f"{source.directory}: its tokenizer", "transformers")
     if sys.modules.get("transformers") is not None or not sys.executable:
         from runtimes.backends.pytorch.tokenizer import Answerer
 

@@ -22,8 +22,9 @@ from exporter.verification import explanation
 from exporter.verification.check import Check
 from exporter.verification.reference.reference import Reference
 from exporter.verification.verify import verify
+from runtimes.backends.pytorch import installed
 from runtimes.bundle.reading import check_files, read_bundle
-from runtimes.errors import UnsupportedError, UsageError
+from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.parity.cases import Encoder
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
@@ -203,8 +204,8 @@ def test_texts_of_another_language_teach_nothing(checkpoint, many):
 
 
 def test_without_torch_one_line_says_what_to_install(checkpoint, many, monkeypatch):
-    monkeypatch.setattr(finetuning, "find_spec", lambda _name: None)
-    with pytest.raises(UnsupportedError, match=r"--finetune-codes: torch.* is not installed: pip install torch"):
+    monkeypatch.setattr(installed, "_is_installed", lambda name: name != "torch")
+    with pytest.raises(RuntimeUnavailable, match=r"--finetune-codes needs torch, .* pip install torch"):
         trained(checkpoint, many)
 
 
