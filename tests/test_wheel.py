@@ -13,7 +13,7 @@ import exporter
 from exporter.appkit.registry import PLATFORMS
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("exporter", "runtimes")
+PACKAGES = ("exporter", "optimum", "runtimes")
 PROGRAM = """
 import json, sys
 import exporter
