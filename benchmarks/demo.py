@@ -22,7 +22,7 @@ from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.cli.progress import progress_on_stderr
 from exporter.pipeline import Exported, Request, export
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from exporter.verification.measured_cases import bundle_case, pytorch_case
 from exporter.verification.reference.default_texts import TEST_ROWS
 from runtimes.backends.pytorch.runner import TorchRunner
@@ -35,7 +35,7 @@ from runtimes.reporting.terminal import show
 from runtimes.runner import Runner
 
 LENGTHS = (16, 128, 512)
-WANTED = {"onnx": tuple(SCHEMES["onnx"]), "coreml": ("fp16", "int8", "palettize6")}
+WANTED = {"onnx": tuple(TARGETS["onnx"].schemes), "coreml": ("fp16", "int8", "palettize6")}
 REFERENCE = "PyTorch float32"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.checkpoint.source import HubOptions
     from exporter.checkpoint.vocabulary_trimming import Trim
     from exporter.pipeline import Exported
-    from exporter.targets.registry import Settings
+    from exporter.targets.target import Settings
     from exporter.verification.check import Limit
 
 __all__ = ["Exported", "HubOptions", "Limit", "Settings", "Trim", "__version__", "export"]
@@ -30,7 +30,7 @@ _HOMES = {
     "Exported": "pipeline",
     "HubOptions": "checkpoint.source",
     "Limit": "verification.verify",
-    "Settings": "targets.registry",
+    "Settings": "targets.target",
     "Trim": "checkpoint.vocabulary_trimming",
 }
 
@@ -63,7 +63,7 @@ def export(
     from exporter.checkpoint.source import HubOptions
     from exporter.pipeline import Request
     from exporter.pipeline import export as run
-    from exporter.targets.registry import Settings
+    from exporter.targets.target import Settings
     from exporter.verification.check import Limit
 
     request = Request(

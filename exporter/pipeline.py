@@ -17,8 +17,17 @@ from exporter.finetuning.finetune import Finetuned, beside_own, finetune
 from exporter.model.ops import Array
 from exporter.targets.audit.subject import Audited
 from exporter.targets.budgets import budget_of
-from exporter.targets.registry import TARGETS, Settings, cost_of_hidden_states, for_recipe, make_recipe
-from exporter.targets.schemes import FINETUNED, find_budget
+from exporter.targets.embedding_outputs import for_recipe
+from exporter.targets.registry import (
+    DEFAULT_SCHEME,
+    DEFAULT_TARGET,
+    check_options,
+    find_scheme,
+    find_target,
+    has_codes,
+    make_recipe,
+)
+from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject, with_audit
 from exporter.verification.check import Limit
 from exporter.verification.comparison import compare_with_pytorch
@@ -44,8 +53,8 @@ class Request:
     """One call of the exporter; every target × scheme is one bundle. See `verification.Check` for `texts_file`."""
 
     model: str
-    targets: tuple[str, ...] = ("onnx",)
-    schemes: tuple[str, ...] = ("none",)
+    targets: tuple[str, ...] = (DEFAULT_TARGET,)
+    schemes: tuple[str, ...] = (DEFAULT_SCHEME,)
     destination: Path | None = None
     task: str = "auto"
     hub: HubOptions = field(default_factory=HubOptions)
@@ -79,11 +88,12 @@ def export(request: Request) -> list[Exported]:
     Destinations, schemes and settings are checked before anything is written. Raises BertportError; a parity failure
     is no error but a verdict in the result.
     """
-    if request.settings.finetune and "pq" not in request.schemes:
+    if request.settings.finetune and not any(map(has_codes, request.schemes)):
         raise UsageError("--finetune-codes: only pq has codes; pass --quantize pq")
     wanted = [(target, scheme) for target in request.targets for scheme in request.schemes]
     for pair in wanted:
-        find_budget(*pair)
+        find_scheme(*pair)
+    check_options(request.settings)
     places = [_place(request, "-".join(pair), len(wanted)) for pair in wanted]
     for place in places:
         check_destination(place)
@@ -144,7 +154,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: L
         _log.info(f"{recipe.name}: writing")
         models = write_files(checkpoint, recipe, staging.directory, plan.material)
         release()
-        for advice in filter(None, (TARGETS[recipe.target].advice(recipe), cost_of_hidden_states(checkpoint, recipe))):
+        if advice := find_target(recipe.target).advice(checkpoint, recipe):
             _log.info(f"{recipe.name}: {advice}")
         manifest = replace(make_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
         bundle = Bundle(staging.directory, manifest)
@@ -174,7 +184,8 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
     parity = with_audit(compare_bundle(reference, runner, bundle, manifest.budget), audit)
     if own is None:
         return parity
-    return beside_own(parity, compare_with_pytorch(own, runner, manifest, FINETUNED[manifest.recipe.target]))
+    budget = find_target(manifest.recipe.target).finetuned_budget
+    return beside_own(parity, compare_with_pytorch(own, runner, manifest, budget))
 
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:

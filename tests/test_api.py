@@ -48,7 +48,7 @@ def test_export_does_what_the_command_does(checkpoint, texts, tmp_path, tree, sa
 
 
 def test_every_combination_has_a_folder(checkpoint, tmp_path):
-    settings = exporter.Settings(sequence_lengths=(8,))
+    settings = exporter.Settings(options={"sequence_lengths": (8,)})
     made = exporter.export(
         checkpoint, target=("onnx", "coreml"), quantize="int8", output=tmp_path, verify=False, settings=settings
     )

@@ -20,8 +20,8 @@ from benchmarks.models.labelled_text import ag_news_test
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.pipeline import Exported, Request, export
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import read_bundle
@@ -32,9 +32,11 @@ from runtimes.runner import Batch, Runner, full_batch
 
 SETTINGS = {
     "iOS17, Neural Engine layout": Settings(),
-    "iOS18, Neural Engine layout": Settings(deployment_target="iOS18"),
-    "iOS18, GPU layout": Settings(deployment_target="iOS18", compute_units="cpu-and-gpu"),
-    "iOS18, 32 + 128 + 256 tokens": Settings(deployment_target="iOS18", sequence_lengths=(32, 128, 256)),
+    "iOS18, Neural Engine layout": Settings(options={"deployment_target": "iOS18"}),
+    "iOS18, GPU layout": Settings(options={"deployment_target": "iOS18", "compute_units": "cpu-and-gpu"}),
+    "iOS18, 32 + 128 + 256 tokens": Settings(
+        options={"deployment_target": "iOS18", "sequence_lengths": (32, 128, 256)}
+    ),
 }
 NEWER = ("int4", "int4-embeddings")
 """Schemes that need iOS 18."""
@@ -63,8 +65,13 @@ def seconds(runner: Runner, batch: Batch) -> float:
 
 def wanted() -> list[tuple[str, str]]:
     """Every (settings, scheme) that can be."""
-    newer = {name for name, settings in SETTINGS.items() if settings.deployment_target != "iOS17"}
-    return [(name, scheme) for name in SETTINGS for scheme in SCHEMES["coreml"] if scheme not in NEWER or name in newer]
+    newer = {name for name, settings in SETTINGS.items() if settings.options.get("deployment_target") == "iOS18"}
+    return [
+        (name, scheme)
+        for name in SETTINGS
+        for scheme in TARGETS["coreml"].schemes
+        if scheme not in NEWER or name in newer
+    ]
 
 
 def exported(name: str, scheme: str, folder: Path) -> tuple[Exported, float]:

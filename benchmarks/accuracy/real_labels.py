@@ -28,7 +28,7 @@ from benchmarks.models.train_demo import batches, one_cycle, pad
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO_DIRECTORY, HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import read_bundle
@@ -163,7 +163,7 @@ def exported(checkpoint: Path, data: Data, folder: Path, texts: list[str]) -> di
     """The bundles, each verified, opened."""
     runners = {}
     for target, schemes in BUNDLES.items():
-        settings = Settings(sequence_lengths=(data.length,) if target == "coreml" else ())
+        settings = Settings(options={"sequence_lengths": (data.length,) if target == "coreml" else ()})
         request = Request(
             str(checkpoint),
             (target,),

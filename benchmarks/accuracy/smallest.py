@@ -26,7 +26,7 @@ from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.compression.calibration import Finetune
 from exporter.pipeline import Exported, Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.labelled.answers import Evaluation, Examiner
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.registry import open_runner
@@ -59,14 +59,14 @@ class Row:
         pieces = f", pieces seen {self.min_count}×" if self.min_count else ""
         return f"{self.scheme}{coded}{pieces}{', fine-tuned' if self.finetuned else ''}"
 
-    def settings(self, texts: Texts) -> Settings:
+    def settings(self, texts: Texts, target: str) -> Settings:
         """For an export."""
         return Settings(
+            options={"sequence_lengths": (COREML_TOKENS,)} if target == "coreml" else {},
             pq_dims=self.dims,
             frequent_texts=texts,
             trim=Trim(texts, self.min_count) if self.min_count else None,
             finetune=Finetune(texts) if self.finetuned else None,
-            sequence_lengths=(COREML_TOKENS,),
         )
 
 
@@ -84,7 +84,7 @@ TIMED = [Row("none"), Row("int8"), Row("pq", 4), Row("pq", 4, 3), Row("pq", 8, 3
 def exported(row: Row, target: str, texts: Texts, place: Path, verify: bool = True) -> Exported:
     """The bundle, kept whatever parity says of it."""
     request = Request(
-        DEMO, (target,), (row.scheme,), place, settings=row.settings(texts), verify=verify, keep_failing=True
+        DEMO, (target,), (row.scheme,), place, settings=row.settings(texts, target), verify=verify, keep_failing=True
     )
     (done,) = export(request)
     return done
@@ -140,9 +140,9 @@ def cost(texts: Texts) -> list[dict[str, Any]]:
     """Load, latency and peak memory, every raw value."""
     with TemporaryDirectory() as folder:
         bundles = [_bundle(row, texts, Path(folder) / str(number)) for number, row in enumerate(TIMED)]
-        vocabularies = [bundle.manifest.recipe.pieces or 30522 for bundle in bundles]
+        vocabularies = [bundle.manifest.recipe.vocabulary_size or 30522 for bundle in bundles]
         cases = [
-            Case(row.name, "onnx", str(bundle.door), vocabulary)
+            Case(row.name, "onnx", str(bundle.mapped_model), vocabulary)
             for row, bundle, vocabulary in zip(TIMED, bundles, vocabularies, strict=True)
         ]
         done = measure(cases, Plan(rounds=7))

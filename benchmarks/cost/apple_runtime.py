@@ -15,7 +15,7 @@ import numpy as np
 
 from exporter.checkpoint.source import DEMO
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from runtimes.backends.coreml.apple import COMPUTE_UNITS, load, placement, require_macos
 from runtimes.errors import RuntimeUnavailable
 from runtimes.measurement.measure import fingerprint
@@ -44,7 +44,12 @@ def main() -> None:
 def measured(units: str, folder: Path) -> list[dict[str, Any]]:
     """Every scheme on one compute unit; raw predict times in seconds."""
     request = Request(
-        DEMO, ("coreml",), SCHEMES, folder / units, settings=Settings(compute_units=units), keep_failing=True
+        DEMO,
+        ("coreml",),
+        SCHEMES,
+        folder / units,
+        settings=Settings(options={"compute_units": units}),
+        keep_failing=True,
     )
     rows = []
     for item in export(request):

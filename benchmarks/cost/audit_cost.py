@@ -19,8 +19,8 @@ from typing import Any
 
 from benchmarks.models.tier_checkpoint import write_stand_in
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from runtimes.measurement.measure import fingerprint
 
 ARTIFACT = Path("artifacts/audit_cost.json")
@@ -63,7 +63,7 @@ class _Base:
 def audit_cost(source: str, target: str, scheme: str, place: Path) -> dict[str, Any]:
     """Export one bundle and audit it in a process of its own."""
     lengths = (LENGTH,) if target == "coreml" else ()
-    settings = Settings(sequence_lengths=lengths, deployment_target="iOS18")  # which has every scheme
+    settings = Settings(options={"sequence_lengths": lengths, "deployment_target": "iOS18"})  # which has every scheme
     export(Request(source, (target,), (scheme,), place, settings=settings, verify=False))
     command = [sys.executable, "-c", _CHILD, source, str(place), str(RUNS)]
     found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -73,15 +73,15 @@ def audit_cost(source: str, target: str, scheme: str, place: Path) -> dict[str, 
 def main() -> None:
     """Measure; bundles that were not asked for keep their rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--target", choices=SCHEMES, help="only this one")
+    parser.add_argument("--target", choices=TARGETS, help="only this one")
     parser.add_argument("--scheme", nargs="*", default=(), help="only these")
     asked = parser.parse_args()
     rows = json.loads(ARTIFACT.read_text())["bundles"] if ARTIFACT.is_file() else {}
     with TemporaryDirectory() as folder:
         models = {"demo": "demo", "bert-base": str(write_stand_in(Path(folder) / "checkpoint", _Base()))}
         for model, source in models.items():
-            for target in [asked.target] if asked.target else SCHEMES:
-                for scheme in asked.scheme or SCHEMES[target]:
+            for target in [asked.target] if asked.target else TARGETS:
+                for scheme in asked.scheme or TARGETS[target].schemes:
                     name = f"{model} {target}-{scheme}"
                     rows[name] = audit_cost(source, target, scheme, Path(folder) / name.replace(" ", "-"))
                     print(name, rows[name], flush=True)

@@ -81,7 +81,7 @@ def soak(turns: int, samples: int = 50) -> list[Sample]:
 
 def take(checkpoint: Path, place: Path, target: str, scheme: str) -> None:
     """Export over what is there, and compare the bundle with PyTorch."""
-    settings = exporter.Settings(sequence_lengths=(16,))
+    settings = exporter.Settings(options={"sequence_lengths": (16,)})
     exporter.export(checkpoint, target=target, quantize=scheme, output=place, verify=False, settings=settings)
     parity = verify(Check(read_bundle(place), str(checkpoint), TEXTS)).parity
     if not parity.rows:

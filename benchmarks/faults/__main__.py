@@ -26,8 +26,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
 from exporter.targets.audit.subject import Audited
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject
 from runtimes.bundle.reading import read_bundle
 
@@ -84,7 +84,7 @@ def _coreml(scheme: str, units: str, target: str, *, tokens: bool = False) -> Su
 
 SUBJECTS = (
     *(Subject("onnx", scheme) for scheme in ("int8", "pq")),
-    *(Subject("onnx", scheme, model) for model in ("classes", "tokens") for scheme in SCHEMES["onnx"]),
+    *(Subject("onnx", scheme, model) for model in ("classes", "tokens") for scheme in TARGETS["onnx"].schemes),
     *(Subject("onnx", scheme, "answers") for scheme in ("none", "int8", "int4-embeddings")),
     Subject("onnx", "int8", "wide"),
     _coreml("none", "all", "iOS16"),
@@ -138,8 +138,8 @@ def _made(subject: Subject, folder: Path, checkpoint: Path) -> Audited:
     source = "demo"
     if subject.model in _MODELS:
         source = str(write_checkpoint(checkpoint, **_MODELS[subject.model]))
-    lengths = (LENGTH,) if subject.target == "coreml" else ()
-    settings = Settings(sequence_lengths=lengths, **subject.settings)
+    lengths = {"sequence_lengths": (LENGTH,)} if subject.target == "coreml" else {}
+    settings = Settings.of(**lengths, **subject.settings)
     asked = Request(source, (subject.target,), (subject.scheme,), folder, settings=settings, verify=False)
     export(asked)
     return audit_subject(read_bundle(folder), load(resolve(source, HubOptions())))

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.reference.default_texts import default_texts
 
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "the", "##s", "##ing", "cat")
@@ -157,7 +157,7 @@ def write_packages(folder: Path) -> list[Path]:
     """Core ML packages by themselves: whole numbers, rounded ones, palettes, and two lengths in one."""
     checkpoint, made = write_checkpoint(folder / "checkpoint"), []
     for scheme, lengths in (("none", (8,)), ("int8", (8,)), ("palettize4", (4, 8))):
-        place, settings = folder / scheme, Settings(sequence_lengths=lengths, deployment_target="iOS18")
+        place, settings = folder / scheme, Settings(options={"sequence_lengths": lengths, "deployment_target": "iOS18"})
         export(Request(str(checkpoint), ("coreml",), (scheme,), place, settings=settings, verify=False))
         for path in [one for one in place.iterdir() if one.is_file()]:
             path.unlink()

@@ -31,7 +31,7 @@ from benchmarks.models.tier_checkpoint import write_stand_in
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.cli.progress import progress_on_stderr
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from exporter.verification.measured_cases import pytorch_case
 from exporter.verification.reference.default_texts import default_texts
 from runtimes.measurement.measure import Case, Plan, fingerprint, measure
@@ -118,7 +118,7 @@ def _export_all(checkpoint: Path, folder: Path, texts: list[str]) -> list[dict[s
     """Every target × scheme in one process, so that PyTorch answers once; what fails its budget is kept and says so."""
     found = []
     (folder / "texts.txt").write_text("\n".join(text.replace("\n", " ") for text in texts), encoding="utf-8")
-    for target, schemes in SCHEMES.items():
+    for target, schemes in TARGETS.items():
         options = [part for scheme in schemes for part in ("--quantize", scheme)]
         command = [sys.executable, "-m", "exporter", str(checkpoint), "--target", target, *options]
         command += ["--deployment-target", DEPLOYMENT_TARGET, "--keep-failing", "--json", "-o", str(folder / target)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import ROOT
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 
 HERE = Path(__file__).parent
 SHAPES = {"1x16": (1, 16), "1x64": (1, 64), "1x128": (1, 128), "1x512": (1, 512), "32x128": (32, 128)}
@@ -104,7 +104,7 @@ def _converted(name: str, runtime: str, python: Path, files: tuple[Path, ...], *
 
 def _ours(checkpoint: Path, work: Path) -> list[Contender]:
     found = []
-    for name in SCHEMES["onnx"]:
+    for name in TARGETS["onnx"].schemes:
         folder = work / f"bertport-{name}"
         command = our_command(checkpoint, folder, "--quantize", name, "--no-verify")
         files = (folder / "model.mapped.onnx", folder / "model.onnx")

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import ARTIFACTS, ROOT
 from benchmarks.results import family_tables
 from benchmarks.results.peers_tables import markdown, tables
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 
 
 def record(name: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def demo() -> str:
 def budgets() -> str:
     """The budget of every scheme."""
     rows = []
-    for target, schemes in SCHEMES.items():
+    for target, schemes in TARGETS.items():
         for name, budget in schemes.items():
             absolute = "" if budget.max_absolute is None else f"{budget.max_absolute:g}"
             relative = "" if budget.max_relative is None else f"{budget.max_relative:.0%}"

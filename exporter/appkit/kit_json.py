@@ -103,7 +103,7 @@ def write_settings(kit: Kit, wordpiece: WordPiece, models: Sequence[ModelFile], 
 def settings(kit: Kit, wordpiece: WordPiece, models: Sequence[ModelFile]) -> KitSettings:
     """What a kit is told of its model."""
     manifest = kit.bundle.manifest
-    besides = TASKS[manifest.recipe.task].besides
+    besides, units = TASKS[manifest.recipe.task].besides, manifest.recipe.options.get("compute_units")
     return KitSettings(
         bertport=manifest.versions["bertport"],
         source=manifest.source_model,
@@ -118,7 +118,7 @@ def settings(kit: Kit, wordpiece: WordPiece, models: Sequence[ModelFile]) -> Kit
         inputs=tuple(Input(spec.name, spec.dtype) for spec in manifest.inputs),
         outputs=tuple(spec.name for spec in manifest.outputs if spec.name not in besides),
         models=tuple(models),
-        compute_units=manifest.recipe.compute_units,
+        compute_units=None if units is None else str(units),
         parity=Parity(kit.parity["verdict"], kit.parity_text, kit.tolerance),
         shown=_shown(kit),
         tokenizer=wordpiece.settings(),

@@ -11,9 +11,8 @@ from exporter.checkpoint.sentence_transformers.modules import carried
 from exporter.checkpoint.tokenizer.kinds import FIRST_FILES
 from exporter.compression.calibration import Material
 from exporter.model.ops import Extent
-from exporter.targets.onnx.ops import CHOICES
 from exporter.targets.registry import TARGETS
-from runtimes.bundle.manifest import SEQUENCE, Budget, Manifest, Recipe, TensorSpec
+from runtimes.bundle.manifest import CHOICES, SEQUENCE, Budget, Manifest, Recipe, TensorSpec
 from runtimes.errors import CheckpointError
 from runtimes.files.bounded_read import read_bounded
 from runtimes.files.json_text import to_json

@@ -60,7 +60,11 @@ def export_main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parsed = _parser().parse_args(arguments)
+    try:
+        parsed = _parser().parse_args(arguments)
+    except BertportError as error:  # of a plug-in that cannot be loaded
+        print(f"bertport: {error}", file=sys.stderr)
+        return error.exit_code
     with watch_interrupts() as interrupted:
         try:
             for place in filter(None, (getattr(parsed, name, None) for name in _WRITTEN)):

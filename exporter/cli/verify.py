@@ -15,7 +15,7 @@ from exporter.verification.foreign_model import FileCheck, verify_file
 from exporter.verification.provenance import check_provenance
 from exporter.verification.reference.reference import Reference
 from exporter.verification.verify import check_bundle, find_reference, verify
-from runtimes.backends.onnx.processors import ARCHITECTURES, NATIVE
+from runtimes.backends.backend import ARCHITECTURES, NATIVE
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.parity.compare import Parity, Verdict, not_run

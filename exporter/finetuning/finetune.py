@@ -17,8 +17,8 @@ from exporter.compression.product_quantization import ProductCodes
 from exporter.finetuning.training_texts import SEED, CasePair, make_lessons, outputs_by_token
 from exporter.model.model import Model
 from exporter.model.ops import Array
-from exporter.targets.registry import answering
-from exporter.targets.schemes import FINETUNED
+from exporter.targets.embedding_outputs import answering
+from exporter.targets.registry import DEFAULT_TARGET, find_target
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.pytorch.installed import require
 from runtimes.bundle.manifest import Finetuning
@@ -107,7 +107,8 @@ def _seen(
 ) -> dict[str, float]:
     """What a user sees of the judging texts, beside the float model's outputs: see runtimes.parity.compare."""
     outputs = {name: name in outputs_by_token(checkpoint.model) for name in checkpoint.model.outputs}
-    subject = Subject(outputs, checkpoint.problem, FINETUNED["onnx"], Status.MEASURED, checkpoint.labels)
+    budget = find_target(DEFAULT_TARGET).finetuned_budget
+    subject = Subject(outputs, checkpoint.problem, budget, Status.MEASURED, checkpoint.labels)
     found = [student.run(case.batch) for _, case in judge]
     parity = compare([case for case, _ in judge], wanted, found, subject)
     return {"largest difference, of the range": parity.max_relative, **parity.seen}

@@ -14,8 +14,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from exporter.checkpoint.source import DEMO
 from exporter.gate.export_options import options, taken, to_request
 from exporter.pipeline import Request
-from exporter.targets.schemes import find_budget
+from exporter.targets.registry import DEFAULT_SCHEME, DEFAULT_TARGET, find_scheme
 from exporter.verification.check import Limit
+from runtimes.backends.backend import NATIVE
+from runtimes.backends.registry import BACKENDS
 from runtimes.bundle.integrity import is_file, is_folder
 from runtimes.errors import UsageError
 from runtimes.files.bounded_read import read_bounded
@@ -25,7 +27,7 @@ Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Arch = Literal["native", "arm64", "x86-64-avx2"]
-"""runtimes.backends.onnx.processors.ARCHITECTURES."""
+"""runtimes.backends.backend.ARCHITECTURES."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -85,8 +87,8 @@ class Export:
 
     model: Name
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")] | None = None
-    targets: Annotated[tuple[Name, ...], Field(min_length=1)] = ("onnx",)
-    schemes: Annotated[tuple[Name, ...], Field(min_length=1)] = ("none",)
+    targets: Annotated[tuple[Name, ...], Field(min_length=1)] = (DEFAULT_TARGET,)
+    schemes: Annotated[tuple[Name, ...], Field(min_length=1)] = (DEFAULT_SCHEME,)
     archs: Annotated[tuple[Arch, ...], Field(min_length=1)] = ("native",)
     settings: Mapping[str, Any] = field(default_factory=dict)
     budget: Budgets = field(default_factory=Budgets)
@@ -241,12 +243,12 @@ def _check_kinds(key: str, export: Export) -> None:
     """Targets have the schemes, and other processors' kernels are ONNX Runtime's."""
     for target, scheme in product(export.targets, export.schemes):
         try:
-            find_budget(target, scheme)
+            find_scheme(target, scheme)
         except UsageError as error:
             raise UsageError(f"{key}: {error}") from None
-    others = [arch for arch in export.archs if arch != "native"]
-    if others and (found := [target for target in export.targets if target != "onnx"]):
-        raise UsageError(f"{key}.archs: {others[0]} is for ONNX bundles, found target {found[0]}; write another export")
+    others = [arch for arch in export.archs if arch != NATIVE]
+    if others and (found := [target for target in export.targets if BACKENDS[target].open_on is None]):
+        raise UsageError(f"{key}.archs: {others[0]}: {found[0]} has no kernels to emulate; write another export for it")
 
 
 def _located(path: Path, config: Config) -> Config:

@@ -14,7 +14,7 @@ from exporter.verification.check import Check
 from exporter.verification.labelled.answers import Examiner
 from exporter.verification.origin import find_checkpoint
 from exporter.verification.verify import verify
-from runtimes.backends.onnx.processors import NATIVE
+from runtimes.backends.backend import NATIVE
 from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.evaluation.data.columns import Choice

@@ -6,18 +6,20 @@ from pathlib import Path
 from exporter.options.checkpoint import add_model, find_model, hub_options
 from exporter.options.comparison import add_checks, limit
 from exporter.options.settings import add_settings, settings
+from exporter.options.targets import check_given
 from exporter.options.text_files import texts
 from exporter.pipeline import Request
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import DEFAULT_SCHEME, DEFAULT_TARGET, TARGETS, has_codes, scheme_names
 from runtimes.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_model(parser)
-    schemes = ", ".join(dict.fromkeys(name for target in SCHEMES.values() for name in target))
-    parser.add_argument("--target", action="append", help=f"{', '.join(SCHEMES)}; may repeat (default onnx)")
-    parser.add_argument("--quantize", action="append", metavar="SCHEME", help=f"{schemes}; may repeat (default none)")
+    targets = f"{', '.join(TARGETS)}; may repeat (default {DEFAULT_TARGET})"
+    schemes = f"{', '.join(scheme_names())}; may repeat (default {DEFAULT_SCHEME})"
+    parser.add_argument("--target", action="append", help=targets)
+    parser.add_argument("--quantize", action="append", metavar="SCHEME", help=schemes)
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="default artifacts/MODEL/TARGET-SCHEME")
     add_settings(parser)
     parser.add_argument("--no-verify", action="store_true", help="skip the comparison with PyTorch")
@@ -27,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def request(parsed: argparse.Namespace) -> Request:
     """What `add_arguments` was told."""
-    schemes = tuple(dict.fromkeys(parsed.quantize or ["none"]))
+    schemes = tuple(dict.fromkeys(parsed.quantize or [DEFAULT_SCHEME]))
     coded = {"--pq-dims": parsed.pq_dims, "--frequency-from": parsed.frequency_from}
-    if unused := [option for option, value in coded.items() if value is not None and "pq" not in schemes]:
+    if unused := [option for option, value in coded.items() if value is not None and not any(map(has_codes, schemes))]:
         raise UsageError(f"{unused[0]}: only pq has codes; pass --quantize pq")
+    targets = tuple(dict.fromkeys(parsed.target or [DEFAULT_TARGET]))
+    check_given(parsed, targets)
     return Request(
         model=find_model(parsed),
-        targets=tuple(dict.fromkeys(parsed.target or ["onnx"])),
+        targets=targets,
         schemes=schemes,
         destination=parsed.output,
         task=parsed.task,

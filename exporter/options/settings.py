@@ -6,22 +6,15 @@ from pathlib import Path
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.compression.calibration import EPOCHS, Finetune
 from exporter.compression.product_quantization import DIMENSIONS
+from exporter.options.targets import add_target_options, target_options
 from exporter.options.text_files import corpus
-from exporter.targets.coreml import lower as coreml
-from exporter.targets.onnx.ops import DEFAULT_OPSET
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from runtimes.errors import UsageError
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare what each target may be told."""
-    parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help="onnx")
-    parser.add_argument(
-        "--pooled-only",
-        action="store_true",
-        help="onnx: of an embedding its vector alone, without the tokens' vectors that other libraries ask for",
-    )
-    parser.add_argument("--int32-inputs", action="store_true", help="onnx: int32 ids, mask and types instead of int64")
+    add_target_options(parser)
     parser.add_argument(
         "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq: numbers in a byte (default {DIMENSIONS[0]})"
     )
@@ -40,31 +33,20 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--finetune-codes", type=Path, metavar="FILE", help="pq: texts, or labelled rows, to learn from the float model"
     )
     parser.add_argument("--finetune-epochs", type=int, metavar="N", help=f"how often all are read (default {EPOCHS})")
-    parser.add_argument("--sequence-length", action="append", metavar="N", help="coreml; may repeat")
     parser.add_argument(
         "--keep", action="append", metavar="PATTERN", help="weights kept as float16, or with =int8 so; may repeat"
-    )
-    units, oldest = ", ".join(coreml.LAYOUTS), coreml.DEPLOYMENT_TARGETS[0]
-    parser.add_argument("--compute-units", default=coreml.DEFAULT_COMPUTE_UNITS, help=f"coreml: {units}")
-    parser.add_argument(
-        "--deployment-target", default=coreml.DEFAULT_DEPLOYMENT_TARGET, help=f"coreml: {oldest} or newer"
     )
 
 
 def settings(parsed: argparse.Namespace) -> Settings:
     """What `add_settings` was told."""
     return Settings(
-        parsed.opset,
-        parsed.int32_inputs,
-        _lengths(parsed.sequence_length or []),
-        parsed.compute_units,
-        parsed.deployment_target,
+        target_options(parsed),
         tuple(dict.fromkeys(parsed.keep or ())),
         parsed.pq_dims or DIMENSIONS[0],
         corpus(parsed.frequency_from, "--frequency-from"),
         _trim(parsed),
         _finetune(parsed),
-        parsed.pooled_only,
     )
 
 
@@ -87,14 +69,3 @@ def _finetune(parsed: argparse.Namespace) -> Finetune | None:
     if epochs is not None and epochs < 1:
         raise UsageError(f"--finetune-epochs {epochs}: expected 1 or more")
     return Finetune(corpus(parsed.finetune_codes, "--finetune-codes"), epochs or EPOCHS)
-
-
-def _lengths(given: list[str]) -> tuple[int, ...]:
-    """Each length once. Raises UsageError for what is no number, a range above all."""
-    wrong = [value for value in given if not value.isascii() or not value.isdigit()]
-    if wrong:
-        raise UsageError(
-            f"--sequence-length {wrong[0]}: expected a number of tokens; a range (RangeDim) cannot run on the Neural "
-            "Engine: name the lengths you need, as in --sequence-length 32 --sequence-length 128"
-        )
-    return tuple(dict.fromkeys(int(value) for value in given))

@@ -16,7 +16,7 @@ from exporter.pipeline import Exported, export
 from exporter.search.candidates import Candidate, in_order
 from exporter.search.sensitivity import Sensitivity
 from exporter.search.trials import Aim, Trials, request_of
-from exporter.targets.schemes import find_budget
+from exporter.targets.registry import find_target
 from exporter.verification.labelled.answers import Examiner
 from runtimes.errors import UsageError
 from runtimes.parity.compare import Verdict
@@ -82,7 +82,7 @@ def _check(aim: Aim) -> None:
     if not 0 <= aim.holdout < 1:
         raise UsageError(f"--holdout {aim.holdout}: expected a share of the rows, 0 or more and below 1")
     for target in aim.targets:
-        find_budget(target, "none")
+        find_target(target)
         check_destination(aim.place(target))
 
 

@@ -14,10 +14,11 @@ from exporter.pipeline import Request, export
 from exporter.search.candidates import Candidate, in_order
 from exporter.search.sensitivity import Sensitivity, measure_sensitivity, worth_keeping
 from exporter.search.variants import told, variants
-from exporter.targets.registry import Settings, make_recipe
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import find_target, has_codes, make_recipe
+from exporter.targets.target import Settings
 from exporter.verification.labelled.answers import Evaluation, Examiner
 from exporter.verification.measured_cases import bundle_case
+from runtimes.backends.registry import BACKENDS
 from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.errors import ExportError
 from runtimes.evaluation.comparison import Comparison, compare_answers
@@ -78,7 +79,7 @@ class Trials:
 
     def try_schemes(self, target: str) -> None:
         """Every scheme that the settings allow, in all its variants."""
-        for scheme in SCHEMES[target]:
+        for scheme in find_target(target).schemes:
             for settings in variants(scheme, self._aim.settings):
                 try:
                     make_recipe(self._examiner.checkpoint, target, scheme, replace(settings, trim=None))
@@ -91,12 +92,12 @@ class Trials:
     def try_finetuning(self, target: str) -> None:
         """For coded tables that miss by little and are smaller than what holds: learn back what the codes lose."""
         asked = self._aim.settings.finetune
-        missed = [one for one in self._missed(target) if asked and one.recipe.scheme == "pq"]
+        missed = [one for one in self._missed(target) if asked and has_codes(one.recipe.scheme)]
         for candidate in missed:
             if self._smaller(candidate):
                 settings = replace(self.settings[candidate.name], finetune=asked)
                 _log.info(f"{candidate.name} misses by little: learning back what its codes lose")
-                self._try(target, "pq", settings)
+                self._try(target, candidate.recipe.scheme, settings)
 
     def try_exceptions(self, target: str) -> None:
         """For schemes that miss by little and are smaller than what holds: keep the most sensitive weights wider."""
@@ -105,8 +106,9 @@ class Trials:
                 self._keep_until_it_holds(candidate)
 
     def time_all(self) -> None:
-        """Latency of every ONNX candidate, turn by turn in one run; simulated Core ML has none."""
-        timed = [at for at, one in enumerate(self.candidates) if one.recipe.target == "onnx"]
+        """Latency of every candidate whose runtime is here, turn by turn in one run."""
+        backends = [BACKENDS[one.recipe.target] for one in self.candidates]
+        timed = [at for at, one in enumerate(backends) if not one.cannot_time_here()]
         threads = self._aim.threads
         cases = [bundle_case(self.candidates[at].name, self._bundles[at], threads) for at in timed]
         tokens = min([TIMED_TOKENS, *(case.positions for case in cases if case.positions)])

@@ -6,25 +6,32 @@ A scheme buys its budget with what it rounds. `pq` whose word table is kept as i
 from dataclasses import replace
 
 from exporter.checkpoint.checkpoint import Checkpoint
-from exporter.compression.weight_exceptions import Keep
-from exporter.model.ops import Weight
 from exporter.model.weight_list import rounded_weights
-from exporter.targets.coreml import schemes as coreml_schemes
-from exporter.targets.onnx.schemes import STORAGE, Storage, wider
-from exporter.targets.schemes import SCHEMES, find_budget, for_depth
+from exporter.targets.registry import find_scheme, find_target
 from runtimes.bundle.manifest import Budget, Recipe
+
+DEEP_LAYERS, DEEP_RELATIVE = 12, 1e-3
+"""From so many layers on, float32 itself is held to a share of the logit range: sums in another order add up."""
+
+
+def for_depth(budget: Budget, layers: int) -> Budget:
+    """Return the budget of a model of so many layers; only absolute limits depend on that."""
+    if budget.max_absolute is None or layers < DEEP_LAYERS:
+        return budget
+    return replace(budget, max_absolute=None, max_relative=DEEP_RELATIVE)
 
 
 def budget_of(checkpoint: Checkpoint, recipe: Recipe) -> Budget:
-    """The tightest of all schemes that round no weight less than the recipe does. Raises as `find_budget`."""
+    """The tightest of all schemes that round no weight less than the recipe does. Raises as `find_scheme`."""
     layers = checkpoint.geometry.layers
-    found = for_depth(find_budget(recipe.target, recipe.scheme), layers)
-    if not recipe.keep or recipe.scheme == "none":  # which rounds nothing that could be kept
+    target, scheme = find_target(recipe.target), find_scheme(recipe.target, recipe.scheme)
+    found = for_depth(scheme.budget, layers)
+    if not recipe.keep or scheme.exact:  # which rounds nothing that could be kept
         return found
     weights = rounded_weights(checkpoint.model)
-    for scheme, budget in SCHEMES[recipe.target].items():
-        if _KINDS[recipe.target](recipe, scheme, weights):
-            found = tighter(found, for_depth(budget, layers))
+    for name, other in target.schemes.items():
+        if target.as_wide(recipe, name, weights):
+            found = tighter(found, for_depth(other.budget, layers))
     return found
 
 
@@ -40,24 +47,3 @@ def tighter(one: Budget, other: Budget) -> Budget:
 
 def _stated(one: Budget, other: Budget, name: str) -> list[float]:
     return [value for value in (getattr(one, name), getattr(other, name)) if value is not None]
-
-
-def _onnx_as_wide(recipe: Recipe, scheme: str, weights: list[Weight]) -> bool:
-    keep, widths = Keep(recipe.keep), list(Storage)
-    own, other = STORAGE[recipe.scheme], STORAGE[scheme]
-    return all(
-        widths.index(wider(own[weight.role], keep.form(weight.name))) <= widths.index(other[weight.role])
-        for weight in weights
-    )
-
-
-def _coreml_as_wide(recipe: Recipe, scheme: str, weights: list[Weight]) -> bool:
-    """Arithmetic in float16 and inputs in int8 stay, whatever is kept."""
-    own, other = coreml_schemes.SCHEMES[recipe.scheme], coreml_schemes.SCHEMES[scheme]
-    if own.half > other.half or own.int8_inputs > other.int8_inputs:
-        return False
-    kept, widths = replace(own, keep=Keep(recipe.keep)), coreml_schemes.BY_WIDTH
-    return all(widths.index(kept.stored(weight)) <= widths.index(other.stored(weight)) for weight in weights)
-
-
-_KINDS = {"onnx": _onnx_as_wide, "coreml": _coreml_as_wide}

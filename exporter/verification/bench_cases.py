@@ -11,6 +11,7 @@ from exporter.verification.check import Check
 from exporter.verification.measured_cases import bundle_case, pytorch_case
 from exporter.verification.origin import find_checkpoint
 from runtimes.backends.pytorch.installed import require_pytorch
+from runtimes.backends.registry import find_backend
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import RuntimeUnavailable, in_unicode
 from runtimes.measurement.bench import Contestant
@@ -69,8 +70,9 @@ def _on_device(checkpoint: Checkpoint, allow_pickle: bool, name: str, threads: T
 
 
 def _bundle(name: str, bundle: Bundle, threads: Threads) -> Contestant:
-    target, note = bundle.manifest.recipe.target, _untimed(bundle)
-    counts = threads[:1] if target == "coreml" else threads  # Core ML chooses for itself
+    target, backend = bundle.manifest.recipe.target, find_backend(bundle)
+    note = backend.cannot_time_here()
+    counts = threads if backend.sets_threads else threads[:1]
     return Contestant(
         name=name,
         runtime=target,
@@ -80,13 +82,6 @@ def _bundle(name: str, bundle: Bundle, threads: Threads) -> Contestant:
         bundle=bundle.identity,
         note=note,
     )
-
-
-def _untimed(bundle: Bundle) -> str:
-    """Why the bundle cannot be timed here."""
-    if bundle.manifest.recipe.target == "coreml" and platform.system() != "Darwin":
-        return f"Core ML needs macOS, this is {platform.system()}; the package is simulated here, and that has no times"
-    return ""
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:

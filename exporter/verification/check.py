@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from runtimes.backends.onnx.processors import NATIVE
+from runtimes.backends.backend import NATIVE
 from runtimes.bundle.manifest import Budget
 from runtimes.bundle.reading import Bundle
 
@@ -26,7 +26,7 @@ class Limit:
 class Check:
     """One call of the verifier. `model` names the checkpoint where the manifest's own name leads there no more.
 
-    `arch` is one of `runtimes.backends.onnx.processors.ARCHITECTURES`. `texts_file` is where the texts are from: it may
+    `arch` is one of `runtimes.backends.backend.ARCHITECTURES`. `texts_file` is where the texts are from: it may
     hold labels.
     """
 

@@ -9,7 +9,8 @@ from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
 from exporter.model.ops import Array
 from exporter.model.weight_list import WORD_TABLE
 from exporter.targets.audit.subject import Audited
-from exporter.targets.registry import TARGETS, for_recipe
+from exporter.targets.embedding_outputs import for_recipe
+from exporter.targets.registry import TARGETS
 from exporter.verification.audit.bundle import audit_subject
 from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import Budget

@@ -7,12 +7,13 @@ from pathlib import Path
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.ops import Extent
-from exporter.targets.schemes import find_budget, for_depth
+from exporter.targets.budgets import for_depth
+from exporter.targets.registry import DEFAULT_SCHEME, find_scheme
 from exporter.verification.check import Limit
 from exporter.verification.comparison import Compared, compare_runner
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.foreign import Expected, Opened
-from runtimes.backends.foreign_files import open_file
+from runtimes.backends.registry import of_file, open_file
 from runtimes.bundle.manifest import Budget
 from runtimes.bundle.reading import sha256
 from runtimes.parity.compare import Parity, Verdict
@@ -30,9 +31,6 @@ class ComparedFile:
     parity: Parity
 
 
-_TARGETS = {".onnx": "onnx", ".mlpackage": "coreml"}
-
-
 @dataclass(frozen=True)
 class FileCheck:
     """One call: the file, the checkpoint, and what `verify` may be told of a comparison."""
@@ -47,8 +45,8 @@ class FileCheck:
 
     @property
     def target(self) -> str:
-        """onnx or coreml, by the file's name."""
-        return _TARGETS.get(self.path.suffix, self.path.suffix)
+        """The target whose file it is, by its suffix. Raises UsageError for another file, or none."""
+        return of_file(self.path).name
 
     def compared(self, parity: Parity) -> ComparedFile:
         """The file with its verdict."""
@@ -64,7 +62,8 @@ def verify_file(check: FileCheck) -> Parity:
     """
     checkpoint = load(resolve(check.model, HubOptions(allow_pickle=check.allow_pickle)), check.task, check.allow_pickle)
     opened = open_file(check.path, _expected(checkpoint))
-    budget = check.limit.applied(for_depth(find_budget(check.target, "none"), checkpoint.geometry.layers))
+    own = find_scheme(check.target, DEFAULT_SCHEME).budget
+    budget = check.limit.applied(for_depth(own, checkpoint.geometry.layers))
     _log.info(f"{check.path.name}: {checkpoint.task.name}, {_told(opened)}; comparing with PyTorch")
     parity = _compared(Reference(checkpoint, check.texts, check.pairs), opened, budget)
     failures = (*opened.findings, *parity.failures)

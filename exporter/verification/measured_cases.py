@@ -5,6 +5,7 @@ from exporter.checkpoint.json_files import read_bundled
 from exporter.checkpoint.text_length import longest_of
 from exporter.verification.reference.session import reference_model
 from runtimes.backends.pytorch.description import to_text
+from runtimes.backends.registry import find_backend
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import BundleError
 from runtimes.measurement.measure import Case
@@ -29,12 +30,17 @@ def pytorch_case(name: str, checkpoint: Checkpoint, threads: int = 1, device: st
 def bundle_case(name: str, bundle: Bundle, threads: int = 1) -> Case:
     """A bundle's model by the runtime of its target. Raises BundleError where its config.json is not what it ships."""
     manifest, vocabulary = bundle.manifest, _number(bundle, "vocab_size")
-    target, lengths = manifest.recipe.target, manifest.recipe.sequence_lengths
-    if lengths:
-        place, longest = str(bundle.directory), max(lengths)
-        return Case(name, target, place, vocabulary, threads=threads, positions=longest, max_rows=1)
-    axes, longest = len(manifest.inputs[0].shape), longest_of(bundle)
-    return Case(name, target, str(bundle.door), vocabulary, threads=threads, positions=longest, axes=axes)
+    timed, target = find_backend(bundle).timed(bundle), manifest.recipe.target
+    return Case(
+        name,
+        target,
+        str(timed.path),
+        vocabulary,
+        threads=threads,
+        positions=timed.positions or longest_of(bundle),
+        max_rows=timed.max_rows,
+        axes=timed.axes,
+    )
 
 
 def _number(bundle: Bundle, key: str) -> int:

@@ -7,7 +7,7 @@ from exporter.checkpoint.source import HubOptions, Source, resolve
 from exporter.checkpoint.tokenizer.reading import open_tokenizer
 from exporter.checkpoint.vocabulary_trimming import kept_ids
 from exporter.model.ops import Array
-from exporter.targets.registry import for_recipe
+from exporter.targets.embedding_outputs import for_recipe
 from exporter.verification.check import Check
 from runtimes.bundle.integrity import differences
 from runtimes.bundle.manifest import Manifest

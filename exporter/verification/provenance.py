@@ -14,7 +14,8 @@ from exporter.bundling.contents import make_manifest, write_files
 from exporter.bundling.sbom import bill_of_materials
 from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
 from exporter.compression.calibration import Material, texts_sha256
-from exporter.targets.registry import for_recipe
+from exporter.targets.embedding_outputs import for_recipe
+from exporter.targets.registry import find_scheme
 from exporter.verification.audit.recipe import check_recipe
 from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY, SBOM, Manifest
@@ -76,7 +77,7 @@ def _check_repeatable(bundle: Bundle, frequent_texts: tuple[str, ...]) -> None:
     recipe = bundle.manifest.recipe
     if recipe.finetuned_sha256 is not None:
         raise RuntimeUnavailable(f"{bundle.directory}: its codes were trained (--finetune-codes); that is not repeated")
-    if recipe.scheme == "pq" and texts_sha256(frequent_texts) != recipe.frequencies_sha256:
+    if find_scheme(recipe.target, recipe.scheme).codes and texts_sha256(frequent_texts) != recipe.frequencies_sha256:
         raise RuntimeUnavailable(
             f"{bundle.directory}: its codes were weighed by other texts than given; pass the same --frequency-from FILE"
         )

@@ -6,17 +6,16 @@ float16. Of `runtimes.mil.numerics` `strict` is the bound of that: squares of ac
 
 from dataclasses import replace
 
+from exporter.targets.registry import find_scheme
 from exporter.verification.reference.reference import Reference
-from runtimes.backends.coreml.simulated import open_simulated
-from runtimes.backends.fixed_length import Interface
+from runtimes.backends.registry import find_backend
 from runtimes.bundle.manifest import Budget
 from runtimes.bundle.reading import Bundle
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
-from runtimes.runner import Status
+from runtimes.runner import Runner, Status
 
 _ROWS = 4
 """Real texts that are run so: on models that are sensitive to it the first shows it, and the interpreter is slow."""
-_WITHOUT_ENGINE = ("cpu-only", "cpu-and-gpu")
 
 
 def beside_strict(parity: Parity, reference: Reference, bundle: Bundle, budget: Budget) -> Parity:
@@ -25,19 +24,19 @@ def beside_strict(parity: Parity, reference: Reference, bundle: Bundle, budget: 
     Rounded at every inner step too, a few texts must stay within the budget.
     """
     recipe = bundle.manifest.recipe
-    if recipe.target != "coreml" or recipe.scheme == "none" or recipe.compute_units in _WITHOUT_ENGINE:
-        return parity
     if parity.verdict is not Verdict.PASS or budget.max_relative is None:
         return parity
-    warnings = _departure(reference, bundle, budget.max_relative, parity.logit_range)
+    if find_scheme(recipe.target, recipe.scheme).exact:
+        return parity
+    runner = find_backend(bundle).open_strict(bundle)
+    if runner is None:
+        return parity
+    warnings = _departure(reference, runner, bundle, budget.max_relative, parity.logit_range)
     return replace(parity, warnings=(*parity.warnings, *warnings))
 
 
-def _departure(reference: Reference, bundle: Bundle, most: float, logit_range: float) -> list[str]:
-    manifest = bundle.manifest
-    interface = Interface(bundle.input_names, bundle.token_outputs, manifest.pad_id)
-    packages = [bundle.directory / name for name in manifest.models]
-    runner = reference.as_asked(open_simulated(packages, interface, "strict"))
+def _departure(reference: Reference, runner: Runner, bundle: Bundle, most: float, logit_range: float) -> list[str]:
+    manifest, runner = bundle.manifest, reference.as_asked(runner)
     battery = reference.battery(runner.positions, manifest.recipe.sequence_lengths)
     real = [pair for pair in zip(battery.cases, battery.outputs, strict=True) if pair[0].real_text][:_ROWS]
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from exporter.targets.budgets import budget_of, tighter
+from exporter.targets.registry import find_target
 from exporter.verification.audit.answers import Answers, audit_answers
 from exporter.verification.audit.bundle import audit_bundle, with_answers, with_audit
 from exporter.verification.audit.recipe import check_recipe
@@ -14,12 +15,10 @@ from exporter.verification.origin import find_checkpoint, kept_pieces
 from exporter.verification.reference.reference import Reference
 from exporter.verification.strict_rounding import beside_strict
 from exporter.verification.tokenizer_parity import compare_tokens
-from runtimes.backends.onnx.file_check import check_onnx
-from runtimes.backends.onnx.processors import NATIVE, describe, open_on
-from runtimes.bundle.manifest import MAPPED, Budget
+from runtimes.backends.backend import NATIVE
+from runtimes.backends.registry import open_on
+from runtimes.bundle.manifest import Budget
 from runtimes.bundle.reading import Bundle
-from runtimes.errors import BundleError, in_our_words
-from runtimes.files.bounded_read import MAX_WEIGHT_BYTES, read_bounded
 from runtimes.parity.compare import Parity
 from runtimes.runner import Runner
 from runtimes.version import __version__
@@ -52,7 +51,7 @@ def verify(check: Check) -> Verification:
 def find_reference(check: Check) -> Reference:
     """The first half of `verify`: files that are what the manifest says, and the checkpoint that it names."""
     checkpoint = find_checkpoint(check)
-    kept = kept_pieces(check.bundle, checkpoint) if check.bundle.manifest.recipe.pieces else None
+    kept = kept_pieces(check.bundle, checkpoint) if check.bundle.manifest.recipe.vocabulary_size else None
     return Reference(checkpoint, check.texts, check.pairs, kept)
 
 
@@ -64,15 +63,17 @@ def check_bundle(check: Check, reference: Reference) -> Verification:
     A manifest may state a tighter budget than `budget_of`, and none that is wider: only the caller widens one.
     """
     manifest = check.bundle.manifest
-    _check_door(check.bundle)
     check_recipe(check.bundle, reference.checkpoint)
+    find_target(manifest.recipe.target).check_companions(check.bundle)
     own = budget_of(reference.checkpoint, manifest.recipe)
     audited = audited_again(check.bundle, reference)
     audit = audit_bundle(audited)
     runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
     compared = with_audit(compare_bundle(reference, runner, check.bundle, budget), audit)
     answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))
-    parity = replace(with_answers(compared, audit_answers(audited, answers)), note=describe(runner))
+    parity = replace(
+        with_answers(compared, audit_answers(audited, answers)), note=str(getattr(runner, "description", ""))
+    )
     labelled = find_labelled(reference.checkpoint, check.texts_file)
     parity = labelled.judged(parity, check.bundle, budget) if labelled else parity
     return Verification(check.bundle, parity, budget, reference, runner)
@@ -89,22 +90,3 @@ def _is_repeated(check: Check) -> bool:
     """Whether the comparison is the one that parity.json tells of, but for the processor."""
     same_program = check.bundle.manifest.versions.get("bertport") == __version__
     return check.arch == NATIVE and check.limit == Limit() and same_program
-
-
-def _check_door(bundle: Bundle) -> None:
-    """The second file of an ONNX model must be the first one's graph: what is compared is the first."""
-    if MAPPED not in bundle.manifest.files:
-        return
-    import onnx  # here: Core ML's bundles need none of it
-
-    from exporter.targets.onnx import file as onnx_file
-    from exporter.targets.onnx.mapped import mapped
-
-    model = bundle.directory / bundle.manifest.models[0]
-    check_onnx(model)
-    found = read_bounded(bundle.directory / MAPPED, MAX_WEIGHT_BYTES, BundleError)
-    with in_our_words(lambda why: BundleError(f"{bundle.directory / MAPPED}: no ONNX model ({why}); export again")):
-        expected = mapped(onnx_file.read(read_bounded(model, MAX_WEIGHT_BYTES, BundleError)), model.name)
-        same = expected is not None and onnx.load_from_string(found) == onnx.load_from_string(expected)
-    if not same:
-        raise BundleError(f"{bundle.directory / MAPPED}: not the graph of {model.name}; export again")

@@ -1,45 +1,67 @@
-"""The backends: which runtime opens the model of a bundle."""
+"""The backends by name, and opening a bundle or a file with the right one."""
 
-import platform
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runtimes.errors import BundleError
+from runtimes.backends.backend import NATIVE, Backend
+from runtimes.backends.coreml.backend import BACKEND as COREML
+from runtimes.backends.onnx.backend import BACKEND as ONNX
+from runtimes.errors import BundleError, UsageError
+from runtimes.plugins import Registry
 
-if TYPE_CHECKING:  # a measured process must not pay for what bundles need: their hashes are 4 MB of OpenSSL
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runtimes.backends.foreign import Expected, Opened
     from runtimes.bundle.reading import Bundle
-from runtimes.runner import Runner
+    from runtimes.runner import Runner
+
+BACKENDS: Registry[Backend] = Registry({one.name: one for one in (ONNX, COREML)}, "bertport.backends", Backend)
+"""bertport's own, and those of packages with an entry point in the group `bertport.backends`."""
 
 
-def open_runner(bundle: "Bundle", threads: int = 1) -> Runner:
+def find_backend(bundle: "Bundle") -> Backend:
+    """The backend of a bundle's target. Raises BundleError for what no target wrote."""
+    target = bundle.manifest.recipe.target
+    if target not in BACKENDS:
+        known = ", ".join(BACKENDS)
+        raise BundleError(f"{bundle.directory}: made for {target!r}, and the runtimes are of {known}; export again")
+    return BACKENDS[target]
+
+
+def open_runner(bundle: "Bundle", threads: int = 1) -> "Runner":
     """Open the saved model of a bundle with the runtime of its target. Raises BundleError for what no target wrote."""
-    if bundle.manifest.recipe.target not in _RUNTIMES:
-        found, known = bundle.manifest.recipe.target, ", ".join(_RUNTIMES)
-        raise BundleError(f"{bundle.directory}: made for {found!r}, and the runtimes are of {known}; export again")
-    return _RUNTIMES[bundle.manifest.recipe.target](bundle, threads)
+    return find_backend(bundle).open(bundle, threads)
 
 
-def _onnxruntime(bundle: "Bundle", threads: int) -> Runner:
-    from runtimes.backends.onnx.file_check import check_onnx
+def open_on(bundle: "Bundle", arch: str) -> "Runner":
+    """Open a bundle's saved model on an architecture; where this machine is one, natively.
 
-    check_onnx(bundle.directory / bundle.manifest.models[0])  # first: it has the model in memory twice for a moment
-    from runtimes.backends.onnx.runner import OnnxRunner
-
-    return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
-
-
-def _coreml(bundle: "Bundle", _threads: int) -> Runner:
-    """Apple's runtime where it exists, else the portable interpreter."""
-    from runtimes.backends.fixed_length import Interface
-
-    interface = Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id)
-    if platform.system() == "Darwin":  # and nothing of the interpreter: its decoding would be measured too
-        from runtimes.backends.coreml.apple import open_apple
-
-        return open_apple(bundle.fixed_models, bundle.manifest.recipe.compute_units or "all", interface)
-    from runtimes.backends.coreml.simulated import open_simulated
-
-    return open_simulated([bundle.directory / name for name in bundle.manifest.models], interface)
+    Raises UsageError for what has no such kernels, RuntimeUnavailable where the emulator is not installed.
+    """
+    backend = find_backend(bundle)
+    if arch == NATIVE:
+        return backend.open(bundle, 1)
+    if backend.open_on is None:
+        having = ", ".join(name for name, one in BACKENDS.items() if one.open_on)
+        raise UsageError(
+            f"--arch {arch}: of {having} alone; the kernels of a {backend.name} bundle are its runtime's own"
+        )
+    return backend.open_on(bundle, arch)
 
 
-_RUNTIMES: dict[str, Callable[["Bundle", int], Runner]] = {"onnx": _onnxruntime, "coreml": _coreml}
+def of_file(path: "Path") -> Backend:
+    """The backend of a model file or package by its suffix. Raises UsageError where there is none, or no such file."""
+    found = next((one for one in BACKENDS.values() if one.suffix == path.suffix and path.exists()), None)
+    if found is None:
+        known = " or ".join(one.suffix for one in BACKENDS.values())
+        raise UsageError(f"{path}: expected a model that ends in {known}, found none; pass the model itself")
+    return found
+
+
+def open_file(path: "Path", expected: "Expected") -> "Opened":
+    """Open a model that other tools saved.
+
+    Raises UsageError for what is none, and BundleError for a file that cannot be read or does not fit, with what it has
+    in place of what is expected.
+    """
+    return of_file(path).open_file(path, expected)

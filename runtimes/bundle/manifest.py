@@ -1,15 +1,17 @@
-"""The folder that ships: its records and its manifest."""
+"""The manifest of a bundle, bertport.json: what it says of the model, its recipe and its files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runtimes.files.atomic_write import MANIFEST as MANIFEST
 
 GOLDEN, PARITY, CARD = "golden.json", "parity.json", "README.md"
 MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"
-FORMAT_VERSION = 1
-SEQUENCE = "sequence_length"
-"""The symbolic size of an axis with one entry for each token."""
+FORMAT_VERSION = 2
+SEQUENCE, CHOICES = "sequence_length", "num_choices"
+"""The symbolic sizes of an axis with one entry for each token, and of one for each choice of a text."""
+Option = bool | int | float | str | None | tuple[int, ...]
+"""What an option of a target may be."""
 
 
 @dataclass(frozen=True)
@@ -27,35 +29,33 @@ class Budget:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What was asked of the export; what only another target or scheme knows stays at None or empty.
+    """What was asked of the export; what a scheme has no use for stays None or empty.
 
-    `keep`: see `keep.Keep`; `pieces` is the size of a vocabulary that was cut; hashes are of texts; `float_channels` is
-    how many channels of what a linear layer reads are computed in floats at most
-    (`exporter.compression.outlier_channels`); `hidden_states`: an embedding's model gives the vectors of the tokens
-    too.
+    `options` are the target's own, by name. `keep`: see `exporter.compression.weight_exceptions.Keep`;
+    `vocabulary_size` is that of a trimmed vocabulary; hashes are of texts.
     """
 
     target: str
     scheme: str
     task: str
-    opset: int | None = None
-    int32_inputs: bool = True
-    sequence_lengths: tuple[int, ...] = ()
-    compute_units: str | None = None
-    deployment_target: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
     pq_dims: int | None = None
     frequencies_sha256: str | None = None
-    pieces: int | None = None
+    vocabulary_size: int | None = None
     finetuned_sha256: str | None = None
     finetune_epochs: int | None = None
-    float_channels: int | None = None
-    hidden_states: bool = False
 
     @property
     def name(self) -> str:
         """The subfolder of this combination when several are exported."""
         return f"{self.target}-{self.scheme}"
+
+    @property
+    def sequence_lengths(self) -> tuple[int, ...]:
+        """The lengths that the inputs have, where they are fixed."""
+        found = self.options.get("sequence_lengths", ())
+        return found if isinstance(found, tuple) else ()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from runtimes.bundle.format_1 import upgraded
 from runtimes.bundle.integrity import SEAL, is_plain_path, seal_of, strange_entries
 from runtimes.bundle.manifest import FORMAT_VERSION, MAPPED, Budget, Finetuning, Manifest, Recipe, TensorSpec
 from runtimes.errors import BundleError, UsageError, in_one_line
@@ -65,7 +66,7 @@ class Bundle:
         return [(package, None, length) for package, length in zip(packages, lengths, strict=True)]
 
     @property
-    def door(self) -> Path:
+    def mapped_model(self) -> Path:
         """What an app opens by its path: the file whose weights are mapped where there is one, else the model."""
         return self.directory / (MAPPED if MAPPED in self.manifest.files else self.manifest.models[0])
 
@@ -104,24 +105,34 @@ def read_bundle(directory: Path) -> Bundle:
     path = directory / MANIFEST
     if not path.is_file():
         raise UsageError(f"{directory}: not a bundle (no {MANIFEST}); pass a folder that bertport export made")
+    return Bundle(directory, _parsed(path, read_bounded(path, MAX_MANIFEST_BYTES, BundleError)))
+
+
+def _parsed(path: Path, content: bytes) -> Manifest:
+    """The manifest, of this format or an older one."""
     try:
-        raw = json.loads(read_bounded(path, MAX_MANIFEST_BYTES, BundleError))
+        raw = json.loads(content)
         raw.pop(SEAL, None)
-        version = raw.pop("format_version")
-        if version != FORMAT_VERSION:
+        version = raw["format_version"]
+        if version == 1:
+            raw = upgraded(raw)
+        elif version != FORMAT_VERSION:
             raise BundleError(f"{path}: format version {version}, this bertport reads {FORMAT_VERSION}; export again")
         for key in ("inputs", "outputs"):
             raw[key] = tuple(TensorSpec(s["name"], s["dtype"], tuple(s["shape"])) for s in raw[key])
         for key in ("labels", "models", "pooling", "left_out"):
             raw[key] = tuple(raw.get(key, ()))
-        raw["recipe"]["sequence_lengths"] = tuple(raw["recipe"]["sequence_lengths"])
-        raw["recipe"]["keep"] = tuple(raw["recipe"].get("keep", ()))
         if tuned := raw.get("finetuning"):
             raw["finetuning"] = Finetuning(**{**tuned, "trained": tuple(tuned["trained"])})
-        raw["recipe"], raw["budget"] = Recipe(**raw["recipe"]), Budget(**raw["budget"])
-        return Bundle(directory, Manifest(**raw))
+        raw["recipe"], raw["budget"] = _recipe(raw["recipe"]), Budget(**raw["budget"])
+        return Manifest(**raw)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"{path}: not a manifest of format {FORMAT_VERSION} ({error!r}); export again") from error
+
+
+def _recipe(raw: dict[str, Any]) -> Recipe:
+    options = {name: tuple(one) if isinstance(one, list) else one for name, one in raw["options"].items()}
+    return Recipe(**{**raw, "options": options, "keep": tuple(raw.get("keep", ()))})
 
 
 def check_files(bundle: Bundle) -> None:
@@ -144,10 +155,9 @@ def _check_manifest(bundle: Bundle) -> None:
     path, manifest = bundle.directory / MANIFEST, bundle.manifest
     try:
         found = read_bounded(path, MAX_MANIFEST_BYTES, BundleError)
-        content, whole = to_json(asdict(manifest)), to_json(sealed(_as_then(manifest, found)))
-        if found != whole:
+        if found != to_json(sealed(json.loads(found))) or manifest != _parsed(path, found):
             raise BundleError(f"{path}: changed since it was written (its seal does not fit); export again")
-        _adapter().validate_json(content, strict=True)
+        _adapter().validate_json(to_json(asdict(manifest)), strict=True)
     except (ValueError, RecursionError) as error:  # pydantic's, NaN, and texts that are no Unicode
         reason = in_one_line(error, 200)
         raise BundleError(f"{path}: not what an export writes ({reason}); export again") from error
@@ -155,18 +165,6 @@ def _check_manifest(bundle: Bundle) -> None:
     if outside or not manifest.models:
         named = ", ".join(map(repr, outside[:5])) or "none"
         raise BundleError(f"{path}: expected files and models inside the bundle, found {named}; export again")
-
-
-def _as_then(manifest: Manifest, found: bytes) -> dict[str, Any]:
-    """The manifest without the fields that came after it was written, where they say nothing."""
-    written, told = json.loads(found), asdict(manifest)
-    parts = {"recipe": _told(Recipe, told["recipe"], written["recipe"])}
-    return _told(Manifest, told | parts, written)
-
-
-def _told(record: type[Any], values: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
-    nothing = {one.name: one.default for one in fields(record)}
-    return {key: value for key, value in values.items() if key in written or value != nothing[key]}
 
 
 @cache

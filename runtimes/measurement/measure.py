@@ -29,9 +29,9 @@ _REASON_CHARACTERS = 300
 class Case:
     """What to measure.
 
-    `runtime` is "onnx" (a model file), "coreml" (a bundle) or "pytorch" (a checkpoint folder; `reference` is the text
-    of its ReferenceModel, and `device` where it runs). `positions` and `max_rows` are the most tokens and rows; None:
-    any. `axes` are those of the inputs: with 3, [rows, 1, tokens], a row is one choice of a text.
+    `runtime` is a backend's name, and `path` what that opens; or "pytorch" and a checkpoint folder: then `reference` is
+    the text of its ReferenceModel, and `device` where it runs. `positions` and `max_rows` are the most tokens and rows;
+    None: any. `axes` are those of the inputs: with 3, [rows, 1, tokens], a row is one choice of a text.
     """
 
     name: str
@@ -135,7 +135,7 @@ def _ending(child: subprocess.CompletedProcess[str]) -> str:
 def _child(case: Case, plan: Plan, started_s: float) -> dict[str, Any]:
     """Measure `case` in this process, which has imported nothing but this module."""
     begun = time.perf_counter()
-    opened = _OPEN[case.runtime]()
+    opened = _prepare(case)
     import numpy as np
 
     from runtimes.runner import full_batch
@@ -180,39 +180,16 @@ def _repeat(run: Callable[[], object], most: int, least: int, enough_s: float) -
     return values
 
 
-def _onnx() -> Callable[[Case], Any]:
-    from runtimes.backends.onnx.runner import OnnxRunner
+def _prepare(case: Case) -> Callable[[Case], Any]:
+    """Import the case's runtime; what comes back opens it."""
+    if case.reference:
+        from runtimes.backends.pytorch.timing import prepare_timing
 
-    return lambda case: OnnxRunner(Path(case.path), case.threads, spins=True)  # as an app has it that sets nothing
+        return prepare_timing()
+    from runtimes.backends.registry import BACKENDS
 
-
-def _pytorch() -> Callable[[Case], Any]:
-    import torch
-
-    from runtimes.backends.pytorch.description import from_text
-    from runtimes.backends.pytorch.runner import TorchRunner
-
-    def opened(case: Case) -> Any:
-        torch.set_num_threads(case.threads)
-        return TorchRunner.of(from_text(case.reference), device=case.device)
-
-    return opened
-
-
-def _coreml() -> Callable[[Case], Any]:
-    """Apple's own runtime; the interpreter has no times that anyone should see."""
-    from runtimes.backends.coreml.apple import require_macos
-
-    require_macos()
-    import coremltools  # noqa: F401 - part of the bare runtime
-
-    from runtimes.backends.registry import open_runner
-    from runtimes.bundle.reading import read_bundle
-
-    return lambda case: open_runner(read_bundle(Path(case.path)), case.threads)
-
-
-_OPEN: dict[str, Callable[[], Callable[[Case], Any]]] = {"onnx": _onnx, "pytorch": _pytorch, "coreml": _coreml}
+    opened = BACKENDS[case.runtime].prepare_timing()
+    return lambda case: opened(Path(case.path), case.threads)
 
 
 if __name__ == "__main__":

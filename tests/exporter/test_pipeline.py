@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from tokenizers import Tokenizer
 
 from exporter.pipeline import Request, export
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from exporter.verification.check import Check, Limit
 from exporter.verification.verify import verify
 from runtimes.backends.onnx.runner import OnnxRunner
@@ -18,7 +18,7 @@ from runtimes.errors import BundleError, UsageError
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
-ALL = tuple(SCHEMES["onnx"])
+ALL = tuple(TARGETS["onnx"].schemes)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
 from exporter.targets.coreml import ops as coreml_spelling
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.inspection import inspect
 from exporter.verification.verify import verify
@@ -23,7 +23,7 @@ from runtimes.bundle.reading import hash_files, read_bundle
 from runtimes.errors import BundleError, LoweringError, UsageError
 from runtimes.parity.compare import Verdict
 
-IOS18 = Settings(sequence_lengths=(24,), deployment_target="iOS18")
+IOS18 = Settings(options={"sequence_lengths": (24,), "deployment_target": "iOS18"})
 
 
 def request(checkpoint, place, texts, *schemes, **changes):
@@ -38,7 +38,7 @@ def bundles(checkpoint, texts, tmp_path_factory):
     found = {}
     for units in ("all", "cpu-and-gpu"):
         settings = replace(IOS18, compute_units=units)
-        done = export(request(checkpoint, place / units, texts, *SCHEMES["coreml"], settings=settings))
+        done = export(request(checkpoint, place / units, texts, *TARGETS["coreml"].schemes, settings=settings))
         found |= {(units, item.recipe.scheme): item for item in done}
     return found
 
@@ -73,7 +73,7 @@ def test_golden_vectors_fit_the_length(bundles):
 
 def test_several_lengths_in_one_package_and_in_several(checkpoint, texts, tmp_path, said):
     for target, files in (("iOS18", {"Model.mlpackage"}), ("iOS17", {"Model-8.mlpackage", "Model-24.mlpackage"})):
-        settings = Settings(sequence_lengths=(8, 24), deployment_target=target)
+        settings = Settings(options={"sequence_lengths": (8, 24), "deployment_target": target})
         said.clear()
         (done,) = export(request(checkpoint, tmp_path / target, texts, settings=settings))
         assert any("2 times the size" in text for text in said) == (target == "iOS17")
@@ -129,14 +129,14 @@ def test_a_wrong_mask_fails(checkpoint, texts, tmp_path, monkeypatch, lowest):
     ("settings", "scheme", "error", "words"),
     [
         (
-            Settings(sequence_lengths=(600,)),
+            Settings(options={"sequence_lengths": (600,)}),
             "fp16",
             UsageError,
             "sequence length 600 exceeds the checkpoint's 48 positions",
         ),
-        (Settings(deployment_target="iOS15"), "fp16", LoweringError, "iOS16"),
-        (Settings(deployment_target="iOS17"), "int4", LoweringError, "needs iOS18"),
-        (Settings(compute_units="tpu"), "fp16", UsageError, "cpu-and-ne"),
+        (Settings(options={"deployment_target": "iOS15"}), "fp16", LoweringError, "iOS16"),
+        (Settings(options={"deployment_target": "iOS17"}), "int4", LoweringError, "needs iOS18"),
+        (Settings(options={"compute_units": "tpu"}), "fp16", UsageError, "cpu-and-ne"),
         (Settings(), "int8-weights", UsageError, "palettize6"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from exporter.checkpoint.source import DEMO_DIRECTORY
 from exporter.model.families.bert import BERT
 from exporter.pipeline import Request, export
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.bundle.reading import read_bundle
 from runtimes.runner import Batch
@@ -105,7 +105,7 @@ def jobs(tmp_path_factory, write_checkpoint, write_family, write_sentence_files)
             "ORTModelForSequenceClassification",
             **asked,
         )
-        for scheme in SCHEMES["onnx"]
+        for scheme in TARGETS["onnx"].schemes
     ]
     for head in BERT.heads:
         task = head.task.name
@@ -159,7 +159,7 @@ def apart(left, right):
     return 0 if left == right else np.inf
 
 
-@pytest.mark.parametrize("name", [*SCHEMES["onnx"], *TASKS, *FAMILIES])
+@pytest.mark.parametrize("name", [*TARGETS["onnx"].schemes, *TASKS, *FAMILIES])
 def test_optimum_gives_what_our_runner_gives(jobs, told, name):
     found, expected = told[name]["outputs"], ours(jobs[name], told[name]["batch"])
     assert found
@@ -189,7 +189,7 @@ def test_a_pipeline_gives_the_same_answers(told, name):
     assert apart(told[name]["answers"], told[name]["expected_answers"]) < 1e-4
 
 
-@pytest.mark.parametrize("scheme", SCHEMES["onnx"])
+@pytest.mark.parametrize("scheme", TARGETS["onnx"].schemes)
 def test_a_pipeline_names_the_labels_of_every_scheme(told, scheme):
     assert [row["label"] for row in told[scheme]["answers"]] == ["Sports", "Business"]
 

@@ -104,7 +104,7 @@ def _sources(package: _Package) -> Iterator[Path]:
 
 def _filled(text: str, package: _Package) -> str:
     """A source with the package's name and systems, or README with what it says of this model."""
-    target = package.kit.bundle.manifest.recipe.deployment_target or "iOS16"
+    target = str(package.kit.bundle.manifest.recipe.options["deployment_target"])
     text = text.replace(_PLATFORMS, _OLDEST[target])
     if text.startswith("#"):
         text = fill(text, _readme(package))
@@ -119,7 +119,7 @@ def _readme(package: _Package) -> dict[str, str]:
         "facts": facts(package.kit),
         "sample": sample.replace("{text}", package.text),
         "long": long_texts(package.kit, package.wrapper.tokenizer),
-        "units": recipe.compute_units or "all",
+        "units": str(recipe.options["compute_units"]),
         "type": package.wrapper.type,
         "lengths": ", ".join(map(str, sorted(recipe.sequence_lengths))),
         "compile": "\n".join(

@@ -17,6 +17,7 @@ from exporter.appkit.sources import character_tables, facts, fill, long_texts, t
 from exporter.appkit.wordpiece import read_wordpiece
 from exporter.checkpoint.json_files import read_bundled
 from exporter.targets.onnx import mapped as onnx_mapped
+from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY
 from runtimes.errors import UsageError
 from runtimes.files.bounded_read import read_own
@@ -27,8 +28,6 @@ ONNXRUNTIME_WEB = "1.30.0"
 """The version that a kit's package.json names: the one its tests ran with."""
 _FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx", "q8": "model_quantized.onnx", "q4": "model_q4.onnx"}
 """dtype of transformers.js → the file it looks for in `onnx/`."""
-_DTYPES = {"none": "fp32", "fp16": "fp16", "int4-embeddings": "q4"}
-"""Scheme → dtype; all others are q8, which browsers load when they are told nothing."""
 _MODEL_ONLY = "README-model-only.md"
 
 
@@ -50,7 +49,7 @@ def emit_model(kit: Kit, reason: str, directory: Path) -> None:
 
 def dtype_of(scheme: str) -> str:
     """What transformers.js calls the scheme."""
-    return _DTYPES.get(scheme, "q8")
+    return SCHEMES[scheme].web_dtype
 
 
 def _check_inputs(kit: Kit) -> None:

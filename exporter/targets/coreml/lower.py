@@ -88,11 +88,6 @@ def check(options: Options, scheme: str, positions: int) -> None:
             )
 
 
-def calibrated(scheme: str) -> bool:
-    """Whether a scheme rounds activations, and so needs their ranges."""
-    return find_scheme(scheme).int8_inputs
-
-
 def file_names(options: Options) -> list[str]:
     """Names of the packages that `lower` writes, in the order of the lengths."""
     if len(options.sequence_lengths) == 1 or options.shares_weights:
@@ -122,7 +117,7 @@ def lower(
     """
     check(options, scheme, model.geometry.positions)
     chosen = replace(find_scheme(scheme), keep=options.keep)
-    if calibrated(scheme) and not ranges:
+    if chosen.calibrated and not ranges:
         raise LoweringError(f"coreml: {scheme} needs activation ranges, and none were measured; calibrate on real text")
     from exporter.targets.coreml import package  # here, for it takes seconds to import coremltools
 
@@ -202,7 +197,7 @@ def _spelling(plan: _Plan) -> "Spelling":
     from exporter.targets.coreml.weights import WeightStore
 
     weights = WeightStore(plan.scheme, plan.options.has("iOS18"), plan.encode)
-    return make_spelling(mb, weights, plan.options, (plan.ranges or {}) if plan.scheme.int8_inputs else {})
+    return make_spelling(mb, weights, plan.options, (plan.ranges or {}) if plan.scheme.calibrated else {})
 
 
 def _dialect(options: Options) -> "Dialect":

@@ -1,5 +1,6 @@
 """A graph of ONNX that grows node by node; helpers for what most operations need."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Graph:
 
     def __init__(
         self,
-        storage: dict[Role, Storage],
+        storage: Mapping[Role, Storage],
         heads: int,
         keep: Keep,
         tied: bool,

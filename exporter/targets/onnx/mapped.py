@@ -1,4 +1,4 @@
-"""A second door to a saved ONNX model: the same graph in a small file whose large weights lie in the first one's bytes.
+"""The memory-mapped variant of a saved ONNX model: its graph in a small file whose large weights lie in the model's.
 
 ONNX Runtime copies what it parses, but maps external data and keeps of it what is read: less memory for an app that
 opens models by their path. Protobuf aligns nothing, so only what any address will do for is mapped: bytes (int8, packed
@@ -8,8 +8,12 @@ int4), and tables that are gathered from, row by row by memcpy.
 import onnx
 from onnx import TensorProto
 
-from exporter.targets.onnx.file import Saved, Tensor, described, little_endian
+from exporter.targets.onnx.file import Saved, Tensor, described, little_endian, read
+from runtimes.backends.onnx.file_check import check_onnx
 from runtimes.bundle.manifest import MAPPED
+from runtimes.bundle.reading import Bundle
+from runtimes.errors import BundleError, in_our_words
+from runtimes.files.bounded_read import MAX_WEIGHT_BYTES, read_bounded
 
 FILE = MAPPED
 _LEAST_BYTES = 1 << 12
@@ -30,8 +34,25 @@ def mapped(saved: Saved, location: str) -> bytes | None:
     proto.CopyFrom(saved.model)
     for tensor, start, refer in zip(saved.tensors, saved.starts, referred, strict=True):
         proto.graph.initializer.append(_reference(tensor, location, start) if refer else _whole(tensor))
-    door = bytes(proto.SerializeToString(deterministic=True))
-    return door if len(door) <= _LARGEST_SHARE * saved.size_bytes else None
+    variant = bytes(proto.SerializeToString(deterministic=True))
+    return variant if len(variant) <= _LARGEST_SHARE * saved.size_bytes else None
+
+
+def check_mapped(bundle: Bundle) -> None:
+    """Refuse a memory-mapped variant that is not the model's graph: what is compared is the model.
+
+    Raises BundleError.
+    """
+    if FILE not in bundle.manifest.files:
+        return
+    model = bundle.directory / bundle.manifest.models[0]
+    check_onnx(model)
+    found = read_bounded(bundle.directory / FILE, MAX_WEIGHT_BYTES, BundleError)
+    with in_our_words(lambda why: BundleError(f"{bundle.directory / FILE}: no ONNX model ({why}); export again")):
+        expected = mapped(read(read_bounded(model, MAX_WEIGHT_BYTES, BundleError)), model.name)
+        same = expected is not None and onnx.load_from_string(found) == onnx.load_from_string(expected)
+    if not same:
+        raise BundleError(f"{bundle.directory / FILE}: not the graph of {model.name}; export again")
 
 
 def _anywhere(tensor: Tensor, gathered: set[str]) -> bool:

@@ -20,13 +20,12 @@ from exporter.model.ops import Extent, Inputs, Weight
 from exporter.targets.onnx import file as onnx_file
 from exporter.targets.onnx.graph import FIRST
 from exporter.targets.onnx.integers import IntegerGraph
-from exporter.targets.onnx.schemes import STORAGE, Storage
+from exporter.targets.onnx.schemes import SCHEMES, Storage
 from exporter.targets.onnx.weights import Encode
+from runtimes.bundle.manifest import CHOICES as CHOICES
 from runtimes.errors import LoweringError
 
 FILE = "model.onnx"
-CHOICES = "num_choices"
-"""The symbolic size of the axis of choices, where a model reads several and its inputs are [B, C, S]."""
 OPSETS = range(20, 27)
 """Gelu came with opset 20; 26 is the newest that the tested ONNX Runtime loads."""
 DEFAULT_OPSET = 20
@@ -74,7 +73,7 @@ def write(
     `encode` makes the codes of the word table, where the scheme stores codes; `outliers` are computed in
     floats, where the scheme computes in integers.
     """
-    ops = OnnxOps(STORAGE[scheme], model.geometry.heads, keep, model.head.tied, encode, outliers)
+    ops = OnnxOps(SCHEMES[scheme].storage, model.geometry.heads, keep, model.head.tied, encode, outliers)
     return onnx_file.write(file, build(ops, model, opset, int32_inputs), ops.weights.tensors)
 
 

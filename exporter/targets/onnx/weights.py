@@ -5,7 +5,7 @@ model: small on disk, as fast as float32. DequantizeLinear would say the same, b
 are gathered first and made floats after, so that a table stays small in memory too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 import numpy as np
@@ -51,7 +51,7 @@ class WeightStore:
     `encode` gives the codes of the word table, for the scheme that stores those.
     """
 
-    def __init__(self, node: Node, storage: dict[Role, Storage], keep: Keep, tied: bool, encode: Encode) -> None:
+    def __init__(self, node: Node, storage: Mapping[Role, Storage], keep: Keep, tied: bool, encode: Encode) -> None:
         self.tensors: list[Tensor] = []
         self._node, self._storage, self._keep, self._tied, self._encode = node, storage, keep, tied, encode
         self._names: set[str] = set()

@@ -10,7 +10,7 @@ from exporter.checkpoint.json_files import MAX_CONFIG_BYTES, is_utf8, parse_json
 from exporter.compression.calibration import TRAINED
 from exporter.targets.audit.findings import Audit, Finding
 from exporter.targets.audit.subject import Audited
-from exporter.targets.onnx import ops as onnx
+from exporter.targets.registry import find_scheme, find_target
 from runtimes.bundle.manifest import MANIFEST, Manifest
 from runtimes.errors import BertportError, CheckpointError
 from runtimes.files.bounded_read import read_bounded
@@ -67,7 +67,7 @@ def _config(audited: Audited, facts: _Facts) -> dict[str, Any] | None:
 
 def _manifest(audited: Audited) -> Audit:
     stated, facts = audited.bundle.manifest, _Facts(MANIFEST)
-    models = (onnx.FILE,) if audited.recipe.target == "onnx" else stated.models
+    models = find_target(audited.recipe.target).model_names(audited.recipe)
     made = make_manifest(audited.checkpoint, audited.recipe, stated.budget, models)
     names = {field.name for field in fields(Manifest)} - _HELD_ELSEWHERE - _FREE
     facts.compare(*({name: getattr(one, name) for name in names} for one in (stated, made)))
@@ -79,15 +79,18 @@ def _manifest(audited: Audited) -> Audit:
 def _recipe(audited: Audited) -> Iterator[tuple[str, str]]:
     """What of the recipe no file of the bundle shows."""
     recipe, tuned = audited.recipe, audited.bundle.manifest.finetuning
-    if recipe.pieces is not None and recipe.pieces != audited.checkpoint.geometry.vocabulary:
+    if recipe.vocabulary_size is not None and recipe.vocabulary_size != audited.checkpoint.geometry.vocabulary:
         rows = audited.checkpoint.geometry.vocabulary
-        yield "recipe.pieces", f"expected {rows:,}, as many as the tokenizer has, found {recipe.pieces:,}"
+        yield (
+            "recipe.vocabulary_size",
+            f"expected {rows:,}, as many as the tokenizer has, found {recipe.vocabulary_size:,}",
+        )
     if (tuned is None) != (recipe.finetuned_sha256 is None):
         yield "finetuning", "expected a record of it where the recipe asks for it, and only there"
     elif tuned is not None:
         stated = (tuned.texts_sha256, tuned.epochs, tuned.trained)
         asked = (recipe.finetuned_sha256, recipe.finetune_epochs, TRAINED)
-        if recipe.scheme != "pq" or stated != asked:
+        if not find_scheme(recipe.target, recipe.scheme).codes or stated != asked:
             yield "finetuning", f"expected {asked} as the recipe of pq asks, found {stated} of {recipe.scheme}"
 
 

@@ -113,7 +113,7 @@ class Examiner:
 
     def own(self, bundle: Bundle, positions: int) -> list[Encoded]:
         """The rows as the bundle's own tokenizer cuts them: not as the checkpoint's where its vocabulary was cut."""
-        if bundle.manifest.recipe.pieces is None:
+        if bundle.manifest.recipe.vocabulary_size is None:
             return self.encoded(positions)
         tokenizer = open_tokenizer(bundle.directory / "tokenizer.json")
         return encode_all(tokenizer, self.dataset.examples, self._limits(positions), self.problem.only_second)

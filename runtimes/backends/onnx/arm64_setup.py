@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from runtimes.backends.onnx.processors import ARM64, arm64_home, find_emulator, sysroot_python, wheels_name
+from runtimes.backends.backend import ARM64
+from runtimes.backends.onnx.processors import arm64_home, find_emulator, sysroot_python, wheels_name
 from runtimes.errors import BertportError, RuntimeUnavailable
 
 _DISTRIBUTIONS = ("debian", "ubuntu")

@@ -1,4 +1,4 @@
-"""`--arch`: on which processor's kernels an ONNX bundle is compared; this one, or one that qemu's user mode emulates.
+"""ONNX Runtime's kernels for another processor, which qemu's user mode emulates: what `--arch` names.
 
 int8 is where processors differ: x86 without VNNI adds neighbouring products in 16 bits and saturates, ARM does not, so
 each hides the other's errors.
@@ -10,35 +10,23 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from runtimes.backends.backend import ARM64, AVX2, NATIVE
 from runtimes.backends.onnx.emulated import EmulatedRunner, Emulator
 from runtimes.backends.onnx.file_check import check_onnx
-from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import Bundle
-from runtimes.errors import RuntimeUnavailable, UsageError
+from runtimes.errors import RuntimeUnavailable
 from runtimes.runner import Runner
-
-NATIVE, ARM64, AVX2 = "native", "arm64", "x86-64-avx2"
-ARCHITECTURES = {
-    NATIVE: "this processor",
-    ARM64: "a phone's kernels (Cortex-A76)",
-    AVX2: "an x86 without VNNI (Haswell)",
-}
-"""Name → what it is."""
 
 _ARM_MACHINES, _X86_MACHINES = ("aarch64", "arm64"), ("x86_64", "AMD64")
 
 
-def open_on(bundle: Bundle, arch: str) -> Runner:
-    """Open a bundle's saved model on `arch`; where this machine is one, natively.
+def runs_natively(arch: str) -> bool:
+    """Whether this machine is one."""
+    return arch == NATIVE or (arch == ARM64 and platform.machine() in _ARM_MACHINES)
 
-    Raises UsageError for what has no such kernels, RuntimeUnavailable where the emulator is not installed.
-    """
-    if arch == NATIVE:
-        return open_runner(bundle)
-    if (target := bundle.manifest.recipe.target) != "onnx":
-        raise UsageError(f"--arch {arch}: for ONNX bundles; the kernels of a {target} bundle are its own runtime's")
-    if arch == ARM64 and platform.machine() in _ARM_MACHINES:
-        return open_runner(bundle)
+
+def open_emulated(bundle: Bundle, arch: str) -> Runner:
+    """Open the saved model of an ONNX bundle on `arch`. Raises RuntimeUnavailable where the emulator is not here."""
     emulator, path = find_emulator(arch), bundle.directory / bundle.manifest.models[0]
     check_onnx(path)
     return EmulatedRunner(path, emulator)
@@ -47,11 +35,6 @@ def open_on(bundle: Bundle, arch: str) -> Runner:
 def find_emulator(arch: str) -> Emulator:
     """How to start a Python on `arch`. Raises RuntimeUnavailable that says what is missing and how to get it."""
     return _arm64() if arch == ARM64 else _avx2()
-
-
-def describe(runner: Runner) -> str:
-    """Which runtime ran on which emulated processor; nothing for one that ran here."""
-    return runner.description if isinstance(runner, EmulatedRunner) else ""
 
 
 def arm64_home() -> Path:

@@ -17,7 +17,7 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from runtimes.parity.shown import LONGEST_ANSWER, best_span, whole_words, window_tokens
 from runtimes.records.device import DeviceRecord
 from runtimes.records.reading import read_record
@@ -55,7 +55,7 @@ def make_bundle(tmp_path: Path, texts: tuple[str, ...]) -> Callable[..., Path]:
     def make(checkpoint: Path, name: str = "bundle", settings: Settings | None = None, **changes: object) -> Path:
         place = tmp_path / name
         wanted = {
-            "settings": settings or Settings(sequence_lengths=(24,)),
+            "settings": settings or Settings(options={"sequence_lengths": (24,)}),
             "texts": texts,
             "targets": ("coreml",),
             **changes,

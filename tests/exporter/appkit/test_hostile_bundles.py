@@ -36,11 +36,14 @@ def forged(bundle, folder, change):
 def bundles(tmp_path_factory, write_checkpoint):
     from exporter.pipeline import Request as Export
     from exporter.pipeline import export
-    from exporter.targets.registry import Settings
+    from exporter.targets.target import Settings
 
     root = tmp_path_factory.mktemp("kits")
     checkpoint = write_checkpoint(root / "checkpoint")
-    for target, settings in (("onnx", Settings(int32_inputs=False)), ("coreml", Settings(sequence_lengths=(16,)))):
+    for target, settings in (
+        ("onnx", Settings(options={"int32_inputs": False})),
+        ("coreml", Settings(options={"sequence_lengths": (16,)})),
+    ):
         export(
             Export(
                 str(checkpoint), (target,), destination=root / target, settings=settings, limit=WIDE, texts=("the cat",)

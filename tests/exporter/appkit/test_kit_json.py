@@ -42,7 +42,7 @@ def names(kind: type) -> set[str]:
 def kits(tmp_path_factory, write_checkpoint):
     """kit.json of one checkpoint on every platform."""
     from exporter.pipeline import Request, export
-    from exporter.targets.registry import Settings
+    from exporter.targets.target import Settings
 
     root = tmp_path_factory.mktemp("kits")
     checkpoint = write_checkpoint(root / "checkpoint", architecture="BertForTokenClassification", labels=3)
@@ -57,7 +57,7 @@ def kits(tmp_path_factory, write_checkpoint):
     for name, platform in PLATFORMS.items():
         bundle = root / platform.target
         if not bundle.exists():
-            settings = Settings(sequence_lengths=(24,))
+            settings = Settings(options={"sequence_lengths": (24,)})
             export(
                 Request(str(checkpoint), (platform.target,), destination=bundle, settings=settings, texts=("a cat",))
             )

@@ -8,12 +8,12 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from exporter.appkit.registry import PLATFORMS
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.cli.main import main
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 
 
 @pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
 def test_the_kit_speaks_in_the_pieces_that_stayed(checkpoint, make_bundle, texts, tmp_path, platform):
-    settings = Settings(sequence_lengths=(24,), trim=Trim(texts[:9]))
+    settings = Settings({"sequence_lengths": (24,)}, trim=Trim(texts[:9]))
     bundle = make_bundle(checkpoint, settings=settings, targets=(platform.target,))
     assert main(["app-kit", str(bundle), "--platform", platform.name, "-o", str(tmp_path / "Kit")]) == 0
     files = [path for path in (tmp_path / "Kit").rglob("*") if path.is_file()]

@@ -71,9 +71,9 @@ def test_the_folder_has_the_users_permissions(made):
 @pytest.mark.parametrize(("scheme", "name"), [("int8", "model.mapped.onnx"), ("none", "model.onnx")])
 def test_the_door_is_what_maps_its_weights_where_the_bundle_has_it(scheme, name, tmp_path):
     export(Request("demo", schemes=(scheme,), destination=tmp_path / "made", verify=False))
-    assert read_bundle(tmp_path / "made").door == tmp_path / "made" / name
+    assert read_bundle(tmp_path / "made").mapped_model == tmp_path / "made" / name
 
 
 def test_a_door_that_the_manifest_does_not_name_is_not_opened(made):
     (made / "model.mapped.onnx").write_bytes(b"x")
-    assert read_bundle(made).door == made / "model.onnx"
+    assert read_bundle(made).mapped_model == made / "model.onnx"

@@ -17,7 +17,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from runtimes.bundle.reading import read_bundle
 from runtimes.parity.shown import best_span
 
@@ -201,7 +201,7 @@ def test_as_printed_in_a_process_of_its_own(make_checkpoint, tmp_path):
 
 
 def test_a_core_ml_card_says_the_packages_own_longest_text(make_checkpoint, tmp_path):
-    settings = Settings(sequence_lengths=(16, 24))
+    settings = Settings(options={"sequence_lengths": (16, 24)})
     bundle = exported(make_checkpoint(), tmp_path / "bundle", targets=("coreml",), settings=settings)
     card = (bundle / "README.md").read_text(encoding="utf-8")
     assert "| longest text | 24 tokens |" in card

@@ -12,7 +12,7 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, choose_entries, kept_ids, trim_checkpoint
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.bundle.reading import read_bundle
@@ -111,7 +111,7 @@ def test_a_piece_cannot_be_asked_to_occur_never(texts_file, tmp_path, capsys):
 
 @pytest.mark.parametrize("target", ["onnx", "coreml"])
 def test_a_bundle_equals_the_whole_model_and_verifies_later(checkpoint, tmp_path, target):
-    settings = Settings(trim=Trim(KEPT_TEXTS), sequence_lengths=(24,) if target == "coreml" else ())
+    settings = Settings(options={"sequence_lengths": (24,) if target == "coreml" else ()}, trim=Trim(KEPT_TEXTS))
     request = Request(str(checkpoint), (target,), ("none",), tmp_path / "out", settings=settings, texts=KEPT_TEXTS)
     (done,) = export(request)
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
@@ -121,7 +121,10 @@ def test_a_bundle_equals_the_whole_model_and_verifies_later(checkpoint, tmp_path
     parity = verification.parity
     assert parity.max_absolute == pytest.approx(done.parity.max_absolute, abs=1e-6)
     assert verification.explain().first is None
-    assert json.loads((tmp_path / "out" / "config.json").read_text())["vocab_size"] == bundle.manifest.recipe.pieces
+    assert (
+        json.loads((tmp_path / "out" / "config.json").read_text())["vocab_size"]
+        == bundle.manifest.recipe.vocabulary_size
+    )
 
 
 def test_golden_vectors_are_in_the_bundles_own_ids(checkpoint, tmp_path):

@@ -102,7 +102,7 @@ def test_far_inputs_leave_the_integers(wide):
 def test_the_manifest_tells(request, kind, channels, scheme, tmp_path, texts):
     asked = Request(str(request.getfixturevalue(kind)), ("onnx",), (scheme,), tmp_path / "out", texts=texts[:6])
     (done,) = export(asked)
-    assert done.recipe.float_channels == channels
+    assert done.recipe.options["float_channels"] == channels
     assert done.parity.verdict is not Verdict.NOT_RUN
 
 

@@ -14,8 +14,8 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression import product_quantization
 from exporter.compression.calibration import Material
 from exporter.compression.product_quantization import ENTRIES, check_divisible, product_quantise
-from exporter.targets.registry import Settings, make_recipe
-from exporter.targets.schemes import find_budget
+from exporter.targets.registry import find_scheme, make_recipe
+from exporter.targets.target import Settings
 from runtimes.errors import UnsupportedError, UsageError
 
 
@@ -87,7 +87,7 @@ def test_a_width_that_divides_is_not():
 def test_a_table_that_is_multiplied_with_is_refused(make_checkpoint, target):
     model = load(resolve(str(make_checkpoint(architecture="BertForMaskedLM")), HubOptions()))
     with pytest.raises(UnsupportedError, match="fill-mask"):
-        make_recipe(model, target, "pq", Settings(sequence_lengths=(16,)))
+        make_recipe(model, target, "pq", Settings(options={"sequence_lengths": (16,)}))
 
 
 def test_a_book_is_made_by_one_thread_however_many_processors_there_are(table, monkeypatch):
@@ -125,7 +125,7 @@ def test_texts_of_another_language_say_nothing_of_pieces(make_checkpoint):
 
 def test_the_cosine_budget_holds_what_four_numbers_in_a_byte_cost_and_not_eight():
     record = json.loads((Path(__file__).parents[3] / "artifacts" / "smallest.json").read_text(encoding="utf-8"))
-    bundles, budget = record["sentences"]["found"]["bundles"], find_budget("onnx", "pq").min_cosine
+    bundles, budget = record["sentences"]["found"]["bundles"], find_scheme("onnx", "pq").budget.min_cosine
     least = {name: bundle["least cosine"] for name, bundle in bundles.items() if name.startswith("pq")}
     assert min(least["pq, 4 dims"], least["pq, 4 dims, by frequency"]) > budget
     assert least["pq, 8 dims"] < budget

@@ -13,9 +13,10 @@ from exporter.cli.main import main
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Role, Weight
 from exporter.model.weight_list import rounded_weights
-from exporter.targets.coreml.schemes import SCHEMES, Form
+from exporter.targets.coreml.schemes import SCHEMES as COREML
+from exporter.targets.coreml.schemes import Form
 from exporter.targets.onnx import ops as onnx_target
-from exporter.targets.onnx.schemes import STORAGE, Storage, wider
+from exporter.targets.onnx.schemes import SCHEMES, Storage, wider
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import UsageError
 
@@ -34,7 +35,7 @@ def test_a_form_that_is_none_is_refused(wrong):
 
 
 def test_kept_weights_are_never_smaller():
-    for scheme in STORAGE.values():
+    for scheme in [one.storage for one in SCHEMES.values()]:
         for storage in scheme.values():
             assert wider(storage, None) is storage
             assert wider(storage, "float16") in (Storage.FLOAT16, Storage.FLOAT32)
@@ -54,7 +55,7 @@ def test_the_list_of_weights_is_what_schemes_round(model):
     assert len({w.name for w in weights}) == len(weights)
 
 
-@pytest.mark.parametrize("scheme", [name for name in STORAGE if name != "none"])
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "none"])
 def test_onnx_keeps_what_is_named_and_nothing_else(model, scheme):
     def types(keep):
         proto = onnx.load_from_string(onnx_target.lower(model, scheme, keep=keep))
@@ -81,12 +82,12 @@ def named(name, role):
 
 
 def test_core_ml_keeps_what_is_named():
-    scheme = SCHEMES["palettize4"]
+    scheme = COREML["palettize4"]
     kept = replace(scheme, keep=Keep(("layer.0.*", "embeddings.word.weight=int8")))
     assert kept.stored(named("layer.0.dense.weight", Role.LINEAR)) is Form.PLAIN
     assert kept.stored(named("embeddings.word.weight", Role.WORD_EMBEDDING)) is Form.INT8
     assert kept.stored(named("layer.1.dense.weight", Role.LINEAR)) is Form.PALETTE_4
-    assert replace(SCHEMES["fp16"], keep=Keep(("*=int8",))).stored(named("x", Role.LINEAR)) is Form.PLAIN
+    assert replace(COREML["fp16"], keep=Keep(("*=int8",))).stored(named("x", Role.LINEAR)) is Form.PLAIN
 
 
 @pytest.mark.parametrize("scheme", ["palettize4", "int4", "w8a8"])
@@ -110,7 +111,7 @@ def test_a_pattern_without_a_weight_is_a_mistake(checkpoint, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "scheme", [name for name, one in SCHEMES.items() if one.form(Role.WORD_EMBEDDING) is not Form.PLAIN]
+    "scheme", [name for name, one in COREML.items() if one.form(Role.WORD_EMBEDDING) is not Form.PLAIN]
 )
 def test_core_ml_keeps_the_word_table_under_every_scheme(checkpoint, tmp_path, scheme):
     """As many bytes as it has numbers, at least, in the forms that FORMS names."""
@@ -146,7 +147,8 @@ def test_a_kept_word_table_need_not_divide_into_codes(make_checkpoint, tmp_path)
 @pytest.mark.parametrize("target", ["onnx", "coreml"])
 def test_a_kept_word_table_passes_its_audit(checkpoint, texts_file, tmp_path, target, capsys):
     arguments = ["export", str(checkpoint), "--target", target, "--quantize", "pq", "--texts", str(texts_file)]
-    arguments += ["--deployment-target", "iOS17", "--sequence-length", "24", "-o", str(tmp_path / "out")]
+    own = ["--deployment-target", "iOS17", "--sequence-length", "24"] if target == "coreml" else []
+    arguments += [*own, "-o", str(tmp_path / "out")]
     main([*arguments, "--keep", "embeddings.word.*=int8", "--keep-failing", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
     assert found["parity"]["coverage"]["audited_weights"] > 0

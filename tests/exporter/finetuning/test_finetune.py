@@ -17,7 +17,7 @@ from exporter.finetuning import finetune as finetuning
 from exporter.finetuning import training_texts as lessons
 from exporter.model.numpy_ops import trace
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification import explanation
 from exporter.verification.check import Check
 from exporter.verification.reference.reference import Reference
@@ -42,7 +42,7 @@ def many(texts):
 
 
 def request(checkpoint, place, many, epochs=4, **settings):
-    asked = Settings(finetune=Finetune(many, epochs), **settings)
+    asked = Settings.of(finetune=Finetune(many, epochs), **settings)
     return Request(str(checkpoint), ("onnx",), ("pq",), place, settings=asked, texts=many[::4], keep_failing=True)
 
 
@@ -115,7 +115,7 @@ def test_a_trimmed_vocabulary_learns_on_both_targets(checkpoint, tmp_path, many,
         assert not [text for text in done.parity.failures if "its own weights" in text]
         manifest = read_bundle(done.directory).manifest
         assert manifest.finetuning.after["loss"] < manifest.finetuning.before["loss"]
-        assert manifest.recipe.pieces
+        assert manifest.recipe.vocabulary_size
 
 
 @pytest.mark.parametrize(

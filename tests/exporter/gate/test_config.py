@@ -14,7 +14,7 @@ from exporter.gate.baseline import read_baseline
 from exporter.gate.config import Arch, Budgets, Data, read_config
 from exporter.gate.export_options import DECIDED, options, taken
 from exporter.verification.check import Limit
-from runtimes.backends.onnx.processors import ARCHITECTURES
+from runtimes.backends.backend import ARCHITECTURES
 from runtimes.errors import UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -55,7 +55,7 @@ def test_what_is_said_is_taken_and_paths_start_at_the_file(write, tmp_path):
     config = read_config(write(GOOD))
     (export,) = config.export
     assert export.names == ["demo onnx-int8", "demo onnx-none"]
-    assert (export.request.settings.opset, export.budget.max_absolute, export.model) == (21, 1.0, "demo")
+    assert (export.request.settings.options["opset"], export.budget.max_absolute, export.model) == (21, 1.0, "demo")
     assert export.request.texts == ("a text",)
     assert export.data is not None
     assert export.data.file == tmp_path / "rows.csv"
@@ -100,7 +100,7 @@ WRONG = {
     "Core ML on a phone's ONNX kernels": (
         'model = "demo"',
         'model = "demo"\ntargets = ["coreml"]\narchs = ["arm64"]',
-        "export.1.archs: arm64 is for ONNX bundles",
+        "export.1.archs: arm64: coreml has no kernels to emulate",
     ),
     "an option twice": ("opset = 21", "opset = 21\ntexts = 'texts.txt'", "export.1.settings.texts: is there twice"),
     "a number for a switch": ("opset = 21", "pairs = 1", "export.1.settings.pairs: expected true or false, found 1"),
@@ -188,6 +188,7 @@ def test_what_evaluate_and_verify_take_is_a_key_too():
 NAMED = """
 [[export]]
 model = "demo"
+target = ["coreml"]
 quantize = ["pq"]
 pairs = true
 min_cosine = 0.5
@@ -206,7 +207,11 @@ def test_files_for_trimming_and_fine_tuning_pairs_and_cosine(write):
     assert one.budget.limit(request.limit) == Limit(min_cosine=0.75)
     assert settings.trim == Trim(("a",), min_count=2)
     assert settings.finetune == Finetune(("a text",), 7)
-    assert (settings.keep, settings.sequence_lengths, settings.pq_dims) == (("layer.0.*", "pooler.*=int8"), (8, 16), 8)
+    assert (settings.keep, settings.options["sequence_lengths"], settings.pq_dims) == (
+        ("layer.0.*", "pooler.*=int8"),
+        (8, 16),
+        8,
+    )
 
 
 @pytest.mark.parametrize(

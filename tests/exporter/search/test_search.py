@@ -18,8 +18,8 @@ from exporter.compression.calibration import Finetune
 from exporter.search import search, trials
 from exporter.search.search import tune
 from exporter.search.trials import Aim
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import UsageError
 from runtimes.evaluation.data.dataset import DataFile
@@ -63,8 +63,13 @@ def without_times(monkeypatch):
     return seen
 
 
+def keep_schemes(monkeypatch, target, names):
+    few = {name: TARGETS[target].schemes[name] for name in names}
+    monkeypatch.setitem(TARGETS, target, replace(TARGETS[target], schemes=few))
+
+
 def schemes(monkeypatch, *names):
-    monkeypatch.setattr(trials, "SCHEMES", {"onnx": {name: SCHEMES["onnx"][name] for name in names}})
+    keep_schemes(monkeypatch, "onnx", names)
 
 
 def aim(checkpoint, data, place, rows=None, **settings):
@@ -158,12 +163,12 @@ def test_smaller_vocabularies_and_longer_stretches_are_tried_too(
     assert names[:3] == ["onnx-fp16", "onnx-fp16, 72 pieces", "onnx-pq"]
     assert next(name for name in names if "8 dims" in name) == "onnx-pq, 8 dims"
     assert len(set(names)) == len(names)
-    pieces = [one.recipe.pieces for one in done.candidates if one.recipe.pq_dims == 4]
+    pieces = [one.recipe.vocabulary_size for one in done.candidates if one.recipe.pq_dims == 4]
     assert pieces[0] is None
     assert pieces[1:] == sorted(pieces[1:], reverse=True)
     whole = done.examiner.checkpoint.geometry.vocabulary
     timed = {case.name: case.vocabulary for case in without_times}
-    assert timed == {one.name: one.recipe.pieces or whole for one in done.candidates}
+    assert timed == {one.name: one.recipe.vocabulary_size or whole for one in done.candidates}
     assert len(set(timed.values())) > 1
     assert done.chosen[0].candidate.recipe == read_bundle(tmp_path / "out").manifest.recipe
 
@@ -226,7 +231,7 @@ def test_the_record_explains_the_search(checkpoint, data, tmp_path, monkeypatch,
 
 
 def test_what_a_target_cannot_do_is_left_out_and_says_why(checkpoint, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "SCHEMES", {"coreml": {name: SCHEMES["coreml"][name] for name in ("fp16", "int4")}})
+    keep_schemes(monkeypatch, "coreml", ("fp16", "int4"))
     file = DataFile(data, limit=10)
     done = tune(Aim(str(checkpoint), ("coreml",), file, 50.0, destination=tmp_path / "out"))
     assert "--deployment-target iOS18" in done.left_out["coreml-int4"]

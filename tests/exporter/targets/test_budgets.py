@@ -6,8 +6,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
 from exporter.targets.budgets import budget_of
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from exporter.verification.check import Check, Limit
 from exporter.verification.verify import verify
 from runtimes.bundle.manifest import Recipe
@@ -46,25 +46,34 @@ def read(checkpoint):
     ],
 )
 def test_the_budget_is_that_of_what_is_held(read, target, scheme, keep, as_of):
-    assert budget_of(read, Recipe(target, scheme, "text-classification", keep=(keep,))) == SCHEMES[target][as_of]
+    assert (
+        budget_of(read, Recipe(target, scheme, "text-classification", keep=(keep,)))
+        == TARGETS[target].schemes[as_of].budget
+    )
 
 
-@pytest.mark.parametrize(("target", "scheme"), [(target, one) for target in SCHEMES for one in SCHEMES[target]])
+@pytest.mark.parametrize(("target", "scheme"), [(target, one) for target in TARGETS for one in TARGETS[target].schemes])
 def test_with_nothing_kept_it_is_the_schemes(read, target, scheme):
     for keep in ((), ("matches.nothing",)):
-        assert budget_of(read, Recipe(target, scheme, "text-classification", keep=keep)) == SCHEMES[target][scheme]
+        assert (
+            budget_of(read, Recipe(target, scheme, "text-classification", keep=keep))
+            == TARGETS[target].schemes[scheme].budget
+        )
 
 
-@pytest.mark.parametrize("target", SCHEMES)
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_bundle_cannot_buy_the_budget_of_codes_that_it_lacks(checkpoint, texts, tmp_path, target):
-    settings = Settings(keep=(f"{WORDS}=int8",), sequence_lengths=(24,) if target == "coreml" else ())
+    settings = Settings(options={"sequence_lengths": (24,) if target == "coreml" else ()}, keep=(f"{WORDS}=int8",))
     if target == "coreml":
-        settings = Settings(keep=settings.keep, sequence_lengths=(24,), deployment_target="iOS17")
+        settings = Settings(options={"sequence_lengths": (24,), "deployment_target": "iOS17"}, keep=settings.keep)
     asked = {"texts": texts[::9], "settings": settings, "keep_failing": True}
-    for name, limit in {"own": Limit(), "widened": Limit(max_relative=SCHEMES[target]["pq"].max_relative)}.items():
+    for name, limit in {
+        "own": Limit(),
+        "widened": Limit(max_relative=TARGETS[target].schemes["pq"].budget.max_relative),
+    }.items():
         export(Request(str(checkpoint), (target,), ("pq",), tmp_path / name, limit=limit, **asked))
     own, widened = (read_bundle(tmp_path / name) for name in ("own", "widened"))
-    assert own.manifest.budget == SCHEMES[target]["int8"]
+    assert own.manifest.budget == TARGETS[target].schemes["int8"].budget
     for bundle, found in ((own, False), (widened, True)):
         parity = verify(Check(bundle, str(checkpoint), texts[::9])).parity
         assert any("budget.max_relative" in text for text in parity.failures) is found

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 
 ROWS = json.loads((Path(__file__).parents[3] / "artifacts" / "embeddings.json").read_text())["rows"]
 
@@ -13,11 +13,11 @@ ROWS = json.loads((Path(__file__).parents[3] / "artifacts" / "embeddings.json").
 @pytest.mark.parametrize("name", ROWS)
 def test_a_recorded_cosine_has_a_budget_that_it_keeps_and_that_is_near(name):
     target, _, scheme = name.partition("-")
-    allowed, lost = 1 - (SCHEMES[target][scheme].min_cosine or 0), 1 - ROWS[name]["least_cosine"]
+    allowed, lost = 1 - (TARGETS[target].schemes[scheme].budget.min_cosine or 0), 1 - ROWS[name]["least_cosine"]
     assert lost < allowed
     if scheme not in ("none", "fp16"):  # of which one real model says too little
         assert allowed < 3 * lost
 
 
 def test_every_scheme_of_core_ml_has_one():
-    assert all(budget.min_cosine for budget in SCHEMES["coreml"].values())
+    assert all(scheme.budget.min_cosine for scheme in TARGETS["coreml"].schemes.values())

@@ -7,8 +7,9 @@ import pytest
 
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Role, Weight
-from exporter.targets.coreml.schemes import SCHEMES, CoreMLScheme, Form, find_scheme
-from exporter.targets.onnx.schemes import STORAGE, Storage, wider
+from exporter.targets.coreml.schemes import SCHEMES as COREML
+from exporter.targets.coreml.schemes import Form, find_scheme
+from exporter.targets.onnx.schemes import SCHEMES, Storage, wider
 from runtimes.errors import UsageError
 
 FLOAT32, FLOAT16, INT8, DYNAMIC, INT4, CODES = Storage
@@ -29,9 +30,9 @@ NARROW = (Role.TYPE_EMBEDDING, Role.HEAD, Role.VECTOR)
 )
 def test_an_onnx_scheme_stores_every_role(scheme, word, position, linear, tail):
     wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: tail}
-    assert STORAGE[scheme] == wide | dict.fromkeys(NARROW, FLOAT32)
-    assert set(STORAGE[scheme]) == set(Role)
-    assert len(STORAGE) == 6
+    assert SCHEMES[scheme].storage == wide | dict.fromkeys(NARROW, FLOAT32)
+    assert set(SCHEMES[scheme].storage) == set(Role)
+    assert len(SCHEMES) == 6
 
 
 @pytest.mark.parametrize(
@@ -65,10 +66,11 @@ def test_a_kept_onnx_weight_takes_the_wider_of_two(storage, form, stored):
 )
 def test_a_coreml_scheme_stores_every_role(scheme, word, position, linear, half, int8_inputs, oldest):
     found = find_scheme(scheme)
-    assert found == CoreMLScheme(scheme, word, position, linear, half, int8_inputs, oldest)
+    own = (found.word, found.position, found.linear, found.half, found.calibrated, found.oldest_target)
+    assert own == (word, position, linear, half, int8_inputs, oldest)
     wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: linear}
     assert {role: found.form(role) for role in Role} == wide | dict.fromkeys(NARROW, PLAIN)
-    assert len(SCHEMES) == 9
+    assert len(COREML) == 9
 
 
 def weight(name):
@@ -96,4 +98,4 @@ def test_what_is_not_kept_is_stored_by_its_role():
 def test_an_unknown_coreml_scheme_is_refused_with_the_list():
     with pytest.raises(UsageError) as error:
         find_scheme("int3")
-    assert str(error.value) == f"--quantize int3: unknown to coreml; it has {', '.join(SCHEMES)}"
+    assert str(error.value) == f"--quantize int3: unknown to coreml; it has {', '.join(COREML)}"

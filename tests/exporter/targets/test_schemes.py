@@ -2,7 +2,8 @@
 
 import pytest
 
-from exporter.targets.schemes import DEEP_LAYERS, FINETUNED, SCHEMES, find_budget, for_depth
+from exporter.targets.budgets import DEEP_LAYERS, for_depth
+from exporter.targets.registry import TARGETS, find_scheme
 from runtimes.bundle.manifest import Budget
 from runtimes.errors import UsageError
 
@@ -33,36 +34,38 @@ AGREED = {
 
 def test_no_budget_moves_unseen():
     """A budget is widened by nobody's slip: whoever changes one changes it twice, and says why."""
-    assert {name: {s: Budget(*b) for s, b in schemes.items()} for name, schemes in AGREED.items()} == SCHEMES
-    assert {"onnx": Budget(None, 0.10, 0.97, 0.998), "coreml": Budget(None, 0.05, 0.98, 0.998)} == FINETUNED
+    agreed = {name: {scheme: Budget(*limits) for scheme, limits in schemes.items()} for name, schemes in AGREED.items()}
+    assert agreed == {name: {s: one.budget for s, one in target.schemes.items()} for name, target in TARGETS.items()}
+    finetuned = {"onnx": Budget(None, 0.10, 0.97, 0.998), "coreml": Budget(None, 0.05, 0.98, 0.998)}
+    assert finetuned == {name: target.finetuned_budget for name, target in TARGETS.items()}
     assert DEEP_LAYERS == 12
 
 
 def test_float32_of_a_deep_model_is_held_to_a_share_of_its_range():
-    budget = find_budget("onnx", "none")
+    budget = find_scheme("onnx", "none").budget
     assert for_depth(budget, DEEP_LAYERS - 1) == budget
     deep = for_depth(budget, DEEP_LAYERS)
     assert (deep.max_absolute, deep.max_relative) == (None, 1e-3)
     assert deep.min_agreement == budget.min_agreement
 
 
-@pytest.mark.parametrize("target", SCHEMES)
+@pytest.mark.parametrize("target", TARGETS)
 def test_depth_changes_no_other_budget(target):
-    for name, budget in SCHEMES[target].items():
-        if name != "none":
-            assert for_depth(budget, 24) == budget
+    for scheme in TARGETS[target].schemes.values():
+        if not scheme.exact:
+            assert for_depth(scheme.budget, 24) == scheme.budget
 
 
 def test_an_unknown_scheme_is_refused_with_the_list():
     with pytest.raises(UsageError) as error:
-        find_budget("onnx", "int3")
+        find_scheme("onnx", "int3")
     listed = "none, fp16, int8, int8-weights, int4-embeddings, pq"
     assert str(error.value) == f"--quantize int3: unknown to onnx; it has {listed}"
 
 
 def test_an_unknown_target_is_refused_with_the_list():
     with pytest.raises(UsageError) as error:
-        find_budget("tflite", "int8")
+        find_scheme("tflite", "int8")
     assert str(error.value) == "--target tflite: unknown; known: onnx, coreml"
 
 

@@ -7,7 +7,7 @@ from safetensors.numpy import load_file, save_file
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import Budget
 from runtimes.parity.cases import Case
@@ -75,7 +75,8 @@ def test_what_is_within_its_budget_asks_for_no_float64():
 def test_a_limit_that_is_tighter_than_any_schemes_is_held_as_it_stands():
     found, asked = judged(TRUE, moved([5e-5, 0, 0]), TRUE, Budget(max_absolute=1e-5))
     assert (found.verdict, asked) == (Verdict.FAIL, 0)
-    assert min(b.max_absolute for t in SCHEMES.values() for b in t.values() if b.max_absolute) == TIGHTEST_ABSOLUTE
+    budgets = [scheme.budget for target in TARGETS.values() for scheme in target.schemes.values()]
+    assert min(one.max_absolute for one in budgets if one.max_absolute) == TIGHTEST_ABSOLUTE
 
 
 def test_a_budget_that_is_wider_than_float32s_steps_stays_what_it_is():

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.bundle.reading import read_bundle
@@ -27,7 +27,9 @@ def large(write_checkpoint, tmp_path_factory):
 
 
 def exported(folder, place, texts, scheme="fp16", units="all", target="coreml"):
-    settings = Settings(sequence_lengths=(24,), compute_units=units) if target == "coreml" else Settings()
+    settings = (
+        Settings(options={"sequence_lengths": (24,), "compute_units": units}) if target == "coreml" else Settings()
+    )
     (done,) = export(Request(str(folder), (target,), (scheme,), place, settings=settings, texts=texts[:6]))
     return done
 

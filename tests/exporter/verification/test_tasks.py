@@ -11,7 +11,8 @@ from exporter.model.families.bert import BERT
 from exporter.model.ops import Extent
 from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
-from exporter.targets.registry import TARGETS, Settings
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.backends.registry import open_runner
@@ -42,7 +43,8 @@ def exported(few, tmp_path_factory, write_checkpoint, write_sentence_files):
             if task == "sentence-similarity":
                 write_sentence_files(folders[task])
         if (task, target, units) not in made:
-            settings = Settings(sequence_lengths=(LENGTH,) if target == "coreml" else (), compute_units=units)
+            options = {"sequence_lengths": (LENGTH,), "compute_units": units}
+            settings = Settings(options if target == "coreml" else {})
             request = Request(
                 str(folders[task]),
                 (target,),

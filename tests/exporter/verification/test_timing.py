@@ -11,7 +11,7 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.cli.main import main
 from exporter.model.families.registry import FAMILIES
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.measured_cases import bundle_case, pytorch_case
 from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.errors import BundleError
@@ -84,7 +84,7 @@ class Mac:
 def test_on_a_mac_nothing_of_the_interpreter_is_in_the_measurement(
     checkpoint, tmp_path, monkeypatch, target, lengths, asked
 ):
-    settings = Settings(sequence_lengths=lengths, deployment_target=target)
+    settings = Settings(options={"sequence_lengths": lengths, "deployment_target": target})
     request = Request(str(checkpoint), ("coreml",), ("none",), tmp_path / "out", settings=settings, verify=False)
     export(request)
     mac = Mac()
@@ -101,7 +101,7 @@ def test_on_a_mac_nothing_of_the_interpreter_is_in_the_measurement(
 
 
 def test_lengths_without_a_model_each_are_no_bundle(checkpoint, tmp_path):
-    settings = Settings(sequence_lengths=(8,))
+    settings = Settings(options={"sequence_lengths": (8,)})
     request = Request(str(checkpoint), ("coreml",), ("none",), tmp_path / "out", settings=settings, verify=False)
     export(request)
     bundle = read_bundle(tmp_path / "out")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.bundling.staging import check_destination, write_manifest
-from runtimes.bundle import manifest as bundle
+from runtimes.bundle import reading
 from runtimes.bundle.integrity import SEAL
 from runtimes.bundle.manifest import MANIFEST, MAPPED, SEQUENCE, Budget, Finetuning, Manifest, Recipe, TensorSpec
 from runtimes.bundle.reading import Bundle, check_files, hash_files, read_bundle, sealed, sha256
@@ -30,7 +30,9 @@ def manifest():
         architecture="BertForSequenceClassification",
         problem="single_label_classification",
         labels=("no", "yes"),
-        recipe=Recipe("onnx", "int8", "classification", opset=17, keep=("layer.0.*=int8",), sequence_lengths=(16, 64)),
+        recipe=Recipe(
+            "onnx", "int8", "classification", {"opset": 17, "sequence_lengths": (16, 64)}, ("layer.0.*=int8",)
+        ),
         models=("model.onnx",),
         budget=Budget(max_relative=0.1, min_agreement=0.97),
         inputs=(TensorSpec("input_ids", "int32", ("batch_size", SEQUENCE)),),
@@ -120,8 +122,8 @@ def test_a_bundle_names_its_parts(folder, manifest):
     assert found.manifest.recipe.name == "onnx-int8"
     assert found.model_files == [folder / "model" / "below" / "spec", folder / "model" / "weights"]
     assert found.size_bytes == 8
-    assert found.door == folder / "model"
-    assert Bundle(folder, replace(manifest, files={MAPPED: "ab"})).door == folder / MAPPED
+    assert found.mapped_model == folder / "model"
+    assert Bundle(folder, replace(manifest, files={MAPPED: "ab"})).mapped_model == folder / MAPPED
 
 
 def test_what_is_no_bundle_and_what_to_pass_instead(tmp_path):
@@ -132,7 +134,7 @@ def test_what_is_no_bundle_and_what_to_pass_instead(tmp_path):
 def test_another_format_is_named_beside_ours(folder):
     rewrite(folder, lambda raw: raw.update(format_version=9))
     said = refused(lambda: read_bundle(folder))
-    assert said == f"{folder / MANIFEST}: format version 9, this bertport reads 1; export again"
+    assert said == f"{folder / MANIFEST}: format version 9, this bertport reads 2; export again"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_another_format_is_named_beside_ours(folder):
 def test_a_manifest_of_another_shape_is_refused_with_the_reason(folder, change, reason):
     rewrite(folder, change)
     said = refused(lambda: read_bundle(folder))
-    assert said.startswith(f"{folder / MANIFEST}: not a manifest of format 1 (")
+    assert said.startswith(f"{folder / MANIFEST}: not a manifest of format 2 (")
     assert reason in said
     assert said.endswith("); export again")
 
@@ -161,15 +163,15 @@ def test_a_manifest_of_another_shape_is_refused_with_the_reason(folder, change, 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"\xff", b"[" * 100_000])
 def test_a_manifest_that_is_no_object_is_refused(folder, content):
     (folder / MANIFEST).write_bytes(content)
-    assert f"{folder / MANIFEST}: not a manifest of format 1 (" in refused(lambda: read_bundle(folder))
+    assert f"{folder / MANIFEST}: not a manifest of format 2 (" in refused(lambda: read_bundle(folder))
 
 
 def test_a_manifest_is_read_up_to_its_bound_and_no_further(folder, monkeypatch):
     size = (folder / MANIFEST).stat().st_size
-    monkeypatch.setattr(bundle, "MAX_MANIFEST_BYTES", size)
+    monkeypatch.setattr(reading, "MAX_MANIFEST_BYTES", size)
     found = read_bundle(folder)
     check_files(found)
-    monkeypatch.setattr(bundle, "MAX_MANIFEST_BYTES", size - 1)
+    monkeypatch.setattr(reading, "MAX_MANIFEST_BYTES", size - 1)
     said = f"{folder / MANIFEST}: {size:,} bytes, and at most {size - 1:,} are read: this is no such file; put "
     said += "the right one there"
     assert refused(lambda: read_bundle(folder)) == said
@@ -188,7 +190,7 @@ def test_what_is_changed_missing_and_added_is_listed(folder):
 
 def test_where_links_and_pipes_lie_nothing_is_read(folder, monkeypatch):
     os.mkfifo(folder / "pipe")
-    monkeypatch.setattr(bundle, "hash_files", lambda _: pytest.fail("a file was read"))
+    monkeypatch.setattr(reading, "hash_files", lambda _: pytest.fail("a file was read"))
     assert "neither a plain file nor a folder: pipe." in refused(lambda: check_files(read_bundle(folder)))
 
 

@@ -18,7 +18,7 @@ from exporter.compression import integer_rounding
 from exporter.gate import output
 from exporter.pipeline import Request, export
 from exporter.search import trials
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from runtimes.bundle.manifest import PARITY
 from runtimes.errors import RecordError
 from runtimes.records import writing
@@ -101,7 +101,7 @@ def made(folder):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(trials, "SCHEMES", {"onnx": {"none": SCHEMES["onnx"]["none"]}})
+        patch.setattr(trials, "SCHEMES", {"onnx": {"none": TARGETS["onnx"].schemes["none"].budget}})
         patch.setattr(writing, "encoded", kept(writing.encoded))
         patch.setattr(output, "printed", kept(output.printed))
         for kind, command in COMMANDS.items():

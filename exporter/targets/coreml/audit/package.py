@@ -118,7 +118,7 @@ class _Auditor:
 
     def _ranges(self, listing: Listing, tally: Tally) -> Mapping[str, float]:
         """What the program rounds activations by: the spelling is given just these, once they are found to be right."""
-        if not self._scheme.int8_inputs:
+        if not self._scheme.calibrated:
             return {}
         ranges = stored_ranges(listing, tally)
         return audit_ranges(ranges, self._audited, max(self._options.sequence_lengths), tally)

@@ -16,8 +16,9 @@ from exporter.targets.audit.tally import Tally
 from exporter.targets.onnx.audit.file import StoredModel, open_model
 from exporter.targets.onnx.audit.graph import compare_graphs
 from exporter.targets.onnx.audit.weights import AuditedWeights, Held, no_codes
-from exporter.targets.onnx.ops import DEFAULT_OPSET, FILE, OnnxOps, build
-from exporter.targets.onnx.schemes import STORAGE
+from exporter.targets.onnx.ops import FILE, OnnxOps, build
+from exporter.targets.onnx.recipe import recorded
+from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.bundle.manifest import Recipe
 from runtimes.errors import BertportError
 
@@ -49,7 +50,8 @@ def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.Model
     """The graph that the recipe lowers to; on the way, every tensor is compared."""
     recipe, model = audited.recipe, audited.checkpoint.model
     ops = _AuditedOps(model, recipe, Held(stored, recipe.pq_dims, audited.exact, _products(model)), tally)
-    proto = build(ops, model, recipe.opset or DEFAULT_OPSET, recipe.int32_inputs)
+    made = recorded(recipe)
+    proto = build(ops, model, made.opset, made.int32_inputs)
     beyond = sorted(stored.tensors.keys() - ops.weights.met)
     for name in beyond[:_LISTED]:
         tally.find(name, f"expected no such tensor, found {stored.tensors[name].dtype}")
@@ -69,11 +71,11 @@ class _AuditedOps(OnnxOps):
     """The lowering itself over a store that compares; outlier channels are the file's, which has their numbers."""
 
     def __init__(self, model: Model, recipe: Recipe, held: Held, tally: Tally) -> None:
-        keep, storage, tied = Keep(recipe.keep), STORAGE[recipe.scheme], model.head.tied
+        keep, storage, tied = Keep(recipe.keep), SCHEMES[recipe.scheme].storage, model.head.tied
         super().__init__(storage, model.geometry.heads, keep, tied, no_codes, NO_CHANNELS)
         self.weights = AuditedWeights(self._node, storage, keep, tied, held, tally)
         self._tensors, self._tally = held.stored.tensors, tally
-        self._most_channels = recipe.float_channels or 0
+        self._most_channels = recorded(recipe).float_channels or 0
 
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
         channels = self._stored_channels(x, weight)

@@ -12,8 +12,9 @@ from exporter.targets.audit.tally import Tally
 from exporter.targets.onnx.audit.file import open_model
 from exporter.targets.onnx.audit.model import _AuditedOps
 from exporter.targets.onnx.audit.weights import AuditedWeights, Held, _lying, _scales
-from exporter.targets.onnx.ops import DEFAULT_OPSET, FILE, build
-from exporter.targets.onnx.schemes import STORAGE, Storage
+from exporter.targets.onnx.ops import FILE, build
+from exporter.targets.onnx.recipe import recorded
+from exporter.targets.onnx.schemes import SCHEMES, Storage
 from exporter.targets.onnx.weights import Layout, Quantise
 
 
@@ -25,7 +26,8 @@ def read_onnx(audited: Audited) -> Mapping[str, Array]:
     model, recipe = audited.checkpoint.model, audited.recipe
     stored = open_model(audited.bundle.directory / FILE)
     ops = _ReadingOps(audited, Held(stored, recipe.pq_dims, exact=False), Tally(FILE))
-    build(ops, model, recipe.opset or DEFAULT_OPSET, recipe.int32_inputs)
+    made = recorded(recipe)
+    build(ops, model, made.opset, made.int32_inputs)
     for name, channels in ops.channels.items():
         ops.read[name][:, channels] = ops.read[f"{name}.far"].T
     return ops.read
@@ -39,7 +41,7 @@ class _ReadingOps(_AuditedOps):
         super().__init__(audited.checkpoint.model, recipe, held, tally)
         self.read: dict[str, Array] = {}
         self.channels: dict[str, Array] = {}
-        storage, keep = STORAGE[recipe.scheme], Keep(recipe.keep)
+        storage, keep = SCHEMES[recipe.scheme].storage, Keep(recipe.keep)
         self.weights = _ReadWeights(self.read, self._node, storage, keep, head.tied, held, tally)
 
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:

@@ -4,7 +4,7 @@ The store below takes the place of `targets.onnx.weights.WeightStore` while the 
 encodes a weight, this one reads what the file has under the same name, decodes it, and keeps neither.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -49,7 +49,7 @@ class AuditedWeights(WeightStore):
     """Compares instead of storing."""
 
     def __init__(
-        self, node: Node, storage: dict[Role, Storage], keep: Keep, tied: bool, held: Held, tally: Tally
+        self, node: Node, storage: Mapping[Role, Storage], keep: Keep, tied: bool, held: Held, tally: Tally
     ) -> None:
         super().__init__(node, storage, keep, tied, no_codes)
         self._held, self._tally = held, tally

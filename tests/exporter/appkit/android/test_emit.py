@@ -15,8 +15,8 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from benchmarks.kits import tokenizer_exactness as exactness
 from benchmarks.kits.tokenizer_kits import CLASSPATH, build_android
 from exporter.cli.main import main
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.runner import Batch
 
@@ -49,7 +49,7 @@ def kits(make_kind, make_onnx, tmp_path):
 
     def make(kind: str, **settings: object) -> tuple[Path, Path]:
         folder, kit = make_kind(kind), tmp_path / f"{kind}-kit" / "TestedKit"
-        assert make_kit(make_onnx(folder, name=f"{kind}-bundle", settings=Settings(**settings)), kit) == 0
+        assert make_kit(make_onnx(folder, name=f"{kind}-bundle", settings=Settings.of(**settings)), kit) == 0
         return kit, folder
 
     return make
@@ -126,7 +126,7 @@ def test_the_wrappers_answer_as_transformers_does(kits, ask, ask_transformers, a
 def test_the_oldest_runtime_reads_every_scheme(checkpoint, make_onnx, ask, texts, tmp_path):
     """ONNX Runtime 1.17, which reads nothing newer than IR 9 and opset 20."""
     asked = {}
-    for scheme in SCHEMES["onnx"]:
+    for scheme in TARGETS["onnx"].schemes:
         kit = tmp_path / scheme / "TestedKit"
         bundle = make_onnx(checkpoint, name=f"{scheme}-bundle", schemes=(scheme,), keep_failing=True)
         assert make_kit(bundle, kit, "--even-failing") == 0

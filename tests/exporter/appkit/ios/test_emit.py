@@ -6,7 +6,7 @@ import pytest
 
 from exporter.appkit.ios.emit import module_name, tables_source
 from exporter.cli.main import main
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from runtimes.errors import UsageError
 
 
@@ -69,7 +69,9 @@ def test_each_task_has_its_wrapper_alone(architecture, wrapper, make_checkpoint,
 def test_lengths_are_packages_or_functions_and_the_system_is_the_oldest_that_has_them(
     target, platforms, models, checkpoint, make_kit
 ):
-    chosen = Settings(sequence_lengths=(24, 8), deployment_target=target, compute_units="cpu-and-gpu")
+    chosen = Settings(
+        options={"sequence_lengths": (24, 8), "deployment_target": target, "compute_units": "cpu-and-gpu"}
+    )
     kit = make_kit(checkpoint, settings=chosen)
     assert f"platforms: [{platforms}]" in (kit / "Package.swift").read_text()
     found = settings(kit)

@@ -14,8 +14,8 @@ from benchmarks.kits import tokenizer_exactness as exactness
 from benchmarks.kits.tokenizer_kits import build_web
 from exporter.appkit.web.emit import ONNXRUNTIME_WEB, dtype_of
 from exporter.cli.main import main
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[3]
@@ -241,7 +241,7 @@ def test_every_scheme_has_the_file_that_transformers_js_looks_for():
         "int8": "q8",
         "int4-embeddings": "q4",
     }
-    assert {dtype_of(scheme) for scheme in SCHEMES["onnx"]} <= {"fp32", "fp16", "q8", "q4"}
+    assert {dtype_of(scheme) for scheme in TARGETS["onnx"].schemes} <= {"fp32", "fp16", "q8", "q4"}
 
 
 def test_the_runtime_that_a_kit_names_is_the_tested_one():
@@ -250,7 +250,7 @@ def test_the_runtime_that_a_kit_names_is_the_tested_one():
 
 
 def test_int32_inputs_are_refused(checkpoint, make_onnx, tmp_path, capsys):
-    bundle = make_onnx(checkpoint, settings=Settings(int32_inputs=True))
+    bundle = make_onnx(checkpoint, settings=Settings(options={"int32_inputs": True}))
     assert make_kit(bundle, tmp_path / "Kit") == 2
     assert "without --int32-inputs" in capsys.readouterr().err
     assert not (tmp_path / "Kit").exists()

@@ -12,7 +12,8 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.heads.embedding import SentenceRecipe
 from exporter.model.numpy_ops import trace
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings, make_recipe
+from exporter.targets.registry import make_recipe
+from exporter.targets.target import Settings
 from exporter.verification.comparison import compare_with_pytorch
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.registry import open_runner
@@ -209,7 +210,7 @@ def test_a_layer_says_its_sizes(folder, write_sentence_files):
 
 
 def outputs_of(folder, place, **settings):
-    request = Request(str(folder), destination=place, settings=Settings(**settings), texts=TEXTS)
+    request = Request(str(folder), destination=place, settings=Settings.of(**settings), texts=TEXTS)
     (done,) = export(request)
     return read_bundle(done.directory), done
 
@@ -257,4 +258,4 @@ def test_wrong_vectors_of_the_tokens_fail_parity(folder, write_sentence_files, t
 
 def test_only_embeddings_are_pooled(make_checkpoint):
     with pytest.raises(BertportError, match="--pooled-only: only embeddings are pooled"):
-        make_recipe(read(make_checkpoint("labels")), "onnx", "none", Settings(pooled_only=True))
+        make_recipe(read(make_checkpoint("labels")), "onnx", "none", Settings(options={"pooled_only": True}))

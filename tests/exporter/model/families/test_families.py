@@ -8,8 +8,8 @@ import pytest
 from exporter.model.families.registry import FAMILIES
 from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
+from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.backends.registry import open_runner
@@ -57,9 +57,8 @@ def exported(few, checkpoint_of):
     def get(family, task, target, units, schemes=("none",)):
         key = (family, task, target, units, schemes)
         if key not in made:
-            settings = Settings(
-                sequence_lengths=(LENGTH,) if target == "coreml" else (), compute_units=units, deployment_target="iOS18"
-            )
+            options = {"sequence_lengths": (LENGTH,), "compute_units": units, "deployment_target": "iOS18"}
+            settings = Settings(options if target == "coreml" else {})
             folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
             place = folder.parent / f"{target}-{units}-{len(schemes)}"
             request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
@@ -121,7 +120,7 @@ def test_verify_explains_every_layer(exported, checkpoint_of, few, family, targe
 @pytest.mark.parametrize(("target", "units"), PLACES)
 @pytest.mark.parametrize("family", OTHERS)
 def test_every_scheme_is_near(exported, family, target, units):
-    schemes = tuple(name for name in SCHEMES[target] if name != "none")
+    schemes = tuple(name for name in TARGETS[target].schemes if name != "none")
     for item in exported(family, "text-classification", target, units, schemes):
         parity = item.parity
         assert 0 < parity.max_relative < (0.02 if item.recipe.scheme == "fp16" else 0.6), item.recipe.name
@@ -134,7 +133,7 @@ def test_choices_of_a_text_are_weighed_at_one_length(checkpoint_of, tmp_path):
     With [CLS] and two [SEP] the first choice fills the shorter length.
     """
     texts = ("the cat\tdog runs fast\ta dog sleeps in the market",)
-    settings = Settings(sequence_lengths=(8, LENGTH), deployment_target="iOS18")
+    settings = Settings(options={"sequence_lengths": (8, LENGTH), "deployment_target": "iOS18"})
     folder = str(checkpoint_of("mobilebert", "multiple-choice"))
     (item,) = export(Request(folder, ("coreml",), ("none",), tmp_path / "out", settings=settings, texts=texts))
     assert item.parity.verdict is Verdict.PASS, item.parity.failures

@@ -14,7 +14,7 @@ import runtimes
 from exporter.cli import main as cli
 from exporter.model.families.registry import FAMILIES, every_family, find_family
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.bundle.reading import read_bundle
@@ -80,7 +80,7 @@ def ernie(install_plugin, tmp_path, make_checkpoint):
 @pytest.mark.parametrize("target", ["onnx", "coreml"])
 @pytest.mark.parametrize("architecture", ["ErnieForSequenceClassification", "ErnieForMaskedLM"])
 def test_a_family_of_another_package_agrees_with_pytorch(ernie, few, tmp_path, architecture, target):
-    settings = Settings(sequence_lengths=(24,) if target == "coreml" else ())
+    settings = Settings(options={"sequence_lengths": (24,) if target == "coreml" else ()})
     folder = ernie(architecture)
     request = Request(str(folder), (target,), ("none",), tmp_path / "made", settings=settings, texts=few)
     (item,) = export(request)

@@ -11,7 +11,7 @@ from exporter.targets.coreml.lower import Options, lower
 from exporter.targets.coreml.metadata import Metadata
 from exporter.targets.coreml.package import read as read_package
 from exporter.targets.onnx import ops as target
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import CheckpointError
@@ -56,7 +56,7 @@ def agree(folder, model=None):
     np.testing.assert_allclose(ours, pytorch(folder), atol=1e-4)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES["onnx"])
+@pytest.mark.parametrize("scheme", TARGETS["onnx"].schemes)
 def test_onnx_stores_the_table_once(folder, tmp_path, scheme):
     content = target.lower(read(folder), scheme)
     tables = [t for t in onnx.load_from_string(content).graph.initializer if t.dims[:1] == [ROWS] and len(t.dims) == 2]
@@ -90,7 +90,7 @@ def test_core_ml_stores_the_table_once(folder, tmp_path, scheme, deployment, uni
     assert np.abs(run["logits"][:, :5] - reference).mean() < 0.1 * np.ptp(reference)
 
 
-@pytest.mark.parametrize("scheme", [name for name in SCHEMES["onnx"] if name != "pq"])
+@pytest.mark.parametrize("scheme", [name for name in TARGETS["onnx"].schemes if name != "pq"])
 def test_a_decoder_wider_than_the_table_stores_its_own_part_beside_it(mobile, tmp_path, scheme):
     content = target.lower(read(mobile), scheme)
     stored = [t for t in onnx.load_from_string(content).graph.initializer if ROWS in t.dims and min(t.dims) > 1]
@@ -102,7 +102,7 @@ def test_a_decoder_wider_than_the_table_stores_its_own_part_beside_it(mobile, tm
 
 
 @pytest.mark.parametrize("units", ["cpu-and-ne", "cpu-and-gpu"])
-@pytest.mark.parametrize("scheme", [name for name in SCHEMES["coreml"] if name not in ("pq", "w8a8")])
+@pytest.mark.parametrize("scheme", [name for name in TARGETS["coreml"].schemes if name not in ("pq", "w8a8")])
 def test_core_ml_stores_the_part_beside_the_table_too(mobile, tmp_path, scheme, units):
     (name,) = lower(read(mobile), scheme, Options((5,), units, "iOS18"), Metadata("a test"), tmp_path)
     (block,) = read_package(tmp_path / name).model.mlProgram.functions["main"].block_specializations.values()

@@ -13,7 +13,7 @@ from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.pipeline import Request, export
 from exporter.targets.onnx import ops as target
 from exporter.targets.onnx.mapped import FILE, mapped
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.reference.default_texts import default_texts
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.bundle.reading import read_bundle
@@ -83,7 +83,7 @@ def test_the_smallest_has_one_too(tmp_path):
     settings = Settings(pq_dims=8, trim=Trim(texts))
     (done,) = export(Request(DEMO, ("onnx",), ("pq",), tmp_path / "out", settings=settings, verify=False))
     bundle = read_bundle(done.directory)
-    assert bundle.door.name == FILE
+    assert bundle.mapped_model.name == FILE
     assert bundle.size_bytes < 700_000
 
 

@@ -15,15 +15,15 @@ from exporter.compression.product_quantization import product_quantise
 from exporter.model.numpy_ops import NumpyOps, trace
 from exporter.model.ops import Inputs, Role
 from exporter.targets.onnx import ops as target
-from exporter.targets.onnx.schemes import STORAGE, Storage
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.onnx.schemes import SCHEMES, Storage
+from exporter.targets.registry import TARGETS
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import BundleError, LoweringError
 from runtimes.runner import Batch
 
-ONNX = list(SCHEMES["onnx"])
-INTEGERS = [name for name in ONNX if STORAGE[name][Role.LINEAR] is Storage.INT8_DYNAMIC]
+ONNX = list(TARGETS["onnx"].schemes)
+INTEGERS = [name for name in ONNX if SCHEMES[name].storage[Role.LINEAR] is Storage.INT8_DYNAMIC]
 KINDS = {
     "two heads": {},
     "four heads": {"num_attention_heads": 4},
@@ -93,7 +93,7 @@ class RoundedOps(NumpyOps):
 @pytest.mark.parametrize("scheme", [name for name in ONNX if name not in INTEGERS])
 def test_the_file_computes_what_its_rounded_weights_say(make_checkpoint, tmp_path, kind, scheme):
     model, inputs = model_of(make_checkpoint(**kind)), batch(kind.get("type_vocab_size", 2))
-    ops = RoundedOps(STORAGE[scheme])
+    ops = RoundedOps(SCHEMES[scheme].storage)
     model.build(ops, Inputs(inputs.ids, inputs.mask, inputs.types))
     saved = runner(tmp_path, target.lower(model, scheme)).run(inputs)["logits"]
     np.testing.assert_allclose(saved, ops.tensors["logits"], atol=2e-4)
@@ -113,7 +113,7 @@ def test_float32_equals_pytorch(make_checkpoint, tmp_path, kind):
 def test_dynamic_int8_adds_the_rounding_of_activations_alone(make_checkpoint, tmp_path, kind, scheme):
     """Against weights rounded alike: what is left is 8 bits of activations, a percent or so of the logits."""
     model, inputs = model_of(make_checkpoint(**kind)), batch(kind.get("type_vocab_size", 2))
-    ops = RoundedOps(STORAGE[scheme])
+    ops = RoundedOps(SCHEMES[scheme].storage)
     model.build(ops, Inputs(inputs.ids, inputs.mask, inputs.types))
     saved = runner(tmp_path, target.lower(model, scheme)).run(inputs)["logits"]
     assert np.abs(saved - ops.tensors["logits"]).mean() < 0.05 * np.ptp(ops.tensors["logits"])
@@ -239,7 +239,7 @@ def test_float16_overflow_is_named(make_checkpoint, edit_weights):
 
 
 def test_every_role_has_a_storage_in_every_scheme():
-    assert set(STORAGE) == set(ONNX)
-    for storage in STORAGE.values():
+    assert set(SCHEMES) == set(ONNX)
+    for storage in [one.storage for one in SCHEMES.values()]:
         assert set(storage) == set(Role)
         assert storage[Role.VECTOR] is Storage.FLOAT32

@@ -7,8 +7,8 @@ from exporter.bundling.staging import write_manifest
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression.calibration import Material
-from exporter.targets.registry import TARGETS, Settings, make_recipe
-from exporter.targets.schemes import find_budget
+from exporter.targets.registry import TARGETS, find_scheme, make_recipe
+from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_subject
 from exporter.verification.reference.reference import Reference
 from runtimes.bundle.reading import Bundle
@@ -24,12 +24,12 @@ def save_packages():
     """Write the packages of one recipe; return what is audited."""
 
     def save(checkpoint, directory, scheme, texts=(), **settings):
-        recipe = make_recipe(checkpoint, "coreml", scheme, Settings(**{"sequence_lengths": (13,), **settings}))
+        recipe = make_recipe(checkpoint, "coreml", scheme, Settings.of(**{"sequence_lengths": (13,), **settings}))
         frequent = settings.get("frequent_texts", ())
         material = Material(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, frequent)
         directory.mkdir(parents=True)
         models = TARGETS["coreml"].write(checkpoint, recipe, directory, material)
-        manifest = make_manifest(checkpoint, recipe, find_budget("coreml", scheme), models)
+        manifest = make_manifest(checkpoint, recipe, find_scheme("coreml", scheme).budget, models)
         return audit_subject(Bundle(directory, manifest), checkpoint)
 
     return save
@@ -40,11 +40,11 @@ def save_onnx():
     """Write the model and its companions of one recipe; return what is audited."""
 
     def save(checkpoint, directory, scheme, texts=(), **settings):
-        recipe = make_recipe(checkpoint, "onnx", scheme, Settings(**settings))
+        recipe = make_recipe(checkpoint, "onnx", scheme, Settings.of(**settings))
         material = Material(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, ())
         directory.mkdir(parents=True)
         models = write_files(checkpoint, recipe, directory, material)
-        manifest = make_manifest(checkpoint, recipe, find_budget("onnx", scheme), models)
+        manifest = make_manifest(checkpoint, recipe, find_scheme("onnx", scheme).budget, models)
         write_manifest(directory, manifest)
         return audit_subject(Bundle(directory, manifest), checkpoint)
 

@@ -10,8 +10,8 @@ from exporter.bundling.contents import make_manifest, write_files
 from exporter.compression import product_quantization
 from exporter.compression.calibration import Finetune, Material
 from exporter.finetuning import finetune as finetuning
-from exporter.targets.registry import Settings, make_recipe
-from exporter.targets.schemes import find_budget
+from exporter.targets.registry import find_scheme, make_recipe
+from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject
 from exporter.verification.reference.reference import Reference
 from runtimes.bundle.reading import Bundle
@@ -55,7 +55,7 @@ def save(whole, directory, texts):
         directory.mkdir()
         own = Material(found.checkpoint, reference.samples, 4, ())
         models = write_files(found.checkpoint, recipe, directory, own)
-    manifest = make_manifest(found.checkpoint, recipe, find_budget("onnx", "pq"), models)
+    manifest = make_manifest(found.checkpoint, recipe, find_scheme("onnx", "pq").budget, models)
     return Bundle(directory, replace(manifest, finetuning=found.record)), found.checkpoint
 
 

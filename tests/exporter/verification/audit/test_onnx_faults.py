@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.faults.onnx_faults import every_fault
 from benchmarks.faults.onnx_file import Spoilt
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from exporter.verification.audit.bundle import audit_bundle
 from runtimes.bundle.reading import read_bundle
 
@@ -97,7 +97,7 @@ def test_faults_that_verify_once_passed_are_named(saved, tmp_path, scheme, name,
 
 
 @pytest.mark.parametrize("kind", ["texts", "tokens"])
-@pytest.mark.parametrize("scheme", SCHEMES["onnx"])
+@pytest.mark.parametrize("scheme", TARGETS["onnx"].schemes)
 def test_any_fault_is_found(saved, tmp_path, scheme, kind):
     audited = saved(scheme, kind)
     for fault in random.Random(f"{scheme} {kind}").sample(every_fault(audited.bundle.directory, 1), DRAWN):

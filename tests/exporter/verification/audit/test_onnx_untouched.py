@@ -13,10 +13,10 @@ from exporter.compression.product_quantization import DIMENSIONS
 from exporter.model.families.registry import FAMILIES
 from exporter.targets.onnx.audit.file import open_model
 from exporter.targets.onnx.ops import OPSETS
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from exporter.verification.audit.bundle import audit_bundle
 
-ALL = tuple(SCHEMES["onnx"])
+ALL = tuple(TARGETS["onnx"].schemes)
 HEADS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
 QUICK = "int8"
 CASES = [
@@ -115,7 +115,7 @@ def test_outlier_channels_pass_and_are_read(wide, save_onnx, tmp_path, texts, sc
     audited = save_onnx(wide, tmp_path / "saved", scheme, texts)
     assert any(name.endswith(".is_far") for name in open_model(audited.bundle.directory / "model.onnx").tensors)
     passes(audited)
-    none = replace(audited.recipe, float_channels=None)
+    none = replace(audited.recipe, options={**audited.recipe.options, "float_channels": None})
     manifest = replace(audited.bundle.manifest, recipe=none)
     assert audit_bundle(replace(audited, bundle=replace(audited.bundle, manifest=manifest))).findings
 

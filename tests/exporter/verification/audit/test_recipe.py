@@ -19,24 +19,24 @@ WRONG = {
         CODED | {"pq_dims": 0},
         CODED | {"pq_dims": 3},
         {"pq_dims": 4},
-        {"sequence_lengths": [-1]},
-        {"sequence_lengths": [0]},
-        {"sequence_lengths": []},
-        {"sequence_lengths": [100_000]},
-        {"deployment_target": "iOS1"},
-        {"deployment_target": "iOS99"},
-        {"compute_units": "foo"},
-        {"opset": 20},
+        {"options": {"sequence_lengths": [-1]}},
+        {"options": {"sequence_lengths": [0]}},
+        {"options": {"sequence_lengths": []}},
+        {"options": {"sequence_lengths": [100_000]}},
+        {"options": {"deployment_target": "iOS1"}},
+        {"options": {"deployment_target": "iOS99"}},
+        {"options": {"compute_units": "foo"}},
+        {"options": {"opset": 20}},
     ],
     "onnx": [
         {"scheme": "pq"},
         {"scheme": "w8a8"},
         {"pq_dims": 8},
-        {"opset": 0},
-        {"opset": 99},
-        {"sequence_lengths": [-1]},
-        {"deployment_target": "iOS17"},
-        {"compute_units": "all"},
+        {"options": {"opset": 0}},
+        {"options": {"opset": 99}},
+        {"options": {"sequence_lengths": [-1]}},
+        {"options": {"deployment_target": "iOS17"}},
+        {"options": {"compute_units": "all"}},
     ],
 }
 
@@ -55,7 +55,8 @@ def made(checkpoint, tmp_path_factory):
 def test_a_recipe_that_no_export_writes_is_refused(made, checkpoint, tmp_path, capsys, target, change):
     copy = shutil.copytree(made / target, tmp_path / "spoilt")
     content = json.loads((copy / MANIFEST).read_text())
-    content["recipe"].update(change)
+    options = {**content["recipe"]["options"], **change.get("options", {})}
+    content["recipe"].update(change, options=options)
     (copy / MANIFEST).write_text(json.dumps(content))
     seal(copy)
     for strict in ([], ["--strict"]):

@@ -4,13 +4,15 @@ import json
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
-from exporter.targets.schemes import find_budget
+from exporter.targets.registry import find_scheme
+from exporter.verification.audit import answers
 from exporter.verification.audit.answers import Answers, _holds, audit_answers
 from exporter.verification.audit.bundle import audit_subject
 from exporter.verification.audit.description import audit_description
@@ -18,7 +20,7 @@ from runtimes.bundle.manifest import GOLDEN, PARITY, Budget, Finetuning, TensorS
 from runtimes.bundle.reading import read_bundle
 from runtimes.files.json_text import to_json
 
-BUDGET = find_budget("onnx", "int8")
+BUDGET = find_scheme("onnx", "int8").budget
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +54,8 @@ def audited(made, **changes):
 def answered(made, own=BUDGET, comparable=True, golden=None, **changes):
     """The subjects of what is wrong with a bundle's answers, where PyTorch gives what `golden` says."""
     wanted = golden or json.loads((made.golden if hasattr(made, "golden") else made.directory / GOLDEN).read_text())
-    reference = SimpleNamespace(golden=lambda _lengths: wanted)
-    found = audit_answers(audited(made, **changes), Answers(reference, made.parity, own, comparable))
+    with mock.patch.object(answers, "golden_record", return_value=wanted):
+        found = audit_answers(audited(made, **changes), Answers(SimpleNamespace(), made.parity, own, comparable))
     return [(one.file, one.subject) for one in found.findings]
 
 
@@ -122,8 +124,8 @@ def test_another_manifest_is_named_by_its_field(made, changes, subject):
 
 
 def test_a_recipe_of_another_vocabulary_is_named(made):
-    recipe = replace(audited(made).recipe, pieces=7)
-    assert described(made, recipe=recipe) == [("bertport.json", "recipe.pieces")]
+    recipe = replace(audited(made).recipe, vocabulary_size=7)
+    assert described(made, recipe=recipe) == [("bertport.json", "recipe.vocabulary_size")]
 
 
 def test_a_wider_budget_is_the_callers_alone(made):

@@ -10,7 +10,7 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, trim_checkpoint
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject
 from exporter.verification.audit.tokenizer import audit_tokenizer
 from exporter.verification.origin import kept_pieces

@@ -16,7 +16,7 @@ from exporter.bundling.staging import write_manifest
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.cli.main import main
 from exporter.pipeline import Request, export
-from exporter.targets.registry import Settings
+from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.labelled.evaluation import evaluate
 from runtimes.backends.pytorch.runner import TorchRunner
@@ -158,9 +158,9 @@ def test_limit_takes_rows_evenly_and_long_rows_are_counted(bundle, checkpoint, t
 
 
 def test_a_core_ml_package_is_evaluated_and_called_simulated(checkpoint, data, tmp_path):
-    from exporter.targets.registry import Settings
+    from exporter.targets.target import Settings
 
-    settings = Settings(sequence_lengths=(16,))
+    settings = Settings(options={"sequence_lengths": (16,)})
     made = bundle_of(checkpoint, tmp_path / "coreml", targets=("coreml",), schemes=("int8",), settings=settings)
     done = evaluate(Check(made, str(checkpoint)), DataFile(data))
     assert (done.status, done.positions) == ("simulated", 16)

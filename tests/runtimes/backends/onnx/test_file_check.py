@@ -105,7 +105,7 @@ def test_what_is_no_model_is_refused(folder):
 def test_what_an_export_writes_is_taken(checkpoint, tmp_path):
     for scheme in ("none", "int8"):
         export(Request(str(checkpoint), schemes=(scheme,), destination=tmp_path / scheme, verify=False))
-        check_onnx(read_bundle(tmp_path / scheme).door)
+        check_onnx(read_bundle(tmp_path / scheme).mapped_model)
     assert onnx.load_model(tmp_path / "none" / "model.onnx").graph.node
 
 

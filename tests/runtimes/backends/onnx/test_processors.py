@@ -15,8 +15,10 @@ from exporter.pipeline import Request, export
 from exporter.verification.check import Check
 from exporter.verification.reference.default_texts import default_texts
 from exporter.verification.verify import verify
+from runtimes.backends.backend import ARM64, AVX2, NATIVE
 from runtimes.backends.onnx import processors
-from runtimes.backends.onnx.processors import ARM64, AVX2, NATIVE, find_emulator, open_on
+from runtimes.backends.onnx.processors import find_emulator
+from runtimes.backends.registry import open_on
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.parity.compare import Verdict
