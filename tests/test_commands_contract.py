@@ -4,6 +4,7 @@ The quick tests hold each pair of command × task, command × family, command ×
 the slow one holds the whole product. What a new command needs to be called with is asked for by a test.
 """
 
+import functools
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.models.seeded import KINDS
 from exporter.appkit.platform import WRAPPERS
 from exporter.appkit.registry import PLATFORMS
 from exporter.cli import main as cli
@@ -122,15 +124,14 @@ def _no_kit(place: Place) -> Any:
     return place.family == "roberta" and "WordPiece"
 
 
-MODELS = [(family, head.task.name) for family, one in FAMILIES.items() for head in one.heads]
-PRODUCT = [(call, target, *model) for model in MODELS for target in TARGETS for call in CALLS]
+PRODUCT = [(call, target, *model) for model in KINDS for target in TARGETS for call in CALLS]
 
 
 def _covering() -> list[tuple[str, str, str, str]]:
     """For each task a family, so that every family is there; each command on every task, target by turns."""
     places, unseen = {}, list(FAMILIES)
-    for task in sorted(TASKS, key=lambda task: sum(task == other for _, other in MODELS)):
-        having = [family for family, other in MODELS if other == task]
+    for task in sorted(TASKS, key=lambda task: sum(task == other for _, other in KINDS)):
+        having = [family for family, other in KINDS if other == task]
         places[task] = next((family for family in unseen if family in having), having[0])
         unseen = [family for family in unseen if family != places[task]]
     turns, targets = range(len(CALLS)), list(TARGETS)
@@ -143,32 +144,24 @@ def _covering() -> list[tuple[str, str, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def place_of(tmp_path_factory, write_family, write_sentence_files, texts):
+def place_of(tmp_path_factory, checkpoint_of, texts):
     """(family, task, target) → a Place; models and bundles are made once."""
-    models: dict[tuple[str, str], Path] = {}
     bundles: dict[tuple[str, str, str], Path] = {}
 
-    def model_of(family, task):
-        if (family, task) not in models:
-            folder = tmp_path_factory.mktemp(f"{family}-{task}") / "model"
-            (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
-            two = task in ("question-answering", "next-sentence-prediction")
-            write_family(folder, family, head.architecture, labels=2 if two else 3)
-            if task == "sentence-similarity":
-                width = 48 if family == "mobilebert" else 32
-                write_sentence_files(folder, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
-            rows = ROWS.get(task, ROWS["text-classification"])
-            (folder.parent / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-            (folder.parent / "texts.txt").write_text("\n".join(texts[::3]), encoding="utf-8")
-            models[family, task] = folder
-        return models[family, task]
+    @functools.cache
+    def beside(family, task):
+        """Where its bundles go, and what commands are given of it."""
+        folder = tmp_path_factory.mktemp(f"{family}-{task}")
+        rows = ROWS.get(task, ROWS["text-classification"])
+        (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        (folder / "texts.txt").write_text("\n".join(texts[::3]), encoding="utf-8")
+        return folder
 
     def get(call, target, family, task):
-        model = model_of(family, task)
+        model, folder = checkpoint_of(family, task), beside(family, task)
         key = (family, task, target)
         out = tmp_path_factory.mktemp("out") / call.replace(" ", "_")
-        beside = model.parent
-        made = Place(family, task, target, model, beside / target, beside / "rows.jsonl", beside / "texts.txt", out)
+        made = Place(family, task, target, model, folder / target, folder / "rows.jsonl", folder / "texts.txt", out)
         if key not in bundles:
             assert cli.main(["export", *made.export, "-o", str(made.bundle)]) == 0
             bundles[key] = made.bundle
@@ -241,13 +234,13 @@ def test_the_quick_ones_cover_every_pair():
 
 def test_a_traceback_would_be_seen(place_of, monkeypatch, capsys):
     """The control: what no command catches is an error here."""
-    place = place_of("inspect", next(iter(TARGETS)), *MODELS[0])
+    place = place_of("inspect", next(iter(TARGETS)), *KINDS[0])
     monkeypatch.setattr("exporter.verification.inspection.inspect", lambda _: {}["a bug"])
     with pytest.raises(KeyError):
         _holds(place, "inspect", capsys)
 
 
 def test_a_refusal_that_is_not_known_would_be_seen(place_of, capsys):
-    place = place_of("inspect", next(iter(TARGETS)), *MODELS[0])
+    place = place_of("inspect", next(iter(TARGETS)), *KINDS[0])
     with pytest.raises(AssertionError):
         _holds(Place(**asdict(place) | {"bundle": place.out}), "inspect", capsys)

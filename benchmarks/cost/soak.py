@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-import transformers
 
 import exporter
+from benchmarks.models.seeded import write_bert
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.bundle.reading import read_bundle
@@ -28,7 +28,7 @@ from runtimes.files.json_text import to_json
 
 KINDS = [("onnx", "int8"), ("coreml", "int8"), ("onnx", "none"), ("coreml", "fp16")]
 WARM_UP, MOST_GROWTH = 0.2, 0.05
-WORDS = ["the", "a", "cat", "dog", "runs", "sleeps", "fast", "market", "in"]
+_SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 32, "max_position_embeddings": 24}
 TEXTS = tuple(
     f"{a} {b} {c}" for a in ("the cat", "a dog") for b in ("runs", "sleeps") for c in ("fast", "in the market")
 )
@@ -66,7 +66,7 @@ def soak(turns: int, samples: int = 50) -> list[Sample]:
     every, found = max(1, turns // samples), []
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, work, scratch = (Path(folder) / name for name in ("checkpoint", "work", "scratch"))
-        write_checkpoint(checkpoint)
+        write_bert(checkpoint, **_SMALL)
         scratch.mkdir()
         before, tempfile.tempdir = tempfile.tempdir, str(scratch)
         try:
@@ -117,18 +117,6 @@ def judge(samples: Sequence[Sample]) -> list[str]:
     if samples[-1].left_files:
         problems.append(f"{samples[-1].left_files} temporary files were left")
     return problems
-
-
-def write_checkpoint(folder: Path) -> None:
-    """One layer, 16 wide, with weights large enough that answers differ from text to text."""
-    torch.manual_seed(0)
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = transformers.BertConfig(
-        vocab_size=len(pieces), max_position_embeddings=24, num_labels=3, initializer_range=0.4, **sizes
-    )
-    transformers.BertForSequenceClassification(config).save_pretrained(folder)
-    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
 from benchmarks.models.tier_checkpoint import copy_tokenizer
+from benchmarks.models.tokenizer_files import write_byte_level_bpe
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.verification.check import Check
@@ -84,9 +84,7 @@ def write_checkpoint(folder: Path, published: Published, deviation: float | None
     config.initializer_range = deviation or 1 / math.sqrt(config.hidden_size)
     getattr(transformers, published.architecture)(config).save_pretrained(folder)
     if published.model_type == "roberta":
-        made, special = ByteLevelBPETokenizer(), ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-        made.train_from_iterator(default_texts(), vocab_size=5000, special_tokens=special, show_progress=False)
-        made.save_model(str(folder))
+        write_byte_level_bpe(folder, default_texts(), size=5000, least_frequency=2)
         _fill_up(folder / "vocab.json", _ROBERTA["vocab_size"])
     else:
         copy_tokenizer(folder)

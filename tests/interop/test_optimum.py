@@ -94,7 +94,7 @@ def job(name, bundle, checkpoint, optimum, **more):
 
 
 @pytest.fixture(scope="module")
-def jobs(tmp_path_factory, write_checkpoint, write_family, write_sentence_files):
+def jobs(tmp_path_factory, write_checkpoint, write_family, checkpoint_of):
     place = tmp_path_factory.mktemp("optimum")
     asked = {"texts": [NEWS], "pipeline": "text-classification", "asked": {"inputs": NEWS}}
     listed = [
@@ -109,9 +109,7 @@ def jobs(tmp_path_factory, write_checkpoint, write_family, write_sentence_files)
     ]
     for head in BERT.heads:
         task = head.task.name
-        folder = write_checkpoint(place / f"{task}-checkpoint", labels=2, architecture=head.architecture)
-        if task == "sentence-similarity":
-            write_sentence_files(folder)
+        folder = checkpoint_of("bert", task)
         name, asked = TASKS[task]
         more = {"texts": PAIRS if task in PAIRED else [TEXTS], "choices": task == "multiple-choice"}
         more |= {"pipeline": task, "asked": asked} if asked else {}

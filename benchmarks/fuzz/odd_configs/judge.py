@@ -4,7 +4,6 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 import transformers
 
 from benchmarks.fuzz.odd_configs.draw import FAMILIES, HEADS, Odd
+from benchmarks.models.seeded import write_family
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.pipeline import Request, export
@@ -24,33 +24,7 @@ from runtimes.errors import BertportError
 from runtimes.parity.compare import Verdict
 from runtimes.runner import full_batch
 
-_PIECES = "[PAD] [UNK] [CLS] [SEP] [MASK] the cat dog runs falls a in red blue"
-_BYTES = "<s> <pad> </s> <unk> <mask>"
-_RANGE = dict.fromkeys(FAMILIES, 0.3) | {"mobilebert": 0.1}  # nothing holds its activations together
 _TEXTS = ("the cat runs", "a red dog falls in blue", "the dog", "a cat in the red")
-_GEOMETRY: Mapping[str, dict[str, Any]] = {
-    "bert": {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32},
-    "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
-    "electra": {
-        "embedding_size": 8,
-        "hidden_size": 16,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 32,
-    },
-    "roberta": {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32},
-    "mobilebert": {
-        "embedding_size": 8,
-        "hidden_size": 24,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 16,
-        "intra_bottleneck_size": 16,
-        "num_feedforward_networks": 2,
-    },
-}
-
-
 _KEY = re.compile(r"(?:config\.|config, [\"'])(\w+)")
 _ANSWERED: set[str] = set()
 """What transformers was asked already, and answered well: what it is told decides what it does."""
@@ -72,34 +46,9 @@ def write_models(place: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _write(folder: Path, family: str, head: str) -> dict[str, Any]:
-    torch.manual_seed(0)
-    folder.mkdir(parents=True)
-    pieces = _write_bytes(folder) if family == "roberta" else _write_pieces(folder)
-    settings = {
-        "vocab_size": pieces,
-        "max_position_embeddings": 24,
-        "num_labels": 3,
-        "initializer_range": _RANGE[family],
-    }
-    config = transformers.AutoConfig.for_model(family, **settings, **_GEOMETRY[family])
-    getattr(transformers, FAMILIES[family] + head)(config).save_pretrained(folder)
+    write_family(folder, family, FAMILIES[family] + head)
     found: dict[str, Any] = json.loads((folder / "config.json").read_text())
     return found
-
-
-def _write_pieces(folder: Path) -> int:
-    pieces = [*_PIECES.split(), *(f"{c}" for c in "bcdefghij")]
-    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
-    return len(pieces)
-
-
-def _write_bytes(folder: Path) -> int:
-    from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
-
-    made = ByteLevelBPETokenizer()
-    made.train_from_iterator(_TEXTS, vocab_size=280, special_tokens=_BYTES.split(), show_progress=False)
-    made.save_model(str(folder))
-    return int(made.get_vocab_size())
 
 
 def judge(odd: Odd, place: Path, whole: bool) -> Verdicts:

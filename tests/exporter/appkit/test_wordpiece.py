@@ -6,6 +6,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, processors
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
+from benchmarks.models.tokenizer_files import write_vocabulary
 from exporter.appkit.wordpiece import Slot, read_wordpiece
 from runtimes.errors import BundleError, UnsupportedError
 
@@ -14,7 +15,7 @@ PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cat", "##s"]
 
 @pytest.fixture
 def tokenizer(tmp_path):
-    (tmp_path / "vocab.txt").write_text("".join(f"{piece}\n" for piece in PIECES))
+    write_vocabulary(tmp_path, PIECES)
     return Tokenizer.from_str(BertWordPieceTokenizer(str(tmp_path / "vocab.txt")).to_str())
 
 

@@ -15,14 +15,13 @@ import torch
 import transformers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from exporter.model.families.registry import FAMILIES
+from benchmarks.models.seeded import KINDS
+from benchmarks.models.tokenizer_files import write_settings, write_vocabulary
 from exporter.pipeline import Request, export
 from exporter.targets.target import Settings
 from runtimes.bundle.reading import read_bundle
 from runtimes.parity.shown import best_span
 
-KINDS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
-TWO_LABELS = ("question-answering", "next-sentence-prediction")
 TEXTS = ("the cat runs in the market", "a dog sleeps fast")
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"the a cat dog runs sleeps fast in market".split())
 
@@ -70,13 +69,8 @@ def copy_of(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("family", "task"), KINDS)
-def test_the_lines_of_every_card_run(family, task, tmp_path, copy_of, write_family, write_sentence_files):
-    (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
-    folder = write_family(tmp_path / "checkpoint", family, head.architecture, labels=2 if task in TWO_LABELS else 3)
-    if task == "sentence-similarity":
-        width = 48 if family == "mobilebert" else 32
-        write_sentence_files(folder, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
-    names, _, _ = copy_of(folder)
+def test_the_lines_of_every_card_run(family, task, copy_of, checkpoint_of):
+    names, _, _ = copy_of(checkpoint_of(family, task))
     found = names.get("logits", names.get("vectors", names.get("start")))
     assert all(np.isfinite(values).all() for values in (found if isinstance(found, list) else [found]))
     if "scores" in names:
@@ -143,8 +137,8 @@ def write_plain(folder, family, architecture, tokenizer_class):
     config |= {"intermediate_size": 64, "max_position_embeddings": 50, "pad_token_id": 0}
     named = transformers.AutoConfig.for_model(family, **config, type_vocab_size=1 if family == "roberta" else 2)
     getattr(transformers, architecture)(named).save_pretrained(folder)
-    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in PIECES))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": tokenizer_class}))
+    write_vocabulary(folder, PIECES)
+    write_settings(folder, tokenizer_class=tokenizer_class)
     return folder
 
 

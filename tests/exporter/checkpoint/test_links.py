@@ -14,13 +14,6 @@ from runtimes.errors import BertportError, CheckpointError
 SECRET = "machine example.org login me password hunter2"
 
 
-@pytest.fixture
-def sentences(make_checkpoint, write_sentence_files):
-    folder = make_checkpoint(architecture="BertModel")
-    write_sentence_files(folder)
-    return folder
-
-
 def read(folder):
     return load(resolve(str(folder), HubOptions()))
 

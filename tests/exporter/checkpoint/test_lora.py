@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from benchmarks.models.tokenizer_files import write_vocabulary
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.lora import read_adapter
 from exporter.checkpoint.source import HubOptions, resolve
@@ -250,7 +251,7 @@ def grown(tmp_path_factory, write_checkpoint):
         place = tmp_path_factory.mktemp(name)
         base = write_checkpoint(place / "base", architecture="BertModel", vocab_size=77)
         pieces = dict.fromkeys((base / "vocab.txt").read_text().split())  # of which two are there twice
-        (base / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+        write_vocabulary(base, tuple(pieces))
         tokenizer = transformers.AutoTokenizer.from_pretrained(base)
         tokenizer.add_tokens(["covid", "<unit>"])
         torch.manual_seed(2)

@@ -7,7 +7,6 @@ import pytest
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.model.families.bert import BERT
 from exporter.model.ops import Extent
 from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
@@ -22,7 +21,6 @@ from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
 LENGTH = 24
-HEADS = {head.task.name: head for head in BERT.heads}
 UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
 KINDS = [(task, target, units) for task in TASKS for target in TARGETS for units in UNITS[target]]
 
@@ -31,31 +29,20 @@ pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
 
 
 @pytest.fixture(scope="module")
-def exported(few, tmp_path_factory, write_checkpoint, write_sentence_files):
+def exported(few, tmp_path_factory, checkpoint_of):
     """(task, target, units) → checkpoint folder and what became of `none`, `fp16` and `int8`; each made once."""
-    made, folders = {}, {}
+    made = {}
 
     def get(task, target, units):
-        if task not in folders:
-            place = tmp_path_factory.mktemp(task)
-            labels = 2 if task == "question-answering" else 3
-            folders[task] = write_checkpoint(place / "checkpoint", labels=labels, architecture=HEADS[task].architecture)
-            if task == "sentence-similarity":
-                write_sentence_files(folders[task])
+        folder = checkpoint_of("bert", task)
         if (task, target, units) not in made:
             options = {"sequence_lengths": (LENGTH,), "compute_units": units}
             settings = Settings(options if target == "coreml" else {})
-            request = Request(
-                str(folders[task]),
-                (target,),
-                ("none", "fp16", "int8"),
-                folders[task].parent / f"{target}-{units}",
-                settings=settings,
-                texts=few,
-                keep_failing=True,
-            )
+            place = tmp_path_factory.mktemp(f"{task}-{target}-{units}") / "bundles"
+            schemes = ("none", "fp16", "int8")
+            request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
             made[task, target, units] = export(request)
-        return folders[task], made[task, target, units]
+        return folder, made[task, target, units]
 
     return get
 

@@ -23,17 +23,13 @@ PLAN = Plan((8,), runs=1, rounds=1, batches=(2,))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, write_family, write_sentence_files):
+def made(tmp_path_factory, checkpoint_of):
     """Task → its checkpoint and its ONNX bundle, not compared with anything."""
 
     def make(task):
-        place = tmp_path_factory.mktemp(task)
-        two = task in ("question-answering", "next-sentence-prediction")
-        write_family(place / "model", "bert", HEADS[task].architecture, labels=2 if two else 3)
-        if task == "sentence-similarity":
-            write_sentence_files(place / "model")
-        export(Request(str(place / "model"), task=task, destination=place / "bundle", verify=False))
-        return load(resolve(str(place / "model"), HubOptions()), task), read_bundle(place / "bundle")
+        model, place = checkpoint_of("bert", task), tmp_path_factory.mktemp(task) / "bundle"
+        export(Request(str(model), task=task, destination=place, verify=False))
+        return load(resolve(str(model), HubOptions()), task), read_bundle(place)
 
     return make
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from benchmarks.models.tokenizer_files import write_vocabulary
 from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
 from exporter.verification.tokenizer_parity import compare_tokens, hear
 from runtimes.backends.pytorch.tokenizer import Answerer
@@ -20,7 +21,7 @@ TEXTS = ("The cat", "the café", "cats and a dog")
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "vocab.txt").write_text("".join(f"{piece}\n" for piece in PIECES), encoding="utf-8")
+    write_vocabulary(tmp_path, PIECES)
     (tmp_path / "added_tokens.json").write_text(json.dumps({"<e1>": len(PIECES)}))
     return tmp_path
 

@@ -12,10 +12,8 @@ from runtimes.errors import BertportError
 
 
 @pytest.fixture
-def folder(make_checkpoint, write_sentence_files):
-    made = make_checkpoint(architecture="BertModel")
-    write_sentence_files(made)
-    return made
+def folder(sentences):
+    return sentences
 
 
 def read(folder):

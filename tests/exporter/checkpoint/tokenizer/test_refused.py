@@ -5,6 +5,13 @@ import json
 import pytest
 import transformers
 
+from benchmarks.models.tokenizer_files import (
+    edit_settings,
+    save_tokenizer,
+    write_json,
+    write_settings,
+    write_vocabulary,
+)
 from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
 from runtimes.backends.pytorch.tokenizer import TransformersTokenizer
 from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
@@ -14,27 +21,12 @@ PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
 ROWS = len(PIECES) + 4
 
 
-def write(folder, name, content):
-    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-
-
 def vocabulary(folder, pieces=PIECES):
-    write(folder, "vocab.txt", "".join(f"{piece}\n" for piece in pieces))
+    write_vocabulary(folder, pieces)
 
 
-def settings(folder, **values):
-    write(folder, "tokenizer_config.json", values)
-
-
-def saved(folder):
-    vocabulary(folder)
-    transformers.BertTokenizerFast.from_pretrained(folder).save_pretrained(folder)
-    (folder / "vocab.txt").unlink()
-
-
-def edited(folder, **changes):
-    path = folder / "tokenizer_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+def saved(folder, pieces=PIECES, **values):
+    save_tokenizer(folder, pieces, **values)
 
 
 def read(folder, rows=ROWS, **changes):
@@ -54,7 +46,7 @@ def read(folder, rows=ROWS, **changes):
 def test_a_class_that_gives_no_tokenizer_json_is_refused_by_name(tmp_path, name, reason, place):
     vocabulary(tmp_path)
     if place == "tokenizer_config.json":
-        settings(tmp_path, tokenizer_class=name)
+        write_settings(tmp_path, tokenizer_class=name)
     with pytest.raises(UnsupportedError, match=f"tokenizer_class {name}.*{reason}.*save_pretrained"):
         read(tmp_path, config_class=name if place == "config.json" else None)
 
@@ -71,7 +63,7 @@ def test_a_class_that_gives_no_tokenizer_json_is_refused_by_name(tmp_path, name,
 )
 def test_settings_that_cannot_be_honoured_are_refused_in_one_line(tmp_path, values, message):
     vocabulary(tmp_path)
-    settings(tmp_path, **values)
+    write_settings(tmp_path, **values)
     with pytest.raises(BertportError, match=message) as error:
         read(tmp_path)
     assert "\n" not in str(error.value)
@@ -79,7 +71,7 @@ def test_settings_that_cannot_be_honoured_are_refused_in_one_line(tmp_path, valu
 
 def test_tokens_of_the_checkpoint_that_the_table_lacks_are_refused(tmp_path):
     vocabulary(tmp_path)
-    write(tmp_path, "added_tokens.json", {"<e1>": len(PIECES), "<e2>": len(PIECES) + 1})
+    write_json(tmp_path / "added_tokens.json", {"<e1>": len(PIECES), "<e2>": len(PIECES) + 1})
     with pytest.raises(CheckpointError, match=r"10 entries and the embedding table 9 rows.*resize_token_embeddings"):
         read(tmp_path, rows=len(PIECES) + 1)
 
@@ -97,15 +89,15 @@ def test_usual_files_need_no_transformers(tmp_path, monkeypatch):
     assert read(tmp_path).tokenizer.encode("the cat").ids == [2, 5, 6, 3]
     saved(tmp_path)
     assert read(tmp_path).tokenizer.encode("the cat").ids == [2, 5, 6, 3]
-    edited(tmp_path, extra_special_tokens=["[E1]"])
+    edit_settings(tmp_path, extra_special_tokens=["[E1]"])
     with pytest.raises(TypeError):
         read(tmp_path)
 
 
 def test_roles_that_the_map_alone_tells_are_told_in_the_settings_too(tmp_path):
     vocabulary(tmp_path, ["[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "<pad>"])
-    settings(tmp_path, do_lower_case=True)
-    write(tmp_path, "special_tokens_map.json", {"pad_token": "<pad>"})
+    write_settings(tmp_path, do_lower_case=True)
+    write_json(tmp_path / "special_tokens_map.json", {"pad_token": "<pad>"})
     found = json.loads(read(tmp_path).files["tokenizer_config.json"])
     assert (found["pad_token"], found["do_lower_case"]) == ("<pad>", True)
 
@@ -114,7 +106,7 @@ def test_a_bundle_keeps_the_files_that_say_the_same(tmp_path):
     saved(tmp_path)
     before = (tmp_path / "tokenizer.json").read_bytes()
     assert (read(tmp_path).files["tokenizer.json"], read(tmp_path).notes) == (before, ())
-    edited(tmp_path, do_lower_case=False)
+    edit_settings(tmp_path, do_lower_case=False)
     found = read(tmp_path)
     assert json.loads(found.files["tokenizer.json"])["normalizer"]["lowercase"] is False
     assert (

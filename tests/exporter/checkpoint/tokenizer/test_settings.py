@@ -6,6 +6,13 @@ import pytest
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from benchmarks.models.tokenizer_files import (
+    edit_settings,
+    save_tokenizer,
+    write_json,
+    write_settings,
+    write_vocabulary,
+)
 from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
 from runtimes.errors import BertportError
 
@@ -46,46 +53,30 @@ CUSTOM = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "
 ROLES = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
 
 
-def write(folder, name, content):
-    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-
-
 def vocabulary(folder, pieces=PIECES):
-    write(folder, "vocab.txt", "".join(f"{piece}\n" for piece in pieces))
-
-
-def settings(folder, **values):
-    write(folder, "tokenizer_config.json", values)
+    write_vocabulary(folder, pieces)
 
 
 def saved(folder, pieces=PIECES, **values):
-    """tokenizer.json and tokenizer_config.json as transformers saves them, and nothing else."""
-    vocabulary(folder, pieces)
-    transformers.BertTokenizerFast.from_pretrained(folder, **values).save_pretrained(folder)
-    (folder / "vocab.txt").unlink()
-
-
-def edited(folder, name="tokenizer_config.json", **changes):
-    write(folder, name, json.loads((folder / name).read_text()) | changes)
+    save_tokenizer(folder, pieces, **values)
 
 
 def added_tokens_json(folder):
     vocabulary(folder)
-    write(folder, "added_tokens.json", {mark: len(PIECES) + number for number, mark in enumerate(MARKS)})
+    write_json(folder / "added_tokens.json", {mark: len(PIECES) + number for number, mark in enumerate(MARKS)})
 
 
 def special_tokens_map(folder):
     vocabulary(folder)
-    write(folder, "special_tokens_map.json", {"additional_special_tokens": MARKS})
+    write_json(folder / "special_tokens_map.json", {"additional_special_tokens": MARKS})
 
 
 def map_of_objects(folder):
     vocabulary(folder)
     flags = {name: flag for name, flag in TOLD.items() if name != "special"}
     marks = [{"content": mark, **flags, "rstrip": True} for mark in MARKS]
-    write(
-        folder,
-        "special_tokens_map.json",
+    write_json(
+        folder / "special_tokens_map.json",
         {"extra_special_tokens": marks, "mask_token": {"content": "[MASK]", **TOLD, "lstrip": True}},
     )
 
@@ -93,17 +84,17 @@ def map_of_objects(folder):
 def decoder(folder, **flags):
     vocabulary(folder)
     told = {str(len(PIECES) + at): {"content": mark, **TOLD, **flags} for at, mark in enumerate(MARKS)}
-    settings(folder, added_tokens_decoder=told)
+    write_settings(folder, added_tokens_decoder=told)
 
 
 def tokenizer_config_alone(folder):
     saved(folder)
-    edited(folder, extra_special_tokens=MARKS)
+    edit_settings(folder, extra_special_tokens=MARKS)
 
 
 def token_of_its_own(folder):
     saved(folder)
-    edited(folder, entity_token="<e2>")
+    edit_settings(folder, entity_token="<e2>")
 
 
 def json_tokens(folder, **flags):
@@ -119,19 +110,21 @@ def json_part(folder, kind="BertTokenizer", **parts):
     raw = json.loads((folder / "tokenizer.json").read_text())
     for name, part in parts.items():
         raw[name] = {**raw[name], **part} if isinstance(part, dict) and isinstance(raw[name], dict) else part
-    write(folder, "tokenizer.json", raw)
-    edited(folder, tokenizer_class=kind)
+    write_json(folder / "tokenizer.json", raw)
+    edit_settings(folder, tokenizer_class=kind)
 
 
 def custom(folder, name):
     vocabulary(folder, [CUSTOM.get(piece, piece) for piece in PIECES])
-    write(folder, name, ROLES)
+    write_json(folder / name, ROLES)
 
 
 def custom_objects(folder):
     vocabulary(folder, [CUSTOM.get(piece, piece) for piece in PIECES])
     roles = {role: {"content": token, "__type": "AddedToken", **TOLD} for role, token in ROLES.items()}
-    settings(folder, **{role: {k: v for k, v in token.items() if k != "special"} for role, token in roles.items()})
+    write_settings(
+        folder, **{role: {k: v for k, v in token.items() if k != "special"} for role, token in roles.items()}
+    )
 
 
 def unigram(folder, kind="XLMRobertaTokenizer"):
@@ -144,7 +137,7 @@ def unigram(folder, kind="XLMRobertaTokenizer"):
     )
     made.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     made.save(str(folder / "tokenizer.json"))
-    settings(
+    write_settings(
         folder,
         tokenizer_class=kind,
         cls_token="<s>",
@@ -172,13 +165,16 @@ CASES = {
     "saved cased": lambda f: saved(f, do_lower_case=False),
     "saved with accents": lambda f: saved(f, strip_accents=False),
     "Chinese as words": lambda f: saved(f, tokenize_chinese_chars=False),
-    "cased, by the config alone": lambda f: (vocabulary(f), settings(f, do_lower_case=False)),
-    "no basic tokenizer": lambda f: (vocabulary(f), settings(f, do_basic_tokenize=False)),
-    "json lower, config cased": lambda f: (saved(f), edited(f, do_lower_case=False)),
-    "json cased, config lower": lambda f: (saved(f, do_lower_case=False), edited(f, do_lower_case=True)),
-    "json and config differ in accents": lambda f: (saved(f, strip_accents=False), edited(f, strip_accents=True)),
+    "cased, by the config alone": lambda f: (vocabulary(f), write_settings(f, do_lower_case=False)),
+    "no basic tokenizer": lambda f: (vocabulary(f), write_settings(f, do_basic_tokenize=False)),
+    "json lower, config cased": lambda f: (saved(f), edit_settings(f, do_lower_case=False)),
+    "json cased, config lower": lambda f: (saved(f, do_lower_case=False), edit_settings(f, do_lower_case=True)),
+    "json and config differ in accents": lambda f: (
+        saved(f, strip_accents=False),
+        edit_settings(f, strip_accents=True),
+    ),
     "json cased, config silent": lambda f: (saved(f, do_lower_case=False), (f / "tokenizer_config.json").unlink()),
-    "json cased, empty config": lambda f: (saved(f, do_lower_case=False), settings(f)),
+    "json cased, empty config": lambda f: (saved(f, do_lower_case=False), write_settings(f)),
     "added_tokens.json": added_tokens_json,
     "special_tokens_map.json": special_tokens_map,
     "special_tokens_map.json of objects": map_of_objects,
@@ -187,8 +183,8 @@ CASES = {
     "added_tokens_decoder, normalized": lambda f: decoder(f, normalized=True, special=False),
     "tokenizer_config.json alone": tokenizer_config_alone,
     "a token with a name of its own": token_of_its_own,
-    "additional_special_tokens": lambda f: (vocabulary(f), settings(f, additional_special_tokens=MARKS)),
-    "named extra tokens": lambda f: (vocabulary(f), settings(f, extra_special_tokens={"mark": "[E1]"})),
+    "additional_special_tokens": lambda f: (vocabulary(f), write_settings(f, additional_special_tokens=MARKS)),
+    "named extra tokens": lambda f: (vocabulary(f), write_settings(f, extra_special_tokens={"mark": "[E1]"})),
     "tokenizer.json alone": json_tokens,
     "tokenizer.json, single word": lambda f: json_tokens(f, single_word=True, normalized=True),
     "tokenizer.json, no special ones": lambda f: json_tokens(f, special=False, rstrip=True),
@@ -196,9 +192,9 @@ CASES = {
     "custom roles in the map": lambda f: custom(f, "special_tokens_map.json"),
     "custom roles as objects": custom_objects,
     "custom roles saved": lambda f: saved(f, pieces=[CUSTOM.get(p, p) for p in PIECES], **ROLES),
-    "BertTokenizerFast": lambda f: (saved(f), edited(f, tokenizer_class="BertTokenizerFast")),
-    "ElectraTokenizer": lambda f: (vocabulary(f), settings(f, tokenizer_class="ElectraTokenizer")),
-    "MPNetTokenizer": lambda f: (vocabulary(f), settings(f, tokenizer_class="MPNetTokenizer")),
+    "BertTokenizerFast": lambda f: (saved(f), edit_settings(f, tokenizer_class="BertTokenizerFast")),
+    "ElectraTokenizer": lambda f: (vocabulary(f), write_settings(f, tokenizer_class="ElectraTokenizer")),
+    "MPNetTokenizer": lambda f: (vocabulary(f), write_settings(f, tokenizer_class="MPNetTokenizer")),
     "PreTrainedTokenizerFast": lambda f: json_part(f, "PreTrainedTokenizerFast", normalizer=None),
     "PreTrainedTokenizerFast without a template": lambda f: json_part(
         f, "PreTrainedTokenizerFast", post_processor=None
@@ -207,7 +203,7 @@ CASES = {
     "BertTokenizer, short words": lambda f: json_part(f, model=SHORT),
     "BertTokenizer, another pre-tokenizer": lambda f: json_part(f, pre_tokenizer={"type": "Whitespace"}),
     "PreTrainedTokenizerFast, short words": lambda f: json_part(f, "PreTrainedTokenizerFast", model=SHORT),
-    "a huge model_max_length": lambda f: (vocabulary(f), settings(f, model_max_length=int(1e30))),
+    "a huge model_max_length": lambda f: (vocabulary(f), write_settings(f, model_max_length=int(1e30))),
     "a stored truncation": lambda f: json_part(f, truncation=CUT),
     "a stored padding": lambda f: json_part(f, padding=PADDED),
     "XLM-R's tokenizer": unigram,

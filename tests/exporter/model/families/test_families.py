@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.models import seeded
 from exporter.model.families.registry import FAMILIES
 from exporter.model.tasks import TASKS
 from exporter.pipeline import Request, export
@@ -23,34 +24,15 @@ PLACES = [(target, units) for target in UNITS for units in UNITS[target]]
 SMALLER = {"initializer_range": 0.15}
 """Weights whose activations stay as near to each other as those of trained models, for what rounds."""
 SEGMENTED = ("electra", "mobilebert")
-OTHERS = {name: family for name, family in FAMILIES.items() if name != "bert"}  # BERT: test_tasks.py
-KINDS = [(name, head.task.name) for name, family in OTHERS.items() for head in family.heads]
+OTHERS = tuple(name for name in FAMILIES if name != "bert")
+KINDS = [(family, task) for family, task in seeded.KINDS if family != "bert"]  # BERT: test_tasks.py
 
 
 pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
 
 
 @pytest.fixture(scope="module")
-def checkpoint_of(tmp_path_factory, write_family, write_sentence_files):
-    made = {}
-
-    def get(family, task, **config):
-        if (family, task, *config) not in made:
-            (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
-            place = tmp_path_factory.mktemp(f"{family}-{task}") / "checkpoint"
-            labels = 2 if task in ("question-answering", "next-sentence-prediction") else 3
-            write_family(place, family, head.architecture, labels=labels, **config)
-            if task == "sentence-similarity":
-                width = 48 if family == "mobilebert" else 32
-                write_sentence_files(place, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
-            made[family, task, *config] = place
-        return made[family, task, *config]
-
-    return get
-
-
-@pytest.fixture(scope="module")
-def exported(few, checkpoint_of):
+def exported(few, checkpoint_of, tmp_path_factory):
     """(family, task, target, units, schemes) → what became of each scheme; each made once."""
     made = {}
 
@@ -60,7 +42,7 @@ def exported(few, checkpoint_of):
             options = {"sequence_lengths": (LENGTH,), "compute_units": units, "deployment_target": "iOS18"}
             settings = Settings(options if target == "coreml" else {})
             folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
-            place = folder.parent / f"{target}-{units}-{len(schemes)}"
+            place = tmp_path_factory.mktemp(f"{family}-{task}-{target}-{units}") / "bundles"
             request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
             made[key] = export(request)
         return made[key]

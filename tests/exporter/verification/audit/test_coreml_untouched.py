@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.model.families.registry import FAMILIES
+from benchmarks.models.seeded import KINDS
 from exporter.targets.coreml.lower import DEPLOYMENT_TARGETS
 from exporter.targets.coreml.schemes import SCHEMES
 from exporter.targets.registry import TARGETS
@@ -44,25 +44,14 @@ def test_every_scheme_layout_and_target_passes(small, save_packages, tmp_path, t
     assert audit.rows > 2 * len(small.tokenizer.tokenizer.get_vocab())
 
 
-TWO_LABELS = ("question-answering", "next-sentence-prediction")
-HEADS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
-
-
 @pytest.mark.slow  # test_families.py and test_tasks.py export each with its audit
 @pytest.mark.parametrize("units", UNITS)
-@pytest.mark.parametrize(("family", "task"), HEADS)
+@pytest.mark.parametrize(("family", "task"), KINDS)
 def test_every_family_and_task_passes(
-    load_checkpoint, save_packages, tmp_path, write_family, write_sentence_files, texts, family, task, units
+    load_checkpoint, save_packages, tmp_path, checkpoint_of, texts, family, task, units
 ):
-    (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
-    place = tmp_path / "checkpoint"
-    write_family(
-        place, family, head.architecture, labels=2 if task in ("question-answering", "next-sentence-prediction") else 3
-    )
-    if task == "sentence-similarity":
-        width = 48 if family == "mobilebert" else 32
-        write_sentence_files(place, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
-    audit = COREML.audit(save_packages(load_checkpoint(place), tmp_path / "saved", "int8", texts, compute_units=units))
+    small = load_checkpoint(checkpoint_of(family, task))
+    audit = COREML.audit(save_packages(small, tmp_path / "saved", "int8", texts, compute_units=units))
     assert not audit.findings, "\n".join(map(str, audit.findings[:9]))
     assert audit.operators > 40
 

@@ -1,5 +1,6 @@
 """An untouched ONNX bundle passes its audit, whatever the scheme, task, family and setting; and is read as a whole."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -7,21 +8,20 @@ import onnx
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from benchmarks.models.seeded import KINDS
 from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
 from exporter.compression.outlier_channels import LEAST_WIDTH
 from exporter.compression.product_quantization import DIMENSIONS
-from exporter.model.families.registry import FAMILIES
 from exporter.targets.onnx.audit.file import open_model
 from exporter.targets.onnx.ops import OPSETS
 from exporter.targets.registry import TARGETS
 from exporter.verification.audit.bundle import audit_bundle
 
 ALL = tuple(TARGETS["onnx"].schemes)
-HEADS = [(name, head.task.name) for name, family in FAMILIES.items() for head in family.heads]
 QUICK = "int8"
 CASES = [
     pytest.param(family, task, scheme, marks=() if scheme == QUICK else pytest.mark.slow)
-    for family, task in HEADS
+    for family, task in KINDS
     for scheme in ALL
     if (scheme, task) != ("pq", "fill-mask")
 ]
@@ -39,23 +39,8 @@ def small(checkpoint, load_checkpoint):
 
 
 @pytest.fixture(scope="module")
-def of_family(tmp_path_factory, load_checkpoint, write_family, write_sentence_files):
-    """(family, task) → its checkpoint, written once."""
-    made = {}
-
-    def get(family, task):
-        if (family, task) not in made:
-            (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
-            place = tmp_path_factory.mktemp(f"{family}-{task}") / "checkpoint"
-            labels = 2 if task in ("question-answering", "next-sentence-prediction") else 3
-            write_family(place, family, head.architecture, labels=labels)
-            if task == "sentence-similarity":
-                width = 48 if family == "mobilebert" else 32
-                write_sentence_files(place, word_embedding_dimension=width, pooling_mode_mean_tokens=True)
-            made[family, task] = load_checkpoint(place)
-        return made[family, task]
-
-    return get
+def of_family(load_checkpoint, checkpoint_of):
+    return functools.cache(lambda family, task: load_checkpoint(checkpoint_of(family, task)))
 
 
 @pytest.mark.parametrize(("family", "task", "scheme"), CASES)

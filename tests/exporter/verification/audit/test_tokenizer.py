@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.models.tokenizer_files import write_vocabulary
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, trim_checkpoint
@@ -22,7 +23,7 @@ def marked(tmp_path_factory, write_checkpoint):
     """A checkpoint with an added token, which transformers alone reads, and a bundle of it."""
     folder = write_checkpoint(tmp_path_factory.mktemp("marked") / "checkpoint", vocab_size=90)
     pieces = dict.fromkeys((folder / "vocab.txt").read_text().split())  # an added token's id counts them once
-    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    write_vocabulary(folder, tuple(pieces))
     (folder / "added_tokens.json").write_text(json.dumps({"<e1>": len(pieces)}))
     export(Request(str(folder), destination=folder.parent / "made", verify=False))
     return folder
