@@ -10,8 +10,10 @@ INSTALL = pip install --quiet --disable-pip-version-check --constraint constrain
 demo: .venv/made
 	$(BIN)/python -m benchmarks.demo
 
+# Beside each other, a module to a worker: what a module's fixtures make is made once. WORKERS=0: one after another.
+WORKERS ?= logical
 test: .venv/made
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope
 
 test-all: .venv/made .venv-optimum/made
 	$(BIN)/python -m pytest
