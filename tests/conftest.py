@@ -83,11 +83,6 @@ def write_family() -> Make:
 
 
 @pytest.fixture(scope="session")
-def write_task() -> Make:
-    return seeded.write_task
-
-
-@pytest.fixture(scope="session")
 def checkpoint_of(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """(family, task, what its config says besides) → a checkpoint that is only read, written once."""
 
