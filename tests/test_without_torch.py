@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import load_file
 
 from exporter.cli.main import COMMANDS
-from exporter.targets.schemes import SCHEMES
+from exporter.targets.registry import TARGETS
 from runtimes.bundle.reading import check_files, read_bundle
 
 ROOT = Path(__file__).parent.parent
@@ -129,7 +129,7 @@ def export(python, target, schemes, place, model="demo"):
 def exported(lean, tmp_path_factory):
     """A bundle of each target."""
     place = tmp_path_factory.mktemp("exported")
-    return {target: export(lean, target, ["int8"], place / target) for target in SCHEMES}
+    return {target: export(lean, target, ["int8"], place / target) for target in TARGETS}
 
 
 def all_of_it(python, tmp_path):
@@ -148,9 +148,9 @@ def test_here_they_are(tmp_path):
     assert here.told(ABSENT, "torch", "transformers", "optimum", cwd=tmp_path) == ["torch", "transformers", "optimum"]
 
 
-@pytest.mark.parametrize("target", SCHEMES)
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_scheme_exports(lean, checkpoint, target, tmp_path):
-    export(lean, target, list(SCHEMES[target]), tmp_path / "out", str(checkpoint))
+    export(lean, target, list(TARGETS[target].schemes), tmp_path / "out", str(checkpoint))
 
 
 def test_bundles_are_the_same_bytes(lean, exported, tmp_path, tree):
@@ -259,8 +259,8 @@ def test_an_environment_without_them(environment, tmp_path):
     """The demo by every scheme, from the wheel; what was made runs, and `verify` says what it lacks."""
     all_of_it(environment, tmp_path)
     assert environment.told(HELP, cwd=tmp_path) == {"": 0, **dict.fromkeys(COMMANDS, 0)}
-    for target, schemes in SCHEMES.items():
-        export(environment, target, list(schemes), tmp_path / target)
+    for target in TARGETS:
+        export(environment, target, list(TARGETS[target].schemes), tmp_path / target)
         place = str(tmp_path / target / f"{target}-int8")
         assert environment.told(RUN, place, cwd=tmp_path) == {place: {"logits": [1, 4]}}
         assert environment.bertport("inspect", place, cwd=tmp_path).returncode == 0

@@ -61,5 +61,5 @@ def _saved(rows: Callable[[ProductCodes, Any], Any], codes: ProductCodes, packag
     def program(ids: Any) -> Any:
         return rows(codes, ids)
 
-    write(convert(program, ct.target.iOS18), package)
+    write(convert(program, ct.target.iOS18, package), package)
     return package

@@ -22,8 +22,9 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, DEMO_DIRECTORY, HubOptions, resolve
 from exporter.compression import integer_rounding
 from exporter.targets.onnx import ops as onnx
+from runtimes.backends.backend import ARM64, AVX2
 from runtimes.backends.onnx.emulated import EmulatedRunner
-from runtimes.backends.onnx.processors import ARM64, AVX2, find_emulator
+from runtimes.backends.onnx.processors import find_emulator
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import RuntimeUnavailable

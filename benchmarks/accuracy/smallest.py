@@ -187,7 +187,7 @@ def sentences(data: Path, texts: Texts, only: str, before: Record) -> Record:
 def _embeddings(runner: Runner, checkpoint: Any, texts: list[str]) -> "list[np.ndarray[Any, Any]]":
     from runtimes.parity.cases import Encoder
 
-    encode = Encoder(checkpoint.tokenizer.tokenizer, Reference(checkpoint).limits(checkpoint.max_tokens))
+    encode = Encoder(checkpoint.tokenizer.tokenizer, Reference(checkpoint).source.limits(checkpoint.max_tokens))
     return [runner.run(encode.batch([encode.row(text)]))["sentence_embedding"][0] for text in texts]
 
 

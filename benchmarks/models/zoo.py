@@ -118,12 +118,12 @@ def _export_all(checkpoint: Path, folder: Path, texts: list[str]) -> list[dict[s
     """Every target × scheme in one process, so that PyTorch answers once; what fails its budget is kept and says so."""
     found = []
     (folder / "texts.txt").write_text("\n".join(text.replace("\n", " ") for text in texts), encoding="utf-8")
-    for target, schemes in TARGETS.items():
-        options = [part for scheme in schemes for part in ("--quantize", scheme)]
+    for target, one in TARGETS.items():
+        options = [part for scheme in one.schemes for part in ("--quantize", scheme)]
         command = [sys.executable, "-m", "exporter", str(checkpoint), "--target", target, *options]
         command += ["--deployment-target", DEPLOYMENT_TARGET, "--keep-failing", "--json", "-o", str(folder / target)]
         command += ["--texts", str(folder / "texts.txt")]
-        say(f"{target}: {', '.join(schemes)}")
+        say(f"{target}: {', '.join(one.schemes)}")
         start = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):

@@ -34,13 +34,13 @@ def demo() -> str:
 def budgets() -> str:
     """The budget of every scheme."""
     rows = []
-    for target, schemes in TARGETS.items():
-        for name, budget in schemes.items():
+    for name, target in TARGETS.items():
+        for scheme in target.schemes.values():
+            budget = scheme.budget
             absolute = "" if budget.max_absolute is None else f"{budget.max_absolute:g}"
             relative = "" if budget.max_relative is None else f"{budget.max_relative:.0%}"
-            rows.append(
-                [f"{target} `{name}`", absolute or f"{relative} of the logit range", f"{budget.min_agreement:.2f}"]
-            )
+            difference = absolute or f"{relative} of the logit range"
+            rows.append([f"{name} `{scheme.name}`", difference, f"{budget.min_agreement:.2f}"])
     return markdown(["scheme", "largest difference", "least agreement"], rows)
 
 
