@@ -17,7 +17,6 @@ from exporter.cli.main import main
 from exporter.compression import integer_rounding
 from exporter.gate import output
 from exporter.pipeline import Request, export
-from exporter.search import trials
 from exporter.targets.registry import TARGETS
 from runtimes.bundle.manifest import PARITY
 from runtimes.errors import RecordError
@@ -101,7 +100,8 @@ def made(folder):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(trials, "SCHEMES", {"onnx": {"none": TARGETS["onnx"].schemes["none"].budget}})
+        onnx = TARGETS["onnx"]
+        patch.setitem(TARGETS, "onnx", replace(onnx, schemes={name: onnx.schemes[name] for name in ("none", "int8")}))
         patch.setattr(writing, "encoded", kept(writing.encoded))
         patch.setattr(output, "printed", kept(output.printed))
         for kind, command in COMMANDS.items():
