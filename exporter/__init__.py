@@ -20,16 +20,18 @@ from runtimes.version import __version__
 if TYPE_CHECKING:
     from exporter.checkpoint.source import HubOptions
     from exporter.checkpoint.vocabulary_trimming import Trim
+    from exporter.compression.calibration import Finetune
     from exporter.pipeline import Exported
     from exporter.targets.target import Settings
     from exporter.verification.check import Limit
 
-__all__ = ["Exported", "HubOptions", "Limit", "Settings", "Trim", "__version__", "export"]
+__all__ = ["Exported", "Finetune", "HubOptions", "Limit", "Settings", "Trim", "__version__", "export"]
 
 _HOMES = {
     "Exported": "pipeline",
+    "Finetune": "compression.calibration",
     "HubOptions": "checkpoint.source",
-    "Limit": "verification.verify",
+    "Limit": "verification.check",
     "Settings": "targets.target",
     "Trim": "checkpoint.vocabulary_trimming",
 }
@@ -57,7 +59,7 @@ def export(
     told; `hub` how checkpoints are found and read. Progress goes to the logger `exporter`, a line at a time.
 
     A bundle beyond its budget is no error: `parity.verdict` is FAIL and, without `keep_failing`, `directory` None.
-    Raises runtimes.errors.BertportError, whose `exit_code` is the command's. Several threads and processes may export
+    Raises runtimes.BertportError, whose `exit_code` is the command's. Several threads and processes may export
     at once; of two that write to one folder, the first to finish is kept and the other raises.
     """
     from exporter.checkpoint.source import HubOptions

@@ -13,9 +13,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from runtimes.bundle.manifest import Recipe
+    from runtimes.errors import BertportError
+    from runtimes.parity.compare import Parity, Verdict
     from runtimes.runner import Batch, Runner, Status
 
-__all__ = ["Batch", "Runner", "Status", "open"]
+__all__ = ["Batch", "BertportError", "Parity", "Recipe", "Runner", "Status", "Verdict", "open"]
+
+_HOMES = {
+    "Batch": "runner",
+    "BertportError": "errors",
+    "Parity": "parity.compare",
+    "Recipe": "bundle.manifest",
+    "Runner": "runner",
+    "Status": "runner",
+    "Verdict": "parity.compare",
+}
 
 
 def open(bundle: "str | Path", threads: int = 1) -> "Runner":  # noqa: A001 - as gzip.open and others
@@ -36,9 +49,9 @@ def open(bundle: "str | Path", threads: int = 1) -> "Runner":  # noqa: A001 - as
 
 
 def __getattr__(name: str) -> "Any":
-    """Find the types that `open` gives (PEP 562)."""
-    if name not in __all__:
+    """Find the types that `open` and `exporter.export` give (PEP 562)."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("runtimes.runner"), name)
+    return getattr(import_module(f"runtimes.{_HOMES[name]}"), name)

@@ -5,7 +5,7 @@ BertportError                 3  anything below, and nothing else, reaches the c
 ├ ExportError                 3  the export cannot be done
 │ ├ CheckpointError              missing, unused, misshaped or unsafe tensors and files, all listed at once
 │ ├ UnsupportedError             architecture, task, activation or option we do not know, with the list we do
-│ ├ LoweringError                one target cannot spell this model
+│ ├ LoweringError                one target cannot express this model
 │ └ BundleError                  a bundle or package that is not what its manifest says
 ├ MeasurementError            3  a measurement that ended without its figures
 ├ RecordError                 3  a record that cannot be read, or that does not belong with the others
@@ -105,7 +105,7 @@ class UnsupportedError(ExportError):
 
 
 class LoweringError(ExportError):
-    """A target cannot spell this model."""
+    """A target cannot express this model."""
 
 
 class BundleError(ExportError):

@@ -1,10 +1,13 @@
 """What Python programs call: the command's work and errors, from many threads and processes, with the same numbers."""
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -135,6 +138,33 @@ def test_importing_is_cheap():
     modules = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
     assert {"exporter", "runtimes"} <= set(modules)
     assert not {"numpy", "onnx", "torch", "transformers", "onnxruntime"} & set(modules)
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "python-api.md"
+MODULES = {"exporter": exporter, "runtimes": runtimes}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_page_of_the_api_lists_what_is_public_and_nothing_else(name):
+    part = PAGE.read_text(encoding="utf-8").split(f"## `{name}`")[1].split("## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) != []
+    assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == set(MODULES[name].__all__)
+
+
+def our_types(hint):
+    """The classes of ours in an annotation."""
+    if isinstance(hint, type) and hint.__module__.split(".")[0] in MODULES:
+        yield hint
+    for inner in get_args(hint):
+        yield from our_types(inner)
+
+
+def test_whatever_a_public_object_holds_is_public_too():
+    public = {getattr(module, name) for module in MODULES.values() for name in module.__all__ if name != "__version__"}
+    classes = {one for one in public if isinstance(one, type) and is_dataclass(one)}
+    held = {found for one in classes for hint in get_type_hints(one).values() for found in our_types(hint)}
+    assert len(classes) > 5
+    assert held <= public
 
 
 def test_what_is_promised_is_there_and_typed():

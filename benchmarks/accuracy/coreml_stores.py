@@ -37,17 +37,17 @@ def measure_stores(table: "np.ndarray[Any, Any]") -> dict[str, Any]:
 
 
 def _gathers(codes: ProductCodes, ids: Any) -> Any:
-    places, entries, width = codes.book.shape
+    places, entries, width = codes.codebook.shape
     starts = np.arange(places, dtype=np.int32) * entries
     found = mb.gather(x=mb.const(val=codes.codes, name="codes"), indices=ids, axis=0)
     entry = mb.add(x=mb.cast(x=found, dtype="int32"), y=mb.const(val=starts, name="starts"))
-    book = mb.const(val=codes.book.reshape(-1, width).astype(np.float16), name="book")
-    return mb.reshape(x=mb.gather(x=book, indices=entry, axis=0), shape=(1, TOKENS, places * width), name="rows")
+    codebook = mb.const(val=codes.codebook.reshape(-1, width).astype(np.float16), name="book")
+    return mb.reshape(x=mb.gather(x=codebook, indices=entry, axis=0), shape=(1, TOKENS, places * width), name="rows")
 
 
 def _palette(codes: ProductCodes, ids: Any) -> Any:
-    book = codes.book[None].astype(np.float16)  # [1, H / d, 256, d]: one palette for each column of codes
-    table = mb.constexpr_lut_to_dense(indices=codes.codes, lut=book, vector_axis=np.int32(1), name="table")
+    codebook = codes.codebook[None].astype(np.float16)  # [1, H / d, 256, d]: one palette for each column of codes
+    table = mb.constexpr_lut_to_dense(indices=codes.codes, lut=codebook, vector_axis=np.int32(1), name="table")
     return mb.gather(x=table, indices=ids, axis=0, name="rows")
 
 

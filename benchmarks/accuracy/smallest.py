@@ -5,7 +5,7 @@
 
 → artifacts/smallest.json
 
-Every bundle is exported, compared with PyTorch and put to the official AG News test; pieces and frequencies are those
+Every bundle is exported, compared with PyTorch and put to the official AG News test; tokens and frequencies are those
 of the training rows, and what is fine-tuned learns from these. Core ML is `simulated`, on fewer rows. `cost` times ONNX
 bundles in one interleaved run; `stores` is how Core ML may hold codes; `sentences` is MiniLM-L6. Each part is recorded
 as soon as it is done, and the others stay as they were.
@@ -45,7 +45,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One bundle: its scheme, and of codes the numbers in one, how often a kept piece occurs, whether it learns."""
+    """One bundle: its scheme, and of codes the numbers in one, how often a kept token occurs, whether it learns."""
 
     scheme: str
     dims: int = 4
@@ -56,8 +56,8 @@ class Row:
     def name(self) -> str:
         """As the tables call it."""
         coded = f", {self.dims} dims" if self.scheme == "pq" else ""
-        pieces = f", pieces seen {self.min_count}×" if self.min_count else ""
-        return f"{self.scheme}{coded}{pieces}{', fine-tuned' if self.finetuned else ''}"
+        tokens = f", tokens seen {self.min_count}×" if self.min_count else ""
+        return f"{self.scheme}{coded}{tokens}{', fine-tuned' if self.finetuned else ''}"
 
     def settings(self, texts: Texts, target: str) -> Settings:
         """For an export."""
@@ -155,7 +155,7 @@ def _bundle(row: Row, texts: Texts, place: Path) -> Bundle:
 
 
 def stores() -> dict[str, Any]:
-    """Codes in a Core ML package: two gathers, or a table that `constexpr_lut_to_dense` makes of codes and books."""
+    """Codes in a Core ML package: two gathers, or a table that `constexpr_lut_to_dense` makes of codes."""
     from benchmarks.accuracy.coreml_stores import measure_stores
 
     checkpoint = load(resolve(DEMO, HubOptions()))

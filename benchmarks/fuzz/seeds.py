@@ -44,7 +44,7 @@ TABLES = {
 
 
 def write_checkpoint(folder: Path, **changes: Any) -> Path:
-    """A model of one layer, a BERT unless told otherwise, with seeded weights and a vocabulary of a few pieces."""
+    """A model of one layer, a BERT unless told otherwise, with seeded weights and a vocabulary of a few tokens."""
     config, numbers = {**CONFIG, **changes}, np.random.default_rng(0)
     family = FAMILIES[config["model_type"]]
     geometry, head = family.read_geometry(config), family.choose_head("auto", config["architectures"])

@@ -6,7 +6,7 @@
 
 A platform (see PLATFORMS) reads settings, vocabulary and texts, and writes int32: of each text the number
 of tokens, then ids, type ids, mask, starts and ends. It is compared bit for bit with what `tokenizers` gives here. The
-scalars are asked with a vocabulary that has a piece for each of them, so that none can hide in an unknown token.
+scalars are asked with a vocabulary that has a token for each of them, so that none can hide in an unknown token.
 """
 
 import argparse
@@ -84,7 +84,7 @@ MIXTURES: dict[bool, list[list[str]]] = {False: [], True: [BESIDE_ADDED.split(";
 class Step:
     """One set of texts in one mode, cut to `longest` tokens, or as windows of these that share `stride`.
 
-    `pieces_of`: with pieces for each n-th scalar.
+    `pieces_of`: with tokens for each n-th scalar.
     """
 
     mode: Mode
@@ -166,7 +166,7 @@ def demo_pieces() -> dict[str, int]:
 
 @cache
 def scalar_pieces(every: int) -> dict[str, int]:
-    """The demo's vocabulary with pieces for each `every`-th scalar that can stand in a word, at its start and after."""
+    """The demo's vocabulary with tokens for each `every`-th scalar that can stand in a word, at its start and after."""
     scalars = [chr(code) for code in range(0, 0x110000, every) if code > 0x20 and not 0xD800 <= code < 0xE000]
     wanted = dict.fromkeys([*demo_pieces(), *scalars, *(f"##{scalar}" for scalar in scalars)])
     return {piece: number for number, piece in enumerate(wanted)}

@@ -88,7 +88,7 @@ def mark_texts(count: int) -> list[str]:
 
 
 def mixed_texts(count: int, words: Sequence[str], tokens: Sequence[str] = SPECIALS) -> list[str]:
-    """Odd texts, long words, then mostly words with pieces of two scripts, special `tokens` and emoji between."""
+    """Odd texts, long words, then mostly words with tokens of two scripts, special `tokens` and emoji between."""
     rng = random.Random(2)
     long = [
         f"x {c * n} y"

@@ -92,7 +92,7 @@ def write_checkpoint(folder: Path, published: Published, deviation: float | None
 
 
 def _fill_up(vocabulary: Path, size: int) -> None:
-    """Pieces that no text has, for a tokenizer as large as the table: real text does not teach so many here."""
+    """Tokens that no text has, for a tokenizer as large as the table: real text does not teach so many here."""
     pieces = json.loads(vocabulary.read_text(encoding="utf-8"))
     pieces |= {f"unused {number}": number for number in range(len(pieces), size)}
     vocabulary.write_text(json.dumps(pieces, ensure_ascii=False), encoding="utf-8")

@@ -50,6 +50,6 @@ def write_stand_in(folder: Path, shape: Shape, labels: int = 4) -> Path:
 
 
 def copy_tokenizer(folder: Path) -> None:
-    """Put the demo's tokenizer beside a checkpoint: BERT's uncased one, of 30,522 pieces."""
+    """Put the demo's tokenizer beside a checkpoint: BERT's uncased one, of 30,522 tokens."""
     for name in _TOKENIZER:
         shutil.copyfile(DEMO_DIRECTORY / name, folder / name)

@@ -100,7 +100,7 @@ def _smallest_of(target: str, found: dict[str, Any]) -> str:
     bundles = sorted(found["bundles"], key=lambda one: -one["size_bytes"])
     rows = [
         [
-            f"{target} {one['name']}",
+            f"{target} {one['name'].replace('pieces', 'tokens')}",  # as the record of before called them
             f"{one['size_bytes'] / 1e6:.2f}",
             f"{one['accuracy']:.4f}",
             f"{one['drop_points']:+.2f}",

@@ -79,7 +79,7 @@ def choose_entries(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
         room = trim.keep_entries - int(always.sum())
         if room < 1:
             raise UsageError(
-                f"--keep-pieces {trim.keep_entries}: {always.sum()} are special tokens and characters; pass more"
+                f"--keep-tokens {trim.keep_entries}: {always.sum()} are special tokens and characters; pass more"
             )
         wanted = wanted[np.argsort(-counts[wanted], kind="stable")][:room]
     always[wanted] = True

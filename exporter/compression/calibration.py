@@ -1,4 +1,4 @@
-"""What a bundle is made from besides its checkpoint: texts to calibrate on, and texts that say which pieces matter."""
+"""What a bundle is made from besides its checkpoint: texts to calibrate on, and texts that say which tokens matter."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Samples = Callable[[int], list[Inputs[Array]]]
 EPOCHS = 3
 """Of `--finetune-codes`."""
 _UNSEEN = 0.1
-"""How often a piece is taken to occur that no text has: forgotten, it would come out as anything."""
+"""How often a token is taken to occur that no text has: forgotten, it would come out as anything."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Material:
         return self._codes[key]
 
     def _weigh(self, rows: int) -> Array | None:
-        """√ of how often each piece occurs in the texts; None without texts: all pieces alike.
+        """√ of how often each token occurs in the texts; None without texts: all tokens alike.
 
         Raises UsageError for texts that use nothing of the vocabulary.
         """
@@ -62,7 +62,7 @@ class Material:
             np.add.at(counts, ids, 1)
         if np.delete(counts, list(tokenizer.get_added_tokens_decoder())).max(initial=0) < 1:
             raise UsageError(
-                f"--frequency-from: no piece of the vocabulary occurs in these {len(self._texts)} texts; give text of "
+                f"--frequency-from: no token of the vocabulary occurs in these {len(self._texts)} texts; give text of "
                 "the task, in the model's language"
             )
         return np.asarray(np.sqrt(counts))

@@ -1,6 +1,6 @@
 """Channels of activations that reach far beyond the others, found on real text.
 
-A linear layer in integers rounds what it reads by one scale, so a few far channels take the precision of all: in
+A linear layer in integers rounds what it reads by one scale, so a few outlier channels take the precision of all: in
 all-MiniLM-L6-v2 one of 1,536 reaches 24 where the others stay below 6. `int8` computes those in floats, and the
 others in integers: LLM.int8() (Dettmers et al. 2022), with channels that are chosen once, at export. Which are chosen
 changes how well a model is rounded, never what it computes: no range is fixed and nothing is clipped.
@@ -23,12 +23,12 @@ _FAR = 2.0
 """Far is what reaches so many times as far as the middle channel."""
 
 Channels = Mapping[str, Array]
-"""Name of a linear weight → the numbers of the far channels of what it reads, ascending."""
+"""Name of a linear weight → the numbers of the outlier channels of what it reads, ascending."""
 NO_CHANNELS: Channels = MappingProxyType({})
 
 
 def find_outliers(model: Model, samples: Sequence[Inputs[Array]]) -> Channels:
-    """Run a few of `samples` and return the far channels of what wide linear layers read, where there are any."""
+    """Run a few of `samples` and return the outlier channels of what wide linear layers read, where there are any."""
     ops = _Reach()
     model.build(ops, _one_batch(samples[:_TEXTS], model.geometry.pad))
     found = {name: _far(reach) for name, reach in ops.reach.items()}
@@ -71,7 +71,7 @@ class _Reach(NumpyOps):
         return super().linear(name, x, weight, bias)
 
     def row_products(self, name: str, x: Array, table: Weight, bias: Weight, rest: Weight | None = None) -> Array:  # noqa: ARG002
-        """A score of each piece, for every token of every text, would take more memory than the model; none is read."""
+        """A score of each token, for every token of every text, would take more memory than the model; none is read."""
         if rest is not None:
             self._note(rest, x[..., table.values.shape[1] :])
         return x

@@ -1,7 +1,7 @@
-"""Product quantisation of a table (Jégou, Douze & Schmid 2011): short stretches of a row, each one of 256 in a book.
+"""Product quantization of embedding tables (Jégou, Douze & Schmid 2011).
 
-A row of H numbers is cut into H / d stretches; each place in a row has a book of 256 stretches of d numbers, and a
-row is then H / d bytes. The books are k-means centroids of what stands at that place.
+A row of H numbers is H / d sub-vectors; each place in a row has a codebook of 256 sub-vectors of d numbers,
+and a row is then H / d bytes. The codebooks are k-means centroids of what stands at that place.
 """
 
 import warnings
@@ -24,20 +24,20 @@ _ROUNDS, _SEED = 25, 0
 
 @dataclass(frozen=True)
 class ProductCodes:
-    """`codes` uint8 [rows, H / d] into `book` float32 [H / d, 256, d]."""
+    """`codes` uint8 [rows, H / d] into `codebook` float32 [H / d, 256, d]."""
 
     codes: Array
-    book: Array
+    codebook: Array
 
     @property
     def restored(self) -> Array:
         """The table that the codes stand for, float32 [rows, H]."""
         places = np.arange(self.codes.shape[1])
-        return np.ascontiguousarray(self.book[places, self.codes].reshape(len(self.codes), -1))
+        return np.ascontiguousarray(self.codebook[places, self.codes].reshape(len(self.codes), -1))
 
 
 def check_divisible(hidden: int, dimensions: int) -> None:
-    """Raise UnsupportedError for a row that stretches of `dimensions` do not fill."""
+    """Raise UnsupportedError for a row that sub-vectors of `dimensions` do not fill."""
     if hidden % dimensions:
         fitting = " or ".join(str(d) for d in DIMENSIONS if hidden % d == 0)
         advice = f"pass --pq-dims {fitting}" if fitting else "pass another --quantize"
@@ -45,16 +45,16 @@ def check_divisible(hidden: int, dimensions: int) -> None:
 
 
 def product_quantise(table: Array, dimensions: int = 4, importance: Array | None = None) -> ProductCodes:
-    """`table` float32 [rows, H] → codes and books, the same every time; H a multiple of `dimensions`.
+    """`table` float32 [rows, H] → codes and codebooks, the same every time; H a multiple of `dimensions`.
 
-    `importance` [rows] weighs the rows' errors, as in a weighted mean: √ of how often a piece occurs is between
-    treating all alike, which spends the books on pieces no text has, and frequency itself, which forgets the rare.
+    `importance` [rows] weighs the rows' errors, as in a weighted mean: √ of how often a token occurs is between
+    treating all alike, which spends the codebooks on tokens no text has, and frequency itself, which forgets the rare.
     """
     places = table.reshape(len(table), -1, dimensions).swapaxes(0, 1)  # [H / d, rows, d]
     weights = np.ones(len(table)) if importance is None else importance
     with _quiet_blas(), ThreadPoolExecutor(2, initializer=_one_thread) as pool:
         found = list(pool.map(partial(_cluster, weights=weights), places))
-    return ProductCodes(np.stack([codes for codes, _ in found], 1), np.stack([book for _, book in found]))
+    return ProductCodes(np.stack([codes for codes, _ in found], 1), np.stack([codebook for _, codebook in found]))
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _quiet_blas() -> Iterator[None]:
 
 
 def _one_thread() -> None:
-    """One thread for each book: k-means of several adds its sums in the order that they come.
+    """One thread for each codebook: k-means of several adds its sums in the order that they come.
 
     OpenMP's limit is the calling thread's own, so that it is set in each thread that clusters, and goes with it.
     """
@@ -82,14 +82,17 @@ def _one_thread() -> None:
 
 
 def _cluster(points: Array, weights: Array) -> tuple[Array, Array]:
-    """Points [rows, d] → the nearest entry of each uint8 [rows], and the book [256, d]; what is not needed is zeros."""
+    """Points [rows, d] → the nearest entry of each, uint8 [rows], and the codebook [256, d].
+
+    What of the codebook is not needed is zeros.
+    """
     distinct = np.unique(points, axis=0)
     entries = distinct if len(distinct) <= ENTRIES else _means(points, weights)
-    # Nearest by the books as they are stored, and not as k-means last saw them.
+    # Nearest by the codebooks as they are stored, and not as k-means last saw them.
     stored = entries.astype(np.float16).astype(np.float32)
-    book = np.zeros((ENTRIES, points.shape[1]), np.float32)
-    book[: len(stored)] = stored
-    return _nearest(points, stored), book
+    codebook = np.zeros((ENTRIES, points.shape[1]), np.float32)
+    codebook[: len(stored)] = stored
+    return _nearest(points, stored), codebook
 
 
 def _means(points: Array, weights: Array) -> Array:
@@ -101,7 +104,7 @@ def _means(points: Array, weights: Array) -> Array:
     return np.asarray(means.cluster_centers_)
 
 
-def _nearest(points: Array, book: Array) -> Array:
+def _nearest(points: Array, codebook: Array) -> Array:
     """Index of the nearest entry of each point, uint8 [rows]; the first of several that are as near."""
-    squares = np.square(book).sum(-1) / 2
-    return np.asarray(np.argmax(points @ book.T - squares, axis=-1), np.uint8)
+    squares = np.square(codebook).sum(-1) / 2
+    return np.asarray(np.argmax(points @ codebook.T - squares, axis=-1), np.uint8)

@@ -1,8 +1,8 @@
 """A model with a coded word table learns from the float model it was made of: only what costs no byte more is trained.
 
-The codes stay. What their books hold is trained, the vectors of every LayerNorm, and of the encoder's linear layers the
-bias and one gain for each row: W·g rounds to the int8 that W rounds to, with other scales. The layers are computed with
-their int8 as they will ship, so that nothing is learnt that the rounding would undo.
+The codes stay. What their codebooks hold is trained, the vectors of every LayerNorm, and of the encoder's linear layers
+the bias and one gain for each row: W·g rounds to the int8 that W rounds to, with other scales. The layers are computed
+with their int8 as they will ship, so that nothing is learnt that the rounding would undo.
 """
 
 import logging
@@ -20,7 +20,7 @@ from runtimes.runner import Array, Batch, Outputs
 
 _log = logging.getLogger(__name__)
 
-_BOOK_PEAK, _VECTOR_PEAK = 5e-4, 5e-4
+_CODEBOOK_PEAK, _VECTOR_PEAK = 5e-4, 5e-4
 """Adam's largest steps, tried on the demo checkpoint; they rise over the first tenth of the steps and fall to 0."""
 _WARM_UP = 0.1
 Pair = tuple[Batch, Batch]
@@ -29,10 +29,10 @@ Pair = tuple[Batch, Batch]
 
 @dataclass(frozen=True)
 class CodedTable:
-    """`codes` uint8 [pieces, H / d] into `book` float32 [H / d, 256, d]; `ids` [pieces] are the teacher's."""
+    """`codes` uint8 [tokens, H / d] into `codebook` float32 [H / d, 256, d]; `ids` [tokens] are the teacher's."""
 
     codes: Array
-    book: Array
+    codebook: Array
     ids: Array
 
 
@@ -54,13 +54,13 @@ class _CodedEmbedding(nn.Module):
         super().__init__()
         rows: Array = np.zeros(int(table.ids.max()) + 1, np.int64)
         rows[table.ids] = np.arange(len(table.ids))
-        starts = np.arange(table.codes.shape[1]) * table.book.shape[1]
+        starts = np.arange(table.codes.shape[1]) * table.codebook.shape[1]
         self.rows, self.entries = torch.from_numpy(rows), torch.from_numpy(table.codes.astype(np.int64) + starts)
-        self.book = nn.Parameter(torch.from_numpy(table.book.reshape(-1, table.book.shape[-1]).copy()))
+        self.codebook = nn.Parameter(torch.from_numpy(table.codebook.reshape(-1, table.codebook.shape[-1]).copy()))
 
     def forward(self, ids: Any) -> Any:
         """[B, S] → [B, S, H]."""
-        return nn.functional.embedding(self.entries[self.rows[ids]], self.book).flatten(-2)
+        return nn.functional.embedding(self.entries[self.rows[ids]], self.codebook).flatten(-2)
 
 
 class _RoundedLinear(nn.Module):
@@ -84,19 +84,19 @@ class Student:
     """A model of transformers, loaded for this alone: its word table coded, its encoder's linear layers rounded."""
 
     def __init__(self, runner: TorchRunner, table: CodedTable) -> None:
-        self._runner, self._places, self.ids = runner, len(table.book), table.ids
+        self._runner, self._places, self.ids = runner, len(table.codebook), table.ids
         self.embedding, self._parts = _CodedEmbedding(table), _prepared(runner.model)
         runner.model.set_input_embeddings(self.embedding)
 
     @property
     def vectors(self) -> list[Any]:
-        """Parameters besides the book."""
+        """Parameters besides the codebook."""
         return [value for part in self._parts.values() for value in part.parameters()]
 
     @property
-    def book(self) -> Array:
+    def codebook(self) -> Array:
         """As a file holds it: float16 in float32 [H / d, 256, d]."""
-        values = self.embedding.book.detach().numpy().astype(np.float16).astype(np.float32)
+        values = self.embedding.codebook.detach().numpy().astype(np.float16).astype(np.float32)
         return values.reshape(self._places, -1, values.shape[-1])
 
     @property
@@ -119,12 +119,12 @@ class Student:
 
     def copy(self) -> list[Any]:
         """All that is trained, as it is now."""
-        return [value.detach().clone() for value in (self.embedding.book, *self.vectors)]
+        return [value.detach().clone() for value in (self.embedding.codebook, *self.vectors)]
 
     def restore(self, values: list[Any]) -> None:
         """What `copy` gave."""
         with torch.no_grad():
-            for own, value in zip((self.embedding.book, *self.vectors), values, strict=True):
+            for own, value in zip((self.embedding.codebook, *self.vectors), values, strict=True):
                 own.copy_(value)
 
 
@@ -216,7 +216,7 @@ def _prepared(model: Any) -> dict[str, Any]:
 
 def _optimiser(student: Student, steps: int) -> tuple[Any, Any]:
     groups = [
-        {"params": [student.embedding.book], "lr": _BOOK_PEAK},
+        {"params": [student.embedding.codebook], "lr": _CODEBOOK_PEAK},
         {"params": student.vectors, "lr": _VECTOR_PEAK},
     ]
     optimiser, rise = torch.optim.Adam(groups), max(1, int(_WARM_UP * steps))

@@ -1,7 +1,7 @@
 """`--finetune-codes`: what the codes of a word table lose is learnt back from the float model, at no byte's cost.
 
 What was trained is written back as a checkpoint, and all that follows goes on as with any other: its word table holds
-no stretch that its books do not, so that coding it again changes nothing.
+no sub-vector that its codebooks do not, so that coding it again changes nothing.
 """
 
 import logging
@@ -74,7 +74,7 @@ def finetune(reference: Reference, material: Material, asked: Finetune) -> Finet
     made = make_lessons(reference, exported, asked.texts, ids)
     judge = made.judge
     codes = material.encode(exported.model.tensors[_WORD].read())
-    student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.book, ids)), reference.loaded()
+    student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.codebook, ids)), reference.loaded()
     _log.info(f"learning from {made.learnt_texts:,} texts, {made.held_out_texts:,} held out; epochs: {asked.epochs}")
     wanted = [teacher.run(case.batch) for case, _ in judge]
     before = _seen(reference.checkpoint, student, judge, wanted)
@@ -92,7 +92,7 @@ def finetune(reference: Reference, material: Material, asked: Finetune) -> Finet
         {"loss": losses[0], **before},
         {"loss": min(losses), **_seen(reference.checkpoint, student, judge, wanted)},
     )
-    return _written_back(reference.checkpoint, exported, student, ProductCodes(codes.codes, student.book), record)
+    return _written_back(reference.checkpoint, exported, student, ProductCodes(codes.codes, student.codebook), record)
 
 
 def beside_own(parity: Parity, own: Parity) -> Parity:

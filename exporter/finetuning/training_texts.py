@@ -40,10 +40,10 @@ class Lessons:
 
 
 def make_lessons(reference: Reference, exported: Checkpoint, texts: tuple[str, ...], ids: Array) -> Lessons:
-    """Drawn once by a fixed seed, in batches of texts of like length; `ids` are the pieces of the exported vocabulary.
+    """Drawn once by a fixed seed, in batches of texts of like length; `ids` are the tokens of the exported vocabulary.
 
     Raises UsageError for too few texts that use the vocabulary at all; where every token has an answer, those count
-    whose pieces the exported vocabulary has.
+    whose tokens the exported vocabulary has.
     """
     limits = reference.source.limits(min(_LONGEST, exported.max_tokens))
     theirs, own = (Encoder(one.tokenizer.tokenizer, limits) for one in (reference.checkpoint, exported))
@@ -79,7 +79,7 @@ class _Odd:
     padding_row: bool
 
     def beside(self, group: list[_Pair], number: int) -> list[_Pair]:
-        """One, made of a text of the group; in turn no token, a few, pieces at random, padding alone."""
+        """One, made of a text of the group; in turn no token, a few, tokens at random, padding alone."""
         item = group[self.rng.integers(len(group))][1]
         most = int(self.rng.integers(1, _SHORT + 1))
         odd: list[Item] = [

@@ -205,6 +205,7 @@ _SYNONYMS: dict[str, str] = {
     "quantize": "schemes",
     "arch": "archs",
     "sequence_lengths": "sequence_length",
+    "keep_pieces": "keep_tokens",
 }
 """What the command line calls a key of ours, and what a file that is older than those options says."""
 

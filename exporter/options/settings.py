@@ -19,16 +19,18 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq: numbers in a byte (default {DIMENSIONS[0]})"
     )
     parser.add_argument(
-        "--frequency-from", type=Path, metavar="FILE", help="pq: texts, or labelled rows, that say which pieces matter"
+        "--frequency-from", type=Path, metavar="FILE", help="pq: texts, or labelled rows, that say which tokens matter"
     )
     parser.add_argument(
         "--trim-vocabulary",
         type=Path,
         metavar="FILE",
-        help="keep only the pieces that its texts, or labelled rows, use",
+        help="keep only the tokens that its texts, or labelled rows, use",
     )
-    parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a piece must occur in them")
-    parser.add_argument("--keep-pieces", type=int, metavar="N", help="the commonest of them, N pieces in all")
+    parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a token must occur in them")
+    parser.add_argument(
+        "--keep-tokens", "--keep-pieces", type=int, metavar="N", help="the commonest of them, N tokens in all"
+    )
     parser.add_argument(
         "--finetune-codes", type=Path, metavar="FILE", help="pq: texts, or labelled rows, to learn from the float model"
     )
@@ -52,12 +54,12 @@ def settings(parsed: argparse.Namespace) -> Settings:
 
 def _trim(parsed: argparse.Namespace) -> Trim | None:
     if parsed.trim_vocabulary is None:
-        if parsed.min_count != 1 or parsed.keep_pieces is not None:
-            raise UsageError("--min-count and --keep-pieces say what --trim-vocabulary FILE keeps; pass that too")
+        if parsed.min_count != 1 or parsed.keep_tokens is not None:
+            raise UsageError("--min-count and --keep-tokens say what --trim-vocabulary FILE keeps; pass that too")
         return None
     if parsed.min_count < 1:
         raise UsageError(f"--min-count {parsed.min_count}: expected 1 or more; --trim-vocabulary drops what is unused")
-    return Trim(corpus(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_pieces)
+    return Trim(corpus(parsed.trim_vocabulary, "--trim-vocabulary"), parsed.min_count, parsed.keep_tokens)
 
 
 def _finetune(parsed: argparse.Namespace) -> Finetune | None:

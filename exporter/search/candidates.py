@@ -36,7 +36,7 @@ class Candidate:
         """Its scheme, what is varied of it, and what is kept out of it."""
         recipe = self.recipe
         varied = [f"{recipe.pq_dims} dims"] if recipe.pq_dims not in (None, DIMENSIONS[0]) else []
-        varied += [f"{recipe.vocabulary_size:,} pieces"] if recipe.vocabulary_size else []
+        varied += [f"{recipe.vocabulary_size:,} tokens"] if recipe.vocabulary_size else []
         varied += ["fine-tuned"] if recipe.finetuned_sha256 else []
         kept = f" but {', '.join(recipe.keep)}" if recipe.keep else ""
         return f"{', '.join([recipe.name, *varied])}{kept}"

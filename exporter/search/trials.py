@@ -157,7 +157,7 @@ class Trials:
         recipe, size = bundle.manifest.recipe, bundle.size_bytes
         unscored = Candidate(recipe, size, "", 0.0, 0.0, 0.0, (0.0, 0.0), None, 0.0)
         if unscored.name in self.settings or (plain is not None and size <= plain.size_bytes):
-            return None  # as many pieces stay, or the scheme has these as wide by itself
+            return None  # as many tokens stay, or the scheme has these as wide by itself
         if plain is not None and not self._smaller(unscored):
             self.left_out[unscored.name] = f"{size / 1e6:.2f} MB, no smaller than what holds already"
             return None

@@ -1,4 +1,4 @@
-"""What a search varies of one scheme: which pieces are kept, and how long a stretch of a row one code stands for."""
+"""What a search varies of one scheme: which tokens are kept, and how long a sub-vector of a row one code stands for."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def variants(scheme: str, settings: Settings) -> list[Settings]:
 
 
 def told(scheme: str, settings: Settings) -> str:
-    """A variant in words, before its pieces are counted."""
+    """A variant in words, before its tokens are counted."""
     dimensions = [f"{settings.pq_dims} dims"] if has_codes(scheme) and settings.pq_dims != DIMENSIONS[0] else []
     trim = settings.trim
     return ", ".join([scheme, *dimensions, *([f"min-count {trim.min_count}"] if trim else [])])

@@ -45,7 +45,7 @@ class Settings:
 
 
 def option(default: Any, text: str, flag: str = "", metavar: str | None = None) -> Any:
-    """A field of a target's options: its default, its help, and how the command line spells it if not by its name."""
+    """A field of a target's options: its default, its help, and the command line's name for it if that is another."""
     return field(default=default, metadata={"help": text, "flag": flag, "metavar": metavar})
 
 

@@ -12,7 +12,7 @@ _WORDS, _AROUND, _CHARACTERS = 3, 2, 50
 
 @dataclass(frozen=True)
 class Shown:
-    """A piece of the row's text, and of what was expected and answered what belongs to it."""
+    """A part of the row's text, and of what was expected and answered what belongs to it."""
 
     text: str
     expected: Any

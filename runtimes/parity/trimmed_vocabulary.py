@@ -32,7 +32,7 @@ class RenumberedRunner(WrappedRunner):
 
 
 def survivors(cases: list[Case], kept: Array) -> list[Case]:
-    """The cases all of whose pieces are kept; of rows that are padding of another, only where that one stays too."""
+    """The cases all of whose tokens are kept; of rows that are padding of another, only where that one stays too."""
     stay = [case for case in cases if np.isin(case.batch.ids, kept).all()]
     names = {case.name for case in stay}
     return [case for case in stay if case.padding_of is None or case.padding_of in names]

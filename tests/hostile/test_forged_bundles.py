@@ -73,11 +73,11 @@ def test_a_link_in_a_bundle_is_refused(made):
 
 
 def test_a_second_file_with_other_weights_is_refused(made, capsys):
-    door = made / "model.mapped.onnx"
-    model = onnx.load_model(door, load_external_data=False)
+    variant = made / "model.mapped.onnx"
+    model = onnx.load_model(variant, load_external_data=False)
     small = next(one for one in model.graph.initializer if one.name.startswith("classifier") and one.raw_data)
     small.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(small) + np.ones((), small_type(small)), small.name))
-    door.write_bytes(model.SerializeToString())
+    variant.write_bytes(model.SerializeToString())
     forge(made)
     assert main(["verify", str(made)]) == 3
     assert "not the graph of model.onnx" in capsys.readouterr().err

@@ -20,24 +20,24 @@ _TRAINED_FACTOR = 2.0
 _NOWHERE = 1e9
 
 
-def audit_codes(table: Array, codes: Array, book: Array) -> Iterator[str]:
+def audit_codes(table: Array, codes: Array, codebook: Array) -> Iterator[str]:
     """What is wrong with the codes uint8 [rows, places] and centroids float32 [places, 256, d] of `table` [rows, H].
 
     Each sub-vector is to be coded by the nearest centroid of its place; where a place has no more of them than
     centroids, it is to be stored itself, as float16; and all of them together lose no more than k-means would.
     """
-    if not np.isfinite(book).all():
+    if not np.isfinite(codebook).all():
         yield "expected numbers in the codebooks, found NaN or infinity"
         return
-    places, entries, dimensions = book.shape
+    places, entries, dimensions = codebook.shape
     far = np.zeros(len(table), bool)
     lost = total = 0.0
     for place in range(places):
         points = np.ascontiguousarray(table[:, place * dimensions : (place + 1) * dimensions])
-        stored = book[place][codes[:, place]]
+        stored = codebook[place][codes[:, place]]
         errors = np.square(points - stored).sum(1, dtype=np.float64)
         lost, total = lost + float(errors.sum()), total + float(points.var(0, dtype=np.float64).sum() * len(points))
-        far |= _exceeds(points, stored) if _are_few(points) else _far(points, codes[:, place], book[place])
+        far |= _exceeds(points, stored) if _are_few(points) else _far(points, codes[:, place], codebook[place])
     if far.any():
         yield f"row {int(far.argmax()):,}, and {int(far.sum()):,} in all: expected the nearest centroids, found others"
     share = min(1.0, _SHARE * entries ** (-2 / dimensions))
@@ -45,16 +45,16 @@ def audit_codes(table: Array, codes: Array, book: Array) -> Iterator[str]:
         yield f"expected codes that lose {share:.0%} of the table's variance at most, found {lost / total:.0%}"
 
 
-def audit_trained_codes(table: Array, codes: Array, book: Array) -> Iterator[str]:
+def audit_trained_codes(table: Array, codes: Array, codebook: Array) -> Iterator[str]:
     """As `audit_codes`, of codes whose centroids were trained since: rows that share a code are still near each other.
 
     What is compared is the mean of such rows. A row may be as far from its means as twice from the nearest ones, for
     centroids that were weighed or trained are no means; and the centroids may lose what means may.
     """
-    if not np.isfinite(book).all():
+    if not np.isfinite(codebook).all():
         yield "expected numbers in the codebooks, found NaN or infinity"
         return
-    places, entries, dimensions = book.shape
+    places, entries, dimensions = codebook.shape
     own, nearest = np.zeros(len(table)), np.zeros(len(table))
     lost = total = 0.0
     for place in range(places):
@@ -62,7 +62,7 @@ def audit_trained_codes(table: Array, codes: Array, book: Array) -> Iterator[str
         means = _means(points, codes[:, place], entries)
         own += np.square(points - means[codes[:, place]]).sum(1)
         nearest += _least(points, means)
-        lost += float(np.square(points - book[place][codes[:, place]]).sum(dtype=np.float64))
+        lost += float(np.square(points - codebook[place][codes[:, place]]).sum(dtype=np.float64))
         total += float(points.var(0, dtype=np.float64).sum() * len(points))
     far = own > _TRAINED_FACTOR * nearest + _NOISE * np.square(table).sum(1)
     if far.any():
@@ -87,10 +87,10 @@ def _least(points: Array, means: Array) -> Array:
     return np.asarray(np.maximum(np.square(points).sum(1) - 2 * np.concatenate(nearness), 0))
 
 
-def _augmented(points: Array, book: Array) -> tuple[Array, Array]:
+def _augmented(points: Array, codebook: Array) -> tuple[Array, Array]:
     """[c, −|c|² / 2] and [x, 1], whose product is (|x|² − |x − c|²) / 2: [entries, d + 1] and [d + 1, rows]."""
-    squares = np.square(book).sum(-1, keepdims=True) / 2
-    return np.concatenate([book, -squares], 1), np.concatenate([points.T, np.ones((1, len(points)), np.float32)])
+    squares = np.square(codebook).sum(-1, keepdims=True) / 2
+    return np.concatenate([codebook, -squares], 1), np.concatenate([points.T, np.ones((1, len(points)), np.float32)])
 
 
 def _are_few(points: Array) -> bool:
@@ -109,14 +109,14 @@ def _exceeds(points: Array, stored: Array) -> Array:
     return np.asarray((~(np.abs(stored - points) <= bound)).any(1))
 
 
-def _far(points: Array, codes: Array, book: Array) -> Array:
+def _far(points: Array, codes: Array, codebook: Array) -> Array:
     """Rows of points [rows, d] for which another of the centroids [256, d] is nearer.
 
     One product, of so few rows that no BLAS shares it among threads: with other processes at work that takes fifty
     times as long.
     """
-    entries, columns = _augmented(points, book)
-    noise = _NOISE * float(np.abs(points).max() * np.abs(book).max() * book.shape[1] - entries[:, -1].min())
+    entries, columns = _augmented(points, codebook)
+    noise = _NOISE * float(np.abs(points).max() * np.abs(codebook).max() * codebook.shape[1] - entries[:, -1].min())
     far = np.zeros(len(points), bool)
     for start in range(0, len(points), _ROWS):
         rows = slice(start, start + _ROWS)

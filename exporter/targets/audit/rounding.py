@@ -8,7 +8,7 @@
 | int4 by 32 | the nearest of 16; the step: the best of 7 shares of the block's extreme | `quantize.int4_blocks` |
 | codes | the nearest of its place's 256 centroids | `codebooks.product_quantise` |
 
-Which role of weight has which form is said in `targets/onnx_schemes.py` and `targets/coreml_schemes.py`. NaN is beyond
+Which role of weight has which form is said in `targets/onnx/schemes.py` and `targets/coreml/schemes.py`. NaN is beyond
 every bound.
 """
 

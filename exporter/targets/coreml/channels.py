@@ -1,16 +1,16 @@
 """The channels layout, [B, C, 1, S], for the Neural Engine: 1×1 convolutions, attention one head at a time.
 
 After Apple's "Deploying Transformers on the Apple Neural Engine" (2022): the sequence is the last axis, which the
-hardware lays out in runs of 64 bytes, and the heads' products are spelled so that nothing is transposed but the key.
+hardware lays out in runs of 64 bytes, and the heads' products are written so that nothing is transposed but the key.
 """
 
 from exporter.model.ops import Weight
 from exporter.targets.coreml.dialect import Mask, Var
 from exporter.targets.coreml.names import mil_name
-from exporter.targets.coreml.ops import Spelling
+from exporter.targets.coreml.ops import MilOps
 
 
-class ChannelsOps(Spelling):
+class ChannelsOps(MilOps):
     """Ops on [B, C, 1, S], and [B, C, 1, 1] for the first token."""
 
     def positions(self, name: str, table: Weight, tokens: Var) -> Var:

@@ -1,6 +1,6 @@
 """coremltools, imported and run without its Linux-only noise; every other message of it stays.
 
-Importing this module imports coremltools (seconds): only what spells or reads a program does so, never what merely
+Importing this module imports coremltools (seconds): only what writes or reads a program does so, never what merely
 names options.
 """
 

@@ -1,4 +1,4 @@
-"""What a spelling is given: what its deployment target can say, the constants of its program, the mask in shape."""
+"""What `MilOps` is given: what its deployment target can say, the constants of its program, the mask in shape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Mask:
 
 
 class Constants(Protocol):
-    """The weights of a program, as they are stored; see `coreml_weights.WeightStore`."""
+    """The weights of a program, as they are stored; see `targets.coreml.weights.WeightStore`."""
 
     @property
     def dtype(self) -> type:
@@ -53,7 +53,7 @@ class Constants(Protocol):
         """Whether the scheme stores codes of `weight`."""
 
     def codes(self, table: Weight) -> tuple[Var, Var, Var]:
-        """Codes [rows, H / d], the start of each book, and all books [H / d · 256, d]."""
+        """Codes [rows, H / d], the start of each codebook, and all codebooks [H / d · 256, d]."""
 
     def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
         """`weight` in `shape`."""

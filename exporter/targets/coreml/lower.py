@@ -27,7 +27,7 @@ from runtimes.errors import LoweringError, UsageError
 
 if TYPE_CHECKING:
     from exporter.targets.coreml.dialect import Constants, Dialect, Ranges
-    from exporter.targets.coreml.ops import Spelling
+    from exporter.targets.coreml.ops import MilOps
     from exporter.targets.coreml.package import Content
     from exporter.targets.coreml.weights import Encode
 
@@ -163,7 +163,7 @@ def _build(model: Model, plan: _Plan, length: int, place: Path) -> "Content":
     specs = [mb.TensorSpec(shape=(1, length), dtype=types.int32) for _ in model.inputs]
 
     def build(*inputs: Any) -> tuple[Any, ...]:
-        ops = _spelling(plan)
+        ops = _ops(plan)
         model.build(ops, Inputs(*inputs))
         return tuple(ops.outputs)
 
@@ -180,8 +180,8 @@ def _build(model: Model, plan: _Plan, length: int, place: Path) -> "Content":
         return convert(program, target, place / f"{length}.mlpackage")
 
 
-def make_spelling(mb: Any, weights: "Constants", options: Options, ranges: "Ranges") -> "Spelling":
-    """The spelling of the options' layout for `mb`, which is coremltools' builder or stands for it.
+def make_ops(mb: Any, weights: "Constants", options: Options, ranges: "Ranges") -> "MilOps":
+    """The operations of the options' layout for `mb`, which is coremltools' builder or stands for it.
 
     `ranges` is empty where a scheme rounds no activations.
     """
@@ -192,12 +192,12 @@ def make_spelling(mb: Any, weights: "Constants", options: Options, ranges: "Rang
     return layout(mb, weights, _dialect(options), ranges)
 
 
-def _spelling(plan: _Plan) -> "Spelling":
+def _ops(plan: _Plan) -> "MilOps":
     from exporter.targets.coreml.coremltools import mb
     from exporter.targets.coreml.weights import WeightStore
 
     weights = WeightStore(plan.scheme, plan.options.has("iOS18"), plan.encode)
-    return make_spelling(mb, weights, plan.options, (plan.ranges or {}) if plan.scheme.calibrated else {})
+    return make_ops(mb, weights, plan.options, (plan.ranges or {}) if plan.scheme.calibrated else {})
 
 
 def _dialect(options: Options) -> "Dialect":

@@ -1,4 +1,4 @@
-"""Ops → ML program, the half that both layouts spell alike. Batch 1; handles are the builder's Vars.
+"""Ops → ML program, the half that both layouts emit alike. Batch 1; handles are the builder's Vars.
 
 The builder is coremltools' `mb`, or what records the calls that would be made of it (`auditing.coreml_recorder`).
 
@@ -29,8 +29,8 @@ _ACTIVATIONS = {
 }
 
 
-class Spelling(ABC):
-    """Every operation of `Ops`, of the builder `mb`; a layout spells the rest."""
+class MilOps(ABC):
+    """Every operation of `Ops`, of the builder `mb`; a layout emits the rest."""
 
     def __init__(self, mb: Any, weights: Constants, dialect: Dialect, ranges: Ranges) -> None:
         self.mb, self.weights, self.dialect = mb, weights, dialect
@@ -50,18 +50,18 @@ class Spelling(ABC):
         return self.mb.gather(x=values, indices=indices, axis=0, validate_indices=False, name=mil_name(name))
 
     def _coded_embedding(self, name: str, table: Weight, ids: Var) -> Var:
-        """Two gathers: the codes of each piece, then by them the stretches that make its row.
+        """Two gathers: the codes of each token, then by them the sub-vectors that make its row.
 
         Core ML's own form of this, a vector palette, is a constant that it may unpack when it loads the model: as small
         to download, and as large in memory as a table that was never coded.
         """
-        codes, starts, book = self.weights.codes(table)
+        codes, starts, codebook = self.weights.codes(table)
         rows = self._indices(name, ids, len(table.values))
         found = self.mb.gather(x=codes, indices=rows, axis=0, validate_indices=False, name=mil_name(f"{name}.codes"))
         wide = self.mb.cast(x=found, dtype="int32", name=mil_name(f"{name}.codes.wide"))  # [B, S, H / d]
         entry = self.mb.add(x=wide, y=starts, name=mil_name(f"{name}.entry"))
         parts = self.mb.gather(
-            x=book, indices=entry, axis=0, validate_indices=False, name=mil_name(f"{name}.stretches")
+            x=codebook, indices=entry, axis=0, validate_indices=False, name=mil_name(f"{name}.stretches")
         )
         return self.mb.reshape(x=parts, shape=[1, ids.shape[1], table.values.shape[1]], name=mil_name(name))
 

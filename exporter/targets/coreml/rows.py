@@ -5,10 +5,10 @@ import math
 from exporter.model.ops import Weight
 from exporter.targets.coreml.dialect import Mask, Var
 from exporter.targets.coreml.names import mil_name
-from exporter.targets.coreml.ops import Spelling
+from exporter.targets.coreml.ops import MilOps
 
 
-class RowsOps(Spelling):
+class RowsOps(MilOps):
     """Ops on [B, S, C] and [B, C]."""
 
     def trigram(self, name: str, x: Var) -> Var:

@@ -8,7 +8,7 @@
 | w8a8 | int8 by row | int8 by channel, inputs int8 by tensor | float16 | iOS17 |
 | int4-embeddings | int4 by 32, int8 by row | int8 by channel | float16 | iOS18 |
 | int4 | int4 by 64, int8 by row | int4 by 32 | float16 | iOS18 |
-| pq | a byte for each 4 or 8 numbers, and books of them | int8 by channel | float16 | iOS17 |
+| pq | a byte for each 4 or 8 numbers, and codebooks of them | int8 by channel | float16 | iOS17 |
 | palettize6, palettize4 | 64 or 16 values a tensor | 64 or 16 values a tensor | float16 | iOS16 |
 
 Biases, gains, the two type rows and the task head stay in the type that is computed in: they are under 1 % of the

@@ -1,6 +1,6 @@
 """How weights lie in an ML program: constants as they are, or `constexpr_` operations that recover them.
 
-The forms are the ones that coremltools' own compression passes write; they are spelled here because the roles that a
+The forms are the ones that coremltools' own compression passes write; they are written here because the roles that a
 scheme speaks of are known here, and because a package is then the same each time it is made.
 """
 
@@ -47,13 +47,16 @@ class WeightStore:
         return self._scheme.stored(weight) is Form.CODES
 
     def codes(self, table: Weight) -> tuple[Var, Var, Var]:
-        """Store an embedding table's codes: uint8 [rows, H / d], the start of each book, all books [H / d · 256, d]."""
+        """Store an embedding table's codes.
+
+        uint8 [rows, H / d], the start of each codebook, and all codebooks [H / d · 256, d].
+        """
         self._check_range(table)
         coded, name = self._encode(table.values), mil_name(table.name)
-        places, entries, width = coded.book.shape
+        places, entries, width = coded.codebook.shape
         codes = mb.const(val=coded.codes, name=f"{name}_codes")
         starts = mb.const(val=np.arange(places, dtype=np.int32) * entries, name=f"{name}_starts")
-        return codes, starts, mb.const(val=coded.book.reshape(-1, width).astype(self.dtype), name=f"{name}_book")
+        return codes, starts, mb.const(val=coded.codebook.reshape(-1, width).astype(self.dtype), name=f"{name}_book")
 
     def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
         """Store `weight` in `shape`, the [rows, n] of its values with axes of 1 put before or after.

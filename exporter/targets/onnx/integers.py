@@ -22,13 +22,13 @@ class IntegerGraph(Graph):
         return self._integer_product(name, x, *self.weights.int8_matrix(weight, far), bias)
 
     def _near(self, x: str, weight: Weight, far: Array) -> str:
-        """x [rows, in] with zeros in place of its far channels."""
+        """x [rows, in] with zeros in place of its outlier channels."""
         near = np.ones(weight.values.shape[1], np.float32)
         near[far] = 0
         return self._once(f"{x}.near", "Mul", [x, self._constant(f"{x}.is_near", near)])
 
     def _far_product(self, name: str, x: str, weight: Weight, bias: str | None, far: Array) -> str:
-        """The far channels' share of the result in floats, [rows, out], and the bias with it."""
+        """The outlier channels' share of the result in floats, [rows, out], and the bias with it."""
         channels = self._once(f"{x}.far", "Gather", [x, self._constant(f"{x}.is_far", far)], axis=1)
         matrix = self.weights.float16(f"{weight.name}.far", weight.values.T[far])  # [far, out]
         if bias is None:

@@ -1,7 +1,7 @@
 """Ops → ONNX, in standard operators alone; which kernels they become is the runtime's choice.
 
 Token tensors are flat, [B·S, H], from the embeddings on, but where heads are split: a linear layer is then one Gemm.
-Contrib operators (SkipLayerNormalization, BiasGelu, …) are left to ONNX Runtime: on x86 they are the slower spelling,
+Contrib operators (SkipLayerNormalization, BiasGelu, …) are left to ONNX Runtime: on x86 they are the slower form,
 and other runtimes do not know them.
 """
 

@@ -7,7 +7,7 @@
 | int8-weights | int8 by row | int8 by channel → float32 | the same | rounding of weights |
 | int8 | int8 by row | int8 × uint8 measured at run time | the same | activations |
 | int4-embeddings | int4 by 32 | as int8-weights | as int8-weights | rounding of word vectors |
-| pq | a byte for each 4 or 8 numbers, and books of them | as int8 | as int8 | word vectors, activations |
+| pq | a byte for each 4 or 8 numbers, and codebooks of them | as int8 | as int8 | word vectors, activations |
 
 `→ float32` means stored so and computed in float32. Biases, gains, the two type rows and the task head stay float32:
 they are under 1 % of the bytes. Integer arithmetic once a text is for the bytes that need not be read and folded: 16
@@ -59,7 +59,7 @@ _KEPT = {"float16": _F16, "int8": _I8}
 
 
 def wider(storage: Storage, form: str | None) -> Storage:
-    """The storage of a weight that is kept in a form of `keep.FORMS`; storages are listed from the widest on."""
+    """The storage of a weight kept in a form of `weight_exceptions.FORMS`; storages are listed from the widest on."""
     return storage if form is None else min(storage, _KEPT[form], key=list(Storage).index)
 
 

@@ -171,24 +171,24 @@ class WeightStore:
     def nibbles(self, name: str, values: Array) -> tuple[str, str]:
         """Store a table as int4 by blocks: names of the nibbles and of the scales [rows, blocks].
 
-        Two pieces of a row share a byte; see integer_rounding.pack_nibbles for which.
+        Two numbers of a row share a byte; see integer_rounding.pack_nibbles for which.
         """
         q, scale = integer_rounding.int4_blocks(values)
         return self.add(f"{name}.int4", integer_rounding.pack_nibbles(q)), self.add(f"{name}.scale", scale)
 
     def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
-        """Store a table as codes [rows, places] into books [places · entries, d]: names of both.
+        """Store a table as codes [rows, places] into codebooks [places · entries, d]: names of both.
 
-        Where the book of each place starts is stored too, under the name `starts`.
+        Where the codebook of each place starts is stored too, under the name `starts`.
         """
         coded = self._encode(values)
-        places, entries, _ = coded.book.shape
+        places, entries, _ = coded.codebook.shape
         self.add_starts(starts, places, entries)
-        book = self.add(f"{name}.book.float16", coded.book.reshape(places * entries, -1).astype(np.float16))
-        return self.add(f"{name}.codes", coded.codes), book
+        codebook = self.add(f"{name}.book.float16", coded.codebook.reshape(places * entries, -1).astype(np.float16))
+        return self.add(f"{name}.codes", coded.codes), codebook
 
     def add_starts(self, name: str, places: int, entries: int) -> str:
-        """Store the first row of each place's book, int32 [places]."""
+        """Store the first row of each place's codebook, int32 [places]."""
         return self.add(name, np.arange(places, dtype=np.int32) * entries)
 
     def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
@@ -223,14 +223,14 @@ class WeightStore:
         return self._node("Reshape", [product, self.add(f"{name}.by_row", np.array([*kept, -1]))], name)
 
     def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
-        """The codes of a piece are gathered, and by them the stretches that make its row, which become floats last."""
+        """The codes of a token are gathered, by them the sub-vectors that make its row; these become floats last."""
         starts = f"{name}.starts"
-        stored, book = self.codes(table.name, table.values, starts)
+        stored, codebook = self.codes(table.name, table.values, starts)
         codes = self._node("Gather", [stored, ids], f"{name}.codes")
         wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
         entry = self._node("Add", [wide, starts], f"{name}.entries")
-        stretches = self._node("Gather", [book, entry], f"{name}.stretches")  # [B, S, H / d, d]
-        rows = self._node("Reshape", [stretches, self.add(f"{name}.by_row", np.array([0, 0, -1]))], f"{name}.float16")
+        sub_vectors = self._node("Gather", [codebook, entry], f"{name}.stretches")  # [B, S, H / d, d]
+        rows = self._node("Reshape", [sub_vectors, self.add(f"{name}.by_row", np.array([0, 0, -1]))], f"{name}.float16")
         return self._cast(rows, name)
 
     def _scaled(self, name: str, integers: str, scale: str) -> str:

@@ -33,7 +33,7 @@ _PYTORCH_ROWS = 32
 class Evaluation:
     """A bundle's figures beside PyTorch's. Answers and what is right are row by row; `cut_rows` were too long.
 
-    `changed_rows` fall into other pieces, where the bundle's vocabulary is the smaller one; `positions` is the most
+    `changed_rows` fall into other tokens, where the bundle's vocabulary is the smaller one; `positions` is the most
     tokens that both sides were given; `took_s` what the bundle's answers took.
     """
 
@@ -84,7 +84,7 @@ class Examiner:
         if changed:
             _log.log(
                 self._level,
-                f"{changed:,} of {len(own):,} rows fall into other pieces by the bundle's smaller vocabulary",
+                f"{changed:,} of {len(own):,} rows are tokenized differently by the bundle's trimmed vocabulary",
             )
         start = time.perf_counter()
         candidate = self.answers(self.outputs(runner, bundle.token_outputs, own, name), own)

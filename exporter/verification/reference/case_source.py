@@ -27,7 +27,7 @@ _FURTHER_PRODUCTS = 5e11
 class CaseSource:
     """Texts, and cases of them; without `texts` those of `exporter.verification.reference.default_texts`.
 
-    With `kept`, the ids that a smaller vocabulary kept, cases hold no other pieces: the texts that the smaller one
+    With `kept`, the ids that a smaller vocabulary kept, cases hold no other tokens: the texts that the smaller one
     cuts as the whole one does.
     """
 
@@ -85,12 +85,12 @@ class CaseSource:
         found = self._surviving(texts)
         if not found:
             raise UsageError(
-                f"none of {len(texts)} texts keeps all its pieces, so nothing can be compared; pass --texts"
+                f"none of {len(texts)} texts keeps all its tokens, so nothing can be compared; pass --texts"
             )
         return found
 
     def _surviving(self, texts: list[str]) -> list[str]:
-        """Those whose pieces a smaller vocabulary kept."""
+        """Those whose tokens a smaller vocabulary kept."""
         if self.kept is None:
             return texts
         encodings = self.checkpoint.tokenizer.tokenizer.encode_batch(texts)
@@ -116,7 +116,7 @@ def _mask_id(checkpoint: Checkpoint) -> int:
     if found is None:
         raise CheckpointError(
             f"{checkpoint.source.directory}: fill-mask needs a tokenizer with a mask token, and "
-            f"{checkpoint.tokenizer.mask_token!r} is no piece of this one; "
+            f"{checkpoint.tokenizer.mask_token!r} is no token of this one; "
             "put mask_token into tokenizer_config.json, or pass --task feature-extraction"
         )
     return found

@@ -20,7 +20,7 @@ OPERATORS = frozenset(
         "Sigmoid Slice Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
     ).split()
 )
-"""All that targets/onnx.py spells with: no branches, loops or functions, and nothing that makes a tensor of a size."""
+"""All that the ONNX target emits: no branches, loops or functions, and nothing that makes a tensor of a size."""
 FOREIGN_OPERATORS = OPERATORS | frozenset(
     (  # noqa: SIM905 - read by people
         "Abs And Attention Ceil Clip Constant ConstantOfShape DequantizeLinear Einsum Elu Erf Exp Expand Floor "

@@ -128,7 +128,7 @@ def _refused(directory: Path, name: str | None, reason: str) -> CheckpointError:
 
 
 def _config_unread() -> AbstractContextManager[object]:
-    """Of 100,000 pieces on transformers (4.57 and later) reads config.json itself, for a Mistral model's old mistake.
+    """Of 100,000 tokens on transformers (4.57 and later) reads config.json itself, for a Mistral model's old mistake.
 
     It takes UTF-8 and a text for a version alone. Its answer is known: none of our families is Mistral's.
     """

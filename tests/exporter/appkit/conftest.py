@@ -50,7 +50,7 @@ LONG = "\U0001f469 the cat sleeps fast\u0301 and a dog wins the red market; " * 
 
 @pytest.fixture
 def make_bundle(tmp_path: Path, texts: tuple[str, ...]) -> Callable[..., Path]:
-    """Export a checkpoint to Core ML; `settings` are lowering.Settings, `changes` of the request."""
+    """Export a checkpoint to Core ML; `settings` are targets.target.Settings, `changes` of the request."""
 
     def make(checkpoint: Path, name: str = "bundle", settings: Settings | None = None, **changes: object) -> Path:
         place = tmp_path / name

@@ -1,4 +1,4 @@
-"""A cut vocabulary: the same pieces for texts that keep theirs, smaller ones for the rest, and one model's numbers."""
+"""A cut vocabulary: the same tokens for texts that keep theirs, smaller ones for the rest, and one model's numbers."""
 
 import json
 from dataclasses import replace
@@ -99,7 +99,7 @@ def test_a_limit_below_the_characters_is_refused(read):
 
 
 def test_limits_without_texts_are_refused(tmp_path, capsys):
-    assert main(["export", "demo", "--keep-pieces", "9", "-o", str(tmp_path / "out")]) == 2
+    assert main(["export", "demo", "--keep-tokens", "9", "-o", str(tmp_path / "out")]) == 2
     assert "--trim-vocabulary FILE" in capsys.readouterr().err
 
 

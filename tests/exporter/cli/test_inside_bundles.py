@@ -19,7 +19,7 @@ CALLS = {
     "app-kit": ["BUNDLE", "--platform", "ios", "-o", "kit"],
 }
 READ = {"bundle", "bundles", "texts", "data", "config", "directories", "frequency_from", "trim_vocabulary"}
-READ |= {"keep_pieces", "finetune_codes", "cache_dir", "labels"}
+READ |= {"keep_tokens", "finetune_codes", "cache_dir", "labels"}
 
 
 def places():

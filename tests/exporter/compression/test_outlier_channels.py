@@ -24,7 +24,7 @@ FAR = (5, 77)
 
 @pytest.fixture
 def wide(make_checkpoint):
-    """Wide enough for products in integers with far channels, of which the embeddings have two."""
+    """Wide enough for products in integers with outlier channels, of which the embeddings have two."""
     from safetensors.numpy import load_file, save_file
 
     folder = make_checkpoint(hidden_size=256, intermediate_size=512, num_attention_heads=4, initializer_range=0.06)
@@ -53,7 +53,7 @@ def errors(tmp_path, checkpoint, outliers):
 
 
 def test_a_decoder_is_looked_at_and_not_computed(make_checkpoint):
-    """Scores of every piece for every token of every text: with 30,522 pieces, 250 MB."""
+    """Scores of every token for every token of every text: with 30,522 tokens, 250 MB."""
     model = read(make_checkpoint(architecture="BertForMaskedLM")).model
     token = np.full((1, 3), 5)
     reach = _Reach()

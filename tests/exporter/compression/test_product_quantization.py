@@ -33,7 +33,7 @@ def test_codes_and_books_have_their_shapes(table, dimensions):
     found = product_quantise(table, dimensions)
     assert found.codes.shape == (2000, 16 // dimensions)
     assert found.codes.dtype == np.uint8
-    assert found.book.shape == (16 // dimensions, ENTRIES, dimensions)
+    assert found.codebook.shape == (16 // dimensions, ENTRIES, dimensions)
     assert found.restored.shape == table.shape
 
 
@@ -50,7 +50,7 @@ def test_every_stretch_has_the_nearest_entry(table):
     found = product_quantise(table)
     for place, codes in enumerate(found.codes.T):
         points = table[:, 4 * place : 4 * place + 4]
-        distances = np.square(points[:, None] - found.book[place][None]).sum(-1)
+        distances = np.square(points[:, None] - found.codebook[place][None]).sum(-1)
         chosen = np.take_along_axis(distances, codes[:, None].astype(int), 1)[:, 0]
         np.testing.assert_allclose(chosen, distances.min(1), atol=1e-5)
 
@@ -58,7 +58,7 @@ def test_every_stretch_has_the_nearest_entry(table):
 def test_the_same_table_gives_the_same_codes(table):
     first, second = product_quantise(table), product_quantise(table)
     np.testing.assert_array_equal(first.codes, second.codes)
-    np.testing.assert_array_equal(first.book, second.book)
+    np.testing.assert_array_equal(first.codebook, second.codebook)
 
 
 def test_rows_that_matter_come_out_nearer(table):
@@ -69,8 +69,8 @@ def test_rows_that_matter_come_out_nearer(table):
 
 
 def test_books_are_what_a_file_holds(table):
-    book = product_quantise(table).book
-    np.testing.assert_array_equal(book, book.astype(np.float16))
+    codebook = product_quantise(table).codebook
+    np.testing.assert_array_equal(codebook, codebook.astype(np.float16))
 
 
 @pytest.mark.parametrize(("hidden", "dimensions", "advice"), [(36, 8, "--pq-dims 4"), (18, 4, "another --quantize")])
@@ -112,13 +112,13 @@ def test_tables_in_threads_are_the_same_codes(table):
     assert warnings.filters == before
     for one in found:
         np.testing.assert_array_equal(one.codes, alone.codes)
-        np.testing.assert_array_equal(one.book, alone.book)
+        np.testing.assert_array_equal(one.codebook, alone.codebook)
 
 
 def test_texts_of_another_language_say_nothing_of_pieces(make_checkpoint):
     model = load(resolve(str(make_checkpoint()), HubOptions()))
     table = model.model.tensors["embeddings.word"].read()
-    with pytest.raises(UsageError, match="--frequency-from: no piece of the vocabulary occurs in these 2 texts"):
+    with pytest.raises(UsageError, match="--frequency-from: no token of the vocabulary occurs in these 2 texts"):
         Material(model, lambda _tokens: [], 4, ("☃ ☃", "ᚠᛇᚻ")).encode(table)
     Material(model, lambda _tokens: [], 4, ("☃ ☃", "the")).encode(table)
 

@@ -32,7 +32,7 @@ from runtimes.runner import Batch
 
 @pytest.fixture
 def coarse(monkeypatch):
-    """Books of 16: those of 256 hold a small vocabulary whole, and there would be nothing to learn."""
+    """Codebooks of 16: those of 256 hold a small vocabulary whole, and there would be nothing to learn."""
     monkeypatch.setattr(product_quantization, "ENTRIES", 16)
 
 

@@ -1,4 +1,4 @@
-"""Lessons hold the user's texts and, beside them, what no text is like; they are drawn the same every time."""
+"""Training texts hold the user's texts and, beside them, what no text is like; they are drawn the same every time."""
 
 from dataclasses import replace
 

@@ -108,7 +108,7 @@ WRONG = {
     "a range of lengths": ("opset = 21", "sequence_length = '8..16'", "expected an integer, found '8..16'"),
     "what only pq has": ("opset = 21", "pq_dims = 4", "export.1: --pq-dims: only pq has codes; pass --quantize pq"),
     "a choice there is not": ("opset = 21", "pq_dims = 3", "export.1: argument --pq-dims: invalid choice"),
-    "half of two options": ("opset = 21", "min_count = 2", "export.1: --min-count and --keep-pieces say what"),
+    "half of two options": ("opset = 21", "min_count = 2", "export.1: --min-count and --keep-tokens say what"),
     "no file to trim by": ("opset = 21", "trim_vocabulary = 'none.csv'", "settings.trim_vocabulary: no file"),
     "what check decides": ('model = "demo"', 'model = "demo"\nno_verify = true', "export.1.no_verify: unknown key"),
     "no TOML": ("[[export]]", "[[export", "not TOML"),

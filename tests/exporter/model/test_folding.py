@@ -32,7 +32,7 @@ def x():
 
 
 def attend(x, layer, heads):
-    """Multi-head attention by the book, [S, H] → [S, H]."""
+    """Multi-head attention by the codebook, [S, H] → [S, H]."""
     size = HIDDEN // heads
     q, k, v = (x @ layer[f"w{n}"].T + layer[f"b{n}"] for n in "qkv")
     split = [slice(h * size, (h + 1) * size) for h in range(heads)]

@@ -160,7 +160,7 @@ def test_smaller_vocabularies_and_longer_stretches_are_tried_too(
     trim = Trim(texts, min_count=2)
     done = tune(aim(checkpoint, data, tmp_path / "out", rows=20, settings=Settings(trim=trim)))
     names = [one.name for one in done.candidates]
-    assert names[:3] == ["onnx-fp16", "onnx-fp16, 72 pieces", "onnx-pq"]
+    assert names[:3] == ["onnx-fp16", "onnx-fp16, 72 tokens", "onnx-pq"]
     assert next(name for name in names if "8 dims" in name) == "onnx-pq, 8 dims"
     assert len(set(names)) == len(names)
     pieces = [one.recipe.vocabulary_size for one in done.candidates if one.recipe.pq_dims == 4]

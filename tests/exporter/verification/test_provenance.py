@@ -17,7 +17,7 @@ from runtimes.bundle.reading import hash_files, read_bundle, sha256
 
 @pytest.fixture
 def made(checkpoint, tmp_path):
-    """An unverified bundle with an int8 door."""
+    """An unverified bundle with a memory-mapped variant."""
     export(Request(str(checkpoint), schemes=("int8",), destination=tmp_path / "made", verify=False))
     return tmp_path / "made"
 

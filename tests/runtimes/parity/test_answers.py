@@ -1,4 +1,4 @@
-"""What a user sees is what is compared: entities, answers, pieces, directions; and a constant is said aloud."""
+"""What a user sees is what is compared: entities, answers, tokens, directions; and a constant is said aloud."""
 
 import numpy as np
 import pytest

@@ -63,7 +63,7 @@ def _scale(operation: Listed, tally: Tally) -> float | None:
 def audit_ranges(ranges: Mapping[str, float], audited: Audited, tokens: int, tally: Tally) -> Mapping[str, float]:
     """Note every range that is not what texts give: see SAME, LEAST and MOST.
 
-    Returns the ranges to spell the model by: those stored, and where none is, what the texts give.
+    Returns the ranges to lower the model with: those stored, and where none is, what the texts give.
     """
     checkpoint, samples = audited.checkpoint, audited.samples(tokens)
     whole = _products(checkpoint, samples) <= _MOST_PRODUCTS

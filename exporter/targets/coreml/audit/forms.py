@@ -151,39 +151,39 @@ def _palette(reader: Reader, tensor: Tensor, rows: tuple[int, int], bits: int) -
 
 
 def open_codes(reader: Reader, tensors: Sequence[Tensor], trained: str, weighed: bool) -> Rows:
-    """Open a table that is stored as codes, the starts of its books, and the books. Raises UnlikeError."""
-    codes, starts, book = (reader.constant(one.name, one.dtype, one.shape) for one in tensors)
+    """Open a table that is stored as codes, the starts of its codebooks, and the codebooks. Raises UnlikeError."""
+    codes, starts, codebook = (reader.constant(one.name, one.dtype, one.shape) for one in tensors)
     places, entries = tensors[0].shape[1], tensors[2].shape[0] // tensors[0].shape[1]
     if not np.array_equal(starts.read(), np.arange(places) * entries):
         raise UnlikeError(f"{tensors[1].name}: expected multiples of {entries}, found others")
-    stored, books = codes.elements(), book.read().reshape(places, entries, -1)
-    fits = [rounding.Fit(one) for one in books]
-    compared = rounding.trained_codes if trained else rounding.nearest_of_books
+    stored, codebooks = codes.elements(), codebook.read().reshape(places, entries, -1)
+    fits = [rounding.Fit(one) for one in codebooks]
+    compared = rounding.trained_codes if trained else rounding.nearest_of_codebooks
 
     def ratios(start: int, wanted: Array) -> Array:
         found = _part(stored, start, (len(wanted), places))
         points = wanted.reshape(len(wanted), places, -1)
         for place, fit in enumerate(fits):
             fit.add(found[:, place], points[:, place])
-        return compared(found, books, wanted)
+        return compared(found, codebooks, wanted)
 
     off = _WEIGHED_BOOK_OFF if weighed or trained else _BOOK_OFF
     return Rows(
         "codes",
-        (codes.place, book.place),
+        (codes.place, codebook.place),
         ratios,
         lambda: _misfits("books", [fit.off_spreads(off) for fit in fits]),
-        lambda shape: books[np.arange(places), _part(stored, 0, (shape[0], places))].reshape(shape),
+        lambda shape: codebooks[np.arange(places), _part(stored, 0, (shape[0], places))].reshape(shape),
     )
 
 
 def _misfits(what: str, offs: Sequence[Array]) -> list[str]:
     """What is wrong with entries that are not in the middle of what they stand for."""
-    wrong = [(off[entry], entry, book) for book, off in enumerate(offs) for entry in np.flatnonzero(off > 1)]
+    wrong = [(off[entry], entry, codebook) for codebook, off in enumerate(offs) for entry in np.flatnonzero(off > 1)]
     if not wrong:
         return []
-    off, entry, book = max(wrong)
-    place = f" of book {book}" if len(offs) > 1 else ""
+    off, entry, codebook = max(wrong)
+    place = f" of codebook {codebook}" if len(offs) > 1 else ""
     return [
         f"{len(wrong):,} entries of its {what} are not the mean of what they stand for: expected at most 1 bound away, "
         f"found {off:.3g} (entry {entry}{place})"

@@ -1,6 +1,6 @@
 """The audit of a bundle's Core ML packages: every operation, weight and word of them, without running one.
 
-The model is spelled once more, with a builder that records and with weights that are read from the package and held
+The model is lowered once more, with a builder that records and with weights that are read from the package and held
 against the checkpoint's as they are asked for. What is saved must be what was recorded.
 """
 
@@ -58,8 +58,8 @@ def read_packages(audited: Audited, options: coreml.Options, metadata: Metadata)
     listing, model = list_function(read_package(package), function or "main"), audited.checkpoint.model
     weights = _Auditor(audited, options, metadata).weights(listing, set(), Tally(package.name))
     reading = ReadWeights(**vars(weights))
-    spelling = coreml.make_spelling(Recorder(), reading, options, {})
-    model.build(spelling, Inputs(*(Tensor(one, "int32", (1, length)) for one in model.inputs)))
+    ops = coreml.make_ops(Recorder(), reading, options, {})
+    model.build(ops, Inputs(*(Tensor(one, "int32", (1, length)) for one in model.inputs)))
     return reading.read
 
 
@@ -106,9 +106,9 @@ class _Auditor:
         self._inputs(listing, name, inputs, tally)
         ranges = self._ranges(listing, tally)
         recorder = Recorder()
-        spelling = coreml.make_spelling(recorder, self.weights(listing, compared, tally), self._options, ranges)
-        model.build(spelling, Inputs(*inputs))
-        outputs = tuple(one.name for one in spelling.outputs)
+        ops = coreml.make_ops(recorder, self.weights(listing, compared, tally), self._options, ranges)
+        model.build(ops, Inputs(*inputs))
+        outputs = tuple(one.name for one in ops.outputs)
         tally.expect(name, "outputs", outputs, listing.outputs)
         compare_operations(listing, recorder.operations, outputs, tally)
 
@@ -117,7 +117,7 @@ class _Auditor:
         tally.expect(name, "inputs", expected, [(one, *kind_of(declared)) for one, declared in listing.inputs])
 
     def _ranges(self, listing: Listing, tally: Tally) -> Mapping[str, float]:
-        """What the program rounds activations by: the spelling is given just these, once they are found to be right."""
+        """What the program rounds activations by: the lowering is given just these, once they are found to be right."""
         if not self._scheme.calibrated:
             return {}
         ranges = stored_ranges(listing, tally)

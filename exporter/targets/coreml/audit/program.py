@@ -1,4 +1,4 @@
-"""The operations of a saved function, held against what the spelling asks of the builder, by our names."""
+"""The operations of a saved function, held against what the lowering asks of the builder, by our names."""
 
 from collections.abc import Mapping
 from typing import Any

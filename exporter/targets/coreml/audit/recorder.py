@@ -28,7 +28,7 @@ class Recorded:
 
 @dataclass
 class Recorder:
-    """The builder `mb` of a spelling."""
+    """The builder `mb` of a ops."""
 
     operations: list[Recorded] = field(default_factory=list)
 

@@ -90,12 +90,12 @@ class Palette:
         return _worst(beyond, self._room[pattern])
 
 
-def nearest_of_books(codes: Array, book: Array, wanted: Array) -> Array:
-    """Rows [r, places] of codes into books [places, entries, d], for rows [r, places · d]."""
+def nearest_of_codebooks(codes: Array, codebook: Array, wanted: Array) -> Array:
+    """Rows [r, places] of codes into codebooks [places, entries, d], for rows [r, places · d]."""
     rows, places = codes.shape
     points, worst = wanted.reshape(rows, places, -1), np.zeros(rows)
     for place in range(places):
-        own, entries = points[:, place], book[place].astype(np.float32)
+        own, entries = points[:, place], codebook[place].astype(np.float32)
         squares = np.square(entries).sum(-1) / 2
         gain = own @ entries.T - squares  # the nearest has the most
         chosen = gain[np.arange(rows), codes[:, place]]
@@ -129,10 +129,10 @@ def trained_vector(stored: Array, wanted: Array) -> Array:
     return _worst(np.abs(stored.astype(np.float32) - wanted), 0.25 * np.abs(wanted).max(-1, keepdims=True) + 0.1)
 
 
-def trained_codes(codes: Array, book: Array, wanted: Array) -> Array:
-    """As `nearest_of_books`, where the books were trained and the codes stayed."""
+def trained_codes(codes: Array, codebook: Array, wanted: Array) -> Array:
+    """As `nearest_of_books`, where the codebooks were trained and the codes stayed."""
     rows, places = codes.shape
-    found = book.astype(np.float32)[np.arange(places), codes].reshape(rows, -1)
+    found = codebook.astype(np.float32)[np.arange(places), codes].reshape(rows, -1)
     off = np.linalg.norm(found - wanted, axis=-1, keepdims=True)
     return _worst(off, 1.5 * np.linalg.norm(wanted, axis=-1, keepdims=True) + 1e-30)
 

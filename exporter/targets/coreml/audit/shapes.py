@@ -15,7 +15,7 @@ Kind: TypeAlias = tuple[str, Shape]
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a program: coremltools' Var, as far as a spelling asks it."""
+    """A tensor of a program: coremltools' Var, as far as `MilOps` asks it."""
 
     name: str
     dtype: str

@@ -1,6 +1,6 @@
-"""The weights of a saved program, each held against the float weight when the spelling asks for it.
+"""The weights of a saved program, each held against the float weight when the lowering asks for it.
 
-A weight is read in parts and compared as the model is spelled, so that no second float copy of a word table is made.
+A weight is read in parts and compared as the model is lowered, so that no second float copy of a word table is made.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _SHOWN = 5
 
 @dataclass
 class StoredWeights:
-    """The `Constants` of a spelling: what the program holds, where `coreml_weights.WeightStore` would write.
+    """The `Constants` of `MilOps`: what the program holds, where `targets.coreml.weights.WeightStore` would write.
 
     `compared` are weights of other functions of the package, by where they are stored: functions share them.
     `trained` tells which weights are not the checkpoint's any more, but near them; `dimensions` are pq's.
@@ -59,7 +59,7 @@ class StoredWeights:
         return self.scheme.stored(weight) is Form.CODES
 
     def codes(self, table: Weight) -> tuple[Tensor, Tensor, Tensor]:
-        """See Constants; compared as a whole, for a book serves all rows."""
+        """See Constants; compared as a whole, for a codebook serves all rows."""
         rows, width = table.values.shape
         places, name = width // self.dimensions, mil_name(table.name)
         kinds = {

@@ -81,9 +81,9 @@ class _ReadWeights(AuditedWeights):
 
     def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
         """See WeightStore."""
-        codes, books = (self._held.stored.tensors[f"{name}.{part}"].read() for part in ("codes", "book.float16"))
+        codes, codebooks = (self._held.stored.tensors[f"{name}.{part}"].read() for part in ("codes", "book.float16"))
         places = codes.shape[1]
-        whole = books.astype(np.float32).reshape(places, -1, books.shape[1])
+        whole = codebooks.astype(np.float32).reshape(places, -1, codebooks.shape[1])
         self._read[name] = whole[np.arange(places), codes].reshape(values.shape)
         return super().codes(name, values, starts)
 

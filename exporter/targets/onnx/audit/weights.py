@@ -112,10 +112,10 @@ class AuditedWeights(WeightStore):
         entries = product_quantization.ENTRIES
         self.add_starts(starts, places, entries)
         codes = self._tensor(names[0], np.dtype(np.uint8), (len(values), places))
-        book = self._tensor(names[1], np.dtype(np.float16), (places * entries, dimensions))
-        if codes and book and self._new(name):
+        codebook = self._tensor(names[1], np.dtype(np.float16), (places * entries, dimensions))
+        if codes and codebook and self._new(name):
             self._count(len(values))
-            whole = book.read().astype(np.float32).reshape(places, entries, dimensions)
+            whole = codebook.read().astype(np.float32).reshape(places, entries, dimensions)
             audit = audit_codes if self._held.exact else audit_trained_codes
             for problem in audit(values, codes.read(), whole):
                 self._tally.find(name, problem)

@@ -34,7 +34,7 @@ def test_bytes_and_merges_encode_as_in_transformers(roberta):
 
 
 def test_a_mask_takes_the_space_before_it_where_it_does_in_transformers(roberta):
-    """In 4, with which such checkpoints were made; 5 leaves a piece for the space unless the mask's object says so."""
+    """In 4, with which such checkpoints were made; 5 leaves a token for the space unless the mask's object says so."""
     mask = {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized": False}
     for settings in ({}, {"mask_token": mask}):
         (roberta / "tokenizer_config.json").write_text(json.dumps(settings))

@@ -122,7 +122,7 @@ CONFIGS = {
     "a number for a version": b'{"transformers_version": 5}',
     "a list": b"[]",
 }
-"""What transformers alone reads in config.json, of more than 100,000 pieces."""
+"""What transformers alone reads in config.json, of more than 100,000 tokens."""
 
 
 @pytest.mark.parametrize("content", CONFIGS.values(), ids=CONFIGS)

@@ -20,7 +20,7 @@ def read(folder, task="auto"):
 
 
 def batch(pad):
-    """Full, padded on the right, padded on the left, with the padding's piece inside, one token, padding alone."""
+    """Full, padded on the right, padded on the left, with the padding's token inside, a single token, padding alone."""
     mask = np.ones((6, 11), np.int64)
     mask[1, 6:], mask[2, :5], mask[4, 1:], mask[5] = 0, 0, 0, 0
     ids = np.where(mask, np.random.default_rng(3).integers(5, 40, mask.shape), pad)

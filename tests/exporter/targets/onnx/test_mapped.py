@@ -1,4 +1,4 @@
-"""The mapped door is the same model, and repeats next to nothing of it."""
+"""The memory-mapped variant is the same model, and repeats next to nothing of it."""
 
 import io
 
@@ -49,32 +49,32 @@ def saved(model, tmp_path):
 
 @pytest.mark.parametrize("scheme", BYTES)
 def test_it_is_the_same_model_in_a_twelfth_of_the_bytes(saved, scheme):
-    whole, door = saved(scheme)
-    assert door.stat().st_size < whole.stat().st_size / 12
-    opened = onnx.load(door, load_external_data=False)
-    load_external_data_for_model(opened, str(door.parent))
+    whole, variant = saved(scheme)
+    assert variant.stat().st_size < whole.stat().st_size / 12
+    opened = onnx.load(variant, load_external_data=False)
+    load_external_data_for_model(opened, str(variant.parent))
     for tensor in opened.graph.initializer:  # what reading external data leaves behind
         tensor.ClearField("data_location")
         tensor.ClearField("external_data")
     assert opened == onnx.load(whole)
-    answers = [OnnxRunner(path).run(IDS)["logits"] for path in (whole, door)]
+    answers = [OnnxRunner(path).run(IDS)["logits"] for path in (whole, variant)]
     np.testing.assert_array_equal(*answers)
 
 
 def test_it_reads_the_bytes_of_the_other_file(saved):
-    whole, door = saved("int8")
-    before = OnnxRunner(door).run(IDS)["logits"]
+    whole, variant = saved("int8")
+    before = OnnxRunner(variant).run(IDS)["logits"]
     weights = {tensor.name: tensor for tensor in onnx.load(whole).graph.initializer}
     table = weights["embeddings.word.weight.int8"].raw_data
     whole.write_bytes(whole.read_bytes().replace(table, bytes(len(table))))
-    assert np.abs(OnnxRunner(door).run(IDS)["logits"] - before).max() > 0.1
+    assert np.abs(OnnxRunner(variant).run(IDS)["logits"] - before).max() > 0.1
 
 
 def test_without_the_other_file_it_does_not_load(saved):
-    whole, door = saved("int8")
+    whole, variant = saved("int8")
     whole.unlink()
     with pytest.raises(BundleError, match=r"model\.mapped\.onnx: ONNX Runtime .* does not load it"):
-        OnnxRunner(door)
+        OnnxRunner(variant)
 
 
 def test_the_smallest_has_one_too(tmp_path):

@@ -44,7 +44,7 @@ def tuned(tmp_path_factory, write_family, load_checkpoint, texts):
 
 
 def save(whole, directory, texts):
-    """Train with books of 16, so that there is something to learn, and write what an export writes."""
+    """Train with codebooks of 16, so that there is something to learn, and write what an export writes."""
     lessons = Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 4)
     recipe = make_recipe(whole, "onnx", "pq", Settings(finetune=lessons))
     with pytest.MonkeyPatch.context() as patched:
