@@ -6,7 +6,7 @@ import Foundation
 struct DeviceRecord: Codable {
     static let computeUnits = ["cpu-only", "cpu-and-gpu", "cpu-and-ne", "all"]
 
-    var kind = "device", schemaVersion = 1, status = "measured"
+    var kind = "device", schemaVersion = 1, status = "measured", target = "coreml"
     let bertport, source, task, scheme, manifestSha256: String
     var host = Host()
     let vectors: Int
