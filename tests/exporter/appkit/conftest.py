@@ -164,6 +164,21 @@ def report_tells(tmp_path) -> Callable[[Path, str], str]:
 
 
 @pytest.fixture(scope="session")
+def check_constants_are_read() -> Callable[[Callable[[list[Any]], list[Any]], Path], None]:
+    """Hold a kit of KINDS["answers"] to the constants of its kit.json: other ones give what it gives when told them."""
+
+    def check(ask: Callable[[list[Any]], list[Any]], settings: Path) -> None:
+        own, told = ask([[TEXTS[3], LONG, None, None], [TEXTS[3], LONG, 1, 3]])
+        assert own != told
+        content = json.loads(settings.read_bytes())
+        content["shown"] |= {"longestAnswer": 1, "sharedTokens": 3}
+        settings.write_text(json.dumps(content))
+        assert ask([[TEXTS[3], LONG, None, None], [TEXTS[3], LONG, 1, 3]]) == [told, told]
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def find_answer() -> Callable[..., dict[str, Any]]:
     return likeliest_answer
 

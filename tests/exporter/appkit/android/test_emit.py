@@ -123,6 +123,12 @@ def test_the_wrappers_answer_as_transformers_does(kits, ask, ask_transformers, a
 
 
 @needs_jvm
+def test_the_constants_are_those_of_kit_json(kits, ask, check_constants_are_read):
+    kit, _ = kits("answers")
+    check_constants_are_read(lambda asked: ask({kit: asked})[0], kit / ASSETS / "kit.json")
+
+
+@needs_jvm
 def test_the_oldest_runtime_reads_every_scheme(checkpoint, make_onnx, ask, texts, tmp_path):
     """ONNX Runtime 1.17, which reads nothing newer than IR 9 and opset 20."""
     asked = {}

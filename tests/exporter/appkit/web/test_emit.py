@@ -147,6 +147,18 @@ def test_the_wrappers_answer_as_transformers_does(kind, kits, ask_transformers, 
 
 
 @needs_node
+def test_the_constants_are_those_of_kit_json(kits, check_constants_are_read, tmp_path):
+    kit, _ = kits("answers")
+    shutil.copy(HERE / "harness" / "ask.mjs", kit)
+
+    def ask(asked):
+        (tmp_path / "asked.json").write_text(json.dumps(asked))
+        return json.loads(node(kit / "ask.mjs", tmp_path / "asked.json"))
+
+    check_constants_are_read(ask, kit / "model" / "kit.json")
+
+
+@needs_node
 @needs_chromium
 def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_path):
     kit = tmp_path / "Kit"
