@@ -21,7 +21,8 @@ from rich.table import Table
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.cli.progress import progress_on_stderr
-from exporter.pipeline import Exported, Request, export
+from exporter.options.request import Request
+from exporter.pipeline import Exported, export
 from exporter.targets.registry import TARGETS
 from exporter.verification.measured_cases import bundle_case, pytorch_case
 from exporter.verification.reference.default_texts import TEST_ROWS

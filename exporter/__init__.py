@@ -63,7 +63,7 @@ def export(
     at once; of two that write to one folder, the first to finish is kept and the other raises.
     """
     from exporter.checkpoint.source import HubOptions
-    from exporter.pipeline import Request
+    from exporter.options.request import Request
     from exporter.pipeline import export as run
     from exporter.targets.target import Settings
     from exporter.verification.check import Limit

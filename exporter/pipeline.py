@@ -1,7 +1,7 @@
 """The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.bundling.assumptions import decided
@@ -10,17 +10,15 @@ from exporter.bundling.contents import make_manifest, write_files
 from exporter.bundling.sbom import write_bill
 from exporter.bundling.staging import check_destination, staged, write_manifest
 from exporter.checkpoint.checkpoint import Checkpoint, load
-from exporter.checkpoint.source import HubOptions, resolve
+from exporter.checkpoint.source import resolve
 from exporter.checkpoint.vocabulary_trimming import choose_entries, trim_checkpoint
 from exporter.compression.calibration import Material
 from exporter.finetuning.finetune import Finetuned, beside_own, finetune
-from exporter.model.ops import Array
+from exporter.options.request import Request
 from exporter.targets.audit.subject import Audited
 from exporter.targets.budgets import budget_of
 from exporter.targets.embedding_outputs import for_recipe
 from exporter.targets.registry import (
-    DEFAULT_SCHEME,
-    DEFAULT_TARGET,
     check_options,
     find_scheme,
     find_target,
@@ -29,7 +27,6 @@ from exporter.targets.registry import (
 )
 from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject, with_audit
-from exporter.verification.check import Limit
 from exporter.verification.comparison import compare_with_pytorch
 from exporter.verification.labelled.texts import Labelled, find_labelled
 from exporter.verification.reference.golden import golden_record
@@ -44,27 +41,9 @@ from runtimes.parity.compare import Parity, Verdict, not_run
 from runtimes.process.memory import release, trim
 from runtimes.records.parity import parity_record
 from runtimes.records.writing import encoded
+from runtimes.runner import Array
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One call of the exporter; every target × scheme is one bundle. See `verification.Check` for `texts_file`."""
-
-    model: str
-    targets: tuple[str, ...] = (DEFAULT_TARGET,)
-    schemes: tuple[str, ...] = (DEFAULT_SCHEME,)
-    destination: Path | None = None
-    task: str = "auto"
-    hub: HubOptions = field(default_factory=HubOptions)
-    settings: Settings = field(default_factory=Settings)
-    verify: bool = True
-    keep_failing: bool = False
-    limit: Limit = field(default_factory=Limit)
-    texts: tuple[str, ...] = ()
-    pairs: bool = False
-    texts_file: Path | None = None
 
 
 @dataclass(frozen=True)

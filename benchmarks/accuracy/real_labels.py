@@ -27,7 +27,8 @@ from transformers import BertForSequenceClassification
 from benchmarks.models.train_demo import batches, one_cycle, pad
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO_DIRECTORY, HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.backends.registry import open_runner

@@ -25,7 +25,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.compression.calibration import Finetune
-from exporter.pipeline import Exported, Request, export
+from exporter.options.request import Request
+from exporter.pipeline import Exported, export
 from exporter.targets.target import Settings
 from exporter.verification.labelled.answers import Evaluation, Examiner
 from exporter.verification.reference.reference import Reference

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from exporter.checkpoint.source import DEMO
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from runtimes.backends.coreml.apple import COMPUTE_UNITS, load, placement, require_macos
 from runtimes.errors import RuntimeUnavailable

@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.models.tier_checkpoint import write_stand_in
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
 from runtimes.measurement.measure import fingerprint

@@ -24,7 +24,8 @@ from benchmarks.faults.frame import Fault, in_numbers, judge
 from benchmarks.fuzz.seeds import write_checkpoint
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.audit.subject import Audited
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings

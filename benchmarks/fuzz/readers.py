@@ -22,7 +22,8 @@ from exporter.checkpoint.lora import is_adapter, read_adapter
 from exporter.checkpoint.source import HubOptions, Source
 from exporter.gate.baseline import read_baseline
 from exporter.gate.config import read_config
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.errors import BertportError
 from runtimes.evaluation.data.columns import Choice
 from runtimes.evaluation.data.corpus import read_texts

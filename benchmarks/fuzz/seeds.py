@@ -12,7 +12,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from exporter.model.families.registry import FAMILIES
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.reference.default_texts import default_texts
 

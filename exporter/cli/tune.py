@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from exporter.cli.evaluate import add_data, data_file
 from exporter.options.checkpoint import add_model, find_model, hub_options
 from exporter.options.settings import add_settings, settings
+from exporter.options.targets import add_targets, targets
 from exporter.search.candidates import Candidate, dominated
-from exporter.targets.registry import DEFAULT_TARGET, TARGETS
 from runtimes.errors import UsageError, in_unicode
 from runtimes.records import tune as records
 from runtimes.records.parity import parity_record
@@ -28,8 +28,7 @@ HELP = "try every scheme, and export the smallest bundle that loses no more than
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_model(parser)
-    targets = f"{', '.join(TARGETS)}; may repeat (default {DEFAULT_TARGET})"
-    parser.add_argument("--target", action="append", help=targets)
+    add_targets(parser)
     parser.add_argument(
         "--max-drop", type=float, default=0.5, metavar="POINTS", help="hundredths of the metric that may be lost"
     )
@@ -51,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise UsageError("--finetune-codes: is --data too, and a bundle would be judged by what it learnt; give others")
     aim = Aim(
         model=find_model(parsed),
-        targets=tuple(dict.fromkeys(parsed.target or [DEFAULT_TARGET])),
+        targets=targets(parsed),
         data=data_file(parsed),
         max_drop_points=parsed.max_drop,
         destination=parsed.output,

@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from exporter.checkpoint.source import DEMO
 from exporter.gate.export_options import options, taken, to_request
-from exporter.pipeline import Request
+from exporter.options.checkpoint import model_from
+from exporter.options.request import Request
 from exporter.targets.registry import DEFAULT_SCHEME, DEFAULT_TARGET, find_scheme
 from exporter.verification.check import Limit
 from runtimes.backends.backend import NATIVE
 from runtimes.backends.registry import BACKENDS
-from runtimes.bundle.integrity import is_file, is_folder
+from runtimes.bundle.integrity import is_file
 from runtimes.errors import UsageError
 from runtimes.files.bounded_read import read_bounded
 
@@ -257,7 +257,10 @@ def _located(path: Path, config: Config) -> Config:
     folder, exports = path.parent, []
     for number, export in enumerate(config.export, 1):
         key = f"{path}: export.{number}"
-        name, model = export.name or Path(export.model).name or "model", _model(f"{key}.model", folder, export.model)
+        name, model = (
+            export.name or Path(export.model).name or "model",
+            model_from(f"{key}.model", folder, export.model),
+        )
         data = export.data
         if data is not None:
             data = replace(data, file=_existing(f"{key}.data.file", folder / data.file))
@@ -274,15 +277,6 @@ def _checked_requests(path: Path, config: Config) -> Config:
         except UsageError as error:
             raise UsageError(f"{path}: export.{number}: {error}") from None
     return config
-
-
-def _model(key: str, folder: Path, model: str) -> str:
-    """A folder from the file's own; a hub id or the demo as it is."""
-    if model == DEMO or not is_folder(folder / model):
-        if model.startswith((".", "/")):
-            raise UsageError(f"{key}: no folder {folder / model}")
-        return model
-    return str(folder / model)
 
 
 def _existing(key: str, path: Path) -> Path:

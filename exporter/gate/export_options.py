@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from exporter.options import export
-from exporter.pipeline import Request
+from exporter.options.request import Request
 from runtimes.bundle.integrity import is_file
 from runtimes.errors import UsageError
 

@@ -4,7 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from exporter.checkpoint.source import HubOptions, choose_model
+from exporter.checkpoint.source import DEMO, HubOptions, choose_model
+from runtimes.bundle.integrity import is_folder
 from runtimes.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -35,3 +36,15 @@ def find_model(parsed: argparse.Namespace) -> str:
 def hub_options(parsed: argparse.Namespace) -> HubOptions:
     """How `add_model` was told to reach the hub."""
     return HubOptions(parsed.revision, parsed.cache_dir, parsed.local_files_only, parsed.allow_pickle)
+
+
+def model_from(key: str, folder: Path, model: str) -> str:
+    """MODEL as a file in `folder` names it: a folder from there, a hub id or the demo as it is.
+
+    Raises UsageError that begins with `key` for a path where no folder is.
+    """
+    if model == DEMO or not is_folder(folder / model):
+        if model.startswith((".", "/")):
+            raise UsageError(f"{key}: no folder {folder / model}")
+        return model
+    return str(folder / model)

@@ -5,20 +5,19 @@ from pathlib import Path
 
 from exporter.options.checkpoint import add_model, find_model, hub_options
 from exporter.options.comparison import add_checks, limit
+from exporter.options.request import Request
 from exporter.options.settings import add_settings, settings
-from exporter.options.targets import check_given
+from exporter.options.targets import add_targets, check_given, targets
 from exporter.options.text_files import texts
-from exporter.pipeline import Request
-from exporter.targets.registry import DEFAULT_SCHEME, DEFAULT_TARGET, TARGETS, has_codes, scheme_names
+from exporter.targets.registry import DEFAULT_SCHEME, has_codes, scheme_names
 from runtimes.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_model(parser)
-    targets = f"{', '.join(TARGETS)}; may repeat (default {DEFAULT_TARGET})"
     schemes = f"{', '.join(scheme_names())}; may repeat (default {DEFAULT_SCHEME})"
-    parser.add_argument("--target", action="append", help=targets)
+    add_targets(parser)
     parser.add_argument("--quantize", action="append", metavar="SCHEME", help=schemes)
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="default artifacts/MODEL/TARGET-SCHEME")
     add_settings(parser)
@@ -33,11 +32,10 @@ def request(parsed: argparse.Namespace) -> Request:
     coded = {"--pq-dims": parsed.pq_dims, "--frequency-from": parsed.frequency_from}
     if unused := [option for option, value in coded.items() if value is not None and not any(map(has_codes, schemes))]:
         raise UsageError(f"{unused[0]}: only pq has codes; pass --quantize pq")
-    targets = tuple(dict.fromkeys(parsed.target or [DEFAULT_TARGET]))
-    check_given(parsed, targets)
+    check_given(parsed, targets(parsed))
     return Request(
         model=find_model(parsed),
-        targets=targets,
+        targets=targets(parsed),
         schemes=schemes,
         destination=parsed.output,
         task=parsed.task,

@@ -4,9 +4,20 @@ import argparse
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from exporter.targets.registry import TARGETS
+from exporter.targets.registry import DEFAULT_TARGET, TARGETS
 from exporter.targets.target import flag_of
 from runtimes.errors import UsageError
+
+
+def add_targets(parser: argparse.ArgumentParser) -> None:
+    """Declare --target."""
+    told = f"{', '.join(TARGETS)}; may repeat (default {DEFAULT_TARGET})"
+    parser.add_argument("--target", action="append", help=told)
+
+
+def targets(parsed: argparse.Namespace) -> tuple[str, ...]:
+    """What `add_targets` was told, each once."""
+    return tuple(dict.fromkeys(parsed.target or [DEFAULT_TARGET]))
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from exporter.checkpoint.source import HubOptions
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.search.candidates import Candidate, in_order
 from exporter.search.sensitivity import Sensitivity, measure_sensitivity, worth_keeping
 from exporter.search.variants import told, variants

@@ -4,7 +4,8 @@ import gc
 
 import pytest
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.errors import BertportError
 from runtimes.files import atomic_write
 from runtimes.records.baseline import BaselineRecord

@@ -8,7 +8,8 @@ import pytest
 from onnx import numpy_helper
 from tokenizers import Tokenizer
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import TARGETS
 from exporter.verification.check import Check, Limit
 from exporter.verification.verify import verify

@@ -11,7 +11,8 @@ import pytest
 
 from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.coreml import ops as coreml_spelling
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings

@@ -72,7 +72,8 @@ class Watch:
 
 def read_checkpoint(case: dict[str, Any]) -> None:
     from exporter.checkpoint.source import HubOptions
-    from exporter.pipeline import Request, export
+    from exporter.options.request import Request
+    from exporter.pipeline import export
 
     hub = HubOptions(allow_pickle=case.get("allow_pickle", False))
     out = Path(case["folder"]).parent / "out"

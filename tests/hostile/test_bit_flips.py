@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.fuzz.flips import flip_all
 from benchmarks.fuzz.seeds import write_checkpoint
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.bundle.manifest import MANIFEST
 from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import BundleError

@@ -17,7 +17,8 @@ from safetensors.numpy import load_file
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.errors import BertportError
 
 CHILD = Path(__file__).with_name("bounds_child.py")

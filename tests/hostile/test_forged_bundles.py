@@ -10,7 +10,8 @@ from onnx import numpy_helper
 
 from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.budgets import tighter
 from exporter.verification.check import Check
 from exporter.verification.origin import find_checkpoint

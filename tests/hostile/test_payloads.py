@@ -22,7 +22,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.bundle.manifest import MANIFEST
 from runtimes.bundle.reading import hash_files, sealed
 from runtimes.files.json_text import to_json

@@ -14,7 +14,8 @@ import pytest
 
 from exporter.checkpoint.source import DEMO_DIRECTORY
 from exporter.model.families.bert import BERT
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import TARGETS
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.bundle.reading import read_bundle

@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 
 OPTIMUM = Path(__file__).parents[2] / ".venv-optimum" / "bin" / "python"
 TEXTS = ["the cat runs in the market and sleeps fast in the market and wins", "a dog", "team of red falls slow"]

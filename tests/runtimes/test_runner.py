@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.backends.coreml.simulated import length
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import Bundle, read_bundle

@@ -17,7 +17,8 @@ from benchmarks.fuzz.odd_configs.draw import FAMILIES, HEADS, Odd
 from benchmarks.models.seeded import write_family
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.verification.reference.session import reference_model
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import BertportError

@@ -16,7 +16,8 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from runtimes.parity.shown import LONGEST_ANSWER, best_span, whole_words, window_tokens
 from runtimes.records.device import DeviceRecord

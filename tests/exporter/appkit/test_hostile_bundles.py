@@ -34,7 +34,7 @@ def forged(bundle, folder, change):
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory, write_checkpoint):
-    from exporter.pipeline import Request as Export
+    from exporter.options.request import Request as Export
     from exporter.pipeline import export
     from exporter.targets.target import Settings
 

@@ -41,7 +41,8 @@ def names(kind: type) -> set[str]:
 @pytest.fixture(scope="module")
 def kits(tmp_path_factory, write_checkpoint):
     """kit.json of one checkpoint on every platform."""
-    from exporter.pipeline import Request, export
+    from exporter.options.request import Request
+    from exporter.pipeline import export
     from exporter.targets.target import Settings
 
     root = tmp_path_factory.mktemp("kits")

@@ -6,7 +6,8 @@ import os
 import pytest
 
 from exporter.bundling.staging import check_destination
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.bundle import manifest as bundle
 from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import BundleError, UsageError

@@ -17,7 +17,8 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from benchmarks.models.seeded import KINDS
 from benchmarks.models.tokenizer_files import write_settings, write_vocabulary
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from runtimes.bundle.reading import read_bundle
 from runtimes.parity.shown import best_span

@@ -10,7 +10,8 @@ import transformers
 from exporter.bundling.assumptions import decided
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import MANIFEST
 from runtimes.bundle.reading import check_files, read_bundle, sealed

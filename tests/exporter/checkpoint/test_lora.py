@@ -14,7 +14,8 @@ from benchmarks.models.tokenizer_files import write_vocabulary
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.lora import read_adapter
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
 from runtimes.bundle.reading import read_bundle

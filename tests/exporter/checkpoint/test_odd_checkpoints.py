@@ -8,7 +8,8 @@ import pytest
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.pairs import reads_pairs
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.errors import CheckpointError, UnsupportedError
 from runtimes.parity.compare import Verdict
 

@@ -11,7 +11,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, choose_entries, kept_ids, trim_checkpoint
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify

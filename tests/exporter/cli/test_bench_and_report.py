@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 
 FEW = ["--lengths", "8", "--batches", "1", "--threads", "1", "--runs", "2"]
 

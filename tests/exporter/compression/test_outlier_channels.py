@@ -12,7 +12,8 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression.outlier_channels import MOST_CHANNELS, _Reach, find_outliers
 from exporter.model.numpy_ops import trace
 from exporter.model.ops import Inputs, Role, Weight
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.onnx import ops as target
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.onnx.runner import OnnxRunner

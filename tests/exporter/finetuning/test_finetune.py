@@ -16,7 +16,8 @@ from exporter.finetuning import distillation
 from exporter.finetuning import finetune as finetuning
 from exporter.finetuning import training_texts as lessons
 from exporter.model.numpy_ops import trace
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification import explanation
 from exporter.verification.check import Check

@@ -23,7 +23,8 @@ def test_every_rounded_weight_is_in_one_group(make_checkpoint, heads):
 
 
 def test_the_table_in_four_bits_is_what_int4_embeddings_loses_by(checkpoint, texts, tmp_path):
-    from exporter.pipeline import Request, export
+    from exporter.options.request import Request
+    from exporter.pipeline import export
     from exporter.targets.target import Settings
     from runtimes.bundle.reading import read_bundle
 

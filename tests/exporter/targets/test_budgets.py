@@ -4,7 +4,8 @@ import pytest
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.budgets import budget_of
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings

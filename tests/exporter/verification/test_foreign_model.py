@@ -13,7 +13,8 @@ import transformers
 from onnx import TensorProto, helper, numpy_helper
 
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.coreml.coremltools import ct, quiet_conversion
 from runtimes.mil.package import read_package
 

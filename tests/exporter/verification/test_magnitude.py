@@ -6,7 +6,8 @@ from safetensors.numpy import load_file, save_file
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import TARGETS
 from exporter.verification.reference.reference import Reference
 from runtimes.bundle.manifest import Budget

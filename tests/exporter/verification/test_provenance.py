@@ -10,7 +10,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from exporter.bundling.sbom import bill_of_materials
 from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.bundle.manifest import SBOM
 from runtimes.bundle.reading import hash_files, read_bundle, sha256
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify

@@ -9,7 +9,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.ops import Extent
 from exporter.model.tasks import TASKS
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
 from exporter.verification.check import Check

@@ -10,7 +10,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.cli.main import main
 from exporter.model.families.registry import FAMILIES
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.measured_cases import bundle_case, pytorch_case
 from runtimes.bundle.reading import Bundle, read_bundle

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.backends.pytorch.description import ReferenceModel, to_text
 from runtimes.errors import MeasurementError
 from runtimes.measurement.host import fingerprint, versions

@@ -5,7 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.process.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
 from runtimes.process.serving import serve

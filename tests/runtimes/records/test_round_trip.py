@@ -16,7 +16,8 @@ import pytest
 from exporter.cli.main import main
 from exporter.compression import integer_rounding
 from exporter.gate import output
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import TARGETS
 from runtimes.bundle.manifest import PARITY
 from runtimes.errors import RecordError

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.bundle.manifest import MANIFEST, PARITY
 from runtimes.bundle.reading import read_bundle, sealed, sha256
 from runtimes.files.json_text import to_json

@@ -10,7 +10,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.config.neutral import RESERVED, Neutral
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.families.registry import FAMILIES
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.verification.reference.reference import Reference
 from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 from runtimes.runner import full_batch

@@ -11,7 +11,8 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.heads.embedding import SentenceRecipe
 from exporter.model.numpy_ops import trace
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import make_recipe
 from exporter.targets.target import Settings
 from exporter.verification.comparison import compare_with_pytorch

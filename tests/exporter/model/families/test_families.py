@@ -8,7 +8,8 @@ import pytest
 from benchmarks.models import seeded
 from exporter.model.families.registry import FAMILIES
 from exporter.model.tasks import TASKS
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
 from exporter.verification.check import Check

@@ -13,7 +13,8 @@ import exporter
 import runtimes
 from exporter.cli import main as cli
 from exporter.model.families.registry import FAMILIES, every_family, find_family
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify

@@ -10,7 +10,8 @@ from onnx.external_data_helper import load_external_data_for_model
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.onnx import ops as target
 from exporter.targets.onnx.mapped import FILE, mapped
 from exporter.targets.target import Settings

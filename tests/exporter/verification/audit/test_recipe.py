@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.faults.frame import seal
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.bundle.manifest import MANIFEST
 
 CODED = {"scheme": "pq", "pq_dims": 4}

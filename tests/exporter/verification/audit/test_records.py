@@ -10,7 +10,8 @@ import pytest
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.registry import find_scheme
 from exporter.verification.audit import answers
 from exporter.verification.audit.answers import Answers, _holds, audit_answers

@@ -10,7 +10,8 @@ from benchmarks.models.tokenizer_files import write_vocabulary
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, trim_checkpoint
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject
 from exporter.verification.audit.tokenizer import audit_tokenizer

@@ -11,7 +11,8 @@ from benchmarks.faults.frame import seal
 from benchmarks.faults.onnx_file import Spoilt
 from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.bundle.manifest import GOLDEN, MANIFEST, PARITY
 from runtimes.bundle.reading import hash_files, read_bundle
 from runtimes.files.json_text import to_json

@@ -15,7 +15,8 @@ from onnx import numpy_helper
 from exporter.bundling.staging import write_manifest
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.cli.main import main
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.labelled.evaluation import evaluate

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from exporter.cli.main import main
+from exporter.options.request import Request
 from exporter.options.text_files import texts as read
-from exporter.pipeline import Request, export
+from exporter.pipeline import export
 from runtimes.bundle.manifest import PARITY
 from runtimes.bundle.reading import read_bundle
 from runtimes.evaluation.data.corpus import LABELLED_ROWS

@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.backends.onnx.emulated import EmulatedRunner, Emulator
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.errors import BundleError, RuntimeUnavailable

@@ -5,7 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.backends.onnx.file_check import check_onnx
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.bundle.reading import read_bundle

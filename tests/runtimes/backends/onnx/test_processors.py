@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from exporter.compression import integer_rounding
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from exporter.verification.check import Check
 from exporter.verification.reference.default_texts import default_texts
 from exporter.verification.verify import verify

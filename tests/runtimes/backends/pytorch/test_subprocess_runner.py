@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from exporter.pipeline import Request, export
+from exporter.options.request import Request
+from exporter.pipeline import export
 from runtimes.backends.onnx.session import open_session
 from runtimes.backends.pytorch import child as pytorch_child
 from runtimes.backends.pytorch import subprocess_runner as pytorch_apart
