@@ -1,4 +1,4 @@
-"""`python -m exporter …` does what `bertport export …` does."""
+"""`python -m exporter …`, the same command as `bertport export …`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The order of things, written down once: checkpoint → target → bundle → runtime → parity."""
+"""The steps of an export, in order: checkpoint → target → bundle → backend → parity."""
 
 import logging
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The errors a user can meet, each with the exit code it ends in.
+"""The errors a user can meet, each with the command's exit code.
 
 BertportError                 3  anything below, and nothing else, reaches the command line as one line of text
 ├ UsageError                  2  the call itself: unknown option value, output folder in use, nothing at that path

@@ -1,4 +1,4 @@
-"""What every runtime offers, and which of them runs a bundle."""
+"""The types of all runtimes: `Batch`, `Runner`, `Status`."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

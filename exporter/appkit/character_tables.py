@@ -1,4 +1,4 @@
-"""What the installed `tokenizers` does to every Unicode scalar, found by asking it, as tables for other languages.
+"""Tables of what the installed `tokenizers` does to every Unicode scalar, for tokenizers in other languages.
 
 A phone has the Unicode version of its system, and JavaScript that of its browser; the model was trained with that of
 `tokenizers`. A tokenizer that uses these tables, and no function of its language, agrees on every scalar.

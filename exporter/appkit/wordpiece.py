@@ -1,4 +1,4 @@
-"""The WordPiece tokenizer of a bundle as plain data: all that a tokenizer in another language must know.
+"""The WordPiece tokenizer of a bundle as plain data, for tokenizers in other languages.
 
 Read from tokenizer.json, the reference; what no kit's tokenizer does is refused by name.
 """

@@ -1,4 +1,4 @@
-"""One line that says what an export took a checkpoint for: nothing that changes an answer is decided in silence."""
+"""The line that states what an export assumed about a checkpoint: task, scores, tokenizer, truncation."""
 
 from exporter.checkpoint.text_length import longest_of
 from runtimes.bundle.reading import Bundle

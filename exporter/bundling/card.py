@@ -1,4 +1,4 @@
-"""The README.md of a bundle: what it is, how to load it, and of its figures what parity.json says, no more."""
+"""The model card of a bundle, README.md: what it is, how to load it, and its figures from parity.json."""
 
 from exporter.bundling.assumptions import decided
 from exporter.checkpoint.text_length import longest_of

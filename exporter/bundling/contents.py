@@ -1,4 +1,4 @@
-"""The files of a bundle that a checkpoint and a recipe decide, and the manifest that describes them."""
+"""Writing the files of a bundle that a checkpoint and a recipe decide, and its manifest."""
 
 import json
 from importlib.metadata import version

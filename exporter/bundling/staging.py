@@ -1,4 +1,4 @@
-"""A folder in the making: it takes its destination's place whole, or leaves no trace."""
+"""Writing a bundle atomically: a hidden folder that takes the place of its destination, or leaves no trace."""
 
 import contextlib
 import os

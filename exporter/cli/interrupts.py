@@ -1,4 +1,4 @@
-"""Ctrl-C: told apart from what it makes fail, and the way a process ends by it."""
+"""Handling of Ctrl-C: it ends a command with exit code 130 and one line, whatever it made fail."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Arguments in, exit code out.
+"""The command line: parses arguments, runs a command, returns its exit code.
 
 0 done and within budget · 1 parity beyond budget · 2 usage · 3 export failed · 4 could not be checked here
 130 interrupted · 141 nobody reads what is printed

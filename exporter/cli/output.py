@@ -1,4 +1,4 @@
-"""stdout and stderr as a command finds them: closed, full, or in an encoding that lacks half of what we print."""
+"""Standard streams that are closed, full, or in an encoding that lacks what is printed."""
 
 import errno
 import os

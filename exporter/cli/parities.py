@@ -1,4 +1,4 @@
-"""What commands report of parities: exit code, warnings and failures."""
+"""What commands report of comparisons: exit code, warnings and failures."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Ranges of activations for w8a8, from tensors that any target's trace names: no predictor of coremltools is needed.
+"""Ranges of activations for `w8a8`, measured on traced tensors.
 
 coremltools' own calibration calls Apple's runtime, which is not on every system, and in 9.0 keeps the range of the last
 sample alone.

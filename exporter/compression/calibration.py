@@ -1,4 +1,4 @@
-"""What a bundle is made from besides its checkpoint: texts to calibrate on, and texts that say which tokens matter."""
+"""Calibration texts: activations to measure, token frequencies to weigh codes by, and the codes made with them."""
 
 import hashlib
 from collections.abc import Callable

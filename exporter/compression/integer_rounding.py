@@ -1,4 +1,4 @@
-"""Float weights → integers and scales. Pure numpy; every function says what `values` is recovered as.
+"""Integer quantization of weights: float → integers and scales, and what they are recovered as.
 
 All scales are symmetric and run along the last axis: a linear weight [out, in] has one for each output channel, an
 embedding table [rows, H] one for each row. Measured on real weights, one scale for the whole tensor costs three

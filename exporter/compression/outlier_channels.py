@@ -1,4 +1,4 @@
-"""Channels of activations that reach far beyond the others, found on real text.
+"""Outlier channels of activations, found on calibration texts and computed in floats (LLM.int8()).
 
 A linear layer in integers rounds what it reads by one scale, so a few outlier channels take the precision of all: in
 all-MiniLM-L6-v2 one of 1,536 reaches 24 where the others stay below 6. `int8` computes those in floats, and the
@@ -70,7 +70,8 @@ class _Reach(NumpyOps):
         self._note(weight, x)
         return super().linear(name, x, weight, bias)
 
-    def row_products(self, name: str, x: Array, table: Weight, bias: Weight, rest: Weight | None = None) -> Array:  # noqa: ARG002
+    def row_products(self, name: str, x: Array, table: Weight, bias: Weight, rest: Weight | None = None) -> Array:  #
+    noqa: ARG002
         """A score of each token, for every token of every text, would take more memory than the model; none is read."""
         if rest is not None:
             self._note(rest, x[..., table.values.shape[1] :])

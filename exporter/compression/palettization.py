@@ -1,4 +1,4 @@
-"""Float weights → a short table of values and an index into it for each weight. Pure numpy, the same every time."""
+"""Palettization of weights: a short table of values and an index into it for each weight."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""`--keep`: weights that are not made as small as the scheme would make them."""
+"""Weights that `--keep` stores wider than the scheme does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A model with a coded word table learns from the float model it was made of: only what costs no byte more is trained.
+"""Distillation of a product-quantized model from its float model, without adding a byte to it.
 
 The codes stay. What their codebooks hold is trained, the vectors of every LayerNorm, and of the encoder's linear layers
 the bias and one gain for each row: W·g rounds to the int8 that W rounds to, with other scales. The layers are computed

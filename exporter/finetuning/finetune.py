@@ -1,4 +1,4 @@
-"""`--finetune-codes`: what the codes of a word table lose is learnt back from the float model, at no byte's cost.
+"""Fine-tuning for `--finetune-codes`: trains codebooks, LayerNorms and biases, and writes a checkpoint back.
 
 What was trained is written back as a checkpoint, and all that follows goes on as with any other: its word table holds
 no sub-vector that its codebooks do not, so that coding it again changes nothing.

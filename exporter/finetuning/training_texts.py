@@ -1,4 +1,4 @@
-"""What a coded table learns from: the user's texts, and beside them what no text of the task is like.
+"""Training texts for fine-tuning: the user's own, and odd ones that a comparison has too.
 
 Taught by real texts alone, a model answers those better and others worse than before it learnt: nothing held it there.
 The battery that judges a bundle draws others, by another seed; but a text without tokens and padding alone exist once,

@@ -1,4 +1,4 @@
-"""bertport.toml: what `bertport check` exports, and what each bundle may cost. Strict: an unknown key is refused."""
+"""Reading bertport.toml: what `bertport check` exports, and what each bundle may cost."""
 
 import json
 import tomllib

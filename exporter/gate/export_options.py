@@ -1,4 +1,4 @@
-"""The options of `bertport export` as keys of bertport.toml, read off its own parser: a new one is a key at once."""
+"""The options of `bertport export` as keys of bertport.toml, read off its argument parser."""
 
 import argparse
 from collections.abc import Iterator, Mapping

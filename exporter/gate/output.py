@@ -1,4 +1,4 @@
-"""The result of a check for everyone who wants it: terminal, JSON, JUnit, GitHub's summary and annotations."""
+"""Output of a check: terminal, JSON, JUnit, GitHub's summary and annotations."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""Every bundle of the file: made, compared, measured; then what each budget says of it."""
+"""Running a check: every bundle of bertport.toml exported, compared and measured."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What each budget says of a bundle, as findings for JUnit, annotations and tables."""
+"""Verdicts on each budget of a bundle, as findings for JUnit, annotations and tables."""
 
 from collections.abc import Iterable
 

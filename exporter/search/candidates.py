@@ -1,4 +1,4 @@
-"""What a search tried, which of it is worth having, and which is taken."""
+"""Candidates of a search: their figures, which are dominated, and the order they are taken in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

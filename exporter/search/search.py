@@ -1,4 +1,4 @@
-"""The smallest bundle that loses no more than it may: every scheme tried, and exceptions where one misses by little.
+"""`bertport tune`: searches schemes, variants and exceptions for the smallest bundle within a loss of accuracy.
 
 Nothing is guessed: sizes are of files, accuracy is of rows, latency of runs, and which weights to keep is measured.
 """

@@ -1,4 +1,4 @@
-"""Which weights bear rounding worst: measured, one group of them rounded at a time and all others kept as float16."""
+"""Sensitivity of each group of weights: the error when it alone is rounded and all others stay float16."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""What a search varies of one scheme: which tokens are kept, and how long a sub-vector of a row one code stands for."""
+"""Variants of one scheme that a search tries: trimmed vocabularies, and lengths of sub-vectors."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The budget of what a file holds: its scheme's, or a tighter one where `--keep` leaves every weight as wide as that.
+"""Budgets of parity: the scheme's, or a tighter one where `--keep` stores every weight as wide as another scheme.
 
 A scheme buys its budget with what it rounds. `pq` whose word table is kept as int8 is, weight by weight, `int8`.
 """

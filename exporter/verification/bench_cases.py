@@ -1,4 +1,4 @@
-"""What a bench run measures: PyTorch on every checkpoint that its bundles were made from, and the bundles."""
+"""The cases of a benchmark: PyTorch on each checkpoint, and the bundles made from it."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What a verification is asked: a bundle, and what the user says beside it."""
+"""The arguments of a verification: a bundle, and what the user gives beside it."""
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path

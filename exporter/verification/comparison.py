@@ -1,4 +1,4 @@
-"""A saved model's answers to the battery against PyTorch's, and to more of it where that leaves something open."""
+"""Comparing a saved model's outputs with PyTorch's, on more texts where the first leave a figure open."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Where a saved model departs from PyTorch: every named tensor of the worst case, on all sides."""
+"""Explaining a difference: the named tensors of the worst case, compared between PyTorch, our graph and the file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`verify --against`: a model that others saved, held against PyTorch on the checkpoint that it was made from."""
+"""`verify --against`: compares a model that another tool saved with PyTorch on its checkpoint."""
 
 import logging
 from dataclasses import dataclass, field, replace

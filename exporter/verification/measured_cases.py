@@ -1,4 +1,4 @@
-"""What a measurement needs to know of a bundle or a checkpoint: all of it from the manifest, or from the reference."""
+"""The measurement case of a bundle or a checkpoint, from its manifest or its reference."""
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.json_files import read_bundled

@@ -1,4 +1,4 @@
-"""The checkpoint that a bundle was made from: found, and held against what the manifest says of it."""
+"""Finding the checkpoint that a bundle was made from, and checking it against the manifest."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""From source to file: whether a bundle is, byte for byte, what this bertport makes of the checkpoint that it names.
+"""`verify --strict`: makes every file of a bundle again from its checkpoint and compares bytes.
 
 Records of what PyTorch answered (parity.json, golden.json and the card that quotes them) depend on the processor, and
 are held to the manifest's hashes only. All else is made again and compared.

@@ -1,4 +1,4 @@
-"""What float16 inside an operation would cost a Core ML package: a warning, for which chip rounds where is not told.
+"""A warning where float16 inside operations would move a model beyond its budget.
 
 Core ML says of a program what its tensors are, not what its sums are computed in; the Neural Engine computes in
 float16. Of `runtimes.mil.numerics` `strict` is the bound of that: squares of activations beyond 256 overflow there.

@@ -1,4 +1,4 @@
-"""Ids, type ids and offsets of a bundle's tokenizer against those of AutoTokenizer from the original folder."""
+"""Comparing token ids, type ids and offsets of a bundle's tokenizer with AutoTokenizer's."""
 
 import json
 from collections.abc import Iterator, Sequence

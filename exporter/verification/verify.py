@@ -1,4 +1,4 @@
-"""Saved model against PyTorch: at export, again later, and where they part."""
+"""Verifying a bundle: audit of its files, and comparison of its outputs with PyTorch's."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""What a backend is: the runtime of one target's bundles, opened to answer, to be timed, and for files of others."""
+"""The `Backend` object: how the bundles of one target are opened, timed and checked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

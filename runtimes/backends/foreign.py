@@ -1,4 +1,4 @@
-"""Models that others saved, as runners: an ONNX file or a Core ML package, whatever lengths and integers it takes.
+"""Models that other tools saved, as runners: matching of inputs and outputs by name.
 
 Inputs are matched by transformers' names; outputs by name, or where one is asked for and one is there, as that one.
 """

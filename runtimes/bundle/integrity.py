@@ -1,4 +1,4 @@
-"""What makes a change of a bundle visible: the manifest's seal, and what may lie in a folder at all.
+"""Integrity of a bundle: the manifest's seal, and which names and entries a folder may hold.
 
 A seal is no signature: who changes a bundle on purpose can seal it again. What such a bundle says of itself is held
 against the checkpoint by `bertport verify`.

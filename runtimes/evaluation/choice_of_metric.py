@@ -1,4 +1,4 @@
-"""Which figure of a problem decides: the one that is asked for, or that its task is known by, or the problem's first.
+"""Choosing the metric that decides: the one asked for, the task's usual one, or the problem's first.
 
 Accuracy alone chose, on CoLA, the bundle with the least Matthews correlation: two thirds of its rows have one label.
 """

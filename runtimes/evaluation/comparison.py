@@ -1,4 +1,4 @@
-"""Answers of two models over the same rows → figures side by side, the drop and how sure it is, and where they part."""
+"""Comparing two models over the same rows: figures, the drop with its interval, and the rows that differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

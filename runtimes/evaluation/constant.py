@@ -1,4 +1,4 @@
-"""Is a model any better on these rows than always giving one answer? If not, what an export loses of it is nothing."""
+"""Comparing a model with one that always gives the same answer."""
 
 from collections import Counter
 from collections.abc import Sequence

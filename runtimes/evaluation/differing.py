@@ -1,4 +1,4 @@
-"""What people are shown of a row with two answers: the words that differ with some around them, not the first ones."""
+"""Showing a row with two answers: the words that differ, with their context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Answers and what is right → the figures each problem is judged by, from the libraries that its field uses.
+"""The metrics of each problem, from the libraries that its field uses.
 
 Every problem also says what one row adds to its first figure (`*_parts`, [N, k]), and how that figure comes of the
 means (`*_value`): that is what intervals are made from.

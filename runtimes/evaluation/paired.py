@@ -1,4 +1,4 @@
-"""How sure is a drop? Intervals for the difference of two models over the same rows.
+"""Confidence intervals of a drop: the difference of two models over the same rows.
 
 Rows are paired: both models answer the same ones, so what they share drops out, and far fewer rows tell them apart
 than two separate samples would need.

@@ -1,4 +1,4 @@
-"""Outputs of a model for encoded rows, one at a time or in batches of like length, so that little padding is computed.
+"""Outputs of a model for encoded rows, singly or in batches of like length.
 
 A bundle answers rows one at a time, as it will in an app: where activations are rounded by the range of what is in the
 batch, a row's answer depends on its neighbours.

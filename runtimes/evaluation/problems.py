@@ -1,4 +1,4 @@
-"""What each problem reads from a row, what it decides, and how that is scored. One entry each; see `PROBLEMS`."""
+"""The kinds of problem: what each reads from a row, decides, and is scored by."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

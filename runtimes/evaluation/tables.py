@@ -1,4 +1,4 @@
-"""An evaluation as tables for people."""
+"""Tables of an evaluation for the terminal."""
 
 from collections.abc import Sequence
 from typing import Any

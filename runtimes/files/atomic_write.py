@@ -1,4 +1,4 @@
-"""What is written appears whole, whatever ends the process: hidden beside its place, synced, then moved in one step.
+"""Writing files and folders atomically: hidden beside their place, synced, then moved in one step.
 
 Files are read here too, never more of one than its kind can have: a file may be of holes, which cost nothing until
 somebody reads them.

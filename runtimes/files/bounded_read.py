@@ -1,4 +1,4 @@
-"""Reading files, never more of one than its kind can have: a file of holes is as large as its writer likes."""
+"""Reading files within bounds: never more of one than its kind can have."""
 
 from pathlib import Path
 

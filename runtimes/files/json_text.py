@@ -1,4 +1,4 @@
-"""JSON as every file of bertport has it: the same bytes for the same value, and readable."""
+"""JSON text as bertport writes it: the same bytes for the same value, and readable."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bundles beside each other and beside PyTorch: interleaved rounds, kept as they come, one record at the end.
+"""Benchmarks of bundles and PyTorch: interleaved rounds, raw values kept, one record at the end.
 
 What is measured of a case is in runtimes/measurement/measure.py. A run that was ended goes on where it was, if host,
 plan and every hash are what they were; else it starts over.

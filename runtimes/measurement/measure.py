@@ -1,4 +1,4 @@
-"""Start, load, latency and memory of a model: one child process for each case and round, importing only its runtime.
+"""Measuring start, load, latency and memory of a model, in a child process for each case and round.
 
 Rounds are interleaved over the cases, and every raw value is kept. Times are of this processor, in seconds.
 """

@@ -1,4 +1,4 @@
-"""Raw values of a bench record → the figures that are shown. All rounds of one record count alike; none of another."""
+"""Statistics of a bench record: the figures shown, from the raw values of all rounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The weight file of a package: `weights/weight.bin`, memory-mapped.
+"""The weight file of a package, `weights/weight.bin`, memory-mapped.
 
 Layout, all little-endian (coremltools' MILBlob storage format, version 2):
 

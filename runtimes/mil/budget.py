@@ -1,4 +1,4 @@
-"""What a package may ask of the machine: memory and work, judged before anything is allocated.
+"""Budgets of memory and work for a package, checked before anything is allocated.
 
 A package of a few hundred bytes can describe tensors of any size. So each operation is measured first (`sizes`), and
 held against limits that bert-large at 512 tokens keeps well within (0.2 GB and 15 nominal seconds); those of decoded

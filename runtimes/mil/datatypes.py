@@ -1,4 +1,4 @@
-"""The data types of a ML program, in one table.
+"""The data types of ML programs, in one table.
 
 Sources: `MIL.proto` (numbers and value fields) and the layout of `weight.bin` (storage numbers), both of coremltools.
 """

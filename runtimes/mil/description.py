@@ -1,4 +1,4 @@
-"""What a package says of its program, held against the program: Apple's runtime believes what is said.
+"""Checking a package's description against its program: Apple's runtime believes the description.
 
 Names, types and shapes of inputs and outputs of every function, the default function, and a specification version that
 knows the operations. Of any package, whoever made it. Rules: Apple's `Model.proto` and `FeatureTypes.proto`, and the

@@ -1,4 +1,4 @@
-"""What in a saved package keeps the Neural Engine from taking an operation: eligibility, never placement.
+"""Eligibility for the Neural Engine: what in a saved package keeps an operation from it, never placement.
 
 Core ML decides where an operation runs when it loads a model on a device, and small encoders that are eligible
 throughout have been seen to run on the CPU. The rules: coremltools' guide ("ML programs: typed execution", "flexible

@@ -1,4 +1,4 @@
-"""The operations of a function as they are written: nothing is computed, and no weight is read until it is asked for.
+"""Listing the operations of a function as they are written, without computing or reading weights.
 
 `plan` makes of a program what can be run, with its weights decoded. This is for whoever wants to know what is stored.
 """

@@ -1,4 +1,4 @@
-"""What a saved function says of itself: its inputs, outputs and operations, without a weight being read."""
+"""The outline of a saved function: inputs, outputs and operations, without reading a weight."""
 
 from dataclasses import dataclass
 

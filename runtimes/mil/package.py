@@ -1,4 +1,4 @@
-"""A saved `.mlpackage` on disk: manifest, model and weight files, read with suspicion.
+"""Reading a saved `.mlpackage`: manifest, model and weight files, each checked.
 
     X.mlpackage/Manifest.json                        names the root item
     X.mlpackage/Data/com.apple.CoreML/model.mlmodel  the protobuf

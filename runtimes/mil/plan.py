@@ -1,4 +1,4 @@
-"""From the operations of a function to the steps that a run takes.
+"""Planning a run: from the operations of a function to executable steps.
 
 Everything that can be wrong with a program is found here, when it is opened: an operation we lack, a parameter it does
 not have, a name that nothing defines, a constant that is not in the weight file. Constants are read and compressed

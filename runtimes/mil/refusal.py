@@ -1,4 +1,4 @@
-"""How this runtime says no: one printable line, whatever is written in the package."""
+"""One-line errors of the interpreter, printable whatever a package holds."""
 
 from runtimes.errors import BundleError
 

@@ -1,4 +1,4 @@
-"""What a function takes: names, types and the shapes it allows; feeds are held against them before anything runs."""
+"""The signature of a function: names, types and allowed shapes of its inputs, and checking of feeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

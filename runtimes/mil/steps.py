@@ -1,4 +1,4 @@
-"""The steps that a run takes: an operation with its arguments, what it yields, and what it needs beside them."""
+"""The steps of a run: an operation, its arguments, and what it yields."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Constants of a program: protobuf `Value` → numpy, from the message itself or from the weight file."""
+"""Constants of a program: protobuf `Value` → numpy."""
 
 import math
 from collections.abc import Callable

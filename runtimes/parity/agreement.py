@@ -1,4 +1,4 @@
-"""What `min_agreement` speaks of in each problem, and how sure a battery of so many texts is of it.
+"""What `min_agreement` counts in each problem, and its confidence interval.
 
 Each problem is held to the figure that its field judges by, PyTorch's answers in the place of the right ones: a whole
 text of forty words with one entity a word longer is no text lost. `AGREEMENT` is the table of them.

@@ -1,4 +1,4 @@
-"""What a user sees of a model's outputs, problem by problem, and what of it two sides share."""
+"""Decisions in a model's outputs, problem by problem, and how many two sides share."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a parity run feeds both sides: real text, and every shape of batch that has broken an export before."""
+"""The cases of a comparison: real texts, and every shape of batch that has broken an export before."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Do two sets of outputs agree? Pure numpy: reference and candidate → figures and a verdict.
+"""Comparing two sets of outputs: reference and candidate → figures and a verdict, in numpy.
 
 A comparison that compared nothing, a missing output, a shape that differs, NaN: each is a failure, never a pass.
 """

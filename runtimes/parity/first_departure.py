@@ -1,4 +1,4 @@
-"""Where do two runs part? Named tensors of both, in the order of computation, and the first beyond its share."""
+"""Finding the first named tensor that two runs disagree on, in the order of computation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A comparison's figures against a budget: what is beyond it, what is near it, and what float32 itself leaves open."""
+"""Judging figures against a budget: what exceeds it, what is near it, what float32 leaves open."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

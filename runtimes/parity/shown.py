@@ -1,4 +1,4 @@
-"""What a user is shown of a model's outputs: the one definition, read by parity, `evaluate` and the app kits.
+"""What a user is shown of a model's outputs: the one definition for parity, `evaluate` and the app kits.
 
 The authority is transformers' pipelines, of the versions named here; tests ask them where they are installed.
 

@@ -1,4 +1,4 @@
-"""Rows that read what no text of the battery does: every word row, position and segment number, at least once.
+"""Cases that sweep the vocabulary, positions and segments that real texts leave unread.
 
 They are no text, so they are for numbers and decide nothing: a word row that no real text of a battery holds could be
 zeroed, shuffled or NaN in a saved file, and its texts would agree.

@@ -1,4 +1,4 @@
-"""Decisions that float32 leaves open: where PyTorch's two best are a few of its own steps apart, either is right.
+"""Ties: decisions that float32 leaves open because the two best are a few rounding steps apart.
 
 In what order a product is summed decides then, and no two libraries add in the same one.
 """

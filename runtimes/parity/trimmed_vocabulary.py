@@ -1,4 +1,4 @@
-"""A model whose vocabulary was cut, asked in the ids of the vocabulary before."""
+"""Running a model with a trimmed vocabulary on the original token ids."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Whose turn it is to limit the threads of BLAS: the limit is the whole process's.
+"""The lock for limiting BLAS threads: the limit belongs to the whole process.
 
 Of two that limit it at once, the first to leave gives the other its second thread back in the middle of its sums; and
 with threadpoolctl below 3.8 the last to leave restores what it found: one thread, for ever.

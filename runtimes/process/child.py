@@ -1,4 +1,4 @@
-"""A child process that holds a model and answers batch after batch: `runtimes.process.frames` is what the two say."""
+"""A child process that holds a model and answers batches; `runtimes.process.frames` is the protocol."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Messages between a process and its child: a letter, a length, and that many bytes."""
+"""The message format between a process and its child: a letter, a length, and that many bytes."""
 
 import io
 import struct

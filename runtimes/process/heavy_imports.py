@@ -1,4 +1,4 @@
-"""Load large libraries without searching them for garbage meanwhile.
+"""Importing large libraries without garbage collection in between.
 
 Importing torch and transformers makes a million objects that stay for good; the cyclic collector goes through them
 again and again, which takes as long as the imports themselves (4.5 s against 2.6 s, CPython 3.11).

@@ -1,4 +1,4 @@
-"""Memory that nothing needs any more, given back before the next large thing takes its own."""
+"""Giving memory back to the system before the next large allocation."""
 
 import ctypes
 import gc

@@ -1,4 +1,4 @@
-"""The largest resident size that this process had, on every system."""
+"""The peak resident memory of this process, on every system."""
 
 import sys
 from pathlib import Path

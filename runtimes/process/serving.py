@@ -1,4 +1,4 @@
-"""What a child process does for `runtimes.process.child`: open a model, and answer batches until its input ends."""
+"""The loop of a child process: opens a model, answers batches until its input ends."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The one place where a file is taken for a record: bounded, validated, and of a schema that is known.
+"""Reading records: bounded, validated, of a known kind and schema version.
 
 A record is a JSON object with a `kind` and a `schema_version`; runtimes/records/types.py lists the kinds.
 `python -m runtimes.records.reading` writes them as JSON Schema to runtimes/records/schemas/, for those who write

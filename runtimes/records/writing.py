@@ -1,4 +1,4 @@
-"""Records on disk: a finished one appears whole, an unfinished one grows by whole lines and can be gone on with."""
+"""Writing records: atomically when finished, line by line while a run goes on."""
 
 import json
 import logging

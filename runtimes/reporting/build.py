@@ -1,4 +1,4 @@
-"""Records → document: the sections in the order in which they are read, and the figures at the top."""
+"""Building a report from records: sections in reading order, and the figures at the top."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain

@@ -1,4 +1,4 @@
-"""SVG as elements: escaped by the library, styled by the page's classes, and sized in the units of its view box."""
+"""SVG elements: escaped by the library, styled by the page's classes, sized in view-box units."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence

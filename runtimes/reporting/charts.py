@@ -1,4 +1,4 @@
-"""The drawings of a report: numbers in, SVG out, every mark labelled where it stands.
+"""The charts of a report, as SVG.
 
 `style` of a mark is its colour, `c0` to `c7`, or `ref` for PyTorch; what was emulated or simulated is drawn hollow.
 """

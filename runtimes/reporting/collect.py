@@ -1,4 +1,4 @@
-"""Every record below some folders: read, validated, and held to what may stand side by side."""
+"""Collecting records below some folders, each read, validated, and checked against the others."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a report says, before it is Markdown or HTML."""
+"""The document model of a report, before it is Markdown or HTML."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What GitHub Actions reads: annotations on a run, and Markdown for its summary.
+"""Output for GitHub Actions: annotations on a run, and Markdown for its summary.
 
 Escapes are those of actions/toolkit, packages/core/src/command.ts, and of GitHub's Markdown tables.
 """

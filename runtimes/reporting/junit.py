@@ -1,4 +1,4 @@
-"""Verdicts → JUnit XML, which CI systems show as tests: pass, fail, or skipped for what was not run."""
+"""JUnit XML from verdicts: pass, fail, or skipped for what was not run."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What bundles are called on a page, and the colour that each keeps throughout it."""
+"""Names and colours of bundles in a report."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""A document as Markdown, and as one HTML page that asks for nothing from outside."""
+"""Rendering a report as Markdown, and as one self-contained HTML page."""
 
 import re
 from functools import cache

@@ -1,4 +1,4 @@
-"""What a bundle costs: size against accuracy, latency, start and memory, and what a search made of them."""
+"""Report sections on cost: size against accuracy, latency, start, memory, and searches."""
 
 from collections.abc import Iterator, Sequence
 

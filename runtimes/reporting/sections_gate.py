@@ -1,4 +1,4 @@
-"""What `bertport check` held bundles to, beyond their parity, which stands with every other check of it."""
+"""Report sections on `bertport check`: the judgements besides parity."""
 
 from collections.abc import Iterator
 

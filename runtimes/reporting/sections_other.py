@@ -1,4 +1,4 @@
-"""What a search tried and took, and what an app kit's tests found on a device."""
+"""Report sections on searches and on tests of app kits on devices."""
 
 from collections.abc import Iterator
 from statistics import median

@@ -1,4 +1,4 @@
-"""Does every bundle say what PyTorch says? Verdicts, distributions of the differences, and where they arise."""
+"""Report sections on parity: verdicts, distributions of differences, and where they arise."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

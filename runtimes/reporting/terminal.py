@@ -1,4 +1,4 @@
-"""Records → tables for people."""
+"""Tables of records for the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

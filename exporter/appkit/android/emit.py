@@ -1,4 +1,4 @@
-"""A Gradle module for Android: the ONNX model, its tokenizer in Kotlin, and a typed wrapper of its task.
+"""The Android app kit: a Gradle module with the ONNX model, its tokenizer in Kotlin and a typed wrapper of its task.
 
 The sources are the files in `module/`, a package called bertkit, which is given the kit's name; the model and its
 settings are assets.

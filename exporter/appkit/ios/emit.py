@@ -1,4 +1,4 @@
-"""A Swift package for iOS and macOS: the Core ML model, its tokenizer, and a typed wrapper of its task.
+"""The iOS app kit: a Swift package with the Core ML model, its tokenizer and a typed wrapper of its task.
 
 The sources are the files in `package/`, a package called BertKit. What differs from kit to kit is its name, the file of
 its task, the character tables, and data: `ModelFiles/kit.json` with the settings, `vocab.txt`, and the model itself.

@@ -1,4 +1,4 @@
-"""A folder for the web: `model/`, which transformers.js loads, and beside it a tokenizer, typed wrappers and a page.
+"""The web app kit: `model/` for transformers.js, and beside it a tokenizer, typed wrappers and a page.
 
 transformers.js has a tokenizer of its own, which differs from Hugging Face's on rare texts (artifacts/kits.json);
 `bertkit/` has the exact one and wants ONNX Runtime alone. The sources are the files in `site/`. A model whose

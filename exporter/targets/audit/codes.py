@@ -1,4 +1,4 @@
-"""A word table stored as codes: what any run of k-means over it would give, whatever its rows were weighed by."""
+"""Audit of product-quantized tables: whether codes and codebooks can come from k-means over the table."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What an audit of a saved bundle found wrong, and how much of the bundle it read."""
+"""The result of an audit: findings, and how much of the bundle was read."""
 
 from dataclasses import dataclass
 

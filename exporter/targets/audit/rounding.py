@@ -1,4 +1,4 @@
-"""How far a stored weight may be from the float weight that it stands for: the rounding of its form, and nothing more.
+"""The largest rounding error that each form of storage may have.
 
 | form | bound of a value | source |
 | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""What is audited: a saved bundle, and the checkpoint that it is held against."""
+"""The subject of an audit: a saved bundle, and the checkpoint it is compared with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an audit of one file has found so far."""
+"""The running tally of an audit of one file: findings, and counts of what was compared."""
 
 from dataclasses import dataclass, field
 

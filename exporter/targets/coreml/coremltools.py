@@ -1,4 +1,4 @@
-"""coremltools, imported and run without its Linux-only noise; every other message of it stays.
+"""Importing and running coremltools without the messages that it prints on Linux alone.
 
 Importing this module imports coremltools (seconds): only what writes or reads a program does so, never what merely
 names options.

@@ -1,4 +1,4 @@
-"""What `MilOps` is given: what its deployment target can say, the constants of its program, the mask in shape."""
+"""What the Core ML operations depend on: the deployment target's abilities, constants, and the shape of the mask."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Ops → Core ML: options, their checks, and the packages that come of them.
+"""Lowering a model to Core ML packages: options, their checks, layouts and functions.
 
 | compute units | layout |
 | --- | --- |

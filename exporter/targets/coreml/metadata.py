@@ -1,4 +1,4 @@
-"""What a package says of itself: the texts that Xcode shows, and the facts that apps read."""
+"""Metadata of a package: the texts that Xcode shows, and the facts that apps read."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""From a program to the folder that ships: convert, describe, serialise; the same bytes for the same program.
+"""Writing a Core ML package: converts, describes and serializes a program, the same bytes each time.
 
 A package is three files: `Manifest.json`, the model's protobuf and its weights. coremltools writes them with random
 identifiers, a date and maps in no order; here they are written again without.

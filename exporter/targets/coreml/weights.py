@@ -1,4 +1,4 @@
-"""How weights lie in an ML program: constants as they are, or `constexpr_` operations that recover them.
+"""Weights of an ML program: plain constants, or `constexpr_` operations that decompress them.
 
 The forms are the ones that coremltools' own compression passes write; they are written here because the roles that a
 scheme speaks of are known here, and because a package is then the same each time it is made.

@@ -1,4 +1,4 @@
-"""An ONNX model → a file, one tensor at a time: building it as one protobuf first takes its size four times over.
+"""Writing an ONNX file one tensor at a time, without the whole model as one protobuf.
 
 Protocol Buffers encoding: a field is a tag, (number << 3) | 2 for what has a length, its length as a varint, its bytes;
 fields may come in any order. Numbers are those of onnx.proto.

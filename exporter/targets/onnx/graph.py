@@ -1,4 +1,4 @@
-"""A graph of ONNX that grows node by node; helpers for what most operations need."""
+"""Building an ONNX graph node by node."""
 
 from collections.abc import Mapping
 from typing import Any

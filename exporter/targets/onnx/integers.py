@@ -1,4 +1,4 @@
-"""Products in integers: activations are measured and rounded to 8 bits when the model runs."""
+"""Dynamic quantization in ONNX: integer products with activations rounded to 8 bits at run time."""
 
 import numpy as np
 from onnx import TensorProto, helper

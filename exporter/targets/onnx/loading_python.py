@@ -1,4 +1,4 @@
-"""The Python lines of a bundle's card: they run as they are printed, with onnxruntime and tokenizers alone."""
+"""The Python example on an ONNX bundle's card, which runs with onnxruntime and tokenizers alone."""
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, parse_json
 from exporter.checkpoint.text_length import longest_of

@@ -1,4 +1,4 @@
-"""Ops → ONNX, in standard operators alone; which kernels they become is the runtime's choice.
+"""The operations of `Ops` as standard ONNX operators.
 
 Token tensors are flat, [B·S, H], from the embeddings on, but where heads are split: a linear layer is then one Gemm.
 Contrib operators (SkipLayerNormalization, BiasGelu, …) are left to ONNX Runtime: on x86 they are the slower form,

@@ -1,4 +1,4 @@
-"""How weights lie in an ONNX file, and the nodes that make floats of them again.
+"""Weights of an ONNX file: how each form is stored, and the nodes that dequantize it.
 
 Linear weights become floats by nodes over constants alone (Cast, Mul), which ONNX Runtime folds when it loads the
 model: small on disk, as fast as float32. DequantizeLinear would say the same, but it is not folded. Embedding rows

@@ -1,4 +1,4 @@
-"""What a bundle says of its answers: golden.json, parity.json and the budget, against PyTorch and the model of now.
+"""Audit of recorded answers: golden.json, parity.json and the budget, against PyTorch and the model.
 
 The figures of a battery differ from processor to processor; how far they may is stated here.
 """

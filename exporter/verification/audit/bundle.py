@@ -1,4 +1,4 @@
-"""The audit of a whole bundle: its model, and the files beside it, each against the checkpoint and the recipe."""
+"""Audit of a whole bundle: its model, and every file beside it."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a bundle says of its model: config.json and the manifest, against the checkpoint and the recipe."""
+"""Audit of config.json and the manifest, against the checkpoint and the recipe."""
 
 import json
 from collections.abc import Iterator, Mapping

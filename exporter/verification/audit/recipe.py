@@ -1,4 +1,4 @@
-"""The recipe of a saved manifest: only what an export can have written is followed.
+"""Checking the recipe of a saved manifest: only what an export writes is accepted.
 
 Everything that is audited is lowered from it again, so that one which no export makes would end somewhere below.
 """

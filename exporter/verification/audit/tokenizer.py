@@ -1,4 +1,4 @@
-"""The tokenizer's files in a bundle, against those that an export of the checkpoint writes."""
+"""Audit of the tokenizer's files, against those that an export of the checkpoint writes."""
 
 import json
 from collections.abc import Iterator, Mapping

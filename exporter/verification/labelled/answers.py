@@ -1,4 +1,4 @@
-"""Labelled rows put to a bundle and to PyTorch: answers, figures, and what makes them less than they seem."""
+"""Running labelled rows through a bundle and PyTorch: answers, figures, and warnings about them."""
 
 import logging
 import time

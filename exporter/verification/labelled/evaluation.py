@@ -1,4 +1,4 @@
-"""A bundle and PyTorch over the same labelled rows: what was lost on the way, in the figures of the task."""
+"""`bertport evaluate`: the task's metric of a bundle and of PyTorch over the same labelled rows."""
 
 from typing import Any, cast
 

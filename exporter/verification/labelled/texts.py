@@ -1,4 +1,4 @@
-"""Texts that come with their labels: then a bundle's decisions are judged by what the task's own metric loses, too."""
+"""Labels among `--texts`: the task's metric as one more budget of a comparison."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the cases of a battery come from: a checkpoint, the texts, and what of its vocabulary is there to read."""
+"""The cases of a comparison, made from a checkpoint, texts, and the vocabulary that texts leave unread."""
 
 from collections import Counter
 from collections.abc import Sequence

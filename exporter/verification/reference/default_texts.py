@@ -1,4 +1,4 @@
-"""What a battery reads where the user gives no texts: news kept beside the demo checkpoint, in the form of the task.
+"""Default texts of a comparison: news kept beside the demo checkpoint, in the form of the task.
 
 No news holds a question: of question answering each text is asked about, by its own words, as SQuAD's authors ask.
 """

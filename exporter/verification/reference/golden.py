@@ -1,4 +1,4 @@
-"""golden.json: what a test on a device replays. Texts, their ids, mask and types, and what PyTorch answers."""
+"""golden.json: texts, token ids and PyTorch's outputs, for tests on a device."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The PyTorch side of a parity run: made once for a checkpoint, used for every bundle of it."""
+"""The float32 reference of a checkpoint: PyTorch's outputs, computed once for all of its bundles."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""PyTorch on a checkpoint, in memory only while it answers: in a subprocess, or here where torch is imported anyway."""
+"""A PyTorch session: the checkpoint's model in a subprocess, or here where torch is imported anyway."""
 
 import sys
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Apple's own runtime, on macOS: predictions, load and predict times, and where each operation runs.
+"""Apple's Core ML runtime on macOS: predictions, times, and where each operation runs.
 
 Cannot run elsewhere: there `runtimes.mil` simulates the saved package, and every report says so.
 """

@@ -1,4 +1,4 @@
-"""A Core ML package that others saved: of fixed lengths, of several, or of a range of them."""
+"""Opening Core ML packages that other tools saved, of fixed, enumerated or ranged lengths."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A saved Core ML package under the portable interpreter: its numbers, on any system, and no times."""
+"""Running a Core ML package in the portable interpreter: its numbers on any system, and no times."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fetch what `--arch arm64` runs on an x86 machine: an ARM Python with its C libraries, and ONNX Runtime for aarch64.
+"""Fetching what `--arch arm64` runs on x86: an ARM Python, its C libraries, and ONNX Runtime for aarch64.
 
     python -m runtimes.backends.onnx.arm64_setup
 

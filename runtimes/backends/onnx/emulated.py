@@ -1,4 +1,4 @@
-"""A saved ONNX model under ONNX Runtime's kernels for another processor, which qemu's user mode emulates.
+"""Running a saved ONNX model on another processor's kernels, which qemu's user mode emulates.
 
 The numbers count, the times do not. One child process holds the model and answers batch after batch.
 """

@@ -1,4 +1,4 @@
-"""What an ONNX file asks of the machine before it is given to ONNX Runtime: which files it reads, and which operators.
+"""Checking an ONNX file before ONNX Runtime opens it: the files it reads, and its operators.
 
 ONNX Runtime opens whatever path a tensor's external data names (older versions, any path; none stops at a link), and
 allocates what a shape says. So both are looked at first, in the file's own terms.

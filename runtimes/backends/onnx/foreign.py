@@ -1,4 +1,4 @@
-"""An ONNX file that others saved: of free or fixed lengths, any integers, one row at a time where it must be."""
+"""Opening ONNX files that other tools saved, of free or fixed lengths and any integer type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

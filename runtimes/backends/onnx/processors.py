@@ -1,4 +1,4 @@
-"""ONNX Runtime's kernels for another processor, which qemu's user mode emulates: what `--arch` names.
+"""Emulated processors for ONNX Runtime: what each `--arch` runs on, and whether it is installed.
 
 int8 is where processors differ: x86 without VNNI adds neighbouring products in 16 bits and saturates, ARM does not, so
 each hides the other's errors.

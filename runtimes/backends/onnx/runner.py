@@ -1,4 +1,4 @@
-"""A saved ONNX model under ONNX Runtime, on the CPU."""
+"""Running a saved ONNX model with ONNX Runtime on the CPU."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How an ONNX file is opened, and what an app should set too.
+"""Opening an ONNX Runtime session with the options that an app should set too.
 
 Imports ONNX Runtime and nothing else: a process that is measured opens models through it.
 """

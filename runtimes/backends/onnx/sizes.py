@@ -1,4 +1,4 @@
-"""How large the tensors of an ONNX file become whatever is put in: judged before ONNX Runtime opens it.
+"""Bounding the size of an ONNX file's tensors before ONNX Runtime opens it.
 
 ONNX Runtime computes at load what is constant, so that a file of a few hundred bytes can ask for gigabytes. ONNX's own
 shape inference says how large each tensor is; it is given the small constants, which make shapes, and the shapes of the

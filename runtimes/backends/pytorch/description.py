@@ -1,4 +1,4 @@
-"""What the reference is, told without torch: a process that has none of it describes it to one that has."""
+"""A description of the reference model as plain data, readable without torch."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The reference: transformers' own model in PyTorch, float32, from the original checkpoint.
+"""The float32 reference: transformers' own model in PyTorch, from the original checkpoint.
 
 On the CPU; a measurement may ask for another device.
 """

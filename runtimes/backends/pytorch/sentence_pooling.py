@@ -1,4 +1,4 @@
-"""Sentence embeddings by their definition, over PyTorch's hidden states: the reference of what is inside a graph.
+"""Pooling of sentence embeddings over PyTorch's hidden states: the reference for what a graph computes.
 
 As sentence-transformers' modules Pooling, Dense and Normalize compute them (version 5), in float32.
 """

@@ -1,4 +1,4 @@
-"""The reference in a process of its own: this one never imports torch, and has its memory back when all is answered.
+"""The reference model in a subprocess: this process never imports torch, and its memory is given back.
 
 torch and transformers are 350 MB before any model, and their import takes longer than a small model's whole export:
 the process is started first, and asked when this one has something to compare.

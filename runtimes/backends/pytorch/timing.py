@@ -1,4 +1,4 @@
-"""The reference opened to be timed, in a process that imports nothing else."""
+"""Opening the reference model to be timed, in a process that imports nothing else."""
 
 from collections.abc import Callable
 from typing import Any

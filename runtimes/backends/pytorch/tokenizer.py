@@ -1,4 +1,4 @@
-"""transformers' own tokenizer of a checkpoint: what it makes of the folder, and the ids that it gives.
+"""transformers' own tokenizer of a checkpoint: its files, and the ids that it gives.
 
 Imports transformers, and no torch by itself.
 """

@@ -1,4 +1,4 @@
-"""Answers one question of `runtimes.backends.pytorch.tokenizer_source.ask_tokens` in a process without torch.
+"""The child of `tokenizer_subprocess`: answers one question about a tokenizer, in a process without torch.
 
 python -P -m runtimes.backends.pytorch.tokenizer_child
 """

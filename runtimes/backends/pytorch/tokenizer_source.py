@@ -1,4 +1,4 @@
-"""Where a checkpoint's tokenizer lies, and what transformers makes of it, told without transformers."""
+"""A checkpoint's tokenizer as plain data: where it lies, and what transformers makes of it."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Ask transformers for a checkpoint's tokenizer: in a process of its own where this one has not imported it."""
+"""Asking transformers for a checkpoint's tokenizer, in a subprocess where it is not imported here."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A cell of a table as the list, record or number that somebody wrote into it.
+"""Parsing a cell of a table as the list, record or number written into it.
 
 pandas writes a list into a CSV file as Python spells it, `['B-PER', 'O']`, numpy without commas, `['B-PER' 'O']` or
 `array([0, 1], dtype=int32)`, and other tools as JSON. All of them are read alike, and by nobody's eval: Python's own

@@ -1,4 +1,4 @@
-"""Which columns of a table are read: named by the user, or guessed by the names that public data sets use."""
+"""Choosing the columns of a table: named by the user, or guessed by the names that data sets use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

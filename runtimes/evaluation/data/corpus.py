@@ -1,4 +1,4 @@
-"""A file of texts, labelled or not, as texts alone: for what learns from text and asks for no answer.
+"""Reading a file of texts, labelled or not, as texts alone.
 
 Plain text holds one a line; of a table the columns are taken that evaluation would take, without its labels.
 """

@@ -1,4 +1,4 @@
-"""A file and what was said of it → examples and what is right in each."""
+"""Reading labelled rows as examples and gold answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Rows → what the tokenizer makes of them, cut to what the model takes."""
+"""Encoding examples with the tokenizer, truncated to what the model takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Label cells → what is right, in the model's numbers; one function for each kind of problem.
+"""Gold answers from label cells, one function for each kind of problem.
 
 A cell that is not certain is an error that shows the cell and the spelling expected; lists and records in text are read
 as whatever wrote them spelled them, see `cells`.

@@ -1,4 +1,4 @@
-"""Labels in the data → the model's labels. Names in any case, integers from 0 or from 1, or as the user says.
+"""Mapping labels in the data to the model's: by name, by integers from 0 or 1, or as the user says.
 
 A mapping is told in words, and where the data cannot decide it, it is asked for: labels silently shifted by one make a
 good model look broken, and two swapped ones a broken export look good.

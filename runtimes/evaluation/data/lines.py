@@ -1,4 +1,4 @@
-"""A file of rows or texts, line by line: plain or gzip, UTF-8 or as its byte order mark says, within bounds.
+"""Reading a data file line by line: plain or gzip, UTF-8 or UTF-16, within bounds.
 
 Only a line feed, a carriage return or both part lines: U+0085, U+2028, form feeds and their like are text. A file of
 64 kB may unpack to 64 MB of line feeds; every bound is told with what to do.

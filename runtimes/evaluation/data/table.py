@@ -1,4 +1,4 @@
-"""A file of labelled rows → `Table`: CSV, TSV or JSON Lines, plain or gzip.
+"""Reading a table of labelled rows: CSV, TSV or JSON Lines, plain or gzip.
 
 What cannot be read whole is refused with the line that is wrong: a row dropped or shifted in silence would change a
 figure that someone decides by. Lines are read one after the other; see `lines` for what is the most of each.

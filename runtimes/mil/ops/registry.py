@@ -1,4 +1,4 @@
-"""Every operation there is, by name: the function that computes it and what the function is given."""
+"""The operations of ML programs by name: the function that computes each, and its arguments."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How much an operation makes, known from the shapes of its arguments before anything is computed.
+"""The size and work of an operation's result, from the shapes of its arguments.
 
 Each entry of `SIZES` takes an operation's arguments by name and returns a `Size`: the elements of the largest tensor
 that the operation holds beside its arguments, and the products that it adds up. An axis of size 0 counts as 1, so that
@@ -179,7 +179,8 @@ def _conv(
     return Size(max(padded([*x.shape[:2], *wide]), columns, made), products)
 
 
-def _scaled(input: Array, scale: Array, zero_point: Array | None = None, axis: Array | None = None, **_: Any) -> Size:  # noqa: A002
+def _scaled(input: Array, scale: Array, zero_point: Array | None = None, axis: Array | None = None, **_: Any) -> Size:
+# noqa: A002
     parameters = [one for one in (scale, zero_point) if one is not None]
     return _size(input.shape, *(per_axis(one, axis, input.ndim).shape for one in parameters))
 

@@ -1,4 +1,4 @@
-"""The ranges that w8a8 rounds activations by, held against what texts give.
+"""Audit of the activation ranges of `w8a8`, against what texts give.
 
 Which texts an export was calibrated on is not recorded. Most are calibrated on those that bertport brings: where half
 of the ranges are just what these give, all must be. Else, and for models that take long to run over them all, an order

@@ -1,4 +1,4 @@
-"""What a saved package says of itself, against the checkpoint and the recipe: texts, facts, versions, file list."""
+"""Audit of a package's description: texts, metadata, versions and file list."""
 
 import json
 from pathlib import Path

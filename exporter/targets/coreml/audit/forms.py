@@ -1,4 +1,4 @@
-"""The forms that a weight has in a package, opened to be compared row by row: see `targets.coreml.schemes.Form`."""
+"""Reading each form of a stored weight row by row, to compare it with the float weight."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

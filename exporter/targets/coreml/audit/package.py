@@ -1,4 +1,4 @@
-"""The audit of a bundle's Core ML packages: every operation, weight and word of them, without running one.
+"""Audit of a bundle's Core ML packages: every operation, weight and text of them, without running one.
 
 The model is lowered once more, with a builder that records and with weights that are read from the package and held
 against the checkpoint's as they are asked for. What is saved must be what was recorded.

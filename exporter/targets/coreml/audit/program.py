@@ -1,4 +1,4 @@
-"""The operations of a saved function, held against what the lowering asks of the builder, by our names."""
+"""Audit of a saved program: its operations against those that lowering the recipe records."""
 
 from collections.abc import Mapping
 from typing import Any

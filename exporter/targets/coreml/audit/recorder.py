@@ -1,4 +1,4 @@
-"""What stands for coremltools' builder where a program is to be known and not written: it records what it is asked.
+"""A stand-in for coremltools' builder that records operations instead of building a program.
 
 `Recorder` has an attribute for every operation that the Core ML target uses, and each gives tensors of the type and
 shape that coremltools' builder would give. Importing coremltools takes a second and 100 MB; this takes neither.

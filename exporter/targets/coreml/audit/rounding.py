@@ -1,4 +1,4 @@
-"""Stored weights against float ones: by how many times each row exceeds the error that its form of storage may have.
+"""Comparison of stored weights with float ones: each row's error over what its form of storage allows.
 
 Every function takes some rows as they are stored and the same rows of the float weight, and gives one ratio a row: up
 to 1 is what rounding gives, more is not, and what is no number is infinite. `BOUNDS` states the bounds in words.

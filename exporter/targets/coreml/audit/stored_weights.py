@@ -1,4 +1,4 @@
-"""The weights of a saved program, each held against the float weight when the lowering asks for it.
+"""Audit of the weights of a saved program, each compared when the lowering asks for it.
 
 A weight is read in parts and compared as the model is lowered, so that no second float copy of a word table is made.
 """

@@ -1,4 +1,4 @@
-"""Reading a saved ONNX model without holding its weights: they stay in the file until some rows of one are asked for.
+"""Reading a saved ONNX model lazily: weights stay in the file until their rows are asked for.
 
 Protocol Buffers encoding: a field is a tag, (number << 3) | wire type, and a value; of a field that comes twice the
 last one counts, or for messages both, one after the other. Numbers are those of onnx.proto.

@@ -1,4 +1,4 @@
-"""The graph of a saved ONNX model against the one that its recipe lowers to: nodes, attributes, edges, interface.
+"""Audit of an ONNX graph: nodes, attributes, edges and interface, against those that its recipe lowers to.
 
 Every node is known by the tensor that it makes, which bears our name. Free are the order of nodes, doc strings, and
 what says which program wrote the file.

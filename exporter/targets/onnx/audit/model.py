@@ -1,4 +1,4 @@
-"""The audit of a saved ONNX model: its graph and every weight, against what the recipe makes of the checkpoint.
+"""Audit of a saved ONNX model: lowers its recipe again and compares graph and weights.
 
 The recipe is lowered again, in memory, through stores that compare where an export writes: no weight is held twice.
 """

@@ -1,4 +1,4 @@
-"""The float values of all that an ONNX model stores, read back on the way through its lowering."""
+"""Reading the float values of every weight that an ONNX model stores."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every stored weight of an ONNX model, held against the float weight that it stands for.
+"""Audit of the weights of an ONNX model, each compared with the float weight it stands for.
 
 The store below takes the place of `targets.onnx.weights.WeightStore` while the expected graph is built: where that one
 encodes a weight, this one reads what the file has under the same name, decodes it, and keeps neither.
