@@ -14,8 +14,8 @@ from exporter.model.ops import Array
 def calibrate(traces: Iterable[Mapping[str, Array]]) -> dict[str, float]:
     """The largest magnitude of every named tensor over all `traces`, one for each text, made without padding.
 
-    A trace is what `targets.numpy.trace` gives, or `coreml_names.canonical_tensors` of a run of the float16 package.
-    Tensors that hold zeros alone are left out: there is no scale to round them by.
+    A trace is what `model.numpy_ops.trace` gives, or `targets.coreml.names.canonical_tensors` of a run of the float16
+    package. Tensors that hold zeros alone are left out: there is no scale to round them by.
     """
     ranges: dict[str, float] = {}
     for trace in traces:

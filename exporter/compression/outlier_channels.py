@@ -70,8 +70,7 @@ class _Reach(NumpyOps):
         self._note(weight, x)
         return super().linear(name, x, weight, bias)
 
-    def row_products(self, name: str, x: Array, table: Weight, bias: Weight, rest: Weight | None = None) -> Array:  #
-    noqa: ARG002
+    def row_products(self, name: str, x: Array, table: Weight, bias: Weight, rest: Weight | None = None) -> Array:  # noqa: ARG002
         """A score of each token, for every token of every text, would take more memory than the model; none is read."""
         if rest is not None:
             self._note(rest, x[..., table.values.shape[1] :])

@@ -81,7 +81,7 @@ class Export:
     """Bundles of one model that share settings and budgets: every target × scheme.
 
     `model` is a folder, a hub id or "demo", called `name` if that is given; `archs` are those of `bertport verify`.
-    Every other option of `bertport export` is a key too, here or in `settings`: see checking.options; `request` is what
+    Every other option of `bertport export` is a key too, here or in `settings`: see export_options; `request` is what
     they ask for.
     """
 

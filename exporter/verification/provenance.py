@@ -31,7 +31,7 @@ _WHERE = ("source_kind", "source_model", "source_revision")
 def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple[str, ...] = ()) -> list[str]:
     """Make every file again that is no answer of PyTorch's; return their names.
 
-    `reference` is of the bundle, from `verification.find_reference`; `frequent_texts` are what `--frequency-from` read,
+    `reference` is of the bundle, from `verify.find_reference`; `frequent_texts` are what `--frequency-from` read,
     where the recipe has their hash. Raises BundleError that names the files that differ, and RuntimeUnavailable where
     the recipe lacks what it takes to repeat it.
     """

@@ -6,7 +6,7 @@
 | float16 | half a unit of float16, and the above | IEEE 754, to nearest |
 | int8 | half a step, and 1e-4 of one; the step: max ÷ 127 of the row, within 1e-6 | `quantize.int8` |
 | int4 by 32 | the nearest of 16; the step: the best of 7 shares of the block's extreme | `quantize.int4_blocks` |
-| codes | the nearest of its place's 256 centroids | `codebooks.product_quantise` |
+| codes | the nearest of its place's 256 centroids | `product_quantization.product_quantise` |
 
 Which role of weight has which form is said in `targets/onnx/schemes.py` and `targets/coreml/schemes.py`. NaN is beyond
 every bound.

@@ -111,8 +111,8 @@ def lower(
 ) -> list[str]:
     """Write the packages of `model` into `directory`; return their names.
 
-    `ranges` are the magnitudes that w8a8 rounds activations by (see `coreml_calibration`); `encode` makes the codes of
-    the word table, where the scheme stores codes. Raises UsageError and LoweringError as `check` does, and
+    `ranges` are the magnitudes that w8a8 rounds activations by (see `compression.activation_ranges`); `encode` makes
+    the codes of the word table, where the scheme stores codes. Raises UsageError and LoweringError as `check` does, and
     LoweringError for a weight that float16 cannot hold.
     """
     check(options, scheme, model.geometry.positions)

@@ -1,7 +1,7 @@
 """The operations of `Ops` as an ML program: what both layouts share.
 
 The batch is 1; handles are the builder's Vars. The builder is coremltools' `mb`, or what records the calls that would
-be made of it (`auditing.coreml_recorder`).
+be made of it (`audit.recorder`).
 
 Shapes: B = 1, S the fixed sequence length, H hidden, A heads, D = H / A. The program is built in the type it is
 computed in: no pass rewrites it, and every tensor keeps the name given here.

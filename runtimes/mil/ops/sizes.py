@@ -179,8 +179,7 @@ def _conv(
     return Size(max(padded([*x.shape[:2], *wide]), columns, made), products)
 
 
-def _scaled(input: Array, scale: Array, zero_point: Array | None = None, axis: Array | None = None, **_: Any) -> Size:
-# noqa: A002
+def _scaled(input: Array, scale: Array, zero_point: Array | None = None, axis: Array | None = None, **_: Any) -> Size:  # noqa: A002
     parameters = [one for one in (scale, zero_point) if one is not None]
     return _size(input.shape, *(per_axis(one, axis, input.ndim).shape for one in parameters))
 

@@ -16,7 +16,7 @@ from runtimes.mil.listing import Constant, Elements, Listed, Listing
 Ratios = Callable[[int, Array], Array]
 """First row, and float rows from there on → by how many times each stored row exceeds its bound."""
 _BOOK_OFF, _WEIGHED_BOOK_OFF = 0.5, 3.0
-"""How far an entry may be from the mean of what it stands for: see `coreml_rounding.BOUNDS`."""
+"""How far an entry may be from the mean of what it stands for: see `rounding.BOUNDS`."""
 
 
 class UnlikeError(Exception):

@@ -139,7 +139,7 @@ def _untouched(_: Weight) -> str:
 
 
 def _trained(folded_norms: bool, weight: Weight) -> str:
-    """What fine-tuning did to a weight (`finetuning.distillation`): "", or a key of `coreml_rounding.TRAINED`."""
+    """What fine-tuning did to a weight (`finetuning.distillation`): "", or a key of `rounding.TRAINED`."""
     encoder = weight.name.startswith(("layer.", "embeddings.", "pooler."))
     if not encoder or weight.role in (Role.POSITION_EMBEDDING, Role.TYPE_EMBEDDING, Role.HEAD):
         return ""

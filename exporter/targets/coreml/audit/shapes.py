@@ -125,8 +125,7 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Kind:  # n
     return x.dtype, (*x.shape[:-1], weight.shape[0])
 
 
-def _convolved(x: Tensor, weight: Tensor, pad_type: str, bias: Tensor | None = None, groups: int = 1) -> Kind:  # noqa:
-ARG001
+def _convolved(x: Tensor, weight: Tensor, pad_type: str, bias: Tensor | None = None, groups: int = 1) -> Kind:  # noqa: ARG001
     spans = zip(x.shape[2:], weight.shape[2:], strict=True)  # pad_type is "valid"
     return x.dtype, (x.shape[0], weight.shape[0], *(size - width + 1 for size, width in spans))
 
