@@ -20,40 +20,50 @@ P = TypeVar("P")
 
 
 class Registry(MutableMapping[str, P]):
-    """Objects by name: bertport's own, and those of plug-ins, loaded when a name is asked for that is none of these.
+    """Objects by name: bertport's own, and those of plug-ins, each imported when its name is first asked for.
 
-    Asking for all names loads all plug-ins. Raises ExportError as `load_plugins`.
+    Listing the names imports nothing. Raises ExportError as `find_plugins` and `load_plugin`, and for an object whose
+    `name` is another than its entry point's.
     """
 
     def __init__(self, own: Mapping[str, P], group: str, kind: type[P]) -> None:
-        self._own, self._group, self._kind = dict(own), group, kind
-        self._plugins: dict[str, P] | None = None
+        self._known, self._group, self._kind = dict(own), group, kind
+        self._found: dict[str, EntryPoint] | None = None
 
     def __getitem__(self, name: str) -> P:
-        return self._own[name] if name in self._own else self._loaded()[name]
+        if name not in self._known:
+            self._known[name] = self._load(self._entries()[name])
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known or name in self._entries()
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._own, **self._loaded()})
+        return iter(dict.fromkeys((*self._known, *self._entries())))
 
     def __len__(self) -> int:
-        return len(self._own) + len(self._loaded())
+        return len(list(iter(self)))
 
     def __setitem__(self, name: str, value: P) -> None:
-        self._own[name] = value
+        self._known[name] = value
 
     def __delitem__(self, name: str) -> None:
-        del self._own[name]
+        del self._known[name]
 
-    def _loaded(self) -> dict[str, P]:
-        if self._plugins is None:
-            found = load_plugins(self._group, self._kind, self._own)
-            if strange := [name for name, one in found.items() if getattr(one, "name", name) != name]:
-                raise ExportError(
-                    f"{self._group}: the entry point {strange[0]!r} gives an object of another name; upgrade or "
-                    "uninstall its package"
-                )
-            self._plugins = found
-        return self._plugins
+    def _entries(self) -> "dict[str, EntryPoint]":
+        if self._found is None:
+            self._found = find_plugins(self._group, self._known)
+        return self._found
+
+    def _load(self, entry: "EntryPoint") -> P:
+        loaded = load_plugin(entry, self._kind)
+        name = getattr(loaded, "name", entry.name)
+        if name != entry.name:
+            raise ExportError(
+                f"{distribution(entry)}: its {entry.group} entry point {entry.name!r} gives an object named {name!r}, "
+                f"and both must have one name; upgrade or uninstall {distribution(entry)}"
+            )
+        return loaded
 
 
 def find_plugins(group: str, taken: Collection[str]) -> "dict[str, EntryPoint]":
@@ -84,11 +94,6 @@ def load_plugin(entry: "EntryPoint", kind: type[P]) -> P:
     if not isinstance(loaded, kind):
         raise ExportError(f"{what} is {type(loaded).__name__}, expected {kind.__name__}; {step}")
     return loaded
-
-
-def load_plugins(group: str, kind: type[P], taken: Collection[str]) -> dict[str, P]:
-    """Name → object of every installed plug-in of `group`; see `find_plugins` and `load_plugin`."""
-    return {name: load_plugin(entry, kind) for name, entry in find_plugins(group, taken).items()}
 
 
 def distribution(entry: "EntryPoint") -> str:

@@ -101,6 +101,11 @@ class Family(Generic[G]):
     padding_shows: bool = False
     folded_norms: bool = False
 
+    @property
+    def name(self) -> str:
+        """Its key in the registry."""
+        return self.model_type
+
     def choose_head(self, task: str, architectures: list[str]) -> Head:
         """Return the head for `task`, or for "auto" the one whose architecture config.json lists.
 

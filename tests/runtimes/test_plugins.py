@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtimes.errors import ExportError
-from runtimes.plugins import find_plugins, load_plugin, load_plugins
+from runtimes.plugins import Registry, find_plugins, load_plugin
 
 GROUP = "bertport.tests"
 
@@ -34,7 +34,20 @@ def test_a_plugin_is_found_without_an_import_and_loaded_when_asked(site):
     assert list(found) == ["one"]
     assert "toy_good" not in sys.modules
     assert load_plugin(found["one"], dict) == {"a": 1}
-    assert load_plugins(GROUP, dict, taken=["another"]) == {"one": {"a": 1}}
+
+
+def test_a_registry_lists_names_without_an_import_and_loads_what_is_asked_for(site):
+    install(site, "toy-listed", "IT = {'a': 1}")
+    registry = Registry({"ours": {}}, GROUP, dict)
+    assert list(registry) == ["ours", "one"]
+    assert len(registry) == 2
+    assert "one" in registry
+    assert "none" not in registry
+    assert "toy_listed" not in sys.modules
+    assert registry["one"] == {"a": 1}
+    assert dict(registry) == {"ours": {}, "one": {"a": 1}}
+    with pytest.raises(KeyError):
+        registry["none"]
 
 
 def test_without_plugins_there_are_none():
@@ -53,7 +66,7 @@ def test_a_name_that_two_plugins_claim_is_refused(site):
     install(site, "toy-first", "IT = {}")
     install(site, "toy-second", "IT = {}")
     with pytest.raises(ExportError, match=r"toy-second: .* has a name that toy-first has taken"):
-        load_plugins(GROUP, dict, taken=())
+        dict(Registry({}, GROUP, dict))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +82,7 @@ def test_a_broken_plugin_is_named(site, monkeypatch, source, value, why):
     monkeypatch.delitem(sys.modules, "toy_broken", raising=False)
     install(site, "toy-broken", source, value=value)
     with pytest.raises(ExportError, match=why) as raised:
-        load_plugins(GROUP, dict, taken=())
+        dict(Registry({}, GROUP, dict))
     said = str(raised.value)
     assert said.startswith("toy-broken: its bertport.tests entry point 'one' (toy_broken:")
     assert said.endswith("; upgrade or uninstall toy-broken")
@@ -78,4 +91,4 @@ def test_a_broken_plugin_is_named(site, monkeypatch, source, value, why):
 def test_an_object_of_another_kind_is_refused(site):
     install(site, "toy-kind", "IT = 'text'")
     with pytest.raises(ExportError, match="is str, expected dict; upgrade or uninstall toy-kind"):
-        load_plugins(GROUP, dict, taken=())
+        dict(Registry({}, GROUP, dict))
