@@ -170,6 +170,7 @@ SETTINGS = """
 baseline = "baseline.json"
 [[export]]
 model = "demo"
+targets = ["onnx", "coreml"]
 schemes = ["int8", "none"]
 texts = "texts.txt"
 [export.settings]
