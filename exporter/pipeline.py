@@ -12,7 +12,7 @@ from exporter.bundling.staging import check_destination, staged, write_manifest
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import resolve
 from exporter.checkpoint.vocabulary_trimming import choose_entries, trim_checkpoint
-from exporter.compression.calibration import Material
+from exporter.compression.calibration import Calibration
 from exporter.finetuning.finetune import Finetuned, beside_own, finetune
 from exporter.options.request import Request
 from exporter.targets.audit.subject import Audited
@@ -87,9 +87,9 @@ def export(request: Request) -> list[Exported]:
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
     budgets = [request.limit.applied(budget_of(exported, recipe)) for recipe in recipes]
     reference = Reference(checkpoint, request.texts, request.pairs, kept)
-    material = Material(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
-    tuned = finetune(reference, material, settings.finetune) if settings.finetune else None
-    plans = [_Plan(*plan, material) for plan in zip(recipes, budgets, places, strict=True)]
+    calibration = Calibration(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
+    tuned = finetune(reference, calibration, settings.finetune) if settings.finetune else None
+    plans = [_Plan(*plan, calibration) for plan in zip(recipes, budgets, places, strict=True)]
     if tuned:
         plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
     labelled = find_labelled(checkpoint, request.texts_file) if request.verify else None
@@ -113,7 +113,7 @@ class _Plan:
     recipe: Recipe
     budget: Budget
     place: Path
-    material: Material
+    calibration: Calibration
     finetuning: Finetuning | None = None
     own: Reference | None = None
     """Of a bundle whose weights were trained: PyTorch with those."""
@@ -123,15 +123,15 @@ def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings:
     """The plan with what was trained, where its scheme has codes."""
     if plan.recipe.finetuned_sha256 is None:
         return plan
-    material = Material(tuned.checkpoint, reference.samples, settings.pq_dims, ())
-    return replace(plan, material=material, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
+    calibration = Calibration(tuned.checkpoint, reference.samples, settings.pq_dims, ())
+    return replace(plan, calibration=calibration, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
 
 
 def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: Labelled | None) -> Exported:
-    checkpoint, recipe = for_recipe(plan.material.checkpoint, plan.recipe), plan.recipe
+    checkpoint, recipe = for_recipe(plan.calibration.checkpoint, plan.recipe), plan.recipe
     with staged(plan.place) as staging:
         _log.info(f"{recipe.name}: writing")
-        models = write_files(checkpoint, recipe, staging.directory, plan.material)
+        models = write_files(checkpoint, recipe, staging.directory, plan.calibration)
         release()
         if advice := find_target(recipe.target).advice(checkpoint, recipe):
             _log.info(f"{recipe.name}: {advice}")

@@ -36,7 +36,7 @@ def effect_of(audited: Audited, batch: Batch) -> Effect:
     def effect(place: Path) -> float:
         if not own:
             own["answers"] = _answers(audited, batch)
-        return _apart(_answers(replace(audited, bundle=read_bundle(place)), batch), own["answers"])
+        return _difference(_answers(replace(audited, bundle=read_bundle(place)), batch), own["answers"])
 
     return effect
 
@@ -45,14 +45,14 @@ def rounding_of(audited: Audited, batch: Batch) -> float:
     """The largest difference between the untouched bundle and the float model, over some of the rows."""
     some = Batch(batch.ids[:_COMPARED_ROWS], batch.mask[:_COMPARED_ROWS], batch.types[:_COMPARED_ROWS])
     ours = trace(audited.checkpoint.model, some.ids, some.mask, some.types)
-    return _apart(_answers(audited, some), {name: ours[name] for name in audited.checkpoint.model.outputs})
+    return _difference(_answers(audited, some), {name: ours[name] for name in audited.checkpoint.model.outputs})
 
 
 def _answers(audited: Audited, batch: Batch) -> Outputs:
     return open_runner(audited.bundle).run(batch)
 
 
-def _apart(found: Outputs, wanted: Outputs) -> float:
+def _difference(found: Outputs, wanted: Outputs) -> float:
     """NaN where either has it."""
     with np.errstate(all="ignore"):
         return float(max(_largest(resized_like(found[name], values), values) for name, values in wanted.items()))

@@ -9,7 +9,7 @@ from exporter.checkpoint.json_files import MAX_CONFIG_BYTES, is_utf8
 from exporter.checkpoint.pairs import reads_pairs
 from exporter.checkpoint.sentence_transformers.modules import carried
 from exporter.checkpoint.tokenizer.kinds import FIRST_FILES
-from exporter.compression.calibration import Material
+from exporter.compression.calibration import Calibration
 from exporter.model.ops import Extent
 from exporter.targets.registry import TARGETS
 from runtimes.bundle.manifest import CHOICES, SEQUENCE, Budget, Manifest, Recipe, TensorSpec
@@ -19,9 +19,9 @@ from runtimes.files.json_text import to_json
 from runtimes.version import __version__
 
 
-def write_files(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
+def write_files(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
     """Write model, config and tokenizer; return the models' names."""
-    models = TARGETS[recipe.target].write(checkpoint, recipe, directory, material)
+    models = TARGETS[recipe.target].write(checkpoint, recipe, directory, calibration)
     _copy_companions(checkpoint, directory)
     return models
 

@@ -30,7 +30,7 @@ class Finetune:
     epochs: int = EPOCHS
 
 
-class Material:
+class Calibration:
     """Made once for an export and used for every bundle of it: of `checkpoint`, with its vocabulary as it will ship.
 
     `dimensions` are those of `--pq-dims`.

@@ -37,7 +37,7 @@ class CodedTable:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Training:
     """Batches to learn from and to be judged by; `per_token` names the outputs with an entry for each token."""
 
     learn: Sequence[Pair]
@@ -128,25 +128,25 @@ class Student:
                 own.copy_(value)
 
 
-def distil(teacher: TorchRunner, student: Student, lesson: Lesson) -> list[float]:
+def distil(teacher: TorchRunner, student: Student, training: Training) -> list[float]:
     """Train the student; return its loss on the judging batches before and after each epoch, and leave it at the best.
 
     A loss is the mean squared difference of the outputs over the variance of the teacher's. On one thread: the same
     numbers every time.
     """
     with _one_thread():
-        course = _Course(teacher, student, lesson.per_token, _variances(teacher, lesson))
-        losses, best = [course.judged(lesson.judge)], student.copy()
-        optimiser, schedule = _optimiser(student, lesson.epochs * len(lesson.learn))
-        rng = np.random.default_rng(lesson.seed)
-        for epoch in range(1, lesson.epochs + 1):
-            for at in rng.permutation(len(lesson.learn)):
+        course = _Course(teacher, student, training.per_token, _variances(teacher, training))
+        losses, best = [course.judged(training.judge)], student.copy()
+        optimiser, schedule = _optimiser(student, training.epochs * len(training.learn))
+        rng = np.random.default_rng(training.seed)
+        for epoch in range(1, training.epochs + 1):
+            for at in rng.permutation(len(training.learn)):
                 optimiser.zero_grad()
-                course.loss(lesson.learn[at]).backward()
+                course.loss(training.learn[at]).backward()
                 optimiser.step()
                 schedule.step()
-            losses.append(course.judged(lesson.judge))
-            _log.info(f"epoch {epoch} of {lesson.epochs}: held-out loss {losses[-1]:.4g}, {losses[0]:.4g} before")
+            losses.append(course.judged(training.judge))
+            _log.info(f"epoch {epoch} of {training.epochs}: held-out loss {losses[-1]:.4g}, {losses[0]:.4g} before")
             best = student.copy() if losses[-1] == min(losses) else best
         student.restore(best)
     return losses
@@ -227,13 +227,13 @@ def _optimiser(student: Student, steps: int) -> tuple[Any, Any]:
     return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
 
 
-def _variances(teacher: TorchRunner, lesson: Lesson) -> dict[str, float]:
+def _variances(teacher: TorchRunner, training: Training) -> dict[str, float]:
     """Of each output over the judging batches."""
     found: dict[str, list[Any]] = {}
     with torch.inference_mode():
-        for batch, _ in lesson.judge:
+        for batch, _ in training.judge:
             for name, values in teacher.outputs(batch).items():
-                seen = values[_seen(batch)] if name in lesson.per_token else values
+                seen = values[_seen(batch)] if name in training.per_token else values
                 found.setdefault(name, []).append(seen.flatten())
     return {name: max(float(torch.cat(parts).var()), 1e-12) for name, parts in found.items()}
 

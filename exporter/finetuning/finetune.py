@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporter.checkpoint.checkpoint import Checkpoint
-from exporter.compression.calibration import TRAINED, Finetune, Material, texts_sha256
+from exporter.compression.calibration import TRAINED, Calibration, Finetune, texts_sha256
 from exporter.compression.product_quantization import ProductCodes
-from exporter.finetuning.training_texts import SEED, CasePair, make_lessons, outputs_by_token
+from exporter.finetuning.training_texts import SEED, CasePair, make_training_texts, outputs_by_token
 from exporter.model.model import Model
 from exporter.model.ops import Array
 from exporter.targets.embedding_outputs import answering
@@ -58,29 +58,29 @@ class _Values:
         return self.values
 
 
-def finetune(reference: Reference, material: Material, asked: Finetune) -> Finetuned:
-    """Train what may be trained of `material.checkpoint` to answer as the model of `reference` does.
+def finetune(reference: Reference, calibration: Calibration, asked: Finetune) -> Finetuned:
+    """Train what may be trained of `calibration.checkpoint` to answer as the model of `reference` does.
 
     Raises UsageError for too few texts, and RuntimeUnavailable where torch is missing.
     """
     require("--finetune-codes", "torch", "transformers")
-    from exporter.finetuning.distillation import CodedTable, Lesson, Student, distil
+    from exporter.finetuning.distillation import CodedTable, Student, Training, distil
 
-    exported = answering(material.checkpoint)
+    exported = answering(calibration.checkpoint)
     reference = Reference(
         answering(reference.checkpoint), reference.source.texts, reference.source.pairs, reference.kept
     )
     ids = np.arange(exported.geometry.vocabulary) if reference.kept is None else reference.kept
-    made = make_lessons(reference, exported, asked.texts, ids)
+    made = make_training_texts(reference, exported, asked.texts, ids)
     judge = made.judge
-    codes = material.encode(exported.model.tensors[_WORD].read())
+    codes = calibration.encode(exported.model.tensors[_WORD].read())
     student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.codebook, ids)), reference.loaded()
     _log.info(f"learning from {made.learnt_texts:,} texts, {made.held_out_texts:,} held out; epochs: {asked.epochs}")
     wanted = [teacher.run(case.batch) for case, _ in judge]
     before = _seen(reference.checkpoint, student, judge, wanted)
     pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (made.learn, judge)]
-    lesson = Lesson(pairs[0], pairs[1], outputs_by_token(exported.model), asked.epochs, SEED)
-    losses = distil(teacher, student, lesson)
+    training = Training(pairs[0], pairs[1], outputs_by_token(exported.model), asked.epochs, SEED)
+    losses = distil(teacher, student, training)
     record = Finetuning(
         texts_sha256(asked.texts) or "",
         made.learnt_texts,

@@ -30,7 +30,7 @@ CasePair = tuple[Case, Case]
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingTexts:
     """Batches to learn from and to be judged by, and how many of the user's texts each holds."""
 
     learn: list[CasePair]
@@ -39,7 +39,9 @@ class Lessons:
     held_out_texts: int
 
 
-def make_lessons(reference: Reference, exported: Checkpoint, texts: tuple[str, ...], ids: Array) -> Lessons:
+def make_training_texts(
+    reference: Reference, exported: Checkpoint, texts: tuple[str, ...], ids: Array
+) -> TrainingTexts:
     """Drawn once by a fixed seed, in batches of texts of like length; `ids` are the tokens of the exported vocabulary.
 
     Raises UsageError for too few texts that use the vocabulary at all; where every token has an answer, those count
@@ -62,7 +64,7 @@ def make_lessons(reference: Reference, exported: Checkpoint, texts: tuple[str, .
     learn, judge = (_of_like_length([items[at] for at in part]) for part in (order[held:], order[:held]))
     odd = _Odd(rng, ids, limits.padding_row)
     taught = [[*group, *odd.beside(group, at)] for at, group in enumerate(learn)]
-    return Lessons(_batches(theirs, taught), _batches(theirs, judge), len(items) - held, held)
+    return TrainingTexts(_batches(theirs, taught), _batches(theirs, judge), len(items) - held, held)
 
 
 def outputs_by_token(model: Model) -> frozenset[str]:

@@ -14,7 +14,7 @@ from exporter.verification.check import Limit
 
 @dataclass(frozen=True)
 class Request:
-    """One call of the exporter; every target × scheme is one bundle. See `verification.check.Check` for `texts_file`."""
+    """One call of the exporter; every target × scheme is one bundle. `texts_file`: see `verification.check.Check`."""
 
     model: str
     targets: tuple[str, ...] = (DEFAULT_TARGET,)

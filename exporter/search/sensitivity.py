@@ -92,10 +92,10 @@ def _mean_difference(examiner: Examiner, rows: Sequence[int], bundle: Bundle) ->
     positions = runner.positions or examiner.checkpoint.max_tokens
     encoded, reference = examiner.own(bundle, positions), examiner.reference(positions)
     found = examiner.outputs(runner, bundle.token_outputs, [encoded[at] for at in rows], bundle.directory.name)
-    return _apart([reference[at] for at in rows], found)
+    return _difference([reference[at] for at in rows], found)
 
 
-def _apart(reference: Sequence[Outputs], found: Sequence[Outputs]) -> float:
+def _difference(reference: Sequence[Outputs], found: Sequence[Outputs]) -> float:
     pairs = zip(reference, found, strict=True)
     return float(np.mean([np.abs(left[name] - right[name]).mean() for left, right in pairs for name in left]))
 

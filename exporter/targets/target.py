@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.vocabulary_trimming import Trim
-from exporter.compression.calibration import Finetune, Material
+from exporter.compression.calibration import Calibration, Finetune
 from exporter.compression.product_quantization import DIMENSIONS
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Weight
@@ -100,7 +100,7 @@ class Target:
     recipe: Callable[[Checkpoint, str, Settings], Recipe]
     check: Callable[[Recipe, Checkpoint], None]
     inputs: Callable[[Checkpoint, Recipe], tuple[TensorSpec, ...]]
-    write: Callable[[Checkpoint, Recipe, Path, Material], tuple[str, ...]]
+    write: Callable[[Checkpoint, Recipe, Path, Calibration], tuple[str, ...]]
     model_names: Callable[[Recipe], tuple[str, ...]]
     advice: Callable[[Checkpoint, Recipe], str]
     as_wide: Callable[[Recipe, str, list[Weight]], bool]

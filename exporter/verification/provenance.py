@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from exporter.bundling.contents import make_manifest, write_files
 from exporter.bundling.sbom import bill_of_materials
 from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
-from exporter.compression.calibration import Material, texts_sha256
+from exporter.compression.calibration import Calibration, texts_sha256
 from exporter.targets.embedding_outputs import for_recipe
 from exporter.targets.registry import find_scheme
 from exporter.verification.audit.recipe import check_recipe
@@ -39,9 +39,9 @@ def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple
     check_recipe(bundle, checkpoint)
     _check_repeatable(bundle, frequent_texts)
     made_from = for_recipe(checkpoint if kept is None else trim_checkpoint(checkpoint, kept), recipe)
-    material = Material(made_from, reference.samples, recipe.pq_dims or 0, frequent_texts)
+    calibration = Calibration(made_from, reference.samples, recipe.pq_dims or 0, frequent_texts)
     with TemporaryDirectory() as folder:
-        models = write_files(made_from, recipe, Path(folder), material)
+        models = write_files(made_from, recipe, Path(folder), calibration)
         made = {name: _content(Path(folder) / name) for name in _names(bundle) if (Path(folder) / name).is_file()}
     made[SBOM] = _bill(bundle.manifest)
     different = [name for name in _names(bundle) if made.get(name) != _content(bundle.directory / name)]

@@ -33,7 +33,7 @@ from exporter.checkpoint.tokenizer.settings import ID_PARTS, differing, parts_of
 from exporter.checkpoint.tokenizer.standard_bert import ROLES, from_vocabulary, is_as_built, is_plain
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
-from runtimes.backends.pytorch.tokenizer_subprocess import open_apart
+from runtimes.backends.pytorch.tokenizer_subprocess import open_in_subprocess
 from runtimes.errors import CheckpointError, UnsupportedError, in_our_words
 from runtimes.files.bounded_read import read_bounded
 
@@ -195,7 +195,7 @@ def _from_transformers(source: TokenizerSource, table: int) -> tuple[Tokenizer, 
     Without those that transformers alone adds, for a role that the files fill with nothing, beyond the table: the model
     has no row for them, and a text that holds them would be an error.
     """
-    made = open_apart(source)
+    made = open_in_subprocess(source)
     document = json.loads(made.content)
     beyond = {one["content"] for one in document["added_tokens"] if one["id"] >= table} & {*made.special.values()}
     document["added_tokens"] = [one for one in document["added_tokens"] if one["content"] not in beyond]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.activation_ranges import calibrate
-from exporter.compression.calibration import Material
+from exporter.compression.calibration import Calibration
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.numpy_ops import trace
 from exporter.model.ops import Array, Inputs, Weight
@@ -75,11 +75,11 @@ def _metadata(checkpoint: Checkpoint) -> Metadata:
     return Metadata(description, author, licence, __version__, checkpoint.labels)
 
 
-def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
+def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
     calibrated = SCHEMES[recipe.scheme].calibrated
-    ranges = _ranges(checkpoint, material.samples(max(recipe.sequence_lengths))) if calibrated else None
+    ranges = _ranges(checkpoint, calibration.samples(max(recipe.sequence_lengths))) if calibrated else None
     asked = (checkpoint.model, recipe.scheme, _options(recipe), _metadata(checkpoint))
-    return tuple(lower(*asked, directory, ranges, material.encode))
+    return tuple(lower(*asked, directory, ranges, calibration.encode))
 
 
 def _ranges(checkpoint: Checkpoint, samples: list[Inputs[Array]]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
-from exporter.compression.calibration import Material
+from exporter.compression.calibration import Calibration
 from exporter.compression.outlier_channels import LEAST_WIDTH, MOST_CHANNELS, NO_CHANNELS, find_outliers
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Weight
@@ -69,12 +69,12 @@ def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(name, dtype, ("batch_size", *choices, SEQUENCE)) for name in checkpoint.model.inputs)
 
 
-def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, material: Material) -> tuple[str, ...]:
+def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
     model, made = checkpoint.model, recorded(recipe)
-    outliers = find_outliers(model, material.samples(checkpoint.max_tokens)) if made.float_channels else NO_CHANNELS
+    outliers = find_outliers(model, calibration.samples(checkpoint.max_tokens)) if made.float_channels else NO_CHANNELS
     with (directory / FILE).open("wb") as file:
         keep = Keep(recipe.keep)
-        saved = write(file, model, recipe.scheme, made.opset, made.int32_inputs, keep, material.encode, outliers)
+        saved = write(file, model, recipe.scheme, made.opset, made.int32_inputs, keep, calibration.encode, outliers)
     if variant := mapped(saved, FILE):
         (directory / MAPPED).write_bytes(variant)
     return (FILE,)

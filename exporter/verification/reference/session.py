@@ -11,7 +11,7 @@ from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.model.ops import Array
 from runtimes.backends.pytorch.description import Layer, Pooling, ReferenceModel
 from runtimes.backends.pytorch.installed import require_pytorch
-from runtimes.backends.pytorch.subprocess_runner import TorchApart
+from runtimes.backends.pytorch.subprocess_runner import TorchSubprocess
 from runtimes.process.heavy_imports import without_collections
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class PyTorchSession:
 
     def __init__(self, checkpoint: Checkpoint, weights: Mapping[str, Array]) -> None:
         self.checkpoint, self.weights = checkpoint, weights
-        self._apart: TorchApart | None = None
+        self._subprocess: TorchSubprocess | None = None
 
     def loaded(self, double: bool = False) -> "TorchRunner":
         """The model in this process, loaded anew by each call; `double`: in float64."""
@@ -39,14 +39,14 @@ class PyTorchSession:
         return TorchRunner.of(told, self.checkpoint.model.modules, self.weights)
 
     @contextmanager
-    def opened(self, double: bool = False) -> "Iterator[TorchApart | TorchRunner]":
+    def opened(self, double: bool = False) -> "Iterator[TorchSubprocess | TorchRunner]":
         """The model until the block ends: in the subprocess that was started for it, or a new one, or this process."""
         require_pytorch()
         if double:
             self.close()
-        if self._apart is None and self._is_apart:
-            self._apart = TorchApart(replace(reference_model(self.checkpoint), double=double))
-        runner = self._apart or self.loaded(double)
+        if self._subprocess is None and self._in_subprocess:
+            self._subprocess = TorchSubprocess(replace(reference_model(self.checkpoint), double=double))
+        runner = self._subprocess or self.loaded(double)
         try:
             yield runner
         finally:
@@ -59,17 +59,17 @@ class PyTorchSession:
         RuntimeUnavailable for each that could not be loaded, before anything is written.
         """
         require_pytorch()
-        if self._size_bytes <= _SMALL_BYTES and self._is_apart:
-            self._apart = TorchApart(reference_model(self.checkpoint))
+        if self._size_bytes <= _SMALL_BYTES and self._in_subprocess:
+            self._subprocess = TorchSubprocess(reference_model(self.checkpoint))
 
     def close(self) -> None:
         """End the subprocess, if there is one."""
-        if self._apart is not None:
-            self._apart.close()
-            self._apart = None
+        if self._subprocess is not None:
+            self._subprocess.close()
+            self._subprocess = None
 
     @property
-    def _is_apart(self) -> bool:
+    def _in_subprocess(self) -> bool:
         """Whether PyTorch answers in a subprocess: where torch is here already, that would cost more, not less.
 
         None in its place is how `targets.coreml.coremltools` hides it for a moment.

@@ -23,7 +23,7 @@ _WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME"
 where others compute too: of 20 s of processor time that a verification of the demo took, 14 s (artifacts/busy.json)."""
 
 
-class TorchApart:
+class TorchSubprocess:
     """Answers as TorchRunner does.
 
     Raises RuntimeUnavailable as Child does, and CheckpointError for what transformers does not load or run.

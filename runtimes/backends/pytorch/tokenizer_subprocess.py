@@ -12,7 +12,7 @@ from runtimes.process.frames import TOKENS
 from runtimes.runner import Array
 
 
-def open_apart(source: TokenizerSource) -> Spoken:
+def open_in_subprocess(source: TokenizerSource) -> Spoken:
     """What AutoTokenizer makes of the folder at `source`; no text is encoded.
 
     Raises as TransformersTokenizer, all of it as CheckpointError from another process, and RuntimeUnavailable as Child.

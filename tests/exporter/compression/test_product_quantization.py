@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression import product_quantization
-from exporter.compression.calibration import Material
+from exporter.compression.calibration import Calibration
 from exporter.compression.product_quantization import ENTRIES, check_divisible, product_quantise
 from exporter.targets.registry import find_scheme, make_recipe
 from exporter.targets.target import Settings
@@ -119,8 +119,8 @@ def test_texts_of_another_language_say_nothing_of_pieces(make_checkpoint):
     model = load(resolve(str(make_checkpoint()), HubOptions()))
     table = model.model.tensors["embeddings.word"].read()
     with pytest.raises(UsageError, match="--frequency-from: no token of the vocabulary occurs in these 2 texts"):
-        Material(model, lambda _tokens: [], 4, ("☃ ☃", "ᚠᛇᚻ")).encode(table)
-    Material(model, lambda _tokens: [], 4, ("☃ ☃", "the")).encode(table)
+        Calibration(model, lambda _tokens: [], 4, ("☃ ☃", "ᚠᛇᚻ")).encode(table)
+    Calibration(model, lambda _tokens: [], 4, ("☃ ☃", "the")).encode(table)
 
 
 def test_the_cosine_budget_holds_what_four_numbers_in_a_byte_cost_and_not_eight():

@@ -11,10 +11,10 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, choose_entries, trim_checkpoint
 from exporter.cli.main import main
 from exporter.compression import product_quantization
-from exporter.compression.calibration import Finetune, Material
+from exporter.compression.calibration import Calibration, Finetune
 from exporter.finetuning import distillation
 from exporter.finetuning import finetune as finetuning
-from exporter.finetuning import training_texts as lessons
+from exporter.finetuning import training_texts as training_texts
 from exporter.model.numpy_ops import trace
 from exporter.options.request import Request
 from exporter.pipeline import export
@@ -53,8 +53,8 @@ def trained(folder, many, epochs=1, trim=None):
     kept = choose_entries(whole.tokenizer.tokenizer, trim) if trim else None
     exported = trim_checkpoint(whole, kept) if trim else whole
     reference = Reference(whole, many[::8], kept=kept)
-    material = Material(exported, reference.samples, 4, ())
-    return reference, finetuning.finetune(reference, material, Finetune(many, epochs))
+    calibration = Calibration(exported, reference.samples, 4, ())
+    return reference, finetuning.finetune(reference, calibration, Finetune(many, epochs))
 
 
 def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse):
@@ -83,7 +83,7 @@ def test_a_text_like_no_other_is_learnt_too(checkpoint, many, coarse, monkeypatc
 
     monkeypatch.setattr(distillation, "_VECTOR_PEAK", 1e-2)  # few texts, few steps
     found = missed()
-    monkeypatch.setattr(lessons._Odd, "beside", lambda *_: [])
+    monkeypatch.setattr(training_texts._Odd, "beside", lambda *_: [])
     assert found < 0.95 * missed()
 
 

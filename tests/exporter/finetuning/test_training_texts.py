@@ -7,7 +7,7 @@ import pytest
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.finetuning.training_texts import make_lessons
+from exporter.finetuning.training_texts import make_training_texts
 from exporter.verification.reference.case_source import CaseSource
 from exporter.verification.reference.reference import Reference
 
@@ -19,12 +19,12 @@ def many(texts):
 
 @pytest.fixture
 def made(checkpoint, many):
-    return lessons(checkpoint, many)
+    return training_texts(checkpoint, many)
 
 
-def lessons(folder, many):
+def training_texts(folder, many):
     whole = load(resolve(str(folder), HubOptions()))
-    return make_lessons(Reference(whole), whole, many, np.arange(whole.geometry.vocabulary))
+    return make_training_texts(Reference(whole), whole, many, np.arange(whole.geometry.vocabulary))
 
 
 def rows(pairs, side=0):
@@ -64,12 +64,12 @@ def test_only_real_texts_judge_and_none_of_them_was_learnt_from(made, many):
 
 
 def test_lessons_are_the_same_every_time(made, checkpoint, many):
-    assert rows(lessons(checkpoint, many).learn) == rows(made.learn)
-    assert rows(lessons(checkpoint, many[1:]).learn) != rows(made.learn)
+    assert rows(training_texts(checkpoint, many).learn) == rows(made.learn)
+    assert rows(training_texts(checkpoint, many[1:]).learn) != rows(made.learn)
 
 
 def test_a_model_without_an_answer_for_padding_alone_is_not_taught_it(checkpoint, many, monkeypatch):
-    assert () in rows(lessons(checkpoint, many).learn)
+    assert () in rows(training_texts(checkpoint, many).learn)
     real = CaseSource.limits
     monkeypatch.setattr(CaseSource, "limits", lambda self, positions: replace(real(self, positions), padding_row=False))
-    assert () not in rows(lessons(checkpoint, many).learn)
+    assert () not in rows(training_texts(checkpoint, many).learn)

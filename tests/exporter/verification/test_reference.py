@@ -34,8 +34,8 @@ def apart(monkeypatch):
         def close(self):
             Apart.ended += 1
 
-    monkeypatch.setattr(module, "TorchApart", Apart)
-    monkeypatch.setattr(PyTorchSession, "_is_apart", True)
+    monkeypatch.setattr(module, "TorchSubprocess", Apart)
+    monkeypatch.setattr(PyTorchSession, "_in_subprocess", True)
     return Apart
 
 
@@ -77,10 +77,10 @@ def test_a_process_that_expects_nothing_starts_none(apart, reference):
 
 
 def test_where_torch_is_already_it_answers_here(reference, monkeypatch):
-    assert not reference._session._is_apart
+    assert not reference._session._in_subprocess
     monkeypatch.delitem(sys.modules, "torch")
-    assert reference._session._is_apart
-    assert not reference.with_weights({"x": None})._session._is_apart
+    assert reference._session._in_subprocess
+    assert not reference.with_weights({"x": None})._session._in_subprocess
 
 
 def test_a_command_that_compares_never_imports_torch(checkpoint, texts_file, tmp_path):

@@ -27,8 +27,8 @@ def _as_onnx(recipe):
     return replace(recipe, target="onnx", options=options)
 
 
-def _write(checkpoint, recipe, directory: Path, material):
-    models = ONNX.write(checkpoint, _as_onnx(recipe), directory, material)
+def _write(checkpoint, recipe, directory: Path, calibration):
+    models = ONNX.write(checkpoint, _as_onnx(recipe), directory, calibration)
     (directory / NOTE).write_text(str(recipe.options["colour"]), encoding="utf-8")
     return models
 

@@ -84,7 +84,7 @@ def test_a_role_that_only_transformers_fills_needs_no_row(tmp_path):
 
 
 def test_usual_files_need_no_transformers(tmp_path, monkeypatch):
-    monkeypatch.setattr("exporter.checkpoint.tokenizer.reading.open_apart", None)
+    monkeypatch.setattr("exporter.checkpoint.tokenizer.reading.open_in_subprocess", None)
     vocabulary(tmp_path)
     assert read(tmp_path).tokenizer.encode("the cat").ids == [2, 5, 6, 3]
     saved(tmp_path)

@@ -6,7 +6,7 @@ from exporter.bundling.contents import make_manifest, write_files
 from exporter.bundling.staging import write_manifest
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.compression.calibration import Material
+from exporter.compression.calibration import Calibration
 from exporter.targets.registry import TARGETS, find_scheme, make_recipe
 from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_subject
@@ -26,9 +26,9 @@ def save_packages():
     def save(checkpoint, directory, scheme, texts=(), **settings):
         recipe = make_recipe(checkpoint, "coreml", scheme, Settings.of(**{"sequence_lengths": (13,), **settings}))
         frequent = settings.get("frequent_texts", ())
-        material = Material(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, frequent)
+        calibration = Calibration(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, frequent)
         directory.mkdir(parents=True)
-        models = TARGETS["coreml"].write(checkpoint, recipe, directory, material)
+        models = TARGETS["coreml"].write(checkpoint, recipe, directory, calibration)
         manifest = make_manifest(checkpoint, recipe, find_scheme("coreml", scheme).budget, models)
         return audit_subject(Bundle(directory, manifest), checkpoint)
 
@@ -41,9 +41,9 @@ def save_onnx():
 
     def save(checkpoint, directory, scheme, texts=(), **settings):
         recipe = make_recipe(checkpoint, "onnx", scheme, Settings.of(**settings))
-        material = Material(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, ())
+        calibration = Calibration(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, ())
         directory.mkdir(parents=True)
-        models = write_files(checkpoint, recipe, directory, material)
+        models = write_files(checkpoint, recipe, directory, calibration)
         manifest = make_manifest(checkpoint, recipe, find_scheme("onnx", scheme).budget, models)
         write_manifest(directory, manifest)
         return audit_subject(Bundle(directory, manifest), checkpoint)

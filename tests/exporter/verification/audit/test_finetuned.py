@@ -8,7 +8,7 @@ import pytest
 from benchmarks.faults.onnx_file import Spoilt
 from exporter.bundling.contents import make_manifest, write_files
 from exporter.compression import product_quantization
-from exporter.compression.calibration import Finetune, Material
+from exporter.compression.calibration import Calibration, Finetune
 from exporter.finetuning import finetune as finetuning
 from exporter.targets.registry import find_scheme, make_recipe
 from exporter.targets.target import Settings
@@ -45,15 +45,15 @@ def tuned(tmp_path_factory, write_family, load_checkpoint, texts):
 
 def save(whole, directory, texts):
     """Train with codebooks of 16, so that there is something to learn, and write what an export writes."""
-    lessons = Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 4)
-    recipe = make_recipe(whole, "onnx", "pq", Settings(finetune=lessons))
+    training_texts = Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 4)
+    recipe = make_recipe(whole, "onnx", "pq", Settings(finetune=training_texts))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(product_quantization, "ENTRIES", 16)
         reference = Reference(whole, texts)
-        material = Material(whole, reference.samples, 4, ())
-        found = finetuning.finetune(reference, material, lessons)
+        calibration = Calibration(whole, reference.samples, 4, ())
+        found = finetuning.finetune(reference, calibration, training_texts)
         directory.mkdir()
-        own = Material(found.checkpoint, reference.samples, 4, ())
+        own = Calibration(found.checkpoint, reference.samples, 4, ())
         models = write_files(found.checkpoint, recipe, directory, own)
     manifest = make_manifest(found.checkpoint, recipe, find_scheme("onnx", "pq").budget, models)
     return Bundle(directory, replace(manifest, finetuning=found.record)), found.checkpoint

@@ -20,7 +20,7 @@ from runtimes.backends.pytorch import child as pytorch_child
 from runtimes.backends.pytorch import subprocess_runner as pytorch_apart
 from runtimes.backends.pytorch.description import Layer, Pooling, ReferenceModel, from_arrays, to_arrays
 from runtimes.backends.pytorch.runner import TorchRunner
-from runtimes.backends.pytorch.subprocess_runner import TorchApart
+from runtimes.backends.pytorch.subprocess_runner import TorchSubprocess
 from runtimes.errors import CheckpointError, RuntimeUnavailable
 from runtimes.runner import full_batch
 
@@ -35,7 +35,7 @@ def model(checkpoint):
 
 
 def test_the_numbers_are_the_same(model, checkpoint):
-    itself, apart = TorchRunner(checkpoint, model.architecture), TorchApart(model)
+    itself, apart = TorchRunner(checkpoint, model.architecture), TorchSubprocess(model)
     for batch in BATCHES:
         np.testing.assert_array_equal(apart.run(batch)["logits"], itself.run(batch)["logits"])
 
@@ -43,7 +43,7 @@ def test_the_numbers_are_the_same(model, checkpoint):
 def test_embeddings_are_too(checkpoint):
     told = ReferenceModel(checkpoint, "BertModel", ("sentence_embedding",), pooling=POOLING)
     itself = TorchRunner(checkpoint, "BertModel", told.outputs, pooling=POOLING)
-    apart = TorchApart(told)
+    apart = TorchSubprocess(told)
     for batch in BATCHES:
         found = apart.run(batch)["sentence_embedding"]
         np.testing.assert_array_equal(found, itself.run(batch)["sentence_embedding"])
@@ -66,7 +66,7 @@ def test_a_description_survives_the_way():
 
 def test_what_does_not_load_is_an_error_of_one_line(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    apart = TorchApart(ReferenceModel(tmp_path, "BertForSequenceClassification"))
+    apart = TorchSubprocess(ReferenceModel(tmp_path, "BertForSequenceClassification"))
     with pytest.raises(CheckpointError, match=r"does not load it as Bert.*: .*model\.safetensors") as found:
         apart.run(BATCHES[0])
     assert str(tmp_path) in str(found.value)
@@ -74,7 +74,7 @@ def test_what_does_not_load_is_an_error_of_one_line(tmp_path):
 
 
 def test_a_killed_process_is_an_error_that_names_it(model):
-    apart = TorchApart(model)
+    apart = TorchSubprocess(model)
     os.kill(apart._child._process.pid, signal.SIGKILL)
     with pytest.raises(RuntimeUnavailable, match=r"PyTorch: its process .* was ended by signal 9.*memory"):
         apart.run(BATCHES[0])
@@ -82,7 +82,7 @@ def test_a_killed_process_is_an_error_that_names_it(model):
 
 @pytest.mark.parametrize("end", ["closed", "forgotten"])
 def test_the_process_ends_with_what_asks_it(model, end):
-    apart = TorchApart(model)
+    apart = TorchSubprocess(model)
     process = apart._child._process
     assert process.poll() is None
     if end == "closed":
@@ -95,8 +95,8 @@ def test_the_process_ends_with_what_asks_it(model, end):
 def test_the_process_ends_when_this_one_is_killed(model):
     program = (
         "import sys; from pathlib import Path\n"
-        "from runtimes.backends.pytorch.subprocess_runner import TorchApart, ReferenceModel\n"
-        "apart = TorchApart(ReferenceModel(Path(sys.argv[1]), sys.argv[2]))\n"
+        "from runtimes.backends.pytorch.subprocess_runner import TorchSubprocess, ReferenceModel\n"
+        "apart = TorchSubprocess(ReferenceModel(Path(sys.argv[1]), sys.argv[2]))\n"
         "print(apart._child._process.pid, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, str(model.checkpoint), model.architecture]
@@ -122,7 +122,7 @@ def test_nothing_of_the_folder_it_starts_in_is_run(model, monkeypatch, tmp_path)
     """A checkpoint's folder is where `bertport export` without MODEL is called."""
     (tmp_path / "torch.py").write_text("open('ran', 'w').close()")
     monkeypatch.chdir(tmp_path)
-    assert TorchApart(model).run(BATCHES[0])["logits"].shape == (1, 3)
+    assert TorchSubprocess(model).run(BATCHES[0])["logits"].shape == (1, 3)
     assert not (tmp_path / "ran").exists()
     subprocess.run([sys.executable, "-m", "torch"], check=True)  # the control: it would have been
     assert (tmp_path / "ran").exists()
@@ -132,7 +132,7 @@ def started_with(monkeypatch, checkpoint):
     """The environment that the process would get."""
     programs = []
     monkeypatch.setattr(pytorch_apart, "Child", lambda program: programs.append(program) or mock.Mock())
-    TorchApart(ReferenceModel(checkpoint, "BertForSequenceClassification"))
+    TorchSubprocess(ReferenceModel(checkpoint, "BertForSequenceClassification"))
     return programs[0].environment
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from runtimes.backends.pytorch.tokenizer_source import TokenizerSource
-from runtimes.backends.pytorch.tokenizer_subprocess import open_apart
+from runtimes.backends.pytorch.tokenizer_subprocess import open_in_subprocess
 from runtimes.errors import CheckpointError
 
 
@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_it_tells_what_transformers_makes(folder):
-    found = open_apart(TokenizerSource(folder, "bert"))
+    found = open_in_subprocess(TokenizerSource(folder, "bert"))
     added = {token["content"]: token["id"] for token in json.loads(found.content)["added_tokens"]}
     assert added["<e1>"] == 6
     assert found.special["mask_token"] == "[MASK]"
@@ -30,5 +30,5 @@ def test_it_tells_what_transformers_makes(folder):
 
 def test_what_it_refuses_is_our_error(folder):
     with pytest.raises(CheckpointError, match=r"tokenizer_class BertJapaneseTokenizer runs in Python alone") as error:
-        open_apart(TokenizerSource(folder, "bert", "BertJapaneseTokenizer"))
+        open_in_subprocess(TokenizerSource(folder, "bert", "BertJapaneseTokenizer"))
     assert str(error.value).startswith(f"{folder}: ")
