@@ -141,8 +141,6 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
     if sentences and sentences.settings.lowercase:
         _check_case(directory, tokenizer)
     present = [directory / name for name in ("config.json", ADDED, *tokenizer.files)]
-    own = {p.relative_to(root).as_posix(): p for p in [*files, *present] if p.is_file()}
-    hashed = {name: sha256(path) for name, path in (source.made_from or own).items()}
     problem = head.task.problem or read_problem(config, len(labels))
     settings = sentences.settings if sentences else None
     longest = longest_text(directory, tokenizer.files, tokenizer.tokenizer, geometry.positions, settings)
@@ -157,7 +155,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         replace(tokenizer, files=stating(tokenizer.files, longest)),
         labels,
         problem,
-        hashed,
+        _hashed(source, root, [*files, *present]),
         longest,
         activation,
         sentences,
@@ -166,6 +164,12 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         read.notes + notes + tokenizer.notes,
         wrapper,
     )
+
+
+def _hashed(source: Source, root: Path, files: list[Path]) -> dict[str, str]:
+    """Hash of every file that was read, by its path below `root`; of an adapter, of what it was made from."""
+    own = {path.relative_to(root).as_posix(): path for path in files if path.is_file()}
+    return {name: sha256(path) for name, path in (source.made_from or own).items()}
 
 
 def _reader(config: Mapping[str, Any], family: Family[Any], model: Model) -> Reader:
