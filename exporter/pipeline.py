@@ -98,7 +98,7 @@ def export(request: Request) -> list[Exported]:
 
 
 def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Array | None]:
-    """The checkpoint to export, and the ids that it kept where its vocabulary was cut."""
+    """The checkpoint to export, and the ids that it kept where its vocabulary was trimmed."""
     if settings.trim is None:
         return checkpoint, None
     trim = replace(settings.trim, prompt=checkpoint.prompt)

@@ -53,7 +53,7 @@ class Batch:
         return int(columns[-1]) + 1 if len(columns) else self.ids.shape[-1]
 
     def resized(self, length: int, pad_id: int) -> "Batch":
-        """As [B, length] or [B, C, length], cut or padded on the right."""
+        """As [B, length] or [B, C, length], truncated or padded on the right."""
         whole = (*self.ids.shape[:-1], length)
         parts = [part.reshape(-1, part.shape[-1]) for part in (self.ids, self.mask, self.types)]
         ids, mask, types = (resized(part, length) for part in parts)
@@ -109,7 +109,7 @@ class WrappedRunner:
 
 
 def resized(values: Array, width: int) -> Array:
-    """[B, S, …] → [B, width, …], cut or filled up with zeros on the right."""
+    """[B, S, …] → [B, width, …], truncated or filled up with zeros on the right."""
     wide = np.zeros((len(values), width, *values.shape[2:]), values.dtype)
     kept = min(width, values.shape[1])
     wide[:, :kept] = values[:, :kept]

@@ -47,7 +47,7 @@ def _far(reach: Array) -> Array:
 
 
 def _one_batch(samples: Sequence[Inputs[Array]], pad: int) -> Inputs[Array]:
-    """Padded to the longest, and cut to what shows enough; of several choices each is a row."""
+    """Padded to the longest, and truncated to what shows enough; of several choices each is a row."""
     longest = min(max(sample.ids.shape[-1] for sample in samples), _TOKENS)
 
     def rows(parts: list[Array], filled: int) -> Array:

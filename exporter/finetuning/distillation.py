@@ -24,7 +24,7 @@ _CODEBOOK_PEAK, _VECTOR_PEAK = 5e-4, 5e-4
 """Adam's largest steps, tried on the demo checkpoint; they rise over the first tenth of the steps and fall to 0."""
 _WARM_UP = 0.1
 Pair = tuple[Batch, Batch]
-"""The same texts for the teacher and for the student, whose tokenizer may cut them otherwise; in the teacher's ids."""
+"""The same texts for the teacher and the student, which may tokenize them differently; in the teacher's ids."""
 
 
 @dataclass(frozen=True)

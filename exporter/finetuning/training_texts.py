@@ -18,10 +18,10 @@ from runtimes.parity.cases import Case, Encoder, Item, Row, examples
 
 LEAST_TEXTS, SEED = 50, 0
 _ROWS, _LONGEST = 32, 128
-"""Real texts of a batch, and tokens of a text: longer ones are cut, for the teacher and the student alike."""
+"""Real texts of a batch, and tokens of a text: longer ones are truncated, for the teacher and the student alike."""
 _HELD_OUT_SHARE, _MOST_HELD_OUT = 0.1, 1000
 _SHORT = 8
-"""Most tokens of a text that is cut short."""
+"""Most tokens of a truncated text."""
 _PADDING_ALONE = Row([], [], [])
 _Pair = tuple[Item, Item]
 """A text as the float model reads it, and as the exported one does; both in the float model's ids."""

@@ -25,7 +25,7 @@ def find_checkpoint(check: Check) -> Checkpoint:
 
 
 def kept_pieces(bundle: Bundle, checkpoint: Checkpoint) -> Array:
-    """The checkpoint's id of every token of a bundle whose vocabulary was cut."""
+    """The checkpoint's id of every token of a bundle whose vocabulary was trimmed."""
     own = open_tokenizer(bundle.directory / "tokenizer.json")
     return kept_ids(checkpoint.tokenizer.tokenizer, own)
 

@@ -78,8 +78,8 @@ def hear(ask: Ask, tokenizer: TokenizerFiles, texts: Sequence[str], table: int) 
     added = {token["content"]: None for token in json.loads(made.content)["added_tokens"]}
     added |= {token.content: None for token in own.get_added_tokens_decoder().values()}
     asked = tuple(_texts(texts, list(added)[:_ADDED]))
-    pieces = own.get_vocab(with_added_tokens=True)
-    entries = tuple(sorted(pieces, key=lambda piece: pieces[piece])[:_ENTRIES])
+    vocabulary = own.get_vocab(with_added_tokens=True)
+    entries = tuple(sorted(vocabulary, key=lambda entry: vocabulary[entry])[:_ENTRIES])
     same = not _differences(made, own)
     spoken = ask_tokens(ask, tokenizer.source, asked, () if same else entries)
     return Heard(own, asked, entries, spoken, same, table)
@@ -174,7 +174,7 @@ def _shown(text: Text) -> str:
 
 
 def _differences(spoken: Spoken, tokenizer: Tokenizer) -> list[str]:
-    """The first few settings that differ of those that decide how text is cut."""
+    """The first few settings that differ of those that decide how text is tokenized."""
     left, right = canonical(json.loads(spoken.content)), parts_of(tokenizer)
     expected, found = ({part: one[part] for part in ID_PARTS} for one in (left, right))
     return [str(one) for one in islice(differing(expected, found), _SETTINGS)]

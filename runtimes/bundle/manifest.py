@@ -98,7 +98,7 @@ class Manifest:
 
     `source_kind` is folder, hub or demo; of a folder only the name is kept. `source_sha256` and `files` map a file's
     name to its hash; `files` leaves out the manifest itself. `models` names the model files or packages; `pad_id` is
-    the token id that pads a text, `max_tokens` where one is cut, special ones included.
+    the token id that pads a text, `max_tokens` where one is truncated, special ones included.
 
     `activation` makes scores of a text classifier's logits: sigmoid, softmax or none. `prompt` stands before a text,
     and before the first of two. `pooling` and what follows it make one vector. `pairs`: a classifier reads two texts.

@@ -29,7 +29,7 @@ def predict(
     rows_at_once: int,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[Outputs]:
-    """The outputs of each row, in order; those of `per_token` cut to its tokens, [S, …]. Equal rows run once.
+    """The outputs of each row, in order; those of `per_token` sliced to its tokens, [S, …]. Equal rows run once.
 
     Raises BundleError for NaN or infinity: an argmax over them would be an answer like any other.
     """

@@ -16,16 +16,16 @@ from runtimes.parity.shown import BEGINS, CONTINUES, best_label, best_span, like
 from runtimes.runner import Array, Outputs
 
 UNSEEN = -1
-"""Stands for the label of a word that was cut off, or left no token: it counts on neither side."""
+"""Stands for the label of a word that was truncated, or left no token: it counts on neither side."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """One problem. What is right and what is answered are JSON: a number, numbers, or text.
 
-    `golds` reads the label cells; `decide` takes the outputs of one row, cut to its tokens, to an answer. `scores`
+    `golds` reads the label cells; `decide` takes the outputs of one row, sliced to its tokens, to an answer. `scores`
     takes golds, answers and labels to figures; `parts` and `value` do so row by row (see `metrics`). `words`: texts are
-    lists of words. `only_second`: of a pair too long only the second is cut. `graded`: answers are amounts.
+    lists of words. `only_second`: of a pair too long only the second is truncated. `graded`: answers are amounts.
     """
 
     names: Names

@@ -96,7 +96,7 @@ def check_feeds(specs: tuple[InputSpec, ...], feeds: Mapping[str, Array]) -> dic
 def _checked(spec: InputSpec, feed: Array) -> Array:
     if not spec.accepts(feed.shape):
         allowed = " or ".join(f"({', '.join(str(r) for r in ranges)})" for ranges in spec.allowed)
-        raise refusal(f"input {spec.name}: shape {feed.shape}, expected {allowed}; pad or cut to a declared shape")
+        raise refusal(f"input {spec.name}: shape {feed.shape}, expected {allowed}; pad or truncate to a declared shape")
     if not np.can_cast(feed.dtype, spec.data_type.dtype, "same_kind"):
         raise refusal(f"input {spec.name}: {feed.dtype} given, expected {spec.dtype}; convert it before the call")
     converted = feed.astype(spec.data_type.dtype, copy=False)

@@ -293,8 +293,8 @@ def _mixed(encode: Encoder, items: list[Item], limits: Limits) -> list[Case]:
 def _extremes(encode: Encoder, items: list[Item], limits: Limits) -> list[Case]:
     """One token; and every position taken."""
     first, size = items[0][0], len(items[0])
-    pieces = [piece for item in items for row in item for piece in row.ids]
-    full = np.resize(np.array(pieces, np.int64), limits.positions).tolist()
+    ids = [one for item in items for row in item for one in row.ids]
+    full = np.resize(np.array(ids, np.int64), limits.positions).tolist()
     nothing = [0] * limits.positions
     return [
         encode.case("one token", [[Row(first.ids[:1], [0], [-1])] * size]),

@@ -15,13 +15,13 @@ from runtimes.runner import Array
 _UNUSED = "[unused"
 
 
-def in_order(words: Array, pieces: Mapping[str, int], special: set[int], seen: Mapping[int, int]) -> Array:
+def in_order(words: Array, vocabulary: Mapping[str, int], special: set[int], seen: Mapping[int, int]) -> Array:
     """Ids `words`, the common first: by how often texts have them (`seen`), then as the tokenizer numbers them.
 
     Byte-level BPE numbers by merges, Unigram by score, BERT's WordPiece whole words by how often they occurred. Special
     and unused entries come last.
     """
-    last = special | {number for piece, number in pieces.items() if piece.startswith(_UNUSED)}
+    last = special | {number for entry, number in vocabulary.items() if entry.startswith(_UNUSED)}
     ordered = sorted(words.tolist(), key=lambda number: (number in last, -seen.get(number, 0), number))
     return np.array(ordered, np.int64)
 

@@ -92,10 +92,20 @@ class Examiner:
         comparison = compare_answers(self.problem, golds, reference, candidate, labels)
         warnings = doubts(self.checkpoint.problem, golds, reference, labels)
         warnings += against_constant(self.problem, self.checkpoint.problem, golds, reference, labels)
-        cut = sum(one.truncated for one in encoded)
+        truncated = sum(one.truncated for one in encoded)
         status = runner.status.value
         return Evaluation(
-            bundle, self.dataset, comparison, status, positions, cut, reference, candidate, warnings, took_s, changed
+            bundle,
+            self.dataset,
+            comparison,
+            status,
+            positions,
+            truncated,
+            reference,
+            candidate,
+            warnings,
+            took_s,
+            changed,
         )
 
     def answers(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> list[Any]:
@@ -112,20 +122,20 @@ class Examiner:
         return predict(runner, encoder, encoded, per_token, rows_at_once, told)
 
     def own(self, bundle: Bundle, positions: int) -> list[Encoded]:
-        """The rows as the bundle's own tokenizer cuts them: not as the checkpoint's where its vocabulary was cut."""
+        """The rows as the bundle's own tokenizer encodes them: not as the checkpoint's where it was trimmed."""
         if bundle.manifest.recipe.vocabulary_size is None:
             return self.encoded(positions)
         tokenizer = open_tokenizer(bundle.directory / "tokenizer.json")
         return encode_all(tokenizer, self.dataset.examples, self._limits(positions), self.problem.only_second)
 
     def _encode(self, positions: int) -> list[Encoded]:
-        tokenizer, cut_second = self.checkpoint.tokenizer.tokenizer, self.problem.only_second
-        encoded = encode_all(tokenizer, self.dataset.examples, self._limits(positions), cut_second)
-        cut = sum(one.truncated for one in encoded)
-        if cut:
+        tokenizer, truncate_second = self.checkpoint.tokenizer.tokenizer, self.problem.only_second
+        encoded = encode_all(tokenizer, self.dataset.examples, self._limits(positions), truncate_second)
+        truncated = sum(one.truncated for one in encoded)
+        if truncated:
             _log.log(
                 self._level,
-                f"{cut:,} of {len(encoded):,} rows are longer than {positions} tokens and cut there, on both sides",
+                f"{truncated:,} of {len(encoded):,} rows are longer than {positions} tokens: truncated, on both sides",
             )
         return encoded
 

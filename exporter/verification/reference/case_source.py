@@ -28,7 +28,7 @@ class CaseSource:
     """Texts, and cases of them; without `texts` those of `exporter.verification.reference.default_texts`.
 
     With `kept`, the ids that a smaller vocabulary kept, cases hold no other tokens: the texts that the smaller one
-    cuts as the whole one does.
+    tokenizes as the whole one does.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class CaseSource:
         tokenizer, limits = self.checkpoint.tokenizer.tokenizer, self.limits(positions)
         cases = build_battery(tokenizer, self.texts, limits)
         cases = cases if self.kept is None else survivors(cases, self.kept)
-        pieces, special = tokenizer.get_vocab(), set(tokenizer.get_added_tokens_decoder())
+        vocabulary, special = tokenizer.get_vocab(), set(tokenizer.get_added_tokens_decoder())
         # one at a time: a batch is shared out among threads, whose arenas stay
         seen = Counter(number for text in further_texts() for number in tokenizer.encode(text).ids)
-        words = in_order(unread(self.words, cases), pieces, special, seen)[: self._affordable(_SWEEP_PRODUCTS)]
+        words = in_order(unread(self.words, cases), vocabulary, special, seen)[: self._affordable(_SWEEP_PRODUCTS)]
         encode, like = Encoder(tokenizer, limits), first_item(tokenizer, self.texts, limits)
         return [*cases, *sweep(encode, words, limits, like), *segments(encode, cases, limits, like)]
 
@@ -111,8 +111,8 @@ class CaseSource:
 
 def _mask_id(checkpoint: Checkpoint) -> int:
     """The id of the tokenizer's mask. Raises CheckpointError where it has none."""
-    pieces = checkpoint.tokenizer.tokenizer.get_vocab(with_added_tokens=True)
-    found = pieces.get(checkpoint.tokenizer.mask_token)
+    vocabulary = checkpoint.tokenizer.tokenizer.get_vocab(with_added_tokens=True)
+    found = vocabulary.get(checkpoint.tokenizer.mask_token)
     if found is None:
         raise CheckpointError(
             f"{checkpoint.source.directory}: fill-mask needs a tokenizer with a mask token, and "

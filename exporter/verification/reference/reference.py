@@ -40,7 +40,7 @@ class Reference:
     """Batteries of a checkpoint; torch is imported when the first of them is asked for, in a process of its own.
 
     With `kept`, the ids that a smaller vocabulary kept, batteries hold no other tokens: the texts that the smaller one
-    cuts as the whole one does. `weights` take the place of the checkpoint's, by transformers' names.
+    tokenizes as the whole one does. `weights` take the place of the checkpoint's, by transformers' names.
     """
 
     def __init__(

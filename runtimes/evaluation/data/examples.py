@@ -31,7 +31,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What stays of an encoding: a tokenizer's own keeps all that it cut off, which may be a million times more."""
+    """What stays of an encoding: a tokenizer's own keeps all that it dropped, which may be a million times more."""
 
     tokens: tuple[str, ...]
     word_ids: tuple[int | None, ...]
@@ -47,7 +47,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Encoded:
-    """An example as the model reads it; `truncated`: something was cut off."""
+    """An example as the model reads it; `truncated`: something was dropped."""
 
     example: Example
     encoding: Tokens
@@ -59,7 +59,7 @@ class Encoded:
 def encode_all(
     tokenizer: Tokenizer, examples: Sequence[Example], limits: Limits, only_second: bool = False
 ) -> list[Encoded]:
-    """Tokenise, cut at the positions as transformers does: the longer first, or the second alone. No padding.
+    """Tokenize and truncate as transformers does: the longer first, or the second alone. No padding.
 
     Raises UsageError for a first text that leaves the second no room.
     """
