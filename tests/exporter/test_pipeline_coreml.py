@@ -38,7 +38,7 @@ def bundles(checkpoint, texts, tmp_path_factory):
     place = tmp_path_factory.mktemp("coreml")
     found = {}
     for units in ("all", "cpu-and-gpu"):
-        settings = replace(IOS18, compute_units=units)
+        settings = Settings({**IOS18.options, "compute_units": units})
         done = export(request(checkpoint, place / units, texts, *TARGETS["coreml"].schemes, settings=settings))
         found |= {(units, item.recipe.scheme): item for item in done}
     return found

@@ -188,14 +188,14 @@ def test_what_misses_by_little_learns_first(
     assert any(one.drop_points > 0 for one in done.candidates)
 
 
-def test_weights_are_measured_in_the_pieces_of_a_smaller_vocabulary(
+def test_weights_are_measured_in_the_tokens_of_a_smaller_vocabulary(
     checkpoint, data, tmp_path, without_times, monkeypatch, texts
 ):
     schemes(monkeypatch, "none", "int4-embeddings")
     monkeypatch.setattr(trials, "NEAR_POINTS", 100.0)
     settings = Settings(trim=Trim(texts[:4]))
     done = tune(aim(checkpoint, data, tmp_path / "out", rows=40, max_drop_points=0.0, settings=settings))
-    assert [name for name in done.sensitivities if "pieces" in name]
+    assert [name for name in done.sensitivities if "tokens" in name]
 
 
 def test_rows_held_back_do_not_decide(checkpoint, data, tmp_path, without_times, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.verification.reference.reference import Reference
+from exporter.verification.reference.session import PyTorchSession
 from runtimes.process import memory
 
 
@@ -34,13 +35,13 @@ def test_what_refers_to_itself_goes_at_once():
 def test_pytorchs_model_goes_when_it_has_answered(monkeypatch):
     reference = Reference(load(resolve(DEMO, HubOptions())), ["rain", "shares fall"])
     opened = []
-    by_itself = Reference.loaded
+    by_itself = PyTorchSession.loaded
 
     def watched(self, double=False):
         opened.append(by_itself(self, double))
         return opened[-1]
 
-    monkeypatch.setattr(Reference, "loaded", watched)
+    monkeypatch.setattr(PyTorchSession, "loaded", watched)
     reference.prepare((16,))
     seen = weakref.ref(opened.pop())
     memory.release()
