@@ -45,7 +45,7 @@ class FileCheck:
 
     @property
     def target(self) -> str:
-        """The target whose file it is, by its suffix. Raises UsageError for another file, or none."""
+        """The target whose file it is. Raises UsageError for another file, or none."""
         return of_file(self.path).name
 
     def compared(self, parity: Parity) -> ComparedFile:

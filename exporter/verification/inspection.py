@@ -4,7 +4,7 @@ from pathlib import Path
 
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Inspection
-from runtimes.backends.registry import BACKENDS
+from runtimes.backends.registry import backend_of
 from runtimes.bundle.manifest import MANIFEST
 from runtimes.bundle.reading import Bundle, check_files, read_bundle
 
@@ -14,10 +14,8 @@ def inspect(path: Path) -> Inspection:
 
     Raises UsageError where `path` is none of them, BundleError where it is not what it should be.
     """
-    if not (path / MANIFEST).is_file():
-        for backend in BACKENDS.values():
-            if path.suffix == backend.suffix and path.exists():
-                return TARGETS[backend.name].inspect(path)
+    if not (path / MANIFEST).is_file() and (backend := backend_of(path)):
+        return TARGETS[backend.name].inspect(path)
     return _inspect_bundle(read_bundle(path))
 
 

@@ -41,17 +41,19 @@ class Backend:
     `open` takes a bundle and a number of threads. `open_strict` opens it in the least exact arithmetic that the
     target's devices may compute in, or gives None where `open` is that already. `open_on` takes a bundle and one of
     ARCHITECTURES; None where a target has no kernels of its own to emulate.
-    `open_file` opens a model that others saved, known by `suffix`. `prepare_timing` imports the runtime, and what it
-    returns opens what `timed` names, on so many threads; `cannot_time_here` says why that is not to be had, or nothing,
-    and `sets_threads` whether the runtime runs on as many threads as it is told.
+    `open_file` opens a model that others saved; `is_model` tells one by what it is, and errors call them `files`.
+    `prepare_timing` imports the runtime, and what it returns opens what `timed` names, on so many threads;
+    `cannot_time_here` says why that is not to be had, or nothing, and `sets_threads` whether the runtime runs on as
+    many threads as it is told.
     Functions import what they need when they are called: a process that is measured holds its own runtime alone.
     """
 
     name: str
-    suffix: str
     open: "Callable[[Bundle, int], Runner]"
     open_strict: "Callable[[Bundle], Runner | None]"
     open_on: "Callable[[Bundle, str], Runner] | None"
+    files: str
+    is_model: "Callable[[Path], bool]"
     open_file: "Callable[[Path, Expected], Opened]"
     timed: "Callable[[Bundle], Timed]"
     cannot_time_here: Callable[[], str]

@@ -49,12 +49,17 @@ def open_on(bundle: "Bundle", arch: str) -> "Runner":
     return backend.open_on(bundle, arch)
 
 
+def backend_of(path: "Path") -> Backend | None:
+    """The backend of a model file or package by itself; None for what is none."""
+    return next((one for one in BACKENDS.values() if one.is_model(path)), None)
+
+
 def of_file(path: "Path") -> Backend:
-    """The backend of a model file or package by its suffix. Raises UsageError where there is none, or no such file."""
-    found = next((one for one in BACKENDS.values() if one.suffix == path.suffix and path.exists()), None)
+    """The same. Raises UsageError for what is none."""
+    found = backend_of(path)
     if found is None:
-        known = " or ".join(one.suffix for one in BACKENDS.values())
-        raise UsageError(f"{path}: expected a model that ends in {known}, found none; pass the model itself")
+        known = " or ".join(one.files for one in BACKENDS.values())
+        raise UsageError(f"{path}: expected {known}, found neither; pass the model itself")
     return found
 
 

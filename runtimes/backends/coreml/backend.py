@@ -46,6 +46,11 @@ def _open_strict(bundle: "Bundle") -> "Runner | None":
     return open_simulated(packages, _interface(bundle), "strict")
 
 
+def _is_model(path: "Path") -> bool:
+    """Whether it is a package, whatever the folder is called."""
+    return path.is_dir() and (path.suffix == ".mlpackage" or (path / "Manifest.json").is_file())
+
+
 def _open_file(path: "Path", expected: "Expected") -> "Opened":
     from runtimes.backends.coreml.foreign import open_package_of_others
 
@@ -77,10 +82,11 @@ def _prepare_timing() -> "Callable[[Path, int], Runner]":
 
 BACKEND = Backend(
     name="coreml",
-    suffix=".mlpackage",
     open=_open,
     open_strict=_open_strict,
     open_on=None,
+    files="an .mlpackage folder",
+    is_model=_is_model,
     open_file=_open_file,
     timed=_timed,
     cannot_time_here=_cannot_time_here,

@@ -47,10 +47,11 @@ def _prepare_timing() -> "Callable[[Path, int], Runner]":
 
 BACKEND = Backend(
     name="onnx",
-    suffix=".onnx",
     open=_open,
     open_strict=lambda _bundle: None,
     open_on=_open_on,
+    files="an .onnx file",
+    is_model=lambda path: path.suffix == ".onnx" and path.is_file(),
     open_file=_open_file,
     timed=_timed,
     cannot_time_here=lambda: "",

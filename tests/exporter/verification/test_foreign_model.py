@@ -259,6 +259,6 @@ def test_options_of_bundles_are_refused(tmp_path, capsys, option):
 
 def test_what_is_no_model_is_refused(tmp_path, capsys):
     assert main(["verify", str(tmp_path), "--against", "demo"]) == 2
-    assert "expected a model that ends in .onnx or .mlpackage, found none" in capsys.readouterr().err
+    assert "expected an .onnx file or an .mlpackage folder" in capsys.readouterr().err
     assert main(["verify", str(tmp_path), "--task", "fill-mask"]) == 2
     assert "--task: a bundle says its own" in capsys.readouterr().err

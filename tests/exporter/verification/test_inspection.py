@@ -51,6 +51,12 @@ def test_no_weight_is_decoded(package, capsys):
     assert f"fp32 [{HUGE}]" in capsys.readouterr().out
 
 
+def test_a_package_is_known_by_what_it_holds(package, capsys):
+    assert main(["inspect", str(package.rename(package.with_name("renamed")))]) == 0
+    (package.with_name("renamed") / "Manifest.json").unlink()
+    assert main(["inspect", str(package.with_name("renamed"))]) == 2
+
+
 def test_names_and_metadata_are_shown_and_not_obeyed(package, capsys):
     main(["inspect", str(package)])
     said = capsys.readouterr().out

@@ -52,4 +52,4 @@ TARGET = replace(
     read=lambda audited: ONNX.read(_audited(audited)),
     loading=lambda bundle: "Open it with the toy.",
 )
-BACKEND = replace(ONNX_BACKEND, name="toy", suffix=".toy")
+BACKEND = replace(ONNX_BACKEND, name="toy", files="a .toy file", is_model=lambda path: path.suffix == ".toy")
