@@ -6,7 +6,7 @@ from pathlib import Path
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.compression.calibration import EPOCHS, Finetune
 from exporter.compression.product_quantization import DIMENSIONS
-from exporter.options.targets import add_target_options, target_options
+from exporter.options.targets import add_target_options, check_given, target_options, targets
 from exporter.options.text_files import corpus
 from exporter.targets.target import Settings
 from runtimes.errors import UsageError
@@ -41,7 +41,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def settings(parsed: argparse.Namespace) -> Settings:
-    """What `add_settings` was told."""
+    """What `add_settings` was told. Raises UsageError for an option that none of the targets in `parsed` has."""
+    check_given(parsed, targets(parsed))
     return Settings(
         target_options(parsed),
         tuple(dict.fromkeys(parsed.keep or ())),
