@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,13 +149,21 @@ def checked_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
 
 def read_options(options: type, recipe: Recipe) -> Any:
     """The options that a recipe records, as a dataclass. Raises UsageError for other names or kinds of value."""
-    from pydantic import TypeAdapter, ValidationError  # here: an export without parity has no use for it
+    from pydantic import ValidationError
 
     names = [one.name for one in fields(options)]
     if set(recipe.options) != set(names):
         raise UsageError(f"expected options {', '.join(names)} of {recipe.name}, found {', '.join(recipe.options)}")
     try:
-        return TypeAdapter(options).validate_json(json.dumps(recipe.options), strict=True)
+        return _adapter(options).validate_json(json.dumps(recipe.options), strict=True)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         raise UsageError(f"option {wrong['loc'][0]}: {wrong['msg']}, found {wrong['input']!r:.60}") from None
+
+
+@cache
+def _adapter(options: type) -> Any:
+    """What validates such a dataclass: made once, for a recipe is read many times."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(options)
