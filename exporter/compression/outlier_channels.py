@@ -1,38 +1,98 @@
-"""Outlier channels of activations, found on calibration texts and computed in floats (LLM.int8()).
+"""Outlier channels of activations: found on calibration texts, and treated where they cost precision.
 
 A linear layer in integers rounds what it reads by one scale, so a few outlier channels take the precision of all: in
-all-MiniLM-L6-v2 one of 1,536 reaches 24 where the others stay below 6. `int8` computes those in floats, and the
-others in integers: LLM.int8() (Dettmers et al. 2022), with channels that are chosen once, at export. Which are chosen
-changes how well a model is rounded, never what it computes: no range is fixed and nothing is clipped.
+all-MiniLM-L6-v2 one of 1,536 reaches 24 where the others stay below 6. Two remedies, neither of which fixes a range or
+clips anything:
+
+- smoothed: x / f meets weight · f, with f above 1 where a channel is an outlier (SmoothQuant, Xiao et al. 2022). The
+  factors are powers of two, so that in float32 nothing changes by it. One multiplication for all layers that read x.
+- floats: the outlier channels are computed in floats, the others in integers (LLM.int8(), Dettmers et al. 2022).
+  Nearer, and for each layer a gather, a small product and an addition more.
+
+Which of them a layer gets is decided by how far its results are from the float ones on the calibration texts: the
+cheapest form that is not much worse than the best. Models without outliers get none.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from exporter.compression.integer_rounding import int8_without_saturation
 from exporter.model.model import Model
 from exporter.model.numpy_ops import NumpyOps
 from exporter.model.ops import Array, Inputs, Role, Weight
 
 MOST_CHANNELS = 16
+MOST_FACTOR = 64
 LEAST_WIDTH = 256
 """Narrower matrices gain less from integers than two more operations take."""
-_TEXTS, _TOKENS = 16, 128
+_TEXTS, _TOKENS = 16, 64
 _FAR = 2.0
-"""Far is what reaches so many times as far as the middle channel."""
+"""An outlier reaches so many times as far as the middle channel."""
+_TOLERATED = 1.3
+"""A cheaper form may be so many times as far from the float results as the best one."""
+_ROWS, _OUTPUTS = 256, 128
+"""Of a layer's inputs and results, those that its errors are measured on."""
 
-Channels = Mapping[str, Array]
-"""Name of a linear weight → the numbers of the outlier channels of what it reads, ascending."""
-NO_CHANNELS: Channels = MappingProxyType({})
+
+class Form(Enum):
+    """How a layer treats outlier channels of what it reads, from the cheapest on."""
+
+    PLAIN = "plain"
+    SMOOTHED = "smoothed"
+    FLOATS = "floats"
 
 
-def find_outliers(model: Model, samples: Sequence[Inputs[Array]]) -> Channels:
-    """Run a few of `samples` and return the outlier channels of what wide linear layers read, where there are any."""
-    ops = _Reach()
-    model.build(ops, _one_batch(samples[:_TEXTS], model.geometry.pad))
-    found = {name: _far(reach) for name, reach in ops.reach.items()}
-    return {name: channels for name, channels in found.items() if len(channels)}
+@dataclass(frozen=True)
+class Treatment:
+    """The form that a layer got.
+
+    `factors` [in] are the powers of two of a smoothed layer, `channels` the numbers of those in floats, ascending.
+    `errors` are what it was chosen by: for each form the root mean square of the difference from the float results, as
+    a share of theirs.
+    """
+
+    form: Form = Form.PLAIN
+    factors: Array | None = None
+    channels: Array | None = None
+    errors: Mapping[Form, float] = field(default_factory=dict)
+
+    @property
+    def extent(self) -> dict[str, Any]:
+        """How much is treated, for JSON."""
+        if self.factors is not None:
+            return {"largest_factor": float(self.factors.max())}
+        return {} if self.channels is None else {"channels": self.channels.tolist()}
+
+    @property
+    def told(self) -> dict[str, float]:
+        """The errors by their forms' names, for JSON."""
+        return {form.value: float(f"{error:.3g}") for form, error in self.errors.items()}
+
+
+AS_IT_IS = Treatment()
+Treatments = Mapping[str, Treatment]
+"""Name of a linear weight → how its layer treats outliers; those without a name are plain."""
+NO_OUTLIERS: Treatments = MappingProxyType({})
+
+
+def treat_outliers(model: Model, samples: Sequence[Inputs[Array]]) -> Treatments:
+    """Run a few of `samples`, and choose a form for each wide linear layer."""
+    batch = _one_batch(samples[:_TEXTS], model.geometry.pad)
+    ops = _Observed(batch.mask.astype(bool))
+    model.build(ops, batch)
+    ops.decide()
+    return ops.treatments
+
+
+def evidence(treatments: Treatments) -> dict[str, Any]:
+    """What each layer got and by which errors, for calibration.json: three digits, the rest is a processor's."""
+    layers = {name: {"form": one.form.value, **one.extent, "errors": one.told} for name, one in treatments.items()}
+    return {"kind": "calibration", "tolerated": _TOLERATED, "layers": layers}
 
 
 def is_wide(weight: Weight) -> bool:
@@ -40,10 +100,70 @@ def is_wide(weight: Weight) -> bool:
     return weight.role is Role.LINEAR and min(weight.values.shape) >= LEAST_WIDTH
 
 
-def _far(reach: Array) -> Array:
+def _decided(x: Array, weights: Sequence[Weight]) -> dict[str, Treatment]:
+    """The form of all layers that read `x` [tokens, in]: the same for all, which then round it once."""
+    reach = np.maximum(x.max(0), -x.min(0))
+    factors, channels = _factors(reach), _outliers(reach)
+    if not len(channels) and factors.max() == 1:
+        return {weight.name: AS_IT_IS for weight in weights}
+    few = x[:: -(-len(x) // _ROWS)]
+    found = [_errors(few, x.min(0), x.max(0), _few_outputs(weight), factors, channels) for weight in weights]
+    errors = {form: float(np.sqrt(np.mean([one[form] ** 2 for one in found]))) for form in Form}
+    enough = _TOLERATED * min(errors.values())
+    form = next(form for form in Form if errors[form] <= enough)
+    chosen = Treatment(
+        form,
+        factors if form is Form.SMOOTHED else None,
+        channels if form is Form.FLOATS else None,
+        errors,
+    )
+    return {weight.name: chosen for weight in weights}
+
+
+def _outliers(reach: Array) -> Array:
     """`reach` [n]: the largest magnitude of each channel."""
     furthest = np.argsort(-reach, kind="stable")[:MOST_CHANNELS]
     return np.sort(furthest[reach[furthest] > _FAR * np.median(reach)])
+
+
+def _factors(reach: Array) -> Array:
+    """[n]: the powers of two that bring outliers to the middle channel's reach, at most MOST_FACTOR."""
+    middle = max(float(np.median(reach)), float(np.finfo(np.float32).tiny))
+    shares = np.clip(reach / middle, 1, MOST_FACTOR)
+    return np.asarray(np.exp2(np.rint(np.log2(shares))), np.float32)
+
+
+def _few_outputs(weight: Weight) -> Array:
+    """Some rows [outputs, in]: each has its own scale, so that they round as in the whole."""
+    return weight.values[:: -(-len(weight.values) // _OUTPUTS)]
+
+
+def _errors(x: Array, low: Array, high: Array, weight: Array, factors: Array, channels: Array) -> dict[Form, float]:
+    """Of each form; `low` and `high` [in] are how far the channels reach in all tokens, `x` has some of these."""
+    near = np.ones(len(low), np.float32)
+    near[channels] = 0
+    exact = x @ weight.T
+    rest = x[:, channels] @ weight[:, channels].T
+    products = {
+        Form.PLAIN: _product(x, low, high, weight),
+        Form.SMOOTHED: _product(x / factors, low / factors, high / factors, weight * factors),
+        Form.FLOATS: _product(x * near, low * near, high * near, weight * near) + rest,
+    }
+    size = max(_mean_square(exact), float(np.finfo(np.float32).tiny))
+    return {form: float(np.sqrt(_mean_square(found - exact) / size)) for form, found in products.items()}
+
+
+def _mean_square(values: Array) -> float:
+    return float(np.square(values, dtype=np.float64).mean())
+
+
+def _product(x: Array, low: Array, high: Array, weight: Array) -> Array:
+    """As ONNX's DynamicQuantizeLinear rounds x and the file holds the weight."""
+    q, scale = int8_without_saturation(weight)
+    step = max(float(max(high.max(), 0) - min(low.min(), 0)) / 255, float(np.finfo(np.float32).tiny))
+    zero = np.rint(-min(float(low.min()), 0) / step)
+    rounded = np.clip(np.rint(x / np.float32(step)) + np.float32(zero), 0, 255) - np.float32(zero)
+    return np.asarray((rounded * np.float32(step)) @ (q * scale).T)
 
 
 def _one_batch(samples: Sequence[Inputs[Array]], pad: int) -> Inputs[Array]:
@@ -59,12 +179,24 @@ def _one_batch(samples: Sequence[Inputs[Array]], pad: int) -> Inputs[Array]:
     return Inputs(ids, mask, rows(types, 0) if types else None)
 
 
-class _Reach(NumpyOps):
-    """The definition of every operation, which remembers how far the inputs of linear layers reach, and no tensor."""
+class _Observed(NumpyOps):
+    """The definition of every operation, which looks at what wide linear layers read, and remembers no tensor.
 
-    def __init__(self) -> None:
+    `tokens` [B, S] are those that are no padding.
+    """
+
+    def __init__(self, tokens: Array) -> None:
         super().__init__()
-        self.reach: dict[str, Array] = {}
+        self.treatments: dict[str, Treatment] = {}
+        self._tokens = tokens
+        self._read: Array | None = None
+        self._readers: list[Weight] = []
+
+    def decide(self) -> None:
+        """Choose for the layers that read what was read last."""
+        if self._read is not None:
+            self.treatments |= _decided(self._read[self._tokens], self._readers)
+        self._read, self._readers = None, []
 
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:
         self._note(weight, x)
@@ -77,8 +209,12 @@ class _Reach(NumpyOps):
         return x
 
     def _note(self, weight: Weight, x: Array) -> None:
-        if is_wide(weight):
-            self.reach[weight.name] = np.abs(x).max(axis=(0, 1))
+        if not is_wide(weight):
+            return
+        if x is not self._read:
+            self.decide()
+            self._read = x
+        self._readers.append(weight)
 
     def _keep(self, _name: str, x: Array) -> Array:
         return x.astype(np.float32, copy=False)

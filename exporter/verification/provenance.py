@@ -1,7 +1,8 @@
 """`verify --strict`: makes every file of a bundle again from its checkpoint and compares bytes.
 
-Records of what PyTorch answered (parity.json, golden.json and the card that quotes them) depend on the processor, and
-are held to the manifest's hashes only. All else is made again and compared.
+Records of what was measured depend on the processor, and are held to the manifest's hashes only: what PyTorch answered
+(parity.json, golden.json and the card that quotes them), and the errors in calibration.json. All else is made again and
+compared.
 """
 
 from collections.abc import Iterator
@@ -18,12 +19,12 @@ from exporter.targets.embedding_outputs import for_recipe
 from exporter.targets.registry import find_scheme
 from exporter.verification.audit.recipe import check_recipe
 from exporter.verification.reference.reference import Reference
-from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY, SBOM, Manifest
+from runtimes.bundle.manifest import CALIBRATION, CARD, GOLDEN, MANIFEST, PARITY, SBOM, Manifest
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import BundleError, RuntimeUnavailable
 from runtimes.files.bounded_read import MAX_WEIGHT_BYTES, read_bounded
 
-_ANSWERS = (PARITY, GOLDEN, CARD)
+_MEASURED = (PARITY, GOLDEN, CARD, CALIBRATION)
 _WHERE = ("source_kind", "source_model", "source_revision")
 """Where the checkpoint was then; it may be elsewhere now, and its hashes say that it is the same."""
 
@@ -60,7 +61,7 @@ def _content(path: Path) -> bytes:
 
 def _names(bundle: Bundle) -> list[str]:
     """The files that are made again."""
-    return [name for name in bundle.manifest.files if name not in _ANSWERS]
+    return [name for name in bundle.manifest.files if name not in _MEASURED]
 
 
 def _bill(manifest: Manifest) -> bytes:

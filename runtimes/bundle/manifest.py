@@ -7,6 +7,8 @@ from runtimes.files.atomic_write import MANIFEST as MANIFEST
 
 GOLDEN, PARITY, CARD = "golden.json", "parity.json", "README.md"
 MAPPED, SBOM = "model.mapped.onnx", "sbom.cdx.json"
+CALIBRATION = "calibration.json"
+"""What calibration texts decided, and by which figures."""
 FORMAT_VERSION = 2
 SEQUENCE, CHOICES = "sequence_length", "num_choices"
 """The symbolic sizes of an axis with one entry for each token, and of one for each choice of a text."""

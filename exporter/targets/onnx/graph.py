@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from exporter.compression.outlier_channels import Channels
+from exporter.compression.outlier_channels import Treatments
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role
 from exporter.targets.onnx.schemes import Storage
@@ -20,8 +20,8 @@ FIRST = "input_ids"
 class Graph:
     """Grows a graph; a handle is a tensor's name. Helper tensors bear their result's name and a suffix.
 
-    `tied`: the word embeddings are read by `row_products` too; `outliers`: channels that products in integers leave to
-    floats.
+    `tied`: the word embeddings are read by `row_products` too; `outliers`: how products in integers treat outlier
+    channels.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Graph:
         keep: Keep,
         tied: bool,
         encode: Encode,
-        outliers: Channels,
+        outliers: Treatments,
     ) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []

@@ -1,10 +1,18 @@
 """Dynamic quantization in ONNX: integer products with activations rounded to 8 bits at run time."""
 
+from dataclasses import replace
+
 import numpy as np
 from onnx import TensorProto, helper
 
+from exporter.compression.outlier_channels import AS_IT_IS
 from exporter.model.ops import Array, Weight
 from exporter.targets.onnx.graph import Graph
+
+
+def smoothed(weight: Weight, factors: Array) -> Weight:
+    """What a file stores in place of the weight of a smoothed layer."""
+    return replace(weight, name=f"{weight.name}.smoothed", values=weight.values * factors)
 
 
 class IntegerGraph(Graph):
@@ -13,13 +21,18 @@ class IntegerGraph(Graph):
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
         """y = (x̂ − z)·ŵ · (s_x · s_w) + b, x̂ measured and rounded to 8 bits at run time, once for all its readers.
 
-        ONNX Runtime fuses these into its own int8 kernels. Far channels of x are 0 in x̂, and come with b.
+        ONNX Runtime fuses these into its own int8 kernels. Channels in floats are 0 in x̂, and come with b; of a
+        smoothed layer x is divided by powers of two, and the weight multiplied.
         """
-        far = self._outliers.get(weight.name)
-        if far is not None:
-            bias = self._far_product(name, x, weight, bias, far)
-            x = self._near(x, weight, far)
-        return self._integer_product(name, x, *self.weights.int8_matrix(weight, far), bias)
+        treated = self._outliers.get(weight.name, AS_IT_IS)
+        if treated.factors is not None:
+            factors = treated.factors
+            x = self._once(f"{x}.smooth", "Mul", [x, self._constant(f"{x}.smoothing", 1 / factors)])
+            weight = smoothed(weight, factors)
+        if treated.channels is not None:
+            bias = self._far_product(name, x, weight, bias, treated.channels)
+            x = self._near(x, weight, treated.channels)
+        return self._integer_product(name, x, *self.weights.int8_matrix(weight, treated.channels), bias)
 
     def _near(self, x: str, weight: Weight, far: Array) -> str:
         """x [rows, in] with zeros in place of its outlier channels."""

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from exporter.compression.outlier_channels import NO_CHANNELS, Channels
+from exporter.compression.outlier_channels import NO_OUTLIERS, Treatments
 from exporter.compression.product_quantization import product_quantise
 from exporter.compression.weight_exceptions import NOTHING, Keep
 from exporter.model.model import Model
@@ -66,12 +66,12 @@ def write(
     int32_inputs: bool = False,
     keep: Keep = NOTHING,
     encode: Encode = product_quantise,
-    outliers: Channels = NO_CHANNELS,
+    outliers: Treatments = NO_OUTLIERS,
 ) -> onnx_file.Saved:
     """Write `model` as an ONNX model, with dynamic batch and sequence. Raises as `check_opset` does.
 
-    `encode` makes the codes of the word table, where the scheme stores codes; `outliers` are computed in
-    floats, where the scheme computes in integers.
+    `encode` makes the codes of the word table, where the scheme stores codes; `outliers` says how layers treat outlier
+    channels, where the scheme computes in integers.
     """
     ops = OnnxOps(SCHEMES[scheme].storage, model.geometry.heads, keep, model.head.tied, encode, outliers)
     return onnx_file.write(file, build(ops, model, opset, int32_inputs), ops.weights.tensors)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.calibration import Calibration
-from exporter.compression.outlier_channels import LEAST_WIDTH, MOST_CHANNELS, NO_CHANNELS, find_outliers
+from exporter.compression.outlier_channels import LEAST_WIDTH, MOST_CHANNELS, NO_OUTLIERS, evidence, treat_outliers
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Weight
 from exporter.model.tasks import SENTENCE_SIMILARITY, TASKS
@@ -22,8 +22,9 @@ from exporter.targets.onnx.ops import CHOICES, DEFAULT_OPSET, FILE, check_opset,
 from exporter.targets.onnx.recipe import OnnxRecipe, recorded
 from exporter.targets.onnx.schemes import SCHEMES, OnnxScheme, Storage, wider
 from exporter.targets.target import Settings, Target, checked_keep, option
-from runtimes.bundle.manifest import SEQUENCE, Recipe, TensorSpec
+from runtimes.bundle.manifest import CALIBRATION, SEQUENCE, Recipe, TensorSpec
 from runtimes.errors import UsageError
+from runtimes.files.json_text import to_json
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
 
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
     model, made = checkpoint.model, recorded(recipe)
-    outliers = find_outliers(model, calibration.samples(checkpoint.max_tokens)) if made.float_channels else NO_CHANNELS
+    outliers = treat_outliers(model, calibration.samples(checkpoint.max_tokens)) if made.float_channels else NO_OUTLIERS
+    if outliers:
+        (directory / CALIBRATION).write_bytes(to_json(evidence(outliers)))
     with (directory / FILE).open("wb") as file:
         keep = Keep(recipe.keep)
         saved = write(file, model, recipe.scheme, made.opset, made.int32_inputs, keep, calibration.encode, outliers)

@@ -1,6 +1,7 @@
-"""Far channels are found, computed in floats, and recorded; without them nothing changes."""
+"""Outlier channels are found, smoothed or computed in floats where that pays, and recorded; else nothing changes."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -9,14 +10,24 @@ from onnx.numpy_helper import to_array
 
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
-from exporter.compression.outlier_channels import MOST_CHANNELS, _Reach, find_outliers
+from exporter.compression.outlier_channels import (
+    AS_IT_IS,
+    MOST_CHANNELS,
+    Form,
+    Treatment,
+    _decided,
+    _Observed,
+    treat_outliers,
+)
 from exporter.model.numpy_ops import trace
 from exporter.model.ops import Inputs, Role, Weight
 from exporter.options.request import Request
 from exporter.pipeline import export
 from exporter.targets.onnx import ops as target
+from exporter.targets.onnx.schemes import SENTENCE_KEEP
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.onnx.runner import OnnxRunner
+from runtimes.bundle.manifest import CALIBRATION
 from runtimes.parity.compare import Verdict
 
 FAR = (5, 77)
@@ -40,9 +51,13 @@ def read(folder, **options):
     return load(resolve(str(folder), HubOptions()), **options)
 
 
-def errors(tmp_path, checkpoint, outliers):
+def treated(checkpoint):
+    return treat_outliers(checkpoint.model, Reference(checkpoint).samples(48))
+
+
+def errors(tmp_path, checkpoint, outliers, name):
     """Mean |difference| of the logits of int8 from the definition's."""
-    path = tmp_path / f"{len(outliers)}.onnx"
+    path = tmp_path / f"{name}.onnx"
     with path.open("wb") as file:
         target.write(file, checkpoint.model, "int8", outliers=outliers)
     runner, found = OnnxRunner(path), []
@@ -53,63 +68,174 @@ def errors(tmp_path, checkpoint, outliers):
     return np.mean(found)
 
 
+def layer(reach, share=1.0, outputs=256, seed=3):
+    """What a layer reads, whose channels reach so far, and a weight by which each has the same share of the results."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(400, len(reach))).astype(np.float32) * reach
+    weight = rng.normal(size=(outputs, len(reach))).astype(np.float32) / np.maximum(reach, 1) ** np.float32(share)
+    return x, Weight("layer", weight, Role.LINEAR)
+
+
+def reaching(far, times):
+    reach = np.ones(256, np.float32)
+    reach[list(far)] = times
+    return reach
+
+
 def test_a_decoder_is_looked_at_and_not_computed(make_checkpoint):
     """Scores of every token for every token of every text: with 30,522 tokens, 250 MB."""
     model = read(make_checkpoint(architecture="BertForMaskedLM")).model
     token = np.full((1, 3), 5)
-    reach = _Reach()
-    model.build(reach, Inputs(token, np.ones_like(token), np.zeros_like(token)))
-    assert reach.tensors == {}
+    ops = _Observed(np.ones_like(token, bool))
+    model.build(ops, Inputs(token, np.ones_like(token), np.zeros_like(token)))
+    assert ops.tensors == {}
     table = Weight("table", np.ones((300, 256), np.float32), Role.WORD_EMBEDDING)
     rest = Weight("rest", np.ones((300, 260), np.float32), Role.LINEAR)
-    x = np.ones((1, 2, 516), np.float32)
+    x = np.ones((1, 3, 516), np.float32)
     x[..., 256 + FAR[0]] = -9
-    assert reach.row_products("scores", x, table, table, rest).shape == x.shape
-    assert reach.reach["rest"].argmax() == FAR[0]
-    assert len(reach.reach["rest"]) == 260
+    assert ops.row_products("scores", x, table, table, rest).shape == x.shape
+    ops.decide()
+    assert ops.treatments["rest"].errors[Form.FLOATS] < ops.treatments["rest"].errors[Form.PLAIN]
+
+
+def test_layers_without_outliers_stay_as_they_are():
+    x, weight = layer(np.ones(256, np.float32))
+    assert _decided(x, [weight]) == {"layer": AS_IT_IS}
+
+
+def test_two_channels_that_reach_very_far_are_computed_in_floats():
+    x, weight = layer(reaching(FAR, 60), share=0.5)
+    found = _decided(x, [weight])["layer"]
+    assert found.form is Form.FLOATS
+    assert tuple(found.channels) == FAR
+    assert found.errors[Form.FLOATS] < found.errors[Form.PLAIN] / 5
+
+
+def test_many_channels_that_reach_farther_are_smoothed():
+    x, weight = layer(reaching(range(64), 6))
+    found = _decided(x, [weight])["layer"]
+    assert found.form is Form.SMOOTHED
+    assert set(found.factors[:64]) <= {4, 8}
+    assert set(found.factors[64:]) == {1}
+    assert found.errors[Form.SMOOTHED] < found.errors[Form.PLAIN] / 1.3
+
+
+def test_a_remedy_that_hardly_helps_is_left_out():
+    """One channel of 1.4 times the others costs half a bit at most: nothing that two more operations are worth."""
+    x, weight = layer(reaching((9,), 1.4))
+    found = _decided(x, [weight])["layer"]
+    assert found.form is Form.PLAIN
+
+
+def test_layers_that_read_the_same_get_the_same():
+    x, weight = layer(reaching(range(64), 6))
+    other = Weight("other", layer(reaching((), 1), seed=4)[1].values, Role.LINEAR)
+    found = _decided(x, [weight, other])
+    assert found["layer"] is found["other"]
+
+
+@pytest.mark.parametrize("times", [0, 1e-30, 1e30])
+def test_channels_of_any_size_get_numbers(times):
+    x, weight = layer(reaching(FAR, times), share=0)
+    x[:, 3] = 0
+    found = _decided(x, [weight])["layer"]
+    assert found.form is Form.PLAIN or all(map(np.isfinite, found.errors.values()))
+    assert found.factors is None or set(found.factors) <= {2**n for n in range(7)}
+
+
+def test_padding_has_no_say(wide):
+    """Texts of other lengths are padded to one: what stands there no product reads."""
+    checkpoint = read(wide)
+    samples = Reference(checkpoint).samples(48)[:3]
+    alone = [treat_outliers(checkpoint.model, [sample]) for sample in samples]
+    assert [one["layer.0.attention.query.weight"].form for one in alone] == [Form.FLOATS] * 3
 
 
 def test_far_channels_are_found_and_no_others(wide):
-    checkpoint = read(wide)
-    found = find_outliers(checkpoint.model, Reference(checkpoint).samples(48))
-    assert tuple(found["layer.0.attention.query.weight"]) == FAR
-    assert all(len(channels) <= MOST_CHANNELS for channels in found.values())
+    found = treated(read(wide))
+    assert tuple(found["layer.0.attention.query.weight"].channels) == FAR
+    assert all(one.channels is None or len(one.channels) <= MOST_CHANNELS for one in found.values())
 
 
 def test_narrow_models_have_none(make_checkpoint):
-    checkpoint = read(make_checkpoint())
-    assert not find_outliers(checkpoint.model, Reference(checkpoint).samples(48))
+    assert not treated(read(make_checkpoint()))
 
 
-def test_int8_with_far_channels_apart_is_nearer_to_float32(wide, tmp_path):
+def test_int8_with_outliers_treated_is_nearer_to_float32(wide, tmp_path):
     checkpoint = read(wide)
-    found = find_outliers(checkpoint.model, Reference(checkpoint).samples(48))
-    assert errors(tmp_path, checkpoint, found) < 0.5 * errors(tmp_path, checkpoint, {})
+    found = treated(checkpoint)
+    assert errors(tmp_path, checkpoint, found, "treated") < 0.5 * errors(tmp_path, checkpoint, {}, "plain")
+
+
+def test_a_smoothed_model_is_nearer_to_float32(wide, tmp_path):
+    """Where factors are all that is done; with the inverse of them it is farther than without."""
+    checkpoint = read(wide)
+    layers = {name for name in treated(checkpoint) if "attention.dense" not in name and ".dense" not in name}
+
+    def smoothed(far, other):
+        factors = np.full(256, other, np.float32)
+        factors[list(FAR)] = far
+        return {name: Treatment(Form.SMOOTHED, factors=factors) for name in layers}
+
+    plain = errors(tmp_path, checkpoint, {}, "plain")
+    assert errors(tmp_path, checkpoint, smoothed(16, 1), "smoothed") < plain
+    assert errors(tmp_path, checkpoint, smoothed(1, 16), "control") > plain
+
+
+def stored(checkpoint, outliers):
+    file = io.BytesIO()
+    target.write(file, checkpoint.model, "int8", outliers=outliers)
+    graph = load_model_from_string(file.getvalue()).graph
+    return {tensor.name: to_array(tensor) for tensor in graph.initializer}
 
 
 def test_far_inputs_leave_the_integers(wide):
-    checkpoint, file = read(wide), io.BytesIO()
-    found = find_outliers(checkpoint.model, Reference(checkpoint).samples(48))
-    target.write(file, checkpoint.model, "int8", outliers=found)
-    stored = {tensor.name: tensor for tensor in load_model_from_string(file.getvalue()).graph.initializer}
-    weights = to_array(stored["layer.0.attention.query.weight.int8"])  # [in, out]
+    checkpoint = read(wide)
+    found = stored(checkpoint, treated(checkpoint))
+    weights = found["layer.0.attention.query.weight.int8"]  # [in, out]
     assert not weights[list(FAR)].any()
     assert weights.any()
-    assert to_array(stored["layer.0.attention.query.weight.far.float16"]).shape == (2, 256)
+    assert found["layer.0.attention.query.weight.far.float16"].shape == (2, 256)
+
+
+def test_factors_stand_in_the_weight_and_their_inverse_before_it(wide):
+    checkpoint, name = read(wide), "layer.0.attention.query.weight"
+    factors = np.ones(256, np.float32)
+    factors[5] = 8
+    found = stored(checkpoint, {name: Treatment(Form.SMOOTHED, factors=factors)})
+    plain = stored(checkpoint, {})
+    rows = found[f"{name}.smoothed.int8"] * found[f"{name}.smoothed.scale"]
+    (shares,) = [values for one, values in found.items() if one.endswith(".smoothing")]
+    assert np.array_equal(shares, 1 / factors)
+    expected = plain[f"{name}.int8"] * plain[f"{name}.scale"]
+    assert np.abs(rows * shares[:, None] - expected).max() <= found[f"{name}.smoothed.scale"].max()
 
 
 @pytest.mark.parametrize("scheme", ["int8", "pq"])
 @pytest.mark.parametrize(("kind", "channels"), [("wide", MOST_CHANNELS), ("checkpoint", None)])
 def test_the_manifest_tells(request, kind, channels, scheme, tmp_path, texts):
-    asked = Request(str(request.getfixturevalue(kind)), ("onnx",), (scheme,), tmp_path / "out", texts=texts[:6])
+    asked = Request(
+        str(request.getfixturevalue(kind)), ("onnx",), (scheme,), tmp_path / "out", texts=texts[:6], keep_failing=True
+    )
     (done,) = export(asked)
     assert done.recipe.options["float_channels"] == channels
     assert done.parity.verdict is not Verdict.NOT_RUN
+    assert (done.directory / CALIBRATION).exists() == (channels is not None)
+
+
+def test_the_evidence_is_kept_with_the_bundle(wide, tmp_path, texts):
+    export(Request(str(wide), ("onnx",), ("int8",), tmp_path / "out", texts=texts[:6], keep_failing=True))
+    told = json.loads((tmp_path / "out" / CALIBRATION).read_text())["layers"]
+    query = told["layer.0.attention.query.weight"]
+    assert query["form"] == "floats"
+    assert set(FAR) <= set(query["channels"])
+    assert query["errors"]["floats"] < query["errors"]["smoothed"] < query["errors"]["plain"]
+    assert set(told) == {name for name in told if name.startswith("layer.")}
 
 
 def test_a_sentence_model_keeps_what_turns_its_embeddings_most(make_checkpoint, write_sentence_files, tmp_path, texts):
     folder = make_checkpoint(architecture="BertModel", hidden_size=256, initializer_range=0.06)
     write_sentence_files(folder)
     (done,) = export(Request(str(folder), ("onnx",), ("int8",), tmp_path / "out", texts=texts[:6]))
-    assert done.recipe.keep == ("layer.*.attention.value.*", "layer.0.dense.*")
+    assert done.recipe.keep == SENTENCE_KEEP
     assert done.parity.verdict is Verdict.PASS, done.parity.failures

@@ -6,7 +6,7 @@ The recipe is lowered again, in memory, through stores that compare where an exp
 import numpy as np
 import onnx
 
-from exporter.compression.outlier_channels import NO_CHANNELS, is_wide
+from exporter.compression.outlier_channels import AS_IT_IS, MOST_FACTOR, NO_OUTLIERS, Form, Treatment, is_wide
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.model import Model
 from exporter.model.ops import Array, Weight
@@ -22,6 +22,8 @@ from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.bundle.manifest import Recipe
 from runtimes.errors import BertportError
 
+_SHARES = np.exp2(-np.arange(np.log2(MOST_FACTOR) + 1)).astype(np.float32)
+"""What a channel of a smoothed layer may be multiplied by."""
 _LISTED = 20
 """Tensors too many that are named; the others are counted: a file may hold millions."""
 
@@ -72,31 +74,49 @@ class _AuditedOps(OnnxOps):
 
     def __init__(self, model: Model, recipe: Recipe, held: Held, tally: Tally) -> None:
         keep, storage, tied = Keep(recipe.keep), SCHEMES[recipe.scheme].storage, model.head.tied
-        super().__init__(storage, model.geometry.heads, keep, tied, no_codes, NO_CHANNELS)
+        super().__init__(storage, model.geometry.heads, keep, tied, no_codes, NO_OUTLIERS)
         self.weights = AuditedWeights(self._node, storage, keep, tied, held, tally)
         self._tensors, self._tally = held.stored.tensors, tally
         self._most_channels = recorded(recipe).float_channels or 0
 
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
-        channels = self._stored_channels(x, weight)
-        self._outliers = {} if channels is None else {weight.name: channels}
+        self._outliers = {weight.name: self._stored_treatment(x, weight)}
         return super()._dynamic_linear(name, x, weight, bias)
 
-    def _stored_channels(self, x: str, weight: Weight) -> Array | None:
-        """The outlier channels of what a layer reads, if the file has some for it that an export could have chosen.
+    def _stored_treatment(self, x: str, weight: Weight) -> Treatment:
+        """How the file treats the outlier channels of what a layer reads, if an export could have chosen that.
 
-        Which are chosen changes how well a model is rounded, never what it computes: any few are right.
+        Which are chosen changes how well a model is rounded, never what it computes: any few are right, and any
+        factors.
         """
-        name, inner = f"{x}.is_far", weight.values.shape[1]
-        numbers = self._tensors.get(name)
-        if f"{weight.name}.far.float16" not in self._tensors or numbers is None:
-            return None
+        if f"{weight.name}.far.float16" in self._tensors:
+            return self._stored_channels(f"{x}.is_far", weight)
+        if f"{weight.name}.smoothed.int8" in self._tensors:
+            return self._stored_factors(f"{x}.smoothing", weight)
+        return AS_IT_IS
+
+    def _stored_channels(self, name: str, weight: Weight) -> Treatment:
+        numbers, inner = self._tensors.get(name), weight.values.shape[1]
+        if numbers is None:
+            return AS_IT_IS
         few = numbers.dtype == np.int64 and len(numbers.shape) == 1 and 0 < numbers.shape[0] <= self._most_channels
         if few and is_wide(weight) and _ascending_within(numbers.read(), inner):
-            return numbers.read()
+            return Treatment(Form.FLOATS, channels=numbers.read())
         found = f"{numbers.dtype} {list(numbers.shape)}"
         self._tally.find(name, f"expected {self._most_channels} ascending channels of {inner} at most, found {found}")
-        return None
+        return AS_IT_IS
+
+    def _stored_factors(self, name: str, weight: Weight) -> Treatment:
+        stored, inner = self._tensors.get(name), weight.values.shape[1]
+        if stored is None:
+            return AS_IT_IS
+        if self._most_channels and is_wide(weight) and stored.dtype == np.float32 and stored.shape == (inner,):
+            shares = stored.read()
+            if np.isin(shares, _SHARES).all():
+                return Treatment(Form.SMOOTHED, factors=1 / shares)
+        found = f"{stored.dtype} {list(stored.shape)}"
+        self._tally.find(name, f"expected {inner} shares of powers of two up to {MOST_FACTOR}, found {found}")
+        return AS_IT_IS
 
 
 def _ascending_within(channels: Array, most: int) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from exporter.compression.outlier_channels import Treatment
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Weight
 from exporter.targets.audit.subject import Audited
@@ -28,25 +29,28 @@ def read_onnx(audited: Audited) -> Mapping[str, Array]:
     ops = _ReadingOps(audited, Held(stored, recipe.pq_dims, exact=False), Tally(FILE))
     made = recorded(recipe)
     build(ops, model, made.opset, made.int32_inputs)
-    for name, channels in ops.channels.items():
-        ops.read[name][:, channels] = ops.read[f"{name}.far"].T
+    for name, treated in ops.treated.items():
+        if treated.channels is not None:
+            ops.read[name][:, treated.channels] = ops.read[f"{name}.far"].T
+        if treated.factors is not None:
+            ops.read[name] = ops.read[f"{name}.smoothed"] / treated.factors
     return ops.read
 
 
 class _ReadingOps(_AuditedOps):
-    """`channels` are the outlier channels of a layer, by its weight's name."""
+    """`treated` is how layers treat outlier channels, by their weights' names."""
 
     def __init__(self, audited: Audited, held: Held, tally: Tally) -> None:
         recipe, head = audited.recipe, audited.checkpoint.model.head
         super().__init__(audited.checkpoint.model, recipe, held, tally)
         self.read: dict[str, Array] = {}
-        self.channels: dict[str, Array] = {}
+        self.treated: dict[str, Treatment] = {}
         storage, keep = SCHEMES[recipe.scheme].storage, Keep(recipe.keep)
         self.weights = _ReadWeights(self.read, self._node, storage, keep, head.tied, held, tally)
 
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
         found = super()._dynamic_linear(name, x, weight, bias)
-        self.channels |= self._outliers
+        self.treated |= self._outliers
         return found
 
 

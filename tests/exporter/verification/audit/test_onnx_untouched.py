@@ -8,10 +8,13 @@ import onnx
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from benchmarks.faults.onnx_file import Spoilt
 from benchmarks.models.seeded import KINDS
 from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
-from exporter.compression.outlier_channels import LEAST_WIDTH
+from exporter.compression import outlier_channels
+from exporter.compression.outlier_channels import LEAST_WIDTH, Form
 from exporter.compression.product_quantization import DIMENSIONS
+from exporter.model.weight_list import rounded_weights
 from exporter.targets.onnx.audit.file import open_model
 from exporter.targets.onnx.ops import OPSETS
 from exporter.targets.registry import TARGETS
@@ -95,14 +98,52 @@ def wide(write_checkpoint, tmp_path_factory, load_checkpoint):
     return load_checkpoint(folder)
 
 
+def prefer(form, monkeypatch):
+    """Of the forms in which outliers are treated, let that one be the best."""
+    errors = {one: float(one is not form) for one in Form}
+    monkeypatch.setattr(outlier_channels, "_errors", lambda *_: errors)
+
+
 @pytest.mark.parametrize("scheme", ["int8", "pq"])
-def test_outlier_channels_pass_and_are_read(wide, save_onnx, tmp_path, texts, scheme):
+@pytest.mark.parametrize("form", [Form.SMOOTHED, Form.FLOATS])
+def test_treated_outliers_pass_and_are_read(wide, save_onnx, tmp_path, texts, scheme, form, monkeypatch):
+    prefer(form, monkeypatch)
     audited = save_onnx(wide, tmp_path / "saved", scheme, texts)
-    assert any(name.endswith(".is_far") for name in open_model(audited.bundle.directory / "model.onnx").tensors)
+    suffix = {Form.SMOOTHED: ".smoothing", Form.FLOATS: ".is_far"}[form]
+    assert any(name.endswith(suffix) for name in open_model(audited.bundle.directory / "model.onnx").tensors)
     passes(audited)
+    found, name = TARGETS["onnx"].read(audited), "layer.0.intermediate.dense.weight"
+    (weight,) = [one.values for one in rounded_weights(wide.model) if one.name == name]
+    assert np.square(found[name] - weight).mean() < 0.25**2 * np.square(weight).mean()
     none = replace(audited.recipe, options={**audited.recipe.options, "float_channels": None})
     manifest = replace(audited.bundle.manifest, recipe=none)
     assert audit_bundle(replace(audited, bundle=replace(audited.bundle, manifest=manifest))).findings
+
+
+@pytest.mark.parametrize("share", [1 / 3, 1 / 128, 0.0, -0.25, np.nan, np.inf, 2.0])
+def test_a_factor_that_no_export_chooses_is_found(wide, save_onnx, tmp_path, texts, share, monkeypatch):
+    prefer(Form.SMOOTHED, monkeypatch)
+    audited = save_onnx(wide, tmp_path / "saved", "int8", texts)
+    spoilt = Spoilt(audited.bundle.directory)
+    name = next(tensor.name for tensor in spoilt.graph.initializer if tensor.name.endswith(".smoothing"))
+    values = spoilt.read(name)
+    assert 0.5 in values or 0.25 in values
+    values[values.argmin()] = share
+    spoilt.write(name, values)
+    spoilt.save()
+    assert name in {finding.subject for finding in audit_bundle(audited).findings}
+
+
+def test_another_factor_than_the_weight_has_is_found(wide, save_onnx, tmp_path, texts, monkeypatch):
+    prefer(Form.SMOOTHED, monkeypatch)
+    audited = save_onnx(wide, tmp_path / "saved", "int8", texts)
+    spoilt = Spoilt(audited.bundle.directory)
+    name = next(tensor.name for tensor in spoilt.graph.initializer if tensor.name.endswith(".smoothing"))
+    values = spoilt.read(name)
+    values[values.argmin()] = 1
+    spoilt.write(name, values)
+    spoilt.save()
+    assert any(".smoothed" in finding.subject for finding in audit_bundle(audited).findings)
 
 
 @pytest.mark.parametrize(
