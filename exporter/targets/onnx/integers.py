@@ -21,7 +21,7 @@ class IntegerGraph(Graph):
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
         """y = (x̂ − z)·ŵ · (s_x · s_w) + b, x̂ measured and rounded to 8 bits at run time, once for all its readers.
 
-        ONNX Runtime fuses these into its own int8 kernels. Channels in floats are 0 in x̂, and come with b; of a
+        ONNX Runtime fuses these into its own int8 kernels. Channels in floats are 0 in x̂, and added after; of a
         smoothed layer x is divided by powers of two, and the weight multiplied.
         """
         treated = self._outliers.get(weight.name, AS_IT_IS)
@@ -30,23 +30,22 @@ class IntegerGraph(Graph):
             x = self._once(f"{x}.smooth", "Mul", [x, self._constant(f"{x}.smoothing", 1 / factors)])
             weight = smoothed(weight, factors)
         if treated.channels is not None:
-            bias = self._far_product(name, x, weight, bias, treated.channels)
-            x = self._near(x, weight, treated.channels)
-        return self._integer_product(name, x, *self.weights.int8_matrix(weight, treated.channels), bias)
+            return self._apart(name, x, weight, bias, treated.channels)
+        return self._integer_product(name, x, *self.weights.int8_matrix(weight), bias)
+
+    def _apart(self, name: str, x: str, weight: Weight, bias: str | None, far: Array) -> str:
+        """The outlier channels' share of the result in floats, added to that of the others where it is computed."""
+        stored = self.weights.int8_matrix(weight, far)
+        others = self._integer_product(f"{name}.others", self._near(x, weight, far), *stored, bias)
+        channels = self._once(f"{x}.far", "Gather", [x, self._constant(f"{x}.is_far", far)], axis=1)
+        matrix = self.weights.float16(f"{weight.name}.far", weight.values.T[far])  # [far, out]
+        return self._node("Gemm", [channels, matrix, others], name)
 
     def _near(self, x: str, weight: Weight, far: Array) -> str:
         """x [rows, in] with zeros in place of its outlier channels."""
         near = np.ones(weight.values.shape[1], np.float32)
         near[far] = 0
         return self._once(f"{x}.near", "Mul", [x, self._constant(f"{x}.is_near", near)])
-
-    def _far_product(self, name: str, x: str, weight: Weight, bias: str | None, far: Array) -> str:
-        """The outlier channels' share of the result in floats, [rows, out], and the bias with it."""
-        channels = self._once(f"{x}.far", "Gather", [x, self._constant(f"{x}.is_far", far)], axis=1)
-        matrix = self.weights.float16(f"{weight.name}.far", weight.values.T[far])  # [far, out]
-        if bias is None:
-            return self._node("MatMul", [channels, matrix], f"{name}.far")
-        return self._node("Gemm", [channels, matrix, bias], f"{name}.far")
 
     def _integer_product(self, name: str, x: str, matrix: str, scale: str, bias: str | None) -> str:
         """`matrix` int8 [in, out], `scale` [out]."""
