@@ -3,7 +3,8 @@
     echo REQUEST | PYTHON benchmarks/peers/child.py
 
 Runs in every peer's environment, so it needs nothing but the runtime that `runtime` names and numpy, which all of them
-bring. The request and the result are JSON: shapes as "1x16", times in seconds, memory in bytes.
+bring. The request and the result are JSON: a case is a list of batches, run one after the other; times in seconds,
+memory in bytes.
 """
 
 import json
@@ -12,7 +13,7 @@ import sys
 import time
 
 START = time.perf_counter()
-LOGITS = 0
+LOGITS, PAD = 0, 0
 
 
 def peak_rss_bytes():
@@ -21,24 +22,24 @@ def peak_rss_bytes():
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
-def open_onnx(path):
+def open_onnx(path, threads):
     """As `runtimes/backends/onnx/session.py` opens every ONNX file, whoever made it: what differs is the file."""
     from runtimes.backends.onnx.session import open_session
 
     def load():
-        session = open_session(path, 1)
+        session = open_session(path, threads, spins=True)
         names = [spec.name for spec in session.get_inputs()]
         return lambda feeds: session.run(None, {name: feeds[name] for name in names})[LOGITS]
 
     return load
 
 
-def open_torch(path, quantised=False):
+def open_torch(path, threads, quantised=False):
     """transformers' model, float32; `quantised` gives its linear layers PyTorch's dynamic int8."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
 
     def load():
         model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32).eval()
@@ -53,30 +54,30 @@ def open_torch(path, quantised=False):
     return load
 
 
-def open_torch_int8(path):
+def open_torch_int8(path, threads):
     """See open_torch."""
-    return open_torch(path, quantised=True)
+    return open_torch(path, threads, quantised=True)
 
 
-def open_openvino(path):
-    """One stream of one thread, float32 where it is not int8."""
+def open_openvino(path, threads):
+    """One stream, float32 where it is not int8."""
     import openvino
 
     def load():
         core = openvino.Core()
-        settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         request = core.compile_model(path, "CPU", settings).create_infer_request()
         return lambda feeds: request.infer(feeds, share_inputs=True, share_outputs=True)[LOGITS]
 
     return load
 
 
-def open_litert(path):
-    """LiteRT's interpreter with its XNNPACK kernels, one thread; the signature of the shape, or the next longer one."""
+def open_litert(path, threads):
+    """LiteRT's interpreter with its XNNPACK kernels; the signature of the shape, or the next longer one."""
     from ai_edge_litert.interpreter import Interpreter
 
     def load():
-        interpreter, runners = Interpreter(model_path=path, num_threads=1), {}
+        interpreter, runners = Interpreter(model_path=path, num_threads=threads), {}
         lengths = sorted(int(name.split("x")[1]) for name in interpreter.get_signature_list() if "_1x" in name)
 
         def run(feeds):
@@ -110,47 +111,45 @@ OPEN = {
 }
 
 
-def ids_of(shape, text):
-    """The ids of a batch from their text, which is shorter than lists of numbers: our own memory is in every figure."""
+def feeds_of(batch):
+    """What every model is fed. A batch is its shape and its ids as one text, "1x16 101 2023 …", 0 for padding.
+
+    A text is shorter than lists of numbers: our own memory is in every figure.
+    """
     import numpy as np
 
-    return np.array(text.split(), np.int64).reshape([int(size) for size in shape.split("x")])
+    shape, _, ids = batch.partition(" ")
+    ids = np.array(ids.split(), np.int64).reshape([int(size) for size in shape.split("x")])
+    return {"input_ids": ids, "attention_mask": (ids != PAD).astype(np.int64), "token_type_ids": np.zeros_like(ids)}
 
 
-def feeds_of(ids):
-    """Ids [B, S] → what every model is fed."""
-    import numpy as np
-
-    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-
-
-def timed_runs(run, feeds, runs, limit_s):
-    """Seconds of each run after a first: at most `runs`, and no more once `limit_s` have passed, but three at least."""
-    run(feeds)
+def timed_runs(run, case, runs, limit_s):
+    """Seconds of each run over all batches: `runs` at most, none begun after `limit_s`, but three at least."""
     values, end = [], time.perf_counter() + limit_s
     while len(values) < 3 or (len(values) < runs and time.perf_counter() < end):
         start = time.perf_counter()
-        run(feeds)
+        for feeds in case:
+            run(feeds)
         values.append(time.perf_counter() - start)
     return values
 
 
 def measure(request, load):
-    """Load, first run, then every shape in order; the peak after each stage."""
+    """Load, first run, then every case in order; the peak after each stage."""
     stages = {"runtime": peak_rss_bytes()}
     import_s, start = time.perf_counter() - START, time.perf_counter()
     run = load()
     load_s = time.perf_counter() - start
     stages["loaded"] = peak_rss_bytes()
     first_run_s, latency_s = None, {}
-    for shape, ids in request["shapes"].items():
-        batch = feeds_of(ids_of(shape, ids))
-        if first_run_s is None:
-            start = time.perf_counter()
-            run(batch)
-            first_run_s = time.perf_counter() - start
-        latency_s[shape] = timed_runs(run, batch, request["runs"], request["limit_s"])
-        stages[shape] = peak_rss_bytes()
+    for name, batches in request["cases"].items():
+        case = [feeds_of(batch) for batch in batches]
+        start = time.perf_counter()
+        for feeds in case:
+            run(feeds)
+        first_run_s = first_run_s or time.perf_counter() - start
+        latency_s[name] = timed_runs(run, case, request["runs"], request["limit_s"])
+        stages[name] = peak_rss_bytes()
     return {
         "import_s": import_s,
         "load_s": load_s,
@@ -162,17 +161,15 @@ def measure(request, load):
 
 def answer(request, load):
     """Logits of every row, each run alone."""
-    import numpy as np
-
     run = load()
-    rows = [feeds_of(np.array([row], np.int64)) for row in request["rows"]]
+    rows = [feeds_of(f"1x{len(row)} {' '.join(map(str, row))}") for row in request["rows"]]
     return {"logits": [[float(value) for value in run(feeds)[0]] for feeds in rows]}
 
 
 def main():
     """Read the request, print the result as the last line."""
     request = json.loads(sys.stdin.read())
-    load = OPEN[request["runtime"]](request["path"])
+    load = OPEN[request["runtime"]](request["path"], request["threads"])
     result = answer(request, load) if "rows" in request else measure(request, load)
     print(json.dumps(result))
     sys.stdout.flush()

@@ -1,15 +1,17 @@
-"""bertport and its peers on one checkpoint, in one run on one thread: size, load, latency, memory, faithfulness.
+"""bertport and its peers on one checkpoint, in one run: size, load, latency, memory, faithfulness.
 
-    make bench DATA=../shared/data      (or: python -m benchmarks.peers.run --data ../shared/data)
+    make bench DATA=../shared/data      (or: python -m benchmarks.peers.run --data ../shared/data --threads 1 2)
 
-Every measurement is a child process that imports one runtime; rounds go over all contenders in turn, so that what else
-the machine does meets all alike; every raw value is kept. A peer that cannot be installed, converted or run is a row
-with the error it gave.
+There is one record for each kind of processor, artifacts/peers/PROCESSOR.json, named with the int8 abilities that
+decide who is faster. Every measurement is a child process that imports one runtime; rounds go over all contenders in
+turn, so that what else the machine does meets all alike; every raw value is kept. A peer that cannot be installed,
+converted or run is a row with the error it gave.
 """
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from typing import Any
 
 from benchmarks import ARTIFACTS, ROOT
 from benchmarks.models.labelled_text import ag_news_test
+from benchmarks.peers.cases import Text, as_one_text, text_of
 from benchmarks.peers.contenders import (
     PYTORCH,
     SHAPES,
@@ -30,20 +33,18 @@ from benchmarks.peers.contenders import (
     our_command,
 )
 from benchmarks.peers.faithfulness import as_logits, compared, departure
+from benchmarks.peers.geometries import GEOMETRIES, write_seeded
 from benchmarks.peers.matrix_work import matrix_flop
-from benchmarks.peers.medium import write_medium
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.verification.reference.default_texts import TEST_ROWS
 from runtimes.measurement.measure import fingerprint
-from runtimes.parity.cases import Encoder, Limits
 
 CHILD, GEMM = ROOT / "benchmarks" / "peers" / "child.py", ROOT / "benchmarks" / "peers" / "gemm_peak.py"
 RUNS, LIMIT_S = 40, 1.0
 """Runs of one shape in one process, and how long they may take."""
 EXPORT_ROUNDS = 3
-MODELS = ("demo", "medium")
-UNLABELLED_ROWS = 100
+MODELS = ("demo", *GEOMETRIES)
 TIMEOUT_S = 1800
 
 
@@ -58,15 +59,6 @@ class Row:
     faithfulness: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Text:
-    """Rows of token ids to answer, their labels if the model was trained for them, and the batches to time."""
-
-    rows: list[list[int]]
-    labels: list[int] | None
-    shapes: dict[str, list[list[int]]]
-
-
 class ChildError(Exception):
     """A process gave no result; the message is its last line."""
 
@@ -76,10 +68,10 @@ def say(text: str) -> None:
     print(f"peers: {text}", file=sys.stderr, flush=True)
 
 
-def call(command: Sequence[str], request: dict[str, Any] | None = None) -> str:
-    """Run a process on one thread, offline; return what it printed. Raises ChildError."""
+def call(command: Sequence[str], request: dict[str, Any] | None = None, threads: int = 1) -> str:
+    """Run a process offline; return what it printed. Raises ChildError."""
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    quiet = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    quiet = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(threads), "PYTHONPATH": paths}
     text = None if request is None else json.dumps(request)
     try:
         done = subprocess.run(
@@ -93,10 +85,10 @@ def call(command: Sequence[str], request: dict[str, Any] | None = None) -> str:
     return done.stdout
 
 
-def ask(contender: Contender, request: dict[str, Any]) -> dict[str, Any]:
+def ask(contender: Contender, request: dict[str, Any], threads: int = 1) -> dict[str, Any]:
     """One child's result."""
-    request = {"runtime": contender.runtime, "path": str(contender.path), **request}
-    found: dict[str, Any] = json.loads(call([str(contender.python), str(CHILD)], request).splitlines()[-1])
+    request = {"runtime": contender.runtime, "path": str(contender.path), "threads": threads, **request}
+    found: dict[str, Any] = json.loads(call([str(contender.python), str(CHILD)], request, threads).splitlines()[-1])
     return found
 
 
@@ -110,17 +102,17 @@ def convert(rows: list[Row]) -> None:
             row.convert_s = time.perf_counter() - start
 
 
-def measure(rows: list[Row], text: Text, rounds: int) -> dict[str, list[float]]:
+def measure(rows: list[Row], text: Text, rounds: int, threads: int) -> dict[str, list[float]]:
     """Rounds over all that still run; return the GEMM seconds of all rounds."""
-    shapes = {name: " ".join(str(number) for row in batch for number in row) for name, batch in text.shapes.items()}
-    request = {"shapes": shapes, "runs": RUNS, "limit_s": LIMIT_S}
+    cases = {name: [as_one_text(batch) for batch in batches] for name, batches in text.cases.items()}
+    request = {"cases": cases, "runs": RUNS, "limit_s": LIMIT_S}
     peaks: dict[str, list[float]] = {}
     for number in range(rounds):
         for name, values in json.loads(call([sys.executable, str(GEMM)])).items():
             peaks.setdefault(name, []).extend(values)
         for row in rows:
             say(f"round {number + 1}/{rounds}: {row.contender.name}")
-            _guarded(row, lambda row=row: row.rounds.append(ask(row.contender, request)))
+            _guarded(row, lambda row=row: row.rounds.append(ask(row.contender, request, threads)))
     return peaks
 
 
@@ -166,33 +158,26 @@ def export_times(checkpoint: Path, work: Path) -> dict[str, list[float]]:
     return times
 
 
-def text_of(checkpoint: Checkpoint, texts: list[str], labels: list[int] | None) -> Text:
-    """Real text: rows to answer (few without labels), and full batches cut from it as one stream, [CLS] … [SEP]."""
-    geometry = checkpoint.geometry
-    encode = Encoder(checkpoint.tokenizer.tokenizer, Limits(geometry.positions, geometry.types, 0))
-    rows = [encode.batch([encode.row(text)]).ids[0].tolist() for text in texts]
-    first, last = rows[0][0], rows[0][-1]
-    stream = [number for row in rows for number in row[1:-1]]
-    shapes = {}
-    for name, (count, tokens) in SHAPES.items():
-        inner = tokens - 2
-        shapes[name] = [[first, *stream[i * inner : (i + 1) * inner], last] for i in range(count)]
-    return Text(rows if labels else rows[:UNLABELLED_ROWS], labels, shapes)
-
-
-def bench(checkpoint: Checkpoint, text: Text, rounds: int, work: Path) -> dict[str, Any]:
-    """The whole record of one checkpoint."""
+def bench(checkpoint: Checkpoint, text: Text, given: argparse.Namespace, work: Path) -> dict[int, Any]:
+    """The whole record of one checkpoint, for each number of threads."""
     directory = checkpoint.source.directory.absolute()
     rows = [Row(contender) for contender in contenders(directory, work)]
     convert(rows)
-    gemm_s = measure(rows, text, rounds)
     compare(rows, text)
-    return {
-        "test_rows": len(text.rows),
-        "matrix_flop": {name: matrix_flop(checkpoint.geometry, *shape) for name, shape in SHAPES.items()},
-        "gemm_s": gemm_s,
-        "rows": [entry(row) for row in rows],
-    }
+    found = {}
+    for threads in given.threads:
+        for row in rows:
+            row.rounds = []
+        gemm_s = measure(rows, text, given.rounds, threads)
+        flop = {name: matrix_flop(checkpoint.geometry, *shape) for name, shape in SHAPES.items()}
+        found[threads] = {
+            "test_rows": len(text.rows),
+            "threads": threads,
+            "matrix_flop": flop,
+            "gemm_s": gemm_s,
+            "rows": [entry(row) for row in rows],
+        }
+    return found
 
 
 def entry(row: Row) -> dict[str, Any]:
@@ -236,33 +221,45 @@ def rounded(value: Any) -> Any:
 
 
 def measured(model: str, given: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """The record of one of MODELS; the demo's has the wall times of exports too."""
+    """The records of one of MODELS, by its name and threads; the demo's has the wall times of exports too."""
     texts, labels = labelled(given.data)
     demo = resolve(DEMO, HubOptions()).directory.absolute()
-    if model == "demo":
-        times = export_times(demo, work)
-        checkpoint = load(resolve(str(demo), HubOptions()))
-        return {"export_s": times} | bench(checkpoint, text_of(checkpoint, texts, labels), given.rounds, work)
-    checkpoint = load(resolve(str(write_medium(demo, work / "checkpoint")), HubOptions()))
-    return bench(checkpoint, text_of(checkpoint, texts, None), given.rounds, work)
+    folder = demo if model == "demo" else write_seeded(model, demo, work / "checkpoint")
+    times = {"export_s": export_times(demo, work)} if model == "demo" else {}
+    checkpoint = load(resolve(str(folder), HubOptions()))
+    text = text_of(checkpoint, texts, labels if model == "demo" else None)
+    found = bench(checkpoint, text, given, work)
+    return {key_of(model, threads): (times if threads == 1 else {}) | one for threads, one in found.items()}
+
+
+def key_of(model: str, threads: int) -> str:
+    """What a record calls a model on so many threads."""
+    return model if threads == 1 else f"{model}, {threads} threads"
+
+
+def name_of(host: dict[str, str]) -> str:
+    """A kind of processor as the name of a file: "amd-epyc-avx2-avx512f-avx512_vnni"."""
+    return "-".join(re.findall(r"[a-z0-9_]+", host["processor"].lower()))
 
 
 def main() -> None:
-    """Measure, and write the record; what an earlier run on this host found of the other checkpoint stays."""
+    """Measure, and write the record; what an earlier run on this host found of other checkpoints stays."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("-o", "--output", type=Path, default=ARTIFACTS / "peers.json")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1])
+    parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
-    found: dict[str, Any] = json.loads(given.output.read_text(encoding="utf-8")) if given.output.exists() else {}
     host = fingerprint()
+    output = given.output or ARTIFACTS / "peers" / f"{name_of(host)}.json"
+    found: dict[str, Any] = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
     record = found if found.get("host") == host else {"host": host}
     for model in given.models:
         with TemporaryDirectory() as folder:
-            record[model] = measured(model, given, Path(folder))
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(json.dumps(rounded(record), separators=(",", ":")) + "\n", encoding="utf-8")
+            record |= measured(model, given, Path(folder))
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(rounded(record), separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

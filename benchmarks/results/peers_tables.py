@@ -1,10 +1,10 @@
-"""README's tables of artifacts/peers.json: bertport beside its peers on one checkpoint."""
+"""Tables of the records in artifacts/peers/: bertport beside its peers on one checkpoint and processor."""
 
 from math import prod
 from statistics import median
 from typing import Any
 
-BASE, REFERENCE = "Optimum float32", "PyTorch eager"
+BASE, REFERENCE, OURS = "Optimum float32", "PyTorch eager", "bertport "
 _LONG = ("1x128", "1x512")
 _TIME, _WORK, _PEAK = "latency ", "÷ work, ", "peak MB, "
 _FORMATS = {"MB": ".2f", "load ms": ".0f", _TIME: ".2f", _WORK: ".2f", _PEAK: ".0f"} | {
@@ -37,9 +37,26 @@ def tables(found: dict[str, Any]) -> str:
     }
     milliseconds = ", ".join(f"{name.removeprefix(_TIME)}: {value * 1e3:.2f}" for name, value in base.items())
     notes = [f"1.00 in milliseconds: {milliseconds}. float32 matrix products of one thread: {peak / 1e9:.0f} GFLOP/s."]
+    notes += [f"{found['test_rows']:,} rows of text are answered."]
     notes += [f"{row['name']}: not run ({row['error']})." for row in found["rows"] if row["error"]]
     faithful = {row["name"]: _faithful(row["faithfulness"]) for row in rows}
     return "\n\n".join([_drawn(ratios), _drawn(faithful), "\n".join(notes)])
+
+
+def summary(found: dict[str, Any]) -> Figures:
+    """The latency of ours, and of the best peer at each size, as ratios to Optimum's float32."""
+    rows = {row["name"]: row for row in found["rows"] if not row["error"]}
+    base = latencies(rows[BASE])
+    ratios = {name: {case: value / base[case] for case, value in latencies(row).items()} for name, row in rows.items()}
+    peers = [row for name, row in ratios.items() if not name.startswith(OURS)]
+    best = {case: min(row[case] for row in peers) for case in base}
+    return {f"{OURS}`{name}`": ratios[f"{OURS}{name}"] for name in ("none", "int8")} | {"best peer": best}
+
+
+def latencies(row: dict[str, Any]) -> dict[str, float]:
+    """Case → seconds, the median over all rounds."""
+    cases = row["rounds"][0]["latency_s"]
+    return {case: median(value for done in row["rounds"] for value in done["latency_s"][case]) for case in cases}
 
 
 def gemm_peak(gemm_s: dict[str, list[float]]) -> float:
@@ -50,14 +67,14 @@ def gemm_peak(gemm_s: dict[str, list[float]]) -> float:
 def _speed(row: dict[str, Any], flop: dict[str, int], peak: float) -> dict[str, float]:
     """Medians over all rounds, seconds; ÷ work: over what the matrix products alone take at the peak."""
     rounds = row["rounds"]
-    times = {shape: median(value for done in rounds for value in done["latency_s"][shape]) for shape in flop}
+    times = latencies(row)
     memory = {shape: median(done["peak_rss_bytes"][shape] for done in rounds) for shape in _LONG}
     return {
         "MB": row["size_bytes"] / 1e6,
         "load ms": median(done["load_s"] for done in rounds) * 1e3,
-        **{f"{_TIME}{_title(shape)}": value for shape, value in times.items()},
-        **{f"{_WORK}{_title(shape)}": times[shape] * peak / flop[shape] for shape in _LONG},
-        **{f"{_PEAK}{_title(shape)}": value / 1e6 for shape, value in memory.items()},
+        **{f"{_TIME}{title(case)}": value for case, value in times.items()},
+        **{f"{_WORK}{title(shape)}": times[shape] * peak / flop[shape] for shape in _LONG},
+        **{f"{_PEAK}{title(shape)}": value / 1e6 for shape, value in memory.items()},
     }
 
 
@@ -65,8 +82,12 @@ def _faithful(figures: dict[str, float]) -> dict[str, float]:
     return {name.replace("_absolute", " diff"): value for name, value in figures.items()}
 
 
-def _title(shape: str) -> str:
-    return shape.removeprefix("1x").replace("x", " × ")
+def title(case: str) -> str:
+    """The heading of a case's column: the tokens of a batch [1, S], rows × tokens, or the case's own name."""
+    rows, by, tokens = case.partition("x")
+    if not (by and rows.isdigit() and tokens.isdigit()):
+        return case
+    return tokens if rows == "1" else f"{rows} × {tokens}"
 
 
 def _drawn(rows: Figures) -> str:

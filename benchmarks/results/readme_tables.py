@@ -1,4 +1,4 @@
-"""Fill README's tables from the records in artifacts/, so that no figure is copied by hand.
+"""Fill README's tables, and docs/results/peers.md, from the records in artifacts/, so that no figure is copied by hand.
 
     python -m benchmarks.results.readme_tables [--check]
 
@@ -11,12 +11,11 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 from benchmarks import ARTIFACTS, ROOT
-from benchmarks.results import family_tables
-from benchmarks.results.peers_tables import markdown, tables
+from benchmarks.results import family_tables, peers_page
+from benchmarks.results.peers_tables import markdown
 from exporter.targets.registry import TARGETS
 
 
@@ -45,28 +44,8 @@ def budgets() -> str:
 
 
 def peers() -> str:
-    """The demo in everyone's hands, and the wall times of the exports."""
-    found = _peers_of("demo")
-    if found is None:
-        return _NOT_RUN
-    times = ", ".join(f"`{name}` {median(values):.1f} s" for name, values in found["export_s"].items())
-    host = f"{record(_PEERS)['host']['processor']}; {found['test_rows']:,} test rows."
-    return f"{tables(found)}\n{host}\nWall time of an export, process and imports included: {times}."
-
-
-def medium() -> str:
-    """The same on the medium geometry."""
-    found = _peers_of("medium")
-    return _NOT_RUN if found is None else tables(found)
-
-
-_PEERS = "peers.json"
-_NOT_RUN = "Not run yet: `make bench DATA=…`."
-
-
-def _peers_of(model: str) -> dict[str, Any] | None:
-    """The bench's record of one checkpoint, if there is one."""
-    return record(_PEERS).get(model) if (ARTIFACTS / _PEERS).exists() else None
+    """Of each processor and model, ours and the best peer; the whole tables are in docs/results/peers.md."""
+    return peers_page.short(peers_page.records())
 
 
 def coreml() -> str:
@@ -125,7 +104,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "demo": demo,
     "budgets": budgets,
     "peers": peers,
-    "medium": medium,
     "coreml": coreml,
     "smallest": smallest,
     "embeddings": embeddings,
@@ -152,9 +130,11 @@ def main() -> None:
     readme = ROOT / "README.md"
     old = readme.read_text(encoding="utf-8")
     new = filled(old)
-    if given.check and new != old:
-        sys.exit("README.md: tables are stale; run python -m benchmarks.results.readme_tables")
+    page = peers_page.page(peers_page.records())
+    if given.check and (new, page) != (old, peers_page.PAGE.read_text(encoding="utf-8")):
+        sys.exit("README.md or docs/results: tables are stale; run python -m benchmarks.results.readme_tables")
     readme.write_text(new, encoding="utf-8")
+    peers_page.PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

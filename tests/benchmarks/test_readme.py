@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.results import peers_page
+from benchmarks.results.peers_page import PAGE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,10 +25,18 @@ def test_a_changed_figure_is_noticed(tmp_path):
         "README.md",
         "benchmarks/__init__.py",
         *(f"benchmarks/results/{p.name}" for p in (ROOT / "benchmarks" / "results").glob("*.py")),
-        *(f"artifacts/{p.name}" for p in (ROOT / "artifacts").glob("*.*")),
+        *(p.relative_to(ROOT) for folder in ("artifacts", "artifacts/peers") for p in (ROOT / folder).glob("*.*")),
+        "docs/results/peers.md",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     text = (tmp_path / "README.md").read_text()
     (tmp_path / "README.md").write_text(text.replace("| onnx `none` | 0.0001", "| onnx `none` | 0.0002"))
     assert "stale" in check(tmp_path).stderr
+
+
+def test_the_page_is_what_the_records_say():
+    page = PAGE.read_text(encoding="utf-8")
+    assert "| bertport int8 |" in page
+    assert page == peers_page.page(peers_page.records())
+    assert page != peers_page.page({"another processor": next(iter(peers_page.records().values()))})
