@@ -16,6 +16,7 @@ import numpy as np
 from exporter.model.ops import Array
 from runtimes.errors import UnsupportedError
 from runtimes.process.blas_lock import BLAS_LIMIT
+from runtimes.process.threads import BLAS_THREADS
 
 ENTRIES = 256
 DIMENSIONS = (4, 8)
@@ -66,7 +67,7 @@ def _quiet_blas() -> Iterator[None]:
     from sklearn.exceptions import ConvergenceWarning  # here: a second that no other scheme need pay
     from threadpoolctl import threadpool_limits
 
-    with BLAS_LIMIT, threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+    with BLAS_LIMIT, threadpool_limits(BLAS_THREADS, user_api="blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
 
@@ -78,7 +79,7 @@ def _one_thread() -> None:
     """
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1, user_api="openmp")
+    threadpool_limits(BLAS_THREADS, user_api="openmp")
 
 
 def _cluster(points: Array, weights: Array) -> tuple[Array, Array]:

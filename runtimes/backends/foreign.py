@@ -13,12 +13,16 @@ from runtimes.runner import INPUTS, Array, Batch, Outputs, Runner, WrappedRunner
 
 @dataclass(frozen=True)
 class Expected:
-    """What a checkpoint's model has: what it reads, its outputs and those of each token, and the id that pads."""
+    """What a checkpoint's model has: what it reads, its outputs and those of each token, the id that pads.
+
+    `threads` are those that it may take.
+    """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     token_outputs: frozenset[str]
     pad_id: int
+    threads: int = 1
 
 
 @dataclass(frozen=True)

@@ -33,14 +33,14 @@ def open_runner(bundle: "Bundle", threads: int = 1) -> "Runner":
     return find_backend(bundle).open(bundle, threads)
 
 
-def open_on(bundle: "Bundle", arch: str) -> "Runner":
-    """Open a bundle's saved model on an architecture; where this machine is one, natively.
+def open_on(bundle: "Bundle", arch: str, threads: int = 1) -> "Runner":
+    """Open a bundle's saved model on an architecture; where this machine is the one asked for, on so many threads.
 
     Raises UsageError for what has no such kernels, RuntimeUnavailable where the emulator is not installed.
     """
     backend = find_backend(bundle)
     if arch == NATIVE:
-        return backend.open(bundle, 1)
+        return backend.open(bundle, threads)
     if backend.open_on is None:
         having = ", ".join(name for name, one in BACKENDS.items() if one.open_on)
         raise UsageError(

@@ -109,7 +109,7 @@ def measure(cases: Sequence[Case], plan: Plan) -> list[Measurement]:
 
 def measure_once(case: Case, plan: Plan) -> Measurement:
     """Run one case in a child of this process. Raises MeasurementError when the child does not come to its end."""
-    from runtimes.process.child import python_path  # here, for the child imports this module, and is weighed
+    from runtimes.process.launch import python_path  # here, for the child imports this module, and is weighed
 
     environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads), **python_path()}
     command = [sys.executable, "-P", "-m", "runtimes.measurement.measure"]  # -P: nothing from the folder it starts in

@@ -7,4 +7,4 @@ with threadpoolctl below 3.8 the last to leave restores what it found: one threa
 import threading
 
 BLAS_LIMIT = threading.Lock()
-"""Held from before BLAS is limited until the limit is lifted."""
+"""Held from before BLAS is limited until the limit is lifted; the number is `runtimes.process.threads.BLAS_THREADS`."""

@@ -1,26 +1,21 @@
 """A child process that holds a model and answers batches; `runtimes.process.frames` is the protocol."""
 
 import os
-import shutil
-import subprocess
-import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from runtimes.errors import BertportError, RuntimeUnavailable
-from runtimes.process.frames import ARRAYS, ERROR, READY, pack, read_frame, unpack, write_frame
+from runtimes.process.frames import ARRAYS, ERROR, MANY, READY, numbered, pack, parted, read_frame, unpack, write_frame
+from runtimes.process.launch import Started, launch
 from runtimes.runner import Array, Batch, Outputs
 
 ANSWER_LIMIT_S = 900.0
 _LOG_BYTES = 65_536
 """Of what a process wrote before it ended: its last line is told."""
-ROOT = Path(__file__).parents[2]
-"""Where a child finds `runtimes`."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +34,21 @@ class Program:
 
 
 class Child:
-    """One process. It runs in `folder`, which goes with it, or in this process's.
+    """One process. It runs in `folder`, which goes with it, or in this process's; or it is one that is `started`.
 
     Raises RuntimeUnavailable when the process does not start, ends, or is silent for the limit: never a hang. It reads
     until its input ends, so it ends with this process too, however that is killed.
     """
 
-    def __init__(self, program: Program, folder: Path | None = None) -> None:
+    def __init__(self, program: Program, folder: Path | None = None, started: Started | None = None) -> None:
         self._program = program
-        log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         try:
-            self._process = _start(program, log, folder)
+            found = started or launch(program.command, program.environment, folder)
         except OSError as error:
-            _remove(log, folder)
             raise RuntimeUnavailable(f"{program.subject}: {program.command[0]} does not start: {error}") from error
-        self._log, (self._questions, self._answers) = log, _pipes(self._process)
-        self.close = weakref.finalize(self, _end, self._process, log, folder)
+        self._process, self._log = found.process, found.log
+        self._questions, self._answers = found.stdin, found.stdout
+        self.close = weakref.finalize(self, found.end)
 
     def tell(self, kind: bytes, content: bytes) -> None:
         """Send what has no answer of its own."""
@@ -68,8 +62,11 @@ class Child:
 
     def ask(self, batch: Batch) -> Outputs:
         """Send a batch, wait for its outputs."""
-        arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
-        return self.exchange(ARRAYS, {name: values for name, values in arrays.items() if values is not None})
+        return self.exchange(ARRAYS, vars(batch))
+
+    def ask_all(self, batches: Sequence[Batch]) -> list[Outputs]:
+        """The same of several at once: each by itself costs a millisecond on the way."""
+        return parted(self.exchange(MANY, numbered([vars(batch) for batch in batches])))
 
     def exchange(self, kind: bytes, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Send a message of arrays, wait for the arrays that answer it."""
@@ -117,44 +114,3 @@ class Child:
         finally:
             timer.cancel()
             timer.join()  # it holds the process
-
-
-def python_path() -> dict[str, str]:
-    """The environment of a Python that finds our packages, then what this process was told of."""
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-
-
-def _start(program: Program, log: IO[bytes], folder: Path | None) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 - our own command
-        program.command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        cwd=folder,
-        env={**os.environ, **program.environment},
-        start_new_session=True,  # Ctrl-C is for the parent, which ends the child
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
-    )
-
-
-def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
-    """Its stdin and stdout, which are there because it was started so."""
-    if process.stdin is None or process.stdout is None:
-        raise ValueError("a child without pipes")
-    return process.stdin, process.stdout
-
-
-def _end(process: "subprocess.Popen[bytes]", log: IO[bytes], folder: Path | None) -> None:
-    """The child has nothing to lose."""
-    process.kill()
-    process.wait()
-    for pipe in _pipes(process):
-        with suppress(OSError):
-            pipe.close()
-    _remove(log, folder)
-
-
-def _remove(log: IO[bytes], folder: Path | None) -> None:
-    log.close()
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)

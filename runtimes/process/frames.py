@@ -3,16 +3,16 @@
 import io
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 import numpy as np
 
 from runtimes.runner import Array
 
-READY, ARRAYS, ERROR, TOKENS = b"R", b"A", b"E", b"T"
-"""The child has opened its model; a batch or its outputs; one line that says what went wrong; texts to tokenize, see
-`runtimes.backends.pytorch.tokenizer.answer`."""
+READY, ARRAYS, MANY, ERROR, TOKENS = b"R", b"A", b"M", b"E", b"T"
+"""The child has opened its model; a batch or its outputs; several batches; one line that says what went wrong; texts to
+tokenize, see `runtimes.backends.pytorch.tokenizer.answer`."""
 
 _HEADER = struct.Struct(">cQ")
 
@@ -43,6 +43,20 @@ def unpack(content: bytes) -> dict[str, Array]:
     """The arrays that `pack` was given."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+def numbered(several: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Several sets of named arrays as one, for a frame."""
+    return {f"{number}.{name}": values for number, one in enumerate(several) for name, values in one.items()}
+
+
+def parted(arrays: Mapping[str, Array]) -> list[dict[str, Array]]:
+    """The sets that `numbered` was given; none of them may be empty."""
+    found: dict[int, dict[str, Array]] = {}
+    for key, values in arrays.items():
+        number, _, name = key.partition(".")
+        found.setdefault(int(number), {})[name] = values
+    return [found[number] for number in sorted(found)]
 
 
 def _exactly(pipe: IO[bytes], size: int) -> bytes:

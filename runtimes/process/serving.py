@@ -5,7 +5,19 @@ from collections.abc import Callable, Mapping
 from typing import IO, Protocol, runtime_checkable
 
 from runtimes.errors import BertportError, in_one_line
-from runtimes.process.frames import ARRAYS, ERROR, READY, TOKENS, pack, read_frame, unpack, write_frame
+from runtimes.process.frames import (
+    ARRAYS,
+    ERROR,
+    MANY,
+    READY,
+    TOKENS,
+    numbered,
+    pack,
+    parted,
+    read_frame,
+    unpack,
+    write_frame,
+)
 from runtimes.runner import Array, Batch, Runner
 
 _REASON_CHARACTERS = 1_000
@@ -29,6 +41,8 @@ def serve(opened: Callable[[], tuple[Runner, str]], batches: IO[bytes], answers:
             question = unpack(content)
             if kind == TOKENS and isinstance(runner, Speaking):
                 found = runner.tokens(question)
+            elif kind == MANY:
+                found = numbered([runner.run(Batch(**one)) for one in parted(question)])
             else:
                 found = runner.run(Batch(**question))
             write_frame(answers, ARRAYS, pack(found))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtimes.errors import BundleError
-from runtimes.process.child import ANSWER_LIMIT_S, ROOT, Child, Program
+from runtimes.process.child import ANSWER_LIMIT_S, Child, Program
+from runtimes.process.launch import ROOT
 from runtimes.runner import Batch, Outputs, Status
 
 

@@ -29,7 +29,7 @@ def open_onnx_of_others(path: Path, expected: Expected) -> Opened:
     """Open the file once it is found to read nothing elsewhere. Raises as `foreign.open_file`."""
     check_onnx(path, FOREIGN_OPERATORS)
     with in_our_words(lambda reason: BundleError(f"{path}: {_NAME} does not load it: {reason}; export it again")):
-        session = open_session(str(path), 1)
+        session = open_session(str(path), expected.threads)
     reads = matched_inputs(path, [spec.name for spec in session.get_inputs()], expected)
     names = matched_outputs(path, [spec.name for spec in session.get_outputs()], expected)
     model, shape = _Model(path, session), _shape(path, session)

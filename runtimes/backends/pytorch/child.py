@@ -4,46 +4,78 @@ python -P -m runtimes.backends.pytorch.child
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
-from runtimes.backends.pytorch.description import from_arrays
+from runtimes.backends.pytorch.description import ReferenceModel, from_arrays
+from runtimes.backends.pytorch.lean_imports import import_lean, import_whole
 from runtimes.process.frames import read_frame, unpack
 from runtimes.process.heavy_imports import without_collections
 from runtimes.process.serving import own_stdout, serve
-from runtimes.runner import Runner
+from runtimes.runner import Array, Batch, Outputs, Runner, Status
 
 if TYPE_CHECKING:
     from runtimes.backends.pytorch.runner import TorchRunner
 
-_UNUSED = ("scipy", "sklearn")
-"""What transformers 5.23 imports where it is there, for losses and searches that no answer needs: 35 MB, and a tenth of
-the time to start. Remove when it imports them as they are asked for."""
-SMALL_BYTES = 64_000_000
-"""Of float32 weights: what a second thread gains below this, it loses by waiting for it in every layer."""
-
 
 def open_reference(questions: IO[bytes]) -> Runner:
-    """The model that the first message tells of."""
-    _, content = read_frame(questions)  # before torch: whoever tells it does not wait for that
-    model = from_arrays(unpack(content))
-    sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]  # importing it is an ImportError now
-    with without_collections():
-        from runtimes.backends.pytorch.runner import TorchRunner
+    """The model that the first message tells of; torch is imported before it comes.
 
-        return _with_threads(lambda: TorchRunner.of(model))
+    Another thread receives it meanwhile: who tells of a model does not wait for torch.
+    """
+    with ThreadPoolExecutor(1) as pool, without_collections():
+        told = pool.submit(read_frame, questions)
+        lean = import_lean()
+        model = from_arrays(unpack(told.result()[1]))
+        try:
+            return _Lean(_open(model), model) if lean else _open(model)
+        except Exception:
+            if not lean:
+                raise
+            import_whole()  # whatever it was: what transformers says with all it has is what counts
+            return _open(model)
 
 
-def _with_threads(opened: "Callable[[], TorchRunner]") -> "TorchRunner":
-    """A small model has one thread, a large one as many as torch takes; by its size alone, for sums depend on it."""
+def _open(model: ReferenceModel) -> "TorchRunner":
     import torch
 
-    most = torch.get_num_threads()
-    torch.set_num_threads(1)
-    runner = opened()
-    if sum(4 * one.numel() for one in runner.model.parameters()) > SMALL_BYTES:
-        torch.set_num_threads(most)
-    return runner
+    from runtimes.backends.pytorch.runner import TorchRunner
+
+    if model.threads is not None:
+        torch.set_num_threads(model.threads)  # while it loads, too
+    return TorchRunner.of(model)
+
+
+class _Lean:
+    """See Runner: the model of a transformers that left some out, which is imported whole where a tokenizer fails."""
+
+    status = Status.MEASURED
+    positions: int | None = None
+
+    def __init__(self, runner: "TorchRunner", model: ReferenceModel) -> None:
+        self.runner, self._model = runner, model
+
+    def run(self, batch: Batch) -> Outputs:
+        """See Runner."""
+        return self.runner.run(batch)
+
+    def trace(self, batch: Batch) -> Outputs:
+        """See Runner."""
+        return self.runner.trace(batch)
+
+    def fit(self, batch: Batch) -> Batch:
+        """See Runner."""
+        return batch
+
+    def tokens(self, question: Mapping[str, Array]) -> dict[str, Array]:
+        """As TorchRunner's."""
+        try:
+            return self.runner.tokens(question)
+        except Exception:
+            import_whole()
+            self.runner = _open(self._model)
+            return self.runner.tokens(question)
 
 
 def main() -> None:

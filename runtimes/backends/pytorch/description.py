@@ -32,7 +32,10 @@ class Pooling:
 
 @dataclass(frozen=True)
 class ReferenceModel:
-    """A checkpoint's folder, transformers' class for it, what is read of its outputs and fed to it; see TorchRunner."""
+    """A checkpoint's folder, transformers' class for it, what is read of its outputs and fed to it; see TorchRunner.
+
+    `threads` are those that it answers with, None for as many as torch takes.
+    """
 
     checkpoint: Path
     architecture: str
@@ -42,6 +45,7 @@ class ReferenceModel:
     config: Mapping[str, Any] | None = None
     double: bool = False
     wrapper: str = ""
+    threads: int | None = None
 
 
 def to_arrays(model: ReferenceModel) -> dict[str, Array]:
@@ -59,6 +63,7 @@ def to_arrays(model: ReferenceModel) -> dict[str, Array]:
         "config": model.config,
         "double": model.double,
         "wrapper": model.wrapper,
+        "threads": model.threads,
         "kind": pooling and pooling.kind,
         "steps": [step and {"activation": step.activation} for step in (pooling.steps if pooling else ())],
     }
@@ -84,5 +89,9 @@ def from_arrays(arrays: Mapping[str, Array]) -> ReferenceModel:
     ]
     pooling = Pooling(told["kind"], tuple(layers)) if told["kind"] else None
     outputs, inputs = tuple(told["outputs"]), tuple(told["inputs"])
-    where, architecture, rest = Path(told["checkpoint"]), told["architecture"], (told["double"], told["wrapper"])
+    where, architecture, rest = (
+        Path(told["checkpoint"]),
+        told["architecture"],
+        (told["double"], told["wrapper"], told["threads"]),
+    )
     return ReferenceModel(where, architecture, outputs, inputs, pooling, told["config"], *rest)

@@ -8,7 +8,7 @@ from runtimes.errors import RuntimeUnavailable
 
 def require(purpose: str, *libraries: str) -> None:
     """Raise RuntimeUnavailable that says what `purpose` lacks and how to get it; nothing is imported."""
-    missing = [name for name in libraries if not _is_installed(name)]
+    missing = [name for name in libraries if not is_installed(name)]
     if missing:
         are = "is" if len(missing) == 1 else "are"
         listed = " and ".join(missing)
@@ -22,6 +22,6 @@ def require_pytorch() -> None:
     require("comparing with PyTorch (export --no-verify goes without)", "torch", "transformers")
 
 
-def _is_installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """`find_spec` alone says no while another thread imports coremltools, which hides them in `sys.modules`."""
     return PathFinder.find_spec(name) is not None or find_spec(name) is not None

@@ -5,7 +5,8 @@ On the CPU; a measurement may ask for another device.
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _READER = f"transformers {transformers.__version__}"
 _ONE_LOAD = threading.Lock()
 """transformers 4 makes tensors without storage while it loads a model, by a switch of torch that all threads share."""
+_THREAD_LIMIT = threading.Lock()
 
 
 class TorchRunner:
@@ -34,7 +36,8 @@ class TorchRunner:
     the parts of it that a trace shows: (path of the module, our name of its result). With `pooling` the one output is
     the embedding of each text. `weights` take the place of the checkpoint's, by transformers' names. `config` are the
     keys of transformers' config class; None lets it read config.json, which is for our own checkpoints alone. `wrapper`
-    stands before every stored name. `double`: in float64, to judge float32 itself.
+    stands before every stored name. `double`: in float64, to judge float32 itself. `threads` are those that it answers
+    with, whatever this process has set; None leaves that as it is.
 
     Raises CheckpointError for what transformers does not load or run.
     """
@@ -55,9 +58,10 @@ class TorchRunner:
         config: Mapping[str, Any] | None = None,
         double: bool = False,
         wrapper: str = "",
+        threads: int | None = None,
     ) -> None:
         self._outputs, self._modules, self._pooling = outputs, modules, pooling
-        self._inputs, self._device, self._checkpoint = inputs, device, checkpoint
+        self._inputs, self._device, self._checkpoint, self._threads = inputs, device, checkpoint, threads
         transformers.utils.logging.set_verbosity_error()  # what it says of tensors, the exporter has said before
         transformers.utils.logging.disable_progress_bar()
         self._model = _load(checkpoint, architecture, partial(_settings, config, wrapper, double), device)
@@ -84,6 +88,7 @@ class TorchRunner:
             told.config,
             told.double,
             told.wrapper,
+            told.threads,
         )
 
     @property
@@ -93,8 +98,12 @@ class TorchRunner:
 
     def run(self, batch: Batch) -> Outputs:
         """See Runner."""
-        with torch.inference_mode(), in_our_words(self._refused):
+        with torch.inference_mode(), in_our_words(self._refused), _computing_with(self._threads):
             return {name: values.cpu().numpy() for name, values in self.outputs(batch).items()}
+
+    def run_all(self, batches: Sequence[Batch]) -> list[Outputs]:
+        """The outputs of each of several batches."""
+        return [self.run(batch) for batch in batches]
 
     def tokens(self, question: Mapping[str, Array]) -> dict[str, Array]:
         """Answer a question of `runtimes.backends.pytorch.tokenizer_source.ask_tokens`."""
@@ -141,6 +150,26 @@ class TorchRunner:
             for handle in handles:
                 handle.remove()
         return kept | outputs
+
+
+@contextmanager
+def _computing_with(threads: int | None) -> Iterator[None]:
+    """Within the block torch computes with so many threads; the number is the whole process's, so that runs take turns.
+
+    Setting it costs nothing where it is set already.
+    """
+    if threads is None:
+        yield
+        return
+    with _THREAD_LIMIT:
+        found = torch.get_num_threads()
+        if found != threads:
+            torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            if found != threads:
+                torch.set_num_threads(found)
 
 
 def _settings(config: Mapping[str, Any] | None, wrapper: str, double: bool) -> dict[str, Any]:

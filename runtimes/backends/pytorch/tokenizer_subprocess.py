@@ -7,8 +7,9 @@ from functools import partial
 from runtimes.backends.pytorch.installed import require
 from runtimes.backends.pytorch.tokenizer_source import Spoken, TokenizerSource, ask_tokens
 from runtimes.errors import BertportError, CheckpointError
-from runtimes.process.child import Child, Program, python_path
+from runtimes.process.child import Child, Program
 from runtimes.process.frames import TOKENS
+from runtimes.process.launch import python_path
 from runtimes.runner import Array
 
 

@@ -29,6 +29,7 @@ from runtimes.mil.description import disagreements
 from runtimes.mil.listing import Listing, list_function
 from runtimes.mil.package import Package, read_package
 from runtimes.process.blas_lock import BLAS_LIMIT
+from runtimes.process.threads import BLAS_THREADS
 
 _BLAS = ThreadpoolController()
 _OPSETS = {"iOS16": "CoreML6", "iOS17": "CoreML7", "iOS18": "CoreML8", "iOS26": "CoreML9"}
@@ -44,7 +45,7 @@ def audit_packages(audited: Audited, options: coreml.Options, metadata: Metadata
     whole.expect("models", "names", tuple(names), audited.bundle.manifest.models)
     shared = [lengths] if options.shares_weights else [(length,) for length in lengths]
     auditor = _Auditor(audited, options, metadata)
-    with BLAS_LIMIT, _BLAS.limit(limits=1, user_api="blas"):  # a second thread costs more than it brings
+    with BLAS_LIMIT, _BLAS.limit(limits=BLAS_THREADS, user_api="blas"):  # a second thread costs more than it brings
         audits = [auditor.package(name, own) for name, own in zip(names, shared, strict=True)]
     return sum(audits, whole.audit)
 

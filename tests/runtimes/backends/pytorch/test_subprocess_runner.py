@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -16,7 +17,6 @@ import torch
 from exporter.options.request import Request
 from exporter.pipeline import export
 from runtimes.backends.onnx.session import open_session
-from runtimes.backends.pytorch import child as pytorch_child
 from runtimes.backends.pytorch import subprocess_runner as pytorch_apart
 from runtimes.backends.pytorch.description import Layer, Pooling, ReferenceModel, from_arrays, to_arrays
 from runtimes.backends.pytorch.runner import TorchRunner
@@ -31,7 +31,7 @@ POOLING = Pooling("mean", (DENSE, None))
 
 @pytest.fixture
 def model(checkpoint):
-    return ReferenceModel(checkpoint, "BertForSequenceClassification")
+    return ReferenceModel(checkpoint, "BertForSequenceClassification", threads=1)
 
 
 def test_the_numbers_are_the_same(model, checkpoint):
@@ -41,7 +41,7 @@ def test_the_numbers_are_the_same(model, checkpoint):
 
 
 def test_embeddings_are_too(checkpoint):
-    told = ReferenceModel(checkpoint, "BertModel", ("sentence_embedding",), pooling=POOLING)
+    told = ReferenceModel(checkpoint, "BertModel", ("sentence_embedding",), pooling=POOLING, threads=1)
     itself = TorchRunner(checkpoint, "BertModel", told.outputs, pooling=POOLING)
     apart = TorchSubprocess(told)
     for batch in BATCHES:
@@ -128,11 +128,11 @@ def test_nothing_of_the_folder_it_starts_in_is_run(model, monkeypatch, tmp_path)
     assert (tmp_path / "ran").exists()
 
 
-def started_with(monkeypatch, checkpoint):
+def started_with(monkeypatch, checkpoint, **settings):
     """The environment that the process would get."""
     programs = []
-    monkeypatch.setattr(pytorch_apart, "Child", lambda program: programs.append(program) or mock.Mock())
-    TorchSubprocess(ReferenceModel(checkpoint, "BertForSequenceClassification"))
+    monkeypatch.setattr(pytorch_apart, "Child", lambda program, started: programs.append(program) or mock.Mock())
+    TorchSubprocess(ReferenceModel(checkpoint, "BertForSequenceClassification"), **settings)
     return programs[0].environment
 
 
@@ -144,15 +144,29 @@ def test_threads_that_wait_sleep_unless_the_user_says_otherwise(monkeypatch, che
     assert started_with(monkeypatch, checkpoint)["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
-@pytest.mark.parametrize(("small_bytes", "threads"), [(pytorch_child.SMALL_BYTES, [1]), (1000, [1, 7])])
-def test_a_small_model_has_one_thread_and_a_large_one_all(monkeypatch, checkpoint, small_bytes, threads):
+def test_a_large_model_gives_back_what_it_frees_and_a_small_one_keeps_it(monkeypatch, checkpoint):
+    kept = [
+        int(started_with(monkeypatch, checkpoint, small=small)["MALLOC_MMAP_THRESHOLD_"]) for small in (True, False)
+    ]
+    assert kept == [16 << 20, 1 << 20]
+
+
+def test_several_batches_are_answered_as_each_by_itself(model):
+    apart = TorchSubprocess(model)
+    for found, batch in zip(apart.run_all(BATCHES), BATCHES, strict=True):
+        np.testing.assert_array_equal(found["logits"], apart.run(batch)["logits"])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_model_answers_with_the_threads_that_it_is_told_of(model, monkeypatch, threads):
     set_to = []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
-    monkeypatch.setattr(pytorch_child, "SMALL_BYTES", small_bytes)
-    model = ReferenceModel(checkpoint, "BertForSequenceClassification")
-    pytorch_child._with_threads(lambda: TorchRunner.of(model))
-    assert set_to == threads
+    TorchRunner.of(replace(model, threads=threads)).run(BATCHES[0])
+    assert set_to == ([] if threads == 2 else [threads, 2])  # and this process has its own again
+    set_to.clear()
+    TorchRunner.of(replace(model, threads=None)).run(BATCHES[0])
+    assert set_to == []
 
 
 @pytest.mark.parametrize(("spins", "entry"), [(False, "0"), (True, "1")])
