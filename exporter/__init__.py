@@ -51,12 +51,16 @@ def export(
     limit: "Limit | None" = None,
     settings: "Settings | None" = None,
     hub: "HubOptions | None" = None,
+    threads: int | None = None,
+    cache: bool = True,
 ) -> "list[Exported]":
     """Do what `bertport export` does; one result for each target × scheme.
 
     The arguments are the command's: `model` a folder, a hub id or "demo"; `output` the bundle's folder, or one with a
     folder for each where there are several; `limit` tightens or loosens the budget; `settings` what a target may be
-    told; `hub` how checkpoints are found and read. Progress goes to the logger `exporter`, a line at a time.
+    told; `hub` how checkpoints are found and read; `threads` those of PyTorch and ONNX Runtime while they are compared,
+    by default as many as the model's size says; `cache` whether answers of PyTorch that are kept will do. Progress goes
+    to the logger `exporter`, a line at a time.
 
     A bundle beyond its budget is no error: `parity.verdict` is FAIL and, without `keep_failing`, `directory` None.
     Raises runtimes.BertportError, whose `exit_code` is the command's. Several threads and processes may export
@@ -66,7 +70,8 @@ def export(
     from exporter.options.request import Request
     from exporter.pipeline import export as run
     from exporter.targets.target import Settings
-    from exporter.verification.check import Limit
+    from exporter.verification.check import Answering, Limit
+    from runtimes.process.threads import check_threads
 
     request = Request(
         model=str(model),
@@ -81,6 +86,7 @@ def export(
         limit=limit or Limit(),
         texts=tuple(texts),
         pairs=pairs,
+        answering=Answering(check_threads(threads), cache),
     )
     return run(request)
 

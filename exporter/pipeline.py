@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.bundling.assumptions import decided
 from exporter.bundling.card import write_card
@@ -13,7 +14,6 @@ from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import resolve
 from exporter.checkpoint.vocabulary_trimming import choose_entries, trim_checkpoint
 from exporter.compression.calibration import Calibration
-from exporter.finetuning.finetune import Finetuned, beside_own, finetune
 from exporter.options.request import Request
 from exporter.targets.audit.subject import Audited
 from exporter.targets.budgets import budget_of
@@ -28,10 +28,11 @@ from exporter.targets.registry import (
 from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject, with_audit
 from exporter.verification.comparison import compare_with_pytorch
-from exporter.verification.labelled.texts import Labelled, find_labelled
+from exporter.verification.reference.early_start import start_for
 from exporter.verification.reference.golden import golden_record
 from exporter.verification.reference.reference import Reference
 from exporter.verification.verify import compare_bundle
+from runtimes.backends.pytorch.early import end_early
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.manifest import CARD, GOLDEN, PARITY, Budget, Finetuning, Recipe
 from runtimes.bundle.reading import Bundle, hash_files
@@ -42,6 +43,10 @@ from runtimes.process.memory import release, trim
 from runtimes.records.parity import parity_record
 from runtimes.records.writing import encoded
 from runtimes.runner import Array
+
+if TYPE_CHECKING:  # what few exports need, they import
+    from exporter.finetuning.finetune import Finetuned
+    from exporter.verification.labelled.texts import Labelled
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +81,17 @@ def export(request: Request) -> list[Exported]:
     places = [_place(request, "-".join(pair), len(wanted)) for pair in wanted]
     for place in places:
         check_destination(place)
-    checkpoint = load(resolve(request.model, request.hub), request.task, request.hub.allow_pickle)
+    try:
+        return _export_all(request, wanted, places)
+    finally:
+        end_early()
+
+
+def _export_all(request: Request, wanted: list[tuple[str, str]], places: list[Path]) -> list[Exported]:
+    source = resolve(request.model, request.hub)
+    if request.verify and not request.settings.finetune:  # which imports torch here
+        start_for(source.directory, request.answering.cached)
+    checkpoint = load(source, request.task, request.hub.allow_pickle)
     for note in checkpoint.notes:
         _log.info(note)
     if checkpoint.model.leftovers:
@@ -86,13 +101,13 @@ def export(request: Request) -> list[Exported]:
     exported, kept = _trimmed(checkpoint, settings)
     recipes = [make_recipe(exported, target, scheme, settings) for target, scheme in wanted]
     budgets = [request.limit.applied(budget_of(exported, recipe)) for recipe in recipes]
-    reference = Reference(checkpoint, request.texts, request.pairs, kept)
+    reference = Reference(checkpoint, request.texts, request.pairs, kept, answering=request.answering)
     calibration = Calibration(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
-    tuned = finetune(reference, calibration, settings.finetune) if settings.finetune else None
+    tuned = _tuned(reference, calibration, settings)
     plans = [_Plan(*plan, calibration) for plan in zip(recipes, budgets, places, strict=True)]
     if tuned:
         plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
-    labelled = find_labelled(checkpoint, request.texts_file) if request.verify else None
+    labelled = _labelled(checkpoint, request)
     with reference.expecting([recipe.sequence_lengths for recipe in recipes] if request.verify else []):
         return [_export_one(reference, plan, request, labelled) for plan in plans]
 
@@ -104,6 +119,22 @@ def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Ar
     trim = replace(settings.trim, prompt=checkpoint.prompt)
     kept = choose_entries(checkpoint.tokenizer.tokenizer, trim, checkpoint.geometry.pad)
     return trim_checkpoint(checkpoint, kept), kept
+
+
+def _tuned(reference: Reference, calibration: Calibration, settings: Settings) -> "Finetuned | None":
+    if settings.finetune is None:
+        return None
+    from exporter.finetuning.finetune import finetune
+
+    return finetune(reference, calibration, settings.finetune)
+
+
+def _labelled(checkpoint: Checkpoint, request: Request) -> "Labelled | None":
+    if request.texts_file is None or not request.verify:
+        return None
+    from exporter.verification.labelled.texts import find_labelled
+
+    return find_labelled(checkpoint, request.texts_file, request.answering)
 
 
 @dataclass(frozen=True)
@@ -119,7 +150,7 @@ class _Plan:
     """Of a bundle whose weights were trained: PyTorch with those."""
 
 
-def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings: Settings) -> _Plan:
+def _with_trained(plan: _Plan, tuned: "Finetuned", reference: Reference, settings: Settings) -> _Plan:
     """The plan with what was trained, where its scheme has codes."""
     if plan.recipe.finetuned_sha256 is None:
         return plan
@@ -127,7 +158,7 @@ def _with_trained(plan: _Plan, tuned: Finetuned, reference: Reference, settings:
     return replace(plan, calibration=calibration, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
 
 
-def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: Labelled | None) -> Exported:
+def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: "Labelled | None") -> Exported:
     checkpoint, recipe = for_recipe(plan.calibration.checkpoint, plan.recipe), plan.recipe
     with staged(plan.place) as staging:
         _log.info(f"{recipe.name}: writing")
@@ -154,16 +185,18 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
     if not wanted:
         return not_run("exported with --no-verify; bertport verify does it later")
     bundle, lengths = audited.bundle, audited.recipe.sequence_lengths
+    audit = audit_bundle(audited)  # first: a small model's PyTorch is still on its way
+    release()
     for one in filter(None, (reference, own)):
         one.prepare(lengths)
-    audit = audit_bundle(audited)
-    release()
-    runner, manifest = open_runner(bundle), bundle.manifest
+    runner, manifest = open_runner(bundle, reference.threads), bundle.manifest
     trim()  # ONNX Runtime frees each matrix that it has packed: two fifths of a float32 model
     parity = with_audit(compare_bundle(reference, runner, bundle, manifest.budget), audit)
     if own is None:
         return parity
     budget = find_target(manifest.recipe.target).finetuned_budget
+    from exporter.finetuning.finetune import beside_own
+
     return beside_own(parity, compare_with_pytorch(own, runner, manifest, budget))
 
 

@@ -48,6 +48,22 @@ def _escaped(value: Any) -> Any:
     return type(value)(map(_escaped, value)) if isinstance(value, list | tuple) else value
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kept_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where PyTorch's answers are kept while tests run: one folder a worker, and never the developer's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("kept-answers")
+        patch.setenv("BERTPORT_CACHE", str(place))
+        yield place
+
+
+@pytest.fixture
+def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty place for answers: PyTorch is asked, whatever other tests asked it before."""
+    monkeypatch.setenv("BERTPORT_CACHE", str(tmp_path / "answers"))
+    return tmp_path / "answers"
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this clone, built offline."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from exporter.options.answering import add_answering, answering
 from runtimes.errors import BertportError, RuntimeUnavailable, UsageError
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="keep the bundles (default: a temporary one)")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     parser.add_argument("--update-baseline", action="store_true", help="put these figures in the baseline's place")
+    add_answering(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -49,7 +51,7 @@ def _run(parsed: argparse.Namespace) -> int:
         raise UsageError(f'{parsed.config}: baseline: missing; --update-baseline needs it: baseline = "baseline.json"')
     baseline = read_baseline(config.baseline) if config.baseline and not moves else None
     with _place(parsed.output) as place:
-        checked = check_all(config, place)
+        checked = check_all(config, place, answering(parsed))
         figures = {one.name: one.figures for one in checked}
         findings = [finding for one in checked for finding in judge(one)]
         findings += compare_with_baseline(baseline, figures, config.tolerance) if baseline else []

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.options.answering import add_answering, answering
 from exporter.verification.check import Check
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import UsageError
@@ -53,7 +54,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric", metavar="NAME", help=f"what decides: {listed()} (default: GLUE's for its tasks, else the first)"
     )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of PyTorch and ONNX Runtime")
+    add_answering(parser)
 
 
 def data_file(parsed: argparse.Namespace) -> "DataFile":
@@ -62,8 +63,6 @@ def data_file(parsed: argparse.Namespace) -> "DataFile":
     from runtimes.evaluation.data.dataset import DataFile
     from runtimes.evaluation.data.labels import parse_given
 
-    if parsed.threads < 1:
-        raise UsageError(f"--threads {parsed.threads}: expected 1 or more")
     choice = Choice(tuple(parsed.text or ()), parsed.text_pair, parsed.label, parsed.join)
     return DataFile(parsed.data, parsed.format, choice, parse_given(parsed.labels), parsed.limit)
 
@@ -75,8 +74,9 @@ def run(parsed: argparse.Namespace) -> int:
     require_writable(parsed.output)
     if parsed.max_drop is not None and not math.isfinite(parsed.max_drop):
         raise UsageError(f"--max-drop {parsed.max_drop}: expected a number of points")
-    check = Check(read_bundle(parsed.bundle), parsed.checkpoint, allow_pickle=parsed.allow_pickle)
-    done = evaluate(check, data_file(parsed), parsed.threads, parsed.metric)
+    bundle, asked = read_bundle(parsed.bundle), answering(parsed)
+    check = Check(bundle, parsed.checkpoint, allow_pickle=parsed.allow_pickle, answering=asked)
+    done = evaluate(check, data_file(parsed), parsed.metric)
     record = evaluation_record(done)
     if parsed.output:
         write_record(parsed.output, record)

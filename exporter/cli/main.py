@@ -6,32 +6,41 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from types import ModuleType
 
-from exporter.cli import app_kit, bench, check, evaluate, export, inspect, report, tune, verify
+from exporter.cli.early import start_early
 from exporter.cli.interrupts import end_by_interrupt, watch_interrupts
 from exporter.cli.output import CLOSED, OutputClosed, OutputError, watched_output
 from exporter.cli.progress import progress_on_stderr
+from runtimes.backends.pytorch.early import end_early
 from runtimes.errors import BertportError, ExportError, in_one_line
 from runtimes.files.atomic_write import refuse_inside_bundle
+from runtimes.process.heavy_imports import without_collections
 from runtimes.version import __version__
 
 _WRITTEN = ("output", "record", "junit")
 """What options that name a place to write are called."""
 
-COMMANDS: dict[str, ModuleType] = {
-    "export": export,
-    "verify": verify,
-    "inspect": inspect,
-    "bench": bench,
-    "evaluate": evaluate,
-    "tune": tune,
-    "check": check,
-    "report": report,
-    "app-kit": app_kit,
-}
+
+class _Commands(Mapping[str, ModuleType]):
+    """The commands by name, each imported when it is looked up."""
+
+    _MODULES = ("export", "verify", "inspect", "bench", "evaluate", "tune", "check", "report", "app_kit")
+
+    def __getitem__(self, name: str) -> ModuleType:
+        return import_module(f"exporter.cli.{dict(zip(self, self._MODULES, strict=True))[name]}")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.replace("_", "-") for name in self._MODULES)
+
+    def __len__(self) -> int:
+        return len(self._MODULES)
+
+
+COMMANDS: Mapping[str, ModuleType] = _Commands()
 
 
 _NO_MEMORY = (
@@ -42,15 +51,18 @@ _NO_MEMORY = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`bertport COMMAND …`: run it and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with watched_output(), progress_on_stderr():
-            return _run(arguments)
+            return _run(given)
     except OutputClosed:
         return CLOSED
     except OutputError as error:
         with suppress(OSError):
             print(f"bertport: {error}", file=sys.stderr)
         return error.exit_code
+    finally:
+        end_early()
 
 
 def export_main(arguments: Sequence[str] | None = None) -> int:
@@ -59,9 +71,10 @@ def export_main(arguments: Sequence[str] | None = None) -> int:
     return main(given if given[:1] and given[0] in COMMANDS else ["export", *given])
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: list[str]) -> int:
+    start_early(arguments)
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed = _parser(arguments).parse_args(arguments)
     except BertportError as error:  # of a plug-in that cannot be loaded
         print(f"bertport: {error}", file=sys.stderr)
         return error.exit_code
@@ -85,11 +98,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """With the command that is called alone, or with all where none is: each costs what it imports."""
     parser = argparse.ArgumentParser(prog="bertport", description="Small BERTs from a checkpoint to a phone, checked.")
     parser.add_argument("--version", action="version", version=f"bertport {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    for name in arguments[:1] if set(arguments[:1]) & COMMANDS.keys() else COMMANDS:
+        with without_collections():
+            command = COMMANDS[name]
         one = commands.add_parser(name, help=command.HELP)
         command.add_arguments(one)
         one.set_defaults(run=command.run)

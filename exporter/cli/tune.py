@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.cli.evaluate import add_data, data_file
+from exporter.options.answering import answering
 from exporter.options.checkpoint import add_model, find_model, hub_options
 from exporter.options.settings import add_settings, settings
 from exporter.options.targets import add_targets, targets
@@ -57,7 +58,7 @@ def run(parsed: argparse.Namespace) -> int:
         task=parsed.task,
         hub=hub_options(parsed),
         settings=settings(parsed),
-        threads=parsed.threads,
+        answering=answering(parsed),
         holdout=parsed.holdout,
         metric=parsed.metric,
     )

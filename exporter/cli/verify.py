@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from exporter.cli.parities import exit_code, tell
+from exporter.options.answering import answering
 from exporter.options.comparison import add_checks, limit
 from exporter.options.text_files import corpus, texts
 from exporter.pipeline import Exported
@@ -59,6 +60,7 @@ def run(parsed: argparse.Namespace) -> int:
     check = Check(
         *(bundle, parsed.checkpoint, given, limits, parsed.allow_pickle, parsed.arch, parsed.pairs),
         texts_file=parsed.texts,
+        answering=answering(parsed),
     )
     if parsed.arch != NATIVE:
         _log.info(
@@ -98,7 +100,7 @@ def _against(parsed: argparse.Namespace) -> int:
             f"{', '.join(given)}: for bundles, and --against is for a model file; leave out one of the two"
         )
     asked = (parsed.bundle, parsed.against, texts(parsed.texts), limit(parsed))
-    check = FileCheck(*asked, parsed.allow_pickle, parsed.pairs, parsed.task or "auto")
+    check = FileCheck(*asked, parsed.allow_pickle, parsed.pairs, parsed.task or "auto", answering(parsed))
     try:
         parity = verify_file(check)
     except RuntimeUnavailable as error:

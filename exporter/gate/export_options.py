@@ -15,6 +15,7 @@ DECIDED = frozenset(
     (
         *("help", "model", "target", "quantize", "output"),  # keys of their own, and where the bundles go
         *("no_verify", "keep_failing", "json"),  # a check compares, needs the figures of what fails, and prints itself
+        "no_cache",  # of a run, not of a project
         "trust_remote_code",
     )
 )

@@ -10,7 +10,7 @@ from exporter.gate.baseline import difference_of
 from exporter.gate.config import Config, Data, Export
 from exporter.pipeline import export
 from exporter.verification.bench_cases import exported
-from exporter.verification.check import Check
+from exporter.verification.check import Answering, Check
 from exporter.verification.labelled.answers import Examiner
 from exporter.verification.origin import find_checkpoint
 from exporter.verification.verify import verify
@@ -25,6 +25,8 @@ from runtimes.parity.compare import Parity, not_run
 from runtimes.records.baseline import Figures
 
 _log = logging.getLogger(__name__)
+
+_DEFAULT = Answering()
 
 
 @dataclass(frozen=True)
@@ -50,28 +52,33 @@ class Checked:
         return Figures(self.bundle.size_bytes, differences, self.drop_points)
 
 
-def check_all(config: Config, place: Path) -> list[Checked]:
-    """Export everything into `place`, compare it, and measure what has a budget. Raises BertportError."""
-    made = [one for entry in config.export for one in _make(entry, place)]
+def check_all(config: Config, place: Path, answering: Answering = _DEFAULT) -> list[Checked]:
+    """Export everything into `place`, compare it, and measure what has a budget. Raises BertportError.
+
+    Of threads that are given here those of the file do not count.
+    """
+    made = [one for entry in config.export for one in _make(entry, place, answering)]
     return _measured(made, config)
 
 
-def _make(entry: Export, place: Path) -> Iterable[Checked]:
+def _make(entry: Export, place: Path, answering: Answering) -> Iterable[Checked]:
     folder, single, asked = place / str(entry.name), len(entry.names) == 1, entry.request
     request = replace(
         asked,
         destination=folder / f"{entry.targets[0]}-{entry.schemes[0]}" if single else folder,
         keep_failing=True,  # its other figures are wanted too
         limit=entry.budget.limit(asked.limit),
+        answering=replace(answering, threads=answering.threads or asked.answering.threads),
     )
     model = entry.model if Path(entry.model).is_dir() else None
     examiner: Examiner | None = None
     for name, done in zip(entry.names, export(request), strict=True):
         bundle = read_bundle(done.directory or folder)
         check = Check(bundle, model, request.texts, request.limit, request.hub.allow_pickle, NATIVE, request.pairs)
+        check = replace(check, answering=request.answering)
         parities = _parities(check, done.parity, entry.archs)
         if entry.data and examiner is None:  # PyTorch answers its rows once for all bundles of the entry
-            examiner = Examiner(find_checkpoint(check), data_file(entry.data), metric=entry.data.metric)
+            examiner = Examiner(find_checkpoint(check), data_file(entry.data), request.answering, entry.data.metric)
         drop = examiner.examine(bundle, name).drop_points if examiner else None
         yield Checked(name, entry, bundle, parities, drop)
 

@@ -4,6 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
+from exporter.options.answering import add_answering
 from exporter.verification.check import Limit
 from runtimes.errors import UsageError
 
@@ -25,6 +26,7 @@ def add_checks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-relative", type=float, help="the same, as a share of the logit range")
     parser.add_argument("--min-agreement", type=float, help=_AGREEMENT)
     parser.add_argument("--min-cosine", type=float, help="least cosine of an embedding to PyTorch's")
+    add_answering(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from exporter.options.answering import answering
 from exporter.options.checkpoint import add_model, find_model, hub_options
 from exporter.options.comparison import add_checks, limit
 from exporter.options.request import Request
@@ -46,4 +47,5 @@ def request(parsed: argparse.Namespace) -> Request:
         texts=texts(parsed.texts),
         texts_file=parsed.texts,
         pairs=parsed.pairs,
+        answering=answering(parsed),
     )

@@ -9,7 +9,7 @@ from exporter.targets.registry import (
     DEFAULT_TARGET,
 )
 from exporter.targets.target import Settings
-from exporter.verification.check import Limit
+from exporter.verification.check import Answering, Limit
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,4 @@ class Request:
     texts: tuple[str, ...] = ()
     pairs: bool = False
     texts_file: Path | None = None
+    answering: Answering = field(default_factory=Answering)

@@ -54,7 +54,7 @@ def tune(aim: Aim) -> Search:
     start = time.perf_counter()
     _check(aim)
     checkpoint = load(resolve(aim.model, aim.hub), aim.task, aim.hub.allow_pickle)
-    examiner = Examiner(checkpoint, aim.data, aim.threads, aim.metric)
+    examiner = Examiner(checkpoint, aim.data, aim.answering, aim.metric)
     with tempfile.TemporaryDirectory(prefix="bertport-tune-") as scratch:
         trials = Trials(aim, examiner, Path(scratch))
         for target in aim.targets:

@@ -17,6 +17,7 @@ from exporter.search.sensitivity import Sensitivity, measure_sensitivity, worth_
 from exporter.search.variants import told, variants
 from exporter.targets.registry import find_target, has_codes, make_recipe
 from exporter.targets.target import Settings
+from exporter.verification.check import Answering
 from exporter.verification.labelled.answers import Evaluation, Examiner
 from exporter.verification.measured_cases import bundle_case
 from runtimes.backends.registry import BACKENDS
@@ -50,7 +51,7 @@ class Aim:
     task: str = "auto"
     hub: HubOptions = field(default_factory=HubOptions)
     settings: Settings = field(default_factory=Settings)
-    threads: int = 1
+    answering: Answering = field(default_factory=Answering)
     holdout: float = 0.0
     metric: str | None = None
 
@@ -110,7 +111,7 @@ class Trials:
         """Latency of every candidate whose runtime is here, turn by turn in one run."""
         backends = [BACKENDS[one.recipe.target] for one in self.candidates]
         timed = [at for at, one in enumerate(backends) if not one.cannot_time_here()]
-        threads = self._aim.threads
+        threads = self._aim.answering.threads or 1
         cases = [bundle_case(self.candidates[at].name, self._bundles[at], threads) for at in timed]
         tokens = min([TIMED_TOKENS, *(case.positions for case in cases if case.positions)])
         done = measure(cases, Plan((tokens,), runs=30)) if cases else []
@@ -221,7 +222,8 @@ def _unlogged(name: str) -> Iterator[None]:
 
 def request_of(aim: Aim, target: str, scheme: str, settings: Settings, place: Path, verify: bool) -> Request:
     """One bundle of what a search was asked for."""
-    return Request(aim.model, (target,), (scheme,), place, aim.task, aim.hub, settings, verify=verify)
+    asked = (aim.model, (target,), (scheme,), place, aim.task, aim.hub, settings)
+    return Request(*asked, verify=verify, answering=aim.answering)
 
 
 _SPLIT_SEED = 0

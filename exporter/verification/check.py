@@ -23,6 +23,18 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Answering:
+    """How PyTorch's answers come to be.
+
+    `threads` are those of PyTorch and of ONNX Runtime, None for what the model's size says; see
+    `runtimes.process.threads`. With `cached`, answers that were kept for the same model, cases and versions will do.
+    """
+
+    threads: int | None = None
+    cached: bool = True
+
+
+@dataclass(frozen=True)
 class Check:
     """One call of the verifier. `model` names the checkpoint where the manifest's own name leads there no more.
 
@@ -38,3 +50,4 @@ class Check:
     arch: str = NATIVE
     pairs: bool = False
     texts_file: Path | None = None
+    answering: Answering = field(default_factory=Answering)

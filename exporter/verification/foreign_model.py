@@ -9,8 +9,9 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model.ops import Extent
 from exporter.targets.budgets import for_depth
 from exporter.targets.registry import DEFAULT_SCHEME, find_scheme
-from exporter.verification.check import Limit
+from exporter.verification.check import Answering, Limit
 from exporter.verification.comparison import Compared, compare_runner
+from exporter.verification.reference.early_start import start_for
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.foreign import Expected, Opened
 from runtimes.backends.registry import of_file, open_file
@@ -42,6 +43,7 @@ class FileCheck:
     allow_pickle: bool = False
     pairs: bool = False
     task: str = "auto"
+    answering: Answering = field(default_factory=Answering)
 
     @property
     def target(self) -> str:
@@ -60,12 +62,15 @@ def verify_file(check: FileCheck) -> Parity:
     The budget is that of the scheme `none`, with what the caller puts in its place. Raises UsageError, BundleError and
     CheckpointError for what cannot be opened or does not fit, and RuntimeUnavailable as `verify`.
     """
-    checkpoint = load(resolve(check.model, HubOptions(allow_pickle=check.allow_pickle)), check.task, check.allow_pickle)
-    opened = open_file(check.path, _expected(checkpoint))
+    source = resolve(check.model, HubOptions(allow_pickle=check.allow_pickle))
+    start_for(source.directory, check.answering.cached)
+    checkpoint = load(source, check.task, check.allow_pickle)
+    reference = Reference(checkpoint, check.texts, check.pairs, answering=check.answering)
+    opened = open_file(check.path, replace(_expected(checkpoint), threads=reference.threads))
     own = find_scheme(check.target, DEFAULT_SCHEME).budget
     budget = check.limit.applied(for_depth(own, checkpoint.geometry.layers))
     _log.info(f"{check.path.name}: {checkpoint.task.name}, {_told(opened)}; comparing with PyTorch")
-    parity = _compared(Reference(checkpoint, check.texts, check.pairs), opened, budget)
+    parity = _compared(reference, opened, budget)
     failures = (*opened.findings, *parity.failures)
     return replace(
         parity,

@@ -9,17 +9,24 @@ from exporter.checkpoint.vocabulary_trimming import kept_ids
 from exporter.model.ops import Array
 from exporter.targets.embedding_outputs import for_recipe
 from exporter.verification.check import Check
+from exporter.verification.reference.early_start import start_for
 from runtimes.bundle.integrity import differences
 from runtimes.bundle.manifest import Manifest
 from runtimes.bundle.reading import Bundle, check_files
 from runtimes.errors import BundleError, CheckpointError, RuntimeUnavailable
 
 
-def find_checkpoint(check: Check) -> Checkpoint:
-    """The checkpoint that a bundle was made from, once the bundle's files are found unchanged. Raises as `verify`."""
+def find_checkpoint(check: Check, compared: bool = False) -> Checkpoint:
+    """The checkpoint that a bundle was made from, once the bundle's files are found unchanged. Raises as `verify`.
+
+    Where the bundle is to be `compared`, PyTorch is started meanwhile.
+    """
     manifest = check.bundle.manifest
     check_files(check.bundle)
-    checkpoint = load(_find_source(check), manifest.recipe.task, check.allow_pickle)
+    source = _find_source(check)
+    if compared:
+        start_for(source.directory, check.answering.cached)
+    checkpoint = load(source, manifest.recipe.task, check.allow_pickle)
     _check_source(manifest, checkpoint)
     return checkpoint
 

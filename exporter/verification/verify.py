@@ -10,7 +10,6 @@ from exporter.verification.audit.recipe import check_recipe
 from exporter.verification.check import Check, Limit
 from exporter.verification.comparison import compare_with_pytorch
 from exporter.verification.explanation import Explanation, audited_again, explain
-from exporter.verification.labelled.texts import find_labelled
 from exporter.verification.origin import find_checkpoint, kept_pieces
 from exporter.verification.reference.reference import Reference
 from exporter.verification.strict_rounding import beside_strict
@@ -50,9 +49,9 @@ def verify(check: Check) -> Verification:
 
 def find_reference(check: Check) -> Reference:
     """The first half of `verify`: files that are what the manifest says, and the checkpoint that it names."""
-    checkpoint = find_checkpoint(check)
+    checkpoint = find_checkpoint(check, compared=True)
     kept = kept_pieces(check.bundle, checkpoint) if check.bundle.manifest.recipe.vocabulary_size else None
-    return Reference(checkpoint, check.texts, check.pairs, kept)
+    return Reference(checkpoint, check.texts, check.pairs, kept, answering=check.answering)
 
 
 def check_bundle(check: Check, reference: Reference) -> Verification:
@@ -68,15 +67,24 @@ def check_bundle(check: Check, reference: Reference) -> Verification:
     own = budget_of(reference.checkpoint, manifest.recipe)
     audited = audited_again(check.bundle, reference)
     audit = audit_bundle(audited)
-    runner, budget = open_on(check.bundle, check.arch), check.limit.applied(tighter(manifest.budget, own))
+    runner = open_on(check.bundle, check.arch, reference.threads)
+    budget = check.limit.applied(tighter(manifest.budget, own))
     compared = with_audit(compare_bundle(reference, runner, check.bundle, budget), audit)
     answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))
     parity = replace(
         with_answers(compared, audit_answers(audited, answers)), note=str(getattr(runner, "description", ""))
     )
-    labelled = find_labelled(reference.checkpoint, check.texts_file)
-    parity = labelled.judged(parity, check.bundle, budget) if labelled else parity
+    parity = _with_labels(parity, check, reference, budget)
     return Verification(check.bundle, parity, budget, reference, runner)
+
+
+def _with_labels(parity: Parity, check: Check, reference: Reference, budget: Budget) -> Parity:
+    if check.texts_file is None:
+        return parity
+    from exporter.verification.labelled.texts import find_labelled  # here: it reads tables, which few texts are
+
+    labelled = find_labelled(reference.checkpoint, check.texts_file, check.answering)
+    return labelled.judged(parity, check.bundle, budget) if labelled else parity
 
 
 def compare_bundle(reference: Reference, runner: Runner, bundle: Bundle, budget: Budget) -> Parity:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +18,8 @@ _ODD_TEXTS = (
     "Ünïcödé 北京 Москва naïve café ﬁne Å",
     "1234567890 $1,299.99 -40°C e=mc² http://example.org/?q=a&b=c",
 )
-_PADDED_TEXTS = 8
-_MIXED_ROWS, _MIXED_BATCHES = 8, 4
-_CHOICES = 4
-_MASK_STRIDE = 7
-_SPECIAL_TOKENS = 8
+_PADDED_TEXTS, _MIXED_ROWS, _MIXED_BATCHES = 8, 8, 4
+_CHOICES, _MASK_STRIDE, _SPECIAL_TOKENS = 4, 7, 8
 
 
 @dataclass(frozen=True)
@@ -182,13 +180,21 @@ def examples(texts: Sequence[str], limits: Limits) -> list[tuple[str, ...]]:
     return [tuple(plain[(n + step) % len(plain)] for step in range(wanted)) for n in range(len(plain))]
 
 
+@lru_cache(
+    maxsize=1
+)  # a battery asks for the same one several times, and reading it takes as long as a battery's texts
+def _truncating(content: str, positions: int, side: str) -> Tokenizer:
+    tokenizer = Tokenizer.from_str(content)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(positions, direction=side)
+    return tokenizer
+
+
 class Encoder:
     """Texts → batches, truncated at the model's positions; padding only where asked for."""
 
     def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
-        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(limits.positions, direction=limits.side)
+        self._tokenizer = _truncating(tokenizer.to_str(), limits.positions, limits.side)
         self._limits = limits
 
     @property

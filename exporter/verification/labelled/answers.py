@@ -10,6 +10,7 @@ from typing import Any
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.checkpoint.tokenizer.reading import open_tokenizer
 from exporter.model.ops import Extent
+from exporter.verification.check import Answering
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import Bundle
@@ -27,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 _PYTORCH_ROWS = 32
 """PyTorch takes that many at once; a bundle takes them one at a time, see `predict`."""
+
+
+_DEFAULT = Answering()
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,14 @@ class Examiner:
     """Rows of one file, put to any bundle of one checkpoint; PyTorch answers them once for each length of input."""
 
     def __init__(
-        self, checkpoint: Checkpoint, data: DataFile, threads: int = 1, metric: str | None = None, quiet: bool = False
+        self,
+        checkpoint: Checkpoint,
+        data: DataFile,
+        answering: Answering = _DEFAULT,
+        metric: str | None = None,
+        quiet: bool = False,
     ) -> None:
-        self.checkpoint, self._threads = checkpoint, threads
+        self.checkpoint, self._pytorch = checkpoint, Reference(checkpoint, answering=answering)
         self._level = logging.DEBUG if quiet else logging.INFO
         found = find_problem(checkpoint.problem, checkpoint.labels, checkpoint.activation)
         told = checkpoint.config.get("finetuning_task")
@@ -75,7 +84,7 @@ class Examiner:
 
     def examine(self, bundle: Bundle, name: str) -> Evaluation:
         """Put every row to both sides. `name` is what progress calls the bundle."""
-        runner = open_runner(bundle, self._threads)
+        runner = open_runner(bundle, self._pytorch.threads)
         positions = min(runner.positions or self.checkpoint.max_tokens, self.checkpoint.max_tokens)
         encoded, labels, golds = self.encoded(positions), self.checkpoint.labels, self.dataset.golds
         reference = self.answers(self.reference(positions), encoded)
@@ -140,13 +149,11 @@ class Examiner:
         return encoded
 
     def _reference(self, positions: int) -> list[Outputs]:
-        runner = Reference(self.checkpoint).loaded()
-        import torch  # the runner brought it
-
-        torch.set_num_threads(self._threads)
-        outputs = self.checkpoint.model.outputs
+        outputs, encoded = self.checkpoint.model.outputs, self.encoded(positions)
         per_token = frozenset(name for name, extent in outputs.items() if extent in (Extent.TOKEN, Extent.POSITION))
-        return self.outputs(runner, per_token, self.encoded(positions), "PyTorch", _PYTORCH_ROWS)
+        made = lambda: self.outputs(self._pytorch.loaded(), per_token, encoded, "PyTorch", _PYTORCH_ROWS)  # noqa: E731
+        how = [positions, sorted(per_token), _PYTORCH_ROWS]
+        return self._pytorch.rows([(one.ids, one.types) for one in encoded], how, made)
 
     def _limits(self, positions: int) -> Limits:
         geometry = self.checkpoint.geometry

@@ -15,12 +15,12 @@ from runtimes.records.values import Status
 from runtimes.records.writing import plain
 
 
-def evaluate(check: Check, data: DataFile, threads: int = 1, metric: str | None = None) -> Evaluation:
+def evaluate(check: Check, data: DataFile, metric: str | None = None) -> Evaluation:
     """Compare a bundle with PyTorch on labelled rows, by `metric` or what the problem is judged by.
 
     Raises UsageError for what is wrong with the data, and as `verification.verify` for bundle and checkpoint.
     """
-    examiner = Examiner(find_checkpoint(check), data, threads, metric)
+    examiner = Examiner(find_checkpoint(check), data, check.answering, metric)
     return examiner.examine(check.bundle, check.bundle.manifest.recipe.name)
 
 

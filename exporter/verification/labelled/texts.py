@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
+from exporter.verification.check import Answering
 from exporter.verification.labelled.answers import Evaluation, Examiner
 from runtimes.bundle.manifest import Budget
 from runtimes.bundle.reading import Bundle
@@ -19,9 +20,10 @@ class Labelled:
     Raises UsageError for labels that are not the model's. PyTorch answers once for each length of input.
     """
 
-    def __init__(self, checkpoint: Checkpoint, path: Path) -> None:
+    def __init__(self, checkpoint: Checkpoint, path: Path, answering: Answering) -> None:
         data = DataFile(path, limit=LABELLED_ROWS)
-        self._path, self._examiner = path, Examiner(checkpoint, data, quiet=True)  # how rows are read, `evaluate` tells
+        self._path = path
+        self._examiner = Examiner(checkpoint, data, answering, quiet=True)  # how rows are read, `evaluate` tells
 
     def judged(self, parity: Parity, bundle: Bundle, budget: Budget) -> Parity:
         """The parity with the metric's figures, and a failure where it drops by more than the budget's agreement.
@@ -44,7 +46,7 @@ class Labelled:
         return replace(parity, verdict=verdict, failures=failures, seen=seen, warnings=(*parity.warnings, *warnings))
 
 
-def find_labelled(checkpoint: Checkpoint, path: Path | None) -> Labelled | None:
+def find_labelled(checkpoint: Checkpoint, path: Path | None, answering: Answering) -> Labelled | None:
     """None where there is no file, its columns have no labels by any name that is known, or the task has no metric."""
     from runtimes.evaluation.data.corpus import table_of
 
@@ -53,7 +55,7 @@ def find_labelled(checkpoint: Checkpoint, path: Path | None) -> Labelled | None:
         return None
     if not {name.casefold() for name in table.columns} & set(problem.names.labels):
         return None
-    return Labelled(checkpoint, path)
+    return Labelled(checkpoint, path, answering)
 
 
 def _beyond(done: Evaluation, most: float) -> list[str]:

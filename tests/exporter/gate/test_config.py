@@ -178,7 +178,7 @@ def test_what_evaluate_and_verify_take_is_a_key_too():
     of_data, of_verify = argparse.ArgumentParser(), argparse.ArgumentParser()
     evaluate.add_data(of_data)
     verify.add_arguments(of_verify)
-    data = {action.dest for action in of_data._actions} - {"help", "data", "threads"}
+    data = {action.dest for action in of_data._actions} - {"help", "data", "threads", "no_cache"}
     assert {one.name for one in fields(Data)} == data | {"file"}
     shown = {"against", "bundle", "checkpoint", "explain", "strict", "arch"}
     assert {action.dest for action in of_verify._actions} - shown <= set(options()) | DECIDED

@@ -15,18 +15,18 @@ from runtimes.backends.pytorch.runner import TorchRunner
 
 
 @pytest.fixture
-def apart(monkeypatch):
+def apart(monkeypatch, nothing_kept):
     """As in a process without torch; who was started, and who was ended."""
 
     class Apart:
         started, ended = 0, 0
 
-        def __init__(self, told):
+        def __init__(self, told, small=True):
             Apart.started += 1
             self.runner = TorchRunner(told.checkpoint, told.architecture, told.outputs, inputs=told.inputs)
 
-        def run(self, batch):
-            return self.runner.run(batch)
+        def run_all(self, batches):
+            return self.runner.run_all(batches)
 
         def tokens(self, question):
             return self.runner.tokens(question)
@@ -57,7 +57,7 @@ def test_one_process_answers_for_every_bundle(apart, reference, expected):
 def test_a_small_model_is_loaded_meanwhile_and_a_large_one_when_asked(apart, reference, monkeypatch):
     with reference.expecting([()]):
         assert apart.started == 1
-    monkeypatch.setattr(module, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(module, "SMALL_BYTES", 0)
     with reference.expecting([()]):
         assert apart.started == 1
         reference.prepare(())
