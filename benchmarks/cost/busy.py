@@ -47,7 +47,8 @@ def verify(tree: Path, bundle: Path) -> dict[str, Any]:
     """One call, by the sources in `tree`."""
     command = [sys.executable, "-m", "exporter", "verify", str(bundle), "--json"]
     load, before, start = os.getloadavg()[0], resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, cwd=tree, check=True, capture_output=True)
+    asked = {**os.environ, "BERTPORT_CACHE": ""}  # PyTorch itself, each time
+    done = subprocess.run(command, cwd=tree, check=True, capture_output=True, env=asked)
     wall_s, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     record = json.loads(done.stdout)
     times = {"user_s": after.ru_utime - before.ru_utime, "system_s": after.ru_stime - before.ru_stime}

@@ -7,6 +7,7 @@ the system can drop, and that two processes share, count in both.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -40,7 +41,8 @@ def export_peak(arguments: Sequence[str]) -> Peak:
 def watch(command: Sequence[str]) -> Peak:
     """Run a program that ends with 0 or 1, as an export does."""
     own, others, together = 0, 0, 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    asked = {**os.environ, "BERTPORT_CACHE": ""}  # PyTorch itself, each time
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=asked) as process:
         while process.poll() is None:
             found = {number: _resident(number) for number in (process.pid, *_children(process.pid))}
             own = max(own, found[process.pid][1])
