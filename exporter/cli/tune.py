@@ -114,6 +114,7 @@ def _choice(one: "Chosen") -> records.Choice:
         directory=in_unicode(str(one.exported.directory)) if one.exported else None,
         parity=parity_record(one.exported.parity) if one.exported else None,
         why=one.why,
+        untimed=one.untimed,
     )
 
 
@@ -134,6 +135,8 @@ def _show(done: "Search") -> None:
             else "none"
         )
         print(f"{chosen.target}: {found}: {chosen.why}")
+        if chosen.untimed:
+            print(f"{chosen.target}: not timed, so latency had no say: {chosen.untimed}")
     print(_honest(done))
 
 

@@ -6,7 +6,7 @@ Nothing is guessed: sizes are of files, accuracy is of rows, latency of runs, an
 import logging
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.bundling.staging import check_destination
@@ -18,6 +18,7 @@ from exporter.search.sensitivity import Sensitivity
 from exporter.search.trials import Aim, Trials, request_of
 from exporter.targets.registry import find_target
 from exporter.verification.labelled.answers import Examiner
+from runtimes.backends.registry import BACKENDS
 from runtimes.errors import UsageError
 from runtimes.parity.compare import Verdict
 
@@ -26,12 +27,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Chosen:
-    """What became of one target: the candidate taken, exported and compared with PyTorch; or None, and why."""
+    """What became of one target: the candidate taken, exported and compared with PyTorch; or None, and why.
+
+    `untimed` says why latency had no say, where this host has no times of the target's runtime.
+    """
 
     target: str
     candidate: Candidate | None
     exported: Exported | None
     why: str
+    untimed: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,20 @@ def _check(aim: Aim) -> None:
 
 def _choose(aim: Aim, target: str, trials: Trials) -> Chosen:
     """Export the first in order that also passes parity."""
+    return replace(_first(aim, target, trials), untimed=BACKENDS[target].cannot_time_here())
+
+
+def _rule(aim: Aim, target: str) -> str:
+    """What the order is by: latency only where there is any."""
+    if BACKENDS[target].cannot_time_here():
+        return f"the smallest that loses {aim.max_drop_points} points or less, whatever its latency"
+    return f"the smallest, and of sizes within 1 % the fastest, that loses {aim.max_drop_points} points or less"
+
+
+def _first(aim: Aim, target: str, trials: Trials) -> Chosen:
     own = [one for one in trials.candidates if one.recipe.target == target]
     failed: list[str] = []
-    rule = f"the smallest, and of sizes within 1 % the fastest, that loses {aim.max_drop_points} points or less"
+    rule = _rule(aim, target)
     for candidate in in_order(own, aim.max_drop_points):
         settings = trials.settings[candidate.name]
         (done,) = export(request_of(aim, target, candidate.recipe.scheme, settings, aim.place(target), verify=True))

@@ -53,13 +53,17 @@ class Sensitivity:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What a search took for one target; `name`, `directory` and `parity` are None where nothing held the budget."""
+    """What a search took for one target; `name`, `directory` and `parity` are None where nothing held the budget.
+
+    `untimed`: why latency had no say in it; empty where it had.
+    """
 
     target: Text
     name: Text | None
     directory: Annotated[str | None, Field(default=None)]
     parity: Annotated[ParityRecord | None, Field(default=None)]
     why: Annotated[Text, Field(default="")]
+    untimed: Annotated[Text, Field(default="")]
 
 
 @dataclass(frozen=True, kw_only=True)

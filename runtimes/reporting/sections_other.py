@@ -25,6 +25,8 @@ def tune_sections(findings: Findings, names: Names) -> Iterator[Section]:
             f"The smallest that loses {record.max_drop_points:g} points at most on {record.data.rows:,} rows of "
             f"{record.data.file}. Taken for {'; '.join(taken) or 'no target'}."
         )
+        for one in record.chosen:
+            lead += f" {one.target} was not timed, so latency had no say: {one.untimed}." if one.untimed else ""
         yield Section(f"Search: {record.source.model}", lead, tuple(_tried(record, names)), tuple(_candidates(record)))
 
 

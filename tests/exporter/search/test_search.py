@@ -20,6 +20,7 @@ from exporter.search.search import tune
 from exporter.search.trials import Aim
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
+from runtimes.backends.registry import BACKENDS
 from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.errors import UsageError
 from runtimes.evaluation.data.dataset import DataFile
@@ -283,3 +284,27 @@ def test_ctrl_c_leaves_nothing(checkpoint, data, tmp_path):
     assert child.returncode == -signal.SIGINT
     assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
     assert not list((tmp_path / "scratch").glob("bertport*"))
+
+
+UNTIMED = "no clock in this test"
+
+
+@pytest.mark.parametrize("untimed", ["", UNTIMED])
+def test_a_choice_says_where_latency_had_no_say(
+    checkpoint, data, tmp_path, without_times, monkeypatch, capsys, untimed
+):
+    """As for Core ML off a Mac; the control is a host that has times."""
+    schemes(monkeypatch, "none", "fp16")
+    monkeypatch.setitem(BACKENDS, "onnx", replace(BACKENDS["onnx"], cannot_time_here=lambda: untimed))
+    words = ["tune", str(checkpoint), "--data", str(data), "--max-drop", "100", "-o", str(tmp_path / "out")]
+    assert main([*words, "--record", str(tmp_path / "tune.json")]) == 0
+    told = capsys.readouterr().out
+    assert bool(without_times) == (not untimed)
+    (choice,) = json.loads((tmp_path / "tune.json").read_text())["chosen"]
+    assert choice["untimed"] == untimed
+    assert ("fastest" in choice["why"]) == (not untimed)
+    line = f"was not timed, so latency had no say: {UNTIMED}"
+    assert (line.replace("was ", "") in told) == bool(untimed)
+    assert main(["report", str(tmp_path / "tune.json"), "-o", str(tmp_path / "report")]) == 0
+    pages = [path.read_text("utf-8") for path in (tmp_path / "report").iterdir() if path.suffix in (".html", ".md")]
+    assert [line in page for page in pages] == [bool(untimed)] * len(pages)
