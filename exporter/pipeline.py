@@ -26,6 +26,7 @@ from exporter.targets.registry import (
     make_recipe,
 )
 from exporter.targets.target import Settings
+from exporter.verification.ahead import ahead
 from exporter.verification.audit.bundle import audit_bundle, audit_subject, with_audit
 from exporter.verification.comparison import compare_with_pytorch
 from exporter.verification.reference.early_start import start_for
@@ -187,9 +188,10 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
     bundle, lengths = audited.bundle, audited.recipe.sequence_lengths
     audit = audit_bundle(audited)  # first: a small model's PyTorch is still on its way
     release()
+    opened = ahead(open_runner(bundle, reference.threads), reference, lengths) if reference.is_small else None
     for one in filter(None, (reference, own)):
         one.prepare(lengths)
-    runner, manifest = open_runner(bundle, reference.threads), bundle.manifest
+    runner, manifest = opened or open_runner(bundle, reference.threads), bundle.manifest
     trim()  # ONNX Runtime frees each matrix that it has packed: two fifths of a float32 model
     parity = with_audit(compare_bundle(reference, runner, bundle, manifest.budget), audit)
     if own is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from exporter.targets.budgets import budget_of, tighter
 from exporter.targets.registry import find_target
+from exporter.verification.ahead import ahead
 from exporter.verification.audit.answers import Answers, audit_answers
 from exporter.verification.audit.bundle import audit_bundle, with_answers, with_audit
 from exporter.verification.audit.recipe import check_recipe
@@ -68,6 +69,7 @@ def check_bundle(check: Check, reference: Reference) -> Verification:
     audited = audited_again(check.bundle, reference)
     audit = audit_bundle(audited)
     runner = open_on(check.bundle, check.arch, reference.threads)
+    runner = ahead(runner, reference, manifest.recipe.sequence_lengths)
     budget = check.limit.applied(tighter(manifest.budget, own))
     compared = with_audit(compare_bundle(reference, runner, check.bundle, budget), audit)
     answers = Answers(reference, compared, check.limit.applied(own), _is_repeated(check))

@@ -81,6 +81,15 @@ class Reference:
         """Those that both sides of a comparison compute with, where their runtime has any."""
         return self._session.threads
 
+    @property
+    def is_small(self) -> bool:
+        """Whether PyTorch may have the model while others are in memory."""
+        return self._session.is_small
+
+    def batches(self, positions: int | None) -> list[Batch]:
+        """Those of the battery for a model of any length."""
+        return [case.batch for case in self._cases(self._longest(positions))]
+
     def battery(self, positions: int | None, lengths: tuple[int, ...] = ()) -> Battery:
         """The battery for a model that takes `positions` tokens at most; None for all that the checkpoint takes.
 

@@ -72,7 +72,7 @@ class PyTorchSession:
         RuntimeUnavailable for each that could not be loaded, before anything is written.
         """
         require_pytorch()
-        if self._is_small and self._in_subprocess:
+        if self.is_small and self._in_subprocess:
             self._subprocess = TorchSubprocess(self.told())
         else:
             end_early()
@@ -90,7 +90,7 @@ class PyTorchSession:
             self._subprocess.close()
             self._subprocess = None
         if self._subprocess is None and self._in_subprocess:
-            self._subprocess = TorchSubprocess(replace(self.told(), double=double), self._is_small)
+            self._subprocess = TorchSubprocess(replace(self.told(), double=double), self.is_small)
         return self._subprocess or self.loaded(double)
 
     @property
@@ -102,7 +102,8 @@ class PyTorchSession:
         return bool(sys.executable) and sys.modules.get("torch") is None and not self.weights
 
     @property
-    def _is_small(self) -> bool:
+    def is_small(self) -> bool:
+        """Whether PyTorch may have the model while others are in memory."""
         return self._size_bytes <= SMALL_BYTES
 
     @property
