@@ -401,6 +401,7 @@ def ask(root, cases, *honest):
     (root / "cases.json").write_text(json.dumps(cases))
     (root / "scratch").mkdir(exist_ok=True)
     environment = os.environ | {"TMPDIR": str(root / "scratch"), "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
+    environment["BERTPORT_CACHE"] = ""  # which is ours, and lies outside
     command = [sys.executable, str(CHILD), str(root / "cases.json"), *honest]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=root / "scratch")
     assert done.returncode == 0, done.stderr[-2000:]

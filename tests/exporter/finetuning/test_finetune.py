@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter import pipeline
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, choose_entries, trim_checkpoint
@@ -97,14 +96,14 @@ def test_the_same_texts_give_the_same_bytes(checkpoint, tmp_path, many, coarse):
 
 
 def test_a_file_that_is_not_what_was_trained_fails(checkpoint, tmp_path, many, coarse, monkeypatch):
-    real = pipeline.finetune
+    real = finetuning.finetune
 
     def other(*arguments):
         found = real(*arguments)
         name = "bert.encoder.layer.0.output.LayerNorm.weight"
         return replace(found, weights={**found.weights, name: found.weights[name] * 4})
 
-    monkeypatch.setattr(pipeline, "finetune", other)
+    monkeypatch.setattr(finetuning, "finetune", other)
     (done,) = export(request(checkpoint, tmp_path / "out", many, epochs=1))
     assert done.parity.verdict is Verdict.FAIL
     assert any(text.startswith("beside its own weights in PyTorch: ") for text in done.parity.failures)
@@ -205,7 +204,7 @@ def test_texts_of_another_language_teach_nothing(checkpoint, many):
 
 
 def test_without_torch_one_line_says_what_to_install(checkpoint, many, monkeypatch):
-    monkeypatch.setattr(installed, "_is_installed", lambda name: name != "torch")
+    monkeypatch.setattr(installed, "is_installed", lambda name: name != "torch")
     with pytest.raises(RuntimeUnavailable, match=r"--finetune-codes needs torch, .* pip install torch"):
         trained(checkpoint, many)
 

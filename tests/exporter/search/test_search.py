@@ -297,14 +297,15 @@ def test_a_choice_says_where_latency_had_no_say(
     schemes(monkeypatch, "none", "fp16")
     monkeypatch.setitem(BACKENDS, "onnx", replace(BACKENDS["onnx"], cannot_time_here=lambda: untimed))
     words = ["tune", str(checkpoint), "--data", str(data), "--max-drop", "100", "-o", str(tmp_path / "out")]
-    assert main([*words, "--record", str(tmp_path / "tune.json")]) == 0
+    (tmp_path / "records").mkdir()
+    assert main([*words, "--record", str(tmp_path / "records" / "tune.json")]) == 0
     told = capsys.readouterr().out
     assert bool(without_times) == (not untimed)
-    (choice,) = json.loads((tmp_path / "tune.json").read_text())["chosen"]
+    (choice,) = json.loads((tmp_path / "records" / "tune.json").read_text())["chosen"]
     assert choice["untimed"] == untimed
     assert ("fastest" in choice["why"]) == (not untimed)
     line = f"was not timed, so latency had no say: {UNTIMED}"
     assert (line.replace("was ", "") in told) == bool(untimed)
-    assert main(["report", str(tmp_path / "tune.json"), "-o", str(tmp_path / "report")]) == 0
+    assert main(["report", str(tmp_path / "records"), "-o", str(tmp_path / "report")]) == 0
     pages = [path.read_text("utf-8") for path in (tmp_path / "report").iterdir() if path.suffix in (".html", ".md")]
     assert [line in page for page in pages] == [bool(untimed)] * len(pages)
