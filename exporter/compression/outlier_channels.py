@@ -25,6 +25,8 @@ from exporter.compression.integer_rounding import int8_without_saturation
 from exporter.model.model import Model
 from exporter.model.numpy_ops import NumpyOps
 from exporter.model.ops import Array, Inputs, Role, Weight
+from runtimes.process.blas_lock import BLAS_LIMIT
+from runtimes.process.threads import BLAS_THREADS
 
 MOST_CHANNELS = 16
 MOST_FACTOR = 64
@@ -82,10 +84,13 @@ NO_OUTLIERS: Treatments = MappingProxyType({})
 
 def treat_outliers(model: Model, samples: Sequence[Inputs[Array]]) -> Treatments:
     """Run a few of `samples`, and choose a form for each wide linear layer."""
+    from threadpoolctl import threadpool_limits  # here: narrow models have no use for it
+
     batch = _one_batch(samples[:_TEXTS], model.geometry.pad)
     ops = _Observed(batch.mask.astype(bool))
-    model.build(ops, batch)
-    ops.decide()
+    with BLAS_LIMIT, threadpool_limits(BLAS_THREADS, user_api="blas"):  # others wait actively, beside what else runs
+        model.build(ops, batch)
+        ops.decide()
     return ops.treatments
 
 
