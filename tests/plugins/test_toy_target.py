@@ -67,7 +67,7 @@ def test_a_package_that_cannot_be_loaded_is_named(bertport, tmp_path):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bertport-broken\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[bertport.targets]\nbroken = bertport_broken:TARGET\n")
-    refused = bertport("inspect", tmp_path, plugin=tmp_path)
+    refused = bertport("export", tmp_path, plugin=tmp_path)
     assert refused.returncode == 3
     (line,) = refused.stderr.strip().splitlines()
     assert line.startswith("bertport: bertport-broken: its bertport.targets entry point 'broken'")
