@@ -16,7 +16,7 @@ from runtimes.errors import UsageError
 Samples = Callable[[int], list[Inputs[Array]]]
 """Most tokens → real texts of the task, each alone and without padding."""
 
-EPOCHS = 3
+EPOCHS, SEED = 3, 0
 """Of `--finetune-codes`."""
 _UNSEEN = 0.1
 """How often a token is taken to occur that no text has: forgotten, it would come out as anything."""
@@ -24,10 +24,14 @@ _UNSEEN = 0.1
 
 @dataclass(frozen=True)
 class Finetune:
-    """What `--finetune-codes` asks: texts of the task, a tab between two of a pair, and how often all are read."""
+    """What `--finetune-codes` asks: texts of the task, a tab between two of a pair, and how often all are read.
+
+    `seed` draws which texts are held out, what others are made of them, and their order; no user sets it.
+    """
 
     texts: tuple[str, ...]
     epochs: int = EPOCHS
+    seed: int = SEED
 
 
 class Calibration:
@@ -40,14 +44,14 @@ class Calibration:
         self.samples = samples
         self.checkpoint = checkpoint
         self._dimensions, self._texts = dimensions, texts
-        self._codes: dict[bytes, ProductCodes] = {}
+        self._codes: dict[tuple[bytes, bool], ProductCodes] = {}
         self._importance = cache(self._weigh)
 
-    def encode(self, table: Array) -> ProductCodes:
-        """Codes of a word table, made once however many lengths and targets ask."""
-        key = hashlib.sha256(table.tobytes()).digest()
+    def encode(self, table: Array, narrow: bool = False) -> ProductCodes:
+        """Codes of a word table, made once however many lengths and targets ask; `narrow` as in `product_quantise`."""
+        key = hashlib.sha256(table.tobytes()).digest(), narrow
         if key not in self._codes:
-            self._codes[key] = product_quantise(table, self._dimensions, self._importance(len(table)))
+            self._codes[key] = product_quantise(table, self._dimensions, self._importance(len(table)), narrow)
         return self._codes[key]
 
     def _weigh(self, rows: int) -> Array | None:

@@ -13,6 +13,10 @@ from exporter.model.ops import Array
 
 _CLIP_RATIOS = np.linspace(0.7, 1.0, 7)
 _WIDE_RATIOS = np.linspace(0.7, 8 / 7, 10)
+_ROW_STEPS = np.arange(7, 12.25, 0.25, dtype=np.float32)
+"""How many steps of int4 a row's extreme may be: 7 clips nothing, 8 nothing that is negative."""
+PAIRS = np.stack([np.arange(256) % 16 - 8, np.arange(256) // 16 - 8], 1).astype(np.int8)
+"""What a byte of `pack_pairs` stands for: its two numbers in −8..7, int8 [256, 2]."""
 
 
 def int8(values: Array, scale_type: type = np.float32) -> tuple[Array, Array]:
@@ -55,6 +59,36 @@ def int4_blocks(values: Array, size: int = 32, positive_scales: bool = False) ->
     return (int4_nearest(parts, scale) + 8).astype(np.uint8).reshape(values.shape), scale[..., 0]
 
 
+def int4_rows(values: Array) -> tuple[Array, Array]:
+    """`values` [..., n] ≈ q · scale: q int8 in −8..7, scale float16 [..., 1], the one that costs least of a few.
+
+    A row times a gain has the same q: the scale is chosen, and the row rounded by it, in float32. That of a row too
+    small for float16's normal numbers is chosen as it is stored.
+    """
+    best, chosen = np.full((*values.shape[:-1], 1), np.inf, np.float32), np.ones((*values.shape[:-1], 1), np.float32)
+    for scale in np.split(int4_row_candidates(values), len(_ROW_STEPS), -1):
+        error = np.square(_int4_levels(values, scale) * scale - values).sum(-1, keepdims=True)
+        chosen = np.where(error < best, scale, chosen)
+        best = np.minimum(error, best)
+    return _int4_levels(values, chosen).astype(np.int8), chosen.astype(np.float16)
+
+
+def int4_row_candidates(values: Array) -> Array:
+    """The scales that `int4_rows` tries for `values` [..., n]: float32 [..., candidates]."""
+    return _storable(_largest(values) / _ROW_STEPS)
+
+
+def pack_pairs(q: Array) -> Array:
+    """An even number of −8..7 in any shape → uint8 [n / 2]: of two neighbours the first in the low nibble."""
+    nibbles = (q + 8).astype(np.uint8).reshape(-1, 2)
+    return np.asarray(nibbles[:, 0] | (nibbles[:, 1] << 4))
+
+
+def unpack_pairs(packed: Array, shape: tuple[int, ...]) -> Array:
+    """What `pack_pairs` packed, int8 in `shape`."""
+    return PAIRS[packed].reshape(shape)
+
+
 def int4_scales(width: int, size: int = 32) -> int:
     """How many scales `int4_blocks` gives a row of `width` numbers."""
     return width // math.gcd(width, size)
@@ -82,6 +116,17 @@ def pack_nibbles(q: Array) -> Array:
 def unpack_nibbles(packed: Array) -> Array:
     """What `pack_nibbles` packed."""
     return np.concatenate([packed & 15, packed >> 4], 1)
+
+
+def _storable(scale: Array) -> Array:
+    """float32 scales [..., 1]; those that float16 has no normal number for as it stores them, and 1 in place of 0."""
+    half = scale.astype(np.float16)
+    stored = np.where(half < np.finfo(np.float16).tiny, half, scale).astype(np.float32)
+    return np.where(stored == 0, np.float32(1), stored)
+
+
+def _int4_levels(values: Array, scale: Array) -> Array:
+    return np.clip(np.rint(values / scale), -8, 7)
 
 
 def _largest(values: Array) -> Array:

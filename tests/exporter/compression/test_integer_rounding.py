@@ -206,3 +206,46 @@ def test_int4_takes_the_least_squared_error_of_its_block():
             tried = [np.clip(np.rint(block / one), -8, 7) * one for one in scales]
             best = min(float(np.square(one - block).sum()) for one in tried)
             assert float(np.square(found - block).sum()) == pytest.approx(best, rel=1e-4)
+
+
+@given(weights)
+def test_int4_by_row_is_within_half_a_step_of_what_it_clips(values):
+    q, half = integer_rounding.int4_rows(values)
+    assert (q.dtype, half.dtype, half.shape) == (np.int8, np.float16, (*values.shape[:-1], 1))
+    assert -8 <= q.min() <= q.max() <= 7
+    scale = half.astype(np.float32)
+    clipped = np.clip(values, -8 * scale, 7 * scale)
+    assert (np.abs(q * scale - clipped) <= 0.505 * scale).all()
+
+
+def test_int4_by_row_takes_the_scale_that_costs_least():
+    values = np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32)
+    q, half = integer_rounding.int4_rows(values)
+    own = np.square(q * half.astype(np.float32) - values).sum(-1)
+    for steps in (7, 8, 10, 12):
+        scale = np.abs(values).max(-1, keepdims=True) / steps
+        assert (own <= 1.001 * np.square(np.clip(np.rint(values / scale), -8, 7) * scale - values).sum(-1)).all()
+    assert own.sum() < 0.8 * np.square(np.rint(values / np.abs(values).max() * 7) - values).sum()
+
+
+@pytest.mark.parametrize("gain", [0.31, 1.7])
+def test_a_row_times_a_gain_is_the_same_int4(gain):
+    """What fine-tuning trains of a linear layer must change no integer of it."""
+    values = np.random.default_rng(1).normal(size=(64, 128)).astype(np.float32)
+    (before, scale), (after, scaled) = (integer_rounding.int4_rows(rows) for rows in (values, values * gain))
+    np.testing.assert_array_equal(before, after)
+    np.testing.assert_allclose(scaled.astype(float), scale.astype(float) * gain, rtol=1e-3)
+
+
+def test_rows_of_next_to_nothing_become_zeros_or_keep_their_scale():
+    rows = np.array([[0, 0], [1e-9, -1e-9], [3e-4, -2e-4], [1, -1]], np.float32)
+    q, scale = integer_rounding.int4_rows(rows)
+    assert (scale > 0).all()
+    assert (np.abs(q * scale.astype(np.float32) - rows) <= 0.04 * np.abs(rows).max(-1, keepdims=True) + 1e-8).all()
+
+
+@given(arrays(np.int8, st.tuples(st.integers(1, 5), st.sampled_from([2, 6])), elements=st.integers(-8, 7)))
+def test_pairs_come_back(q):
+    packed = integer_rounding.pack_pairs(q)
+    assert (packed.dtype, packed.shape) == (np.uint8, (q.size // 2,))
+    np.testing.assert_array_equal(integer_rounding.unpack_pairs(packed, q.shape), q)

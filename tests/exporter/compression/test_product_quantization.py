@@ -13,7 +13,13 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression import product_quantization
 from exporter.compression.calibration import Calibration
-from exporter.compression.product_quantization import ENTRIES, check_divisible, product_quantise
+from exporter.compression.product_quantization import (
+    ENTRIES,
+    check_divisible,
+    product_quantise,
+    shared_quantise,
+    shared_width,
+)
 from exporter.targets.registry import find_scheme, make_recipe
 from exporter.targets.target import Settings
 from runtimes.errors import UnsupportedError, UsageError
@@ -71,6 +77,53 @@ def test_rows_that_matter_come_out_nearer(table):
 def test_books_are_what_a_file_holds(table):
     codebook = product_quantise(table).codebook
     np.testing.assert_array_equal(codebook, codebook.astype(np.float16))
+
+
+def test_narrow_books_are_int8_of_one_scale_and_codes_the_nearest_of_them(table):
+    found = product_quantise(table, narrow=True)
+    step = np.abs(found.codebook).max() / 127
+    np.testing.assert_allclose(found.codebook / step, np.rint(found.codebook / step), atol=1e-4)
+    assert len(np.unique(np.rint(found.codebook / step))) > 100
+    for place, codes in enumerate(found.codes.T):
+        points = table[:, 4 * place : 4 * place + 4]
+        distances = np.square(points[:, None] - found.codebook[place][None]).sum(-1)
+        chosen = np.take_along_axis(distances, codes[:, None].astype(int), 1)[:, 0]
+        np.testing.assert_allclose(chosen, distances.min(1), atol=1e-5)
+    assert error(table, found).sum() < 1.01 * error(table, product_quantise(table)).sum()
+
+
+def test_coding_a_narrow_table_again_changes_nothing(table):
+    first = product_quantise(table, narrow=True)
+    np.testing.assert_allclose(product_quantise(first.restored, narrow=True).restored, first.restored, atol=1e-6)
+
+
+def test_one_codebook_serves_all_places(table):
+    found = shared_quantise(table[:400])
+    assert (found.codes.shape, found.codebook.shape) == ((400, 4), (1, ENTRIES, 4))
+    points = table[:400].reshape(-1, 4)
+    distances = np.square(points[:, None] - found.codebook[0][None]).sum(-1)
+    chosen = np.take_along_axis(distances, found.codes.reshape(-1, 1).astype(int), 1)[:, 0]
+    np.testing.assert_allclose(chosen, distances.min(1), atol=1e-5)
+    assert found.restored.shape == (400, 16)
+    assert error(table[:400], found).sum() == pytest.approx(chosen.sum(), rel=1e-4)
+
+
+def test_what_has_one_codebook_comes_back_from_it(table):
+    """Of a trained checkpoint positions were coded once, and folded since."""
+    once = shared_quantise(table[:400]).restored
+    folded = (once - np.float32(0.3)).astype(np.float64) + 0.3
+    np.testing.assert_array_equal(shared_quantise(folded.astype(np.float32)).restored, once)
+
+
+def test_what_of_one_codebook_is_not_needed_repeats_another_entry(table):
+    found = shared_quantise(table[:3])
+    assert found.codes.max() == 11
+    assert (found.codebook[0, 12:] == found.codebook[0, 0]).all()
+
+
+@pytest.mark.parametrize(("hidden", "width"), [(128, 4), (36, 4), (30, 2)])
+def test_one_codebook_is_as_wide_as_fills_a_row(hidden, width):
+    assert shared_width(hidden) == width
 
 
 @pytest.mark.parametrize(("hidden", "dimensions", "advice"), [(36, 8, "--pq-dims 4"), (18, 4, "another --quantize")])
