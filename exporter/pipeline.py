@@ -1,6 +1,7 @@
 """The steps of an export, in order: checkpoint → target → bundle → backend → parity."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from exporter.bundling.staging import check_destination, staged, write_manifest
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import resolve
 from exporter.checkpoint.vocabulary_trimming import choose_entries, trim_checkpoint
-from exporter.compression.calibration import Calibration
+from exporter.compression.calibration import Calibration, Finetune
 from exporter.options.request import Request
 from exporter.targets.audit.subject import Audited
 from exporter.targets.budgets import budget_of
@@ -24,6 +25,7 @@ from exporter.targets.registry import (
     find_target,
     has_codes,
     make_recipe,
+    only_coded,
 )
 from exporter.targets.target import Settings
 from exporter.verification.ahead import ahead
@@ -74,7 +76,7 @@ def export(request: Request) -> list[Exported]:
     is no error but a verdict in the result.
     """
     if request.settings.finetune and not any(map(has_codes, request.schemes)):
-        raise UsageError("--finetune-codes: only pq has codes; pass --quantize pq")
+        raise UsageError(f"--finetune-codes: {only_coded()}")
     wanted = [(target, scheme) for target in request.targets for scheme in request.schemes]
     for pair in wanted:
         find_scheme(*pair)
@@ -104,10 +106,9 @@ def _export_all(request: Request, wanted: list[tuple[str, str]], places: list[Pa
     budgets = [request.limit.applied(budget_of(exported, recipe)) for recipe in recipes]
     reference = Reference(checkpoint, request.texts, request.pairs, kept, answering=request.answering)
     calibration = Calibration(exported, reference.samples, settings.pq_dims, settings.frequent_texts)
-    tuned = _tuned(reference, calibration, settings)
+    tuned = _tuned(recipes, reference, calibration, settings.finetune)
     plans = [_Plan(*plan, calibration) for plan in zip(recipes, budgets, places, strict=True)]
-    if tuned:
-        plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
+    plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
     labelled = _labelled(checkpoint, request)
     with reference.expecting([recipe.sequence_lengths for recipe in recipes] if request.verify else []):
         return [_export_one(reference, plan, request, labelled) for plan in plans]
@@ -122,12 +123,17 @@ def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Ar
     return trim_checkpoint(checkpoint, kept), kept
 
 
-def _tuned(reference: Reference, calibration: Calibration, settings: Settings) -> "Finetuned | None":
-    if settings.finetune is None:
-        return None
+def _tuned(
+    recipes: list[Recipe], reference: Reference, calibration: Calibration, asked: Finetune | None
+) -> "dict[bool, Finetuned]":
+    """What is trained for the schemes that have codes: once for all that are narrow, and once for the others."""
+    if asked is None:
+        return {}
     from exporter.finetuning.finetune import finetune
 
-    return finetune(reference, calibration, settings.finetune)
+    trained = [recipe for recipe in recipes if recipe.finetuned_sha256 is not None]
+    widths = dict.fromkeys(find_scheme(recipe.target, recipe.scheme).narrow for recipe in trained)
+    return {narrow: finetune(reference, calibration, asked, narrow) for narrow in widths}
 
 
 def _labelled(checkpoint: Checkpoint, request: Request) -> "Labelled | None":
@@ -151,12 +157,13 @@ class _Plan:
     """Of a bundle whose weights were trained: PyTorch with those."""
 
 
-def _with_trained(plan: _Plan, tuned: "Finetuned", reference: Reference, settings: Settings) -> _Plan:
+def _with_trained(plan: _Plan, tuned: "Mapping[bool, Finetuned]", reference: Reference, settings: Settings) -> _Plan:
     """The plan with what was trained, where its scheme has codes."""
     if plan.recipe.finetuned_sha256 is None:
         return plan
-    calibration = Calibration(tuned.checkpoint, reference.samples, settings.pq_dims, ())
-    return replace(plan, calibration=calibration, finetuning=tuned.record, own=reference.with_weights(tuned.weights))
+    found = tuned[find_scheme(plan.recipe.target, plan.recipe.scheme).narrow]
+    calibration = Calibration(found.checkpoint, reference.samples, settings.pq_dims, ())
+    return replace(plan, calibration=calibration, finetuning=found.record, own=reference.with_weights(found.weights))
 
 
 def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: "Labelled | None") -> Exported:

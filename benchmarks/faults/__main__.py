@@ -84,7 +84,7 @@ def _coreml(scheme: str, units: str, target: str, *, tokens: bool = False) -> Su
 
 
 SUBJECTS = (
-    *(Subject("onnx", scheme) for scheme in ("int8", "pq")),
+    *(Subject("onnx", scheme) for scheme in ("int8", "pq", "pq4")),
     *(Subject("onnx", scheme, model) for model in ("classes", "tokens") for scheme in TARGETS["onnx"].schemes),
     *(Subject("onnx", scheme, "answers") for scheme in ("none", "int8", "int4-embeddings")),
     Subject("onnx", "int8", "wide"),
@@ -95,6 +95,7 @@ SUBJECTS = (
     _coreml("w8a8", "all", "iOS17"),
     _coreml("int4", "all", "iOS18"),
     _coreml("pq", "cpu-and-gpu", "iOS17"),
+    _coreml("pq4", "all", "iOS18"),
     _coreml("palettize6", "all", "iOS16"),
     _coreml("palettize4", "cpu-and-gpu", "iOS18"),
     _coreml("none", "cpu-and-gpu", "iOS17", tokens=True),

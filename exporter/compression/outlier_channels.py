@@ -13,7 +13,7 @@ Which of them a layer gets is decided by how far its results are from the float 
 cheapest form that is not much worse than the best. Models without outliers get none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -77,17 +77,21 @@ class Treatment:
 
 
 AS_IT_IS = Treatment()
+Quantise = Callable[[Array], tuple[Array, Array]]
+"""Values [out, in] → integers of their shape, and scales [out, 1]."""
 Treatments = Mapping[str, Treatment]
 """Name of a linear weight → how its layer treats outliers; those without a name are plain."""
 NO_OUTLIERS: Treatments = MappingProxyType({})
 
 
-def treat_outliers(model: Model, samples: Sequence[Inputs[Array]]) -> Treatments:
-    """Run a few of `samples`, and choose a form for each wide linear layer."""
+def treat_outliers(
+    model: Model, samples: Sequence[Inputs[Array]], quantise: Quantise = int8_without_saturation
+) -> Treatments:
+    """Run a few of `samples`, and choose a form for each wide linear layer, whose weight `quantise` will round."""
     from threadpoolctl import threadpool_limits  # here: narrow models have no use for it
 
     batch = _one_batch(samples[:_TEXTS], model.geometry.pad)
-    ops = _Observed(batch.mask.astype(bool))
+    ops = _Observed(batch.mask.astype(bool), quantise)
     with BLAS_LIMIT, threadpool_limits(BLAS_THREADS, user_api="blas"):  # others wait actively, beside what else runs
         model.build(ops, batch)
         ops.decide()
@@ -105,14 +109,15 @@ def is_wide(weight: Weight) -> bool:
     return weight.role is Role.LINEAR and min(weight.values.shape) >= LEAST_WIDTH
 
 
-def _decided(x: Array, weights: Sequence[Weight]) -> dict[str, Treatment]:
+def _decided(x: Array, weights: Sequence[Weight], quantise: Quantise) -> dict[str, Treatment]:
     """The form of all layers that read `x` [tokens, in]: the same for all, which then round it once."""
     reach = np.maximum(x.max(0), -x.min(0))
     factors, channels = _factors(reach), _outliers(reach)
     if not len(channels) and factors.max() == 1:
         return {weight.name: AS_IT_IS for weight in weights}
     few = x[:: -(-len(x) // _ROWS)]
-    found = [_errors(few, x.min(0), x.max(0), _few_outputs(weight), factors, channels) for weight in weights]
+    forms = _Forms(few, x.min(0), x.max(0), factors, channels, quantise)
+    found = [_errors(forms, _few_outputs(weight)) for weight in weights]
     errors = {form: float(np.sqrt(np.mean([one[form] ** 2 for one in found]))) for form in Form}
     enough = _TOLERATED * min(errors.values())
     form = next(form for form in Form if errors[form] <= enough)
@@ -143,16 +148,40 @@ def _few_outputs(weight: Weight) -> Array:
     return weight.values[:: -(-len(weight.values) // _OUTPUTS)]
 
 
-def _errors(x: Array, low: Array, high: Array, weight: Array, factors: Array, channels: Array) -> dict[Form, float]:
-    """Of each form; `low` and `high` [in] are how far the channels reach in all tokens, `x` has some of these."""
-    near = np.ones(len(low), np.float32)
-    near[channels] = 0
-    exact = x @ weight.T
-    rest = x[:, channels] @ weight[:, channels].T
+@dataclass(frozen=True)
+class _Forms:
+    """What a layer reads, `x` [tokens, in], and how it may be treated.
+
+    `low` and `high` [in] are how far the channels reach in all tokens, of which x has some.
+    """
+
+    x: Array
+    low: Array
+    high: Array
+    factors: Array
+    channels: Array
+    quantise: Quantise
+
+    def product(self, share: Array, weight: Array) -> Array:
+        """As DynamicQuantizeLinear rounds x · `share` [in] and the file holds the weight."""
+        q, scale = self.quantise(weight)
+        low, high, x = self.low * share, self.high * share, self.x * share
+        step = max(float(max(high.max(), 0) - min(low.min(), 0)) / 255, float(np.finfo(np.float32).tiny))
+        zero = np.rint(-min(float(low.min()), 0) / step)
+        rounded = np.clip(np.rint(x / np.float32(step)) + np.float32(zero), 0, 255) - np.float32(zero)
+        return np.asarray((rounded * np.float32(step)) @ (q.astype(np.float32) * scale.astype(np.float32)).T)
+
+
+def _errors(forms: _Forms, weight: Array) -> dict[Form, float]:
+    """Of each form, of some rows of a weight."""
+    near = np.ones(len(forms.low), np.float32)
+    near[forms.channels] = 0
+    exact = forms.x @ weight.T
+    rest = forms.x[:, forms.channels] @ weight[:, forms.channels].T
     products = {
-        Form.PLAIN: _product(x, low, high, weight),
-        Form.SMOOTHED: _product(x / factors, low / factors, high / factors, weight * factors),
-        Form.FLOATS: _product(x * near, low * near, high * near, weight * near) + rest,
+        Form.PLAIN: forms.product(np.ones_like(near), weight),
+        Form.SMOOTHED: forms.product(1 / forms.factors, weight * forms.factors),
+        Form.FLOATS: forms.product(near, weight * near) + rest,
     }
     size = max(_mean_square(exact), float(np.finfo(np.float32).tiny))
     return {form: float(np.sqrt(_mean_square(found - exact) / size)) for form, found in products.items()}
@@ -160,15 +189,6 @@ def _errors(x: Array, low: Array, high: Array, weight: Array, factors: Array, ch
 
 def _mean_square(values: Array) -> float:
     return float(np.square(values, dtype=np.float64).mean())
-
-
-def _product(x: Array, low: Array, high: Array, weight: Array) -> Array:
-    """As ONNX's DynamicQuantizeLinear rounds x and the file holds the weight."""
-    q, scale = int8_without_saturation(weight)
-    step = max(float(max(high.max(), 0) - min(low.min(), 0)) / 255, float(np.finfo(np.float32).tiny))
-    zero = np.rint(-min(float(low.min()), 0) / step)
-    rounded = np.clip(np.rint(x / np.float32(step)) + np.float32(zero), 0, 255) - np.float32(zero)
-    return np.asarray((rounded * np.float32(step)) @ (q * scale).T)
 
 
 def _one_batch(samples: Sequence[Inputs[Array]], pad: int) -> Inputs[Array]:
@@ -187,11 +207,12 @@ def _one_batch(samples: Sequence[Inputs[Array]], pad: int) -> Inputs[Array]:
 class _Observed(NumpyOps):
     """The definition of every operation, which looks at what wide linear layers read, and remembers no tensor.
 
-    `tokens` [B, S] are those that are no padding.
+    `tokens` [B, S] are those that are no padding; `quantise` rounds weights.
     """
 
-    def __init__(self, tokens: Array) -> None:
+    def __init__(self, tokens: Array, quantise: Quantise) -> None:
         super().__init__()
+        self._quantise = quantise
         self.treatments: dict[str, Treatment] = {}
         self._tokens = tokens
         self._read: Array | None = None
@@ -200,7 +221,7 @@ class _Observed(NumpyOps):
     def decide(self) -> None:
         """Choose for the layers that read what was read last."""
         if self._read is not None:
-            self.treatments |= _decided(self._read[self._tokens], self._readers)
+            self.treatments |= _decided(self._read[self._tokens], self._readers, self._quantise)
         self._read, self._readers = None, []
 
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:

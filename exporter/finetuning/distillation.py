@@ -1,12 +1,12 @@
 """Distillation of a product-quantized model from its float model, without adding a byte to it.
 
 The codes stay. What their codebooks hold is trained, the vectors of every LayerNorm, and of the encoder's linear layers
-the bias and one gain for each row: W·g rounds to the int8 that W rounds to, with other scales. The layers are computed
-with their int8 as they will ship, so that nothing is learnt that the rounding would undo.
+the bias and one gain for each row: W·g rounds to the integers that W rounds to, with other scales. The layers are
+computed with their int8 or int4 as they will ship, so that nothing is learnt that the rounding would undo.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +15,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from exporter.compression.integer_rounding import int4_rows, int8
+from exporter.compression.product_quantization import stored_codebooks
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.runner import Array, Batch, Outputs
 
 _log = logging.getLogger(__name__)
 
-_CODEBOOK_PEAK, _VECTOR_PEAK = 5e-4, 5e-4
-"""Adam's largest steps, tried on the demo checkpoint; they rise over the first tenth of the steps and fall to 0."""
+_CODEBOOK_PEAK, _VECTOR_PEAK = 0.02, 5e-4
+"""Adam's largest steps, tried on the demo checkpoint; they rise over the first tenth of the steps and fall to 0.
+That of codebooks is a share of their root mean square."""
 _WARM_UP = 0.1
 Pair = tuple[Batch, Batch]
 """The same texts for the teacher and the student, which may tokenize them differently; in the teacher's ids."""
@@ -37,13 +40,39 @@ class CodedTable:
 
 
 @dataclass(frozen=True)
-class Training:
-    """Batches to learn from and to be judged by; `per_token` names the outputs with an entry for each token."""
+class Rounding:
+    """How the student is rounded: `narrow` as of schemes; `multiplied` are modules that no file holds as they are.
 
-    learn: Sequence[Pair]
+    Those stay floats in narrow students: the product that ships in their place rounds to other int4 than they do.
+    `tables` are other tables as they ship, by the paths of their modules: they are no more trained than codes are.
+    """
+
+    narrow: bool = False
+    multiplied: frozenset[str] = frozenset()
+    tables: Mapping[str, Array] = field(default_factory=dict)
+
+    def of(self, path: str, weight: Array) -> Array:
+        """The weight [out, in] of the linear layer at `path` as it ships, in floats."""
+        if self.narrow and path in self.multiplied:
+            return weight
+        q, scale = (int4_rows if self.narrow else int8)(weight)
+        return np.asarray(q * scale.astype(np.float32))
+
+    def shipped(self, part: "_RoundedLinear") -> Any:
+        """The trained weight, which rounds to what was trained: int4 as it is rounded, for it is no longer near."""
+        return (part.rounded if self.narrow else part.whole) * part.gain[:, None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Batches to learn from in each epoch, and to be judged by.
+
+    `per_token` names the outputs with an entry for each token.
+    """
+
+    learn: Sequence[Sequence[Pair]]
     judge: Sequence[Pair]
     per_token: frozenset[str]
-    epochs: int
     seed: int
 
 
@@ -64,13 +93,11 @@ class _CodedEmbedding(nn.Module):
 
 
 class _RoundedLinear(nn.Module):
-    """A linear layer whose weights are int8 by row: y = (ŵ·g)·x + b."""
+    """A linear layer whose weights are integers by row: y = (ŵ·g)·x + b."""
 
-    def __init__(self, layer: nn.Linear) -> None:
+    def __init__(self, layer: nn.Linear, rounded: Array) -> None:
         super().__init__()
-        self.whole = layer.weight.detach()
-        scale = self.whole.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
-        self.rounded = (self.whole / scale).round() * scale
+        self.whole, self.rounded = layer.weight.detach(), torch.from_numpy(rounded)
         self.gain = nn.Parameter(torch.ones(len(self.whole)))
         self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().clone())
 
@@ -83,9 +110,10 @@ class _RoundedLinear(nn.Module):
 class Student:
     """A model of transformers, loaded for this alone: its word table coded, its encoder's linear layers rounded."""
 
-    def __init__(self, runner: TorchRunner, table: CodedTable) -> None:
-        self._runner, self._places, self.ids = runner, len(table.codebook), table.ids
-        self.embedding, self._parts = _CodedEmbedding(table), _prepared(runner.model)
+    def __init__(self, runner: TorchRunner, table: CodedTable, rounding: Rounding) -> None:
+        _replace(runner.model, rounding.tables)
+        self._runner, self._places, self.ids, self._rounding = runner, len(table.codebook), table.ids, rounding
+        self.embedding, self._parts = _CodedEmbedding(table), _prepared(runner.model, rounding)
         runner.model.set_input_embeddings(self.embedding)
 
     @property
@@ -95,16 +123,16 @@ class Student:
 
     @property
     def codebook(self) -> Array:
-        """As a file holds it: float16 in float32 [H / d, 256, d]."""
-        values = self.embedding.codebook.detach().numpy().astype(np.float16).astype(np.float32)
-        return values.reshape(self._places, -1, values.shape[-1])
+        """As a file holds it: float16 or int8, in float32 [H / d, 256, d]."""
+        values = self.embedding.codebook.detach().numpy()
+        return stored_codebooks(values.reshape(self._places, -1, values.shape[-1]), self._rounding.narrow)
 
     @property
     def weights(self) -> dict[str, Array]:
         """What else was trained, whole tensors by transformers' names."""
-        found: dict[str, Array] = {}
+        found = {f"{path}.weight": values for path, values in self._rounding.tables.items()}
         for path, part in self._parts.items():
-            weight = part.whole * part.gain[:, None] if isinstance(part, _RoundedLinear) else part.weight
+            weight = self._rounding.shipped(part) if isinstance(part, _RoundedLinear) else part.weight
             tensors = {f"{path}.weight": weight, f"{path}.bias": part.bias}
             found |= {name: tensor.detach().numpy().copy() for name, tensor in tensors.items() if tensor is not None}
         return found
@@ -137,16 +165,16 @@ def distil(teacher: TorchRunner, student: Student, training: Training) -> list[f
     with _one_thread():
         course = _Course(teacher, student, training.per_token, _variances(teacher, training))
         losses, best = [course.judged(training.judge)], student.copy()
-        optimiser, schedule = _optimiser(student, training.epochs * len(training.learn))
-        rng = np.random.default_rng(training.seed)
-        for epoch in range(1, training.epochs + 1):
-            for at in rng.permutation(len(training.learn)):
+        optimiser, schedule = _optimiser(student, sum(map(len, training.learn)))
+        rng, epochs = np.random.default_rng(training.seed), len(training.learn)
+        for epoch, learn in enumerate(training.learn, 1):
+            for at in rng.permutation(len(learn)):
                 optimiser.zero_grad()
-                course.loss(training.learn[at]).backward()
+                course.loss(learn[at]).backward()
                 optimiser.step()
                 schedule.step()
             losses.append(course.judged(training.judge))
-            _log.info(f"epoch {epoch} of {training.epochs}: held-out loss {losses[-1]:.4g}, {losses[0]:.4g} before")
+            _log.info(f"epoch {epoch} of {epochs}: held-out loss {losses[-1]:.4g}, {losses[0]:.4g} before")
             best = student.copy() if losses[-1] == min(losses) else best
         student.restore(best)
     return losses
@@ -200,14 +228,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _prepared(model: Any) -> dict[str, Any]:
+def _replace(model: Any, tables: Mapping[str, Array]) -> None:
+    for path, values in tables.items():
+        model.get_submodule(path).weight.data = torch.from_numpy(values.copy())
+
+
+def _prepared(model: Any, rounding: Rounding) -> dict[str, Any]:
     """Freeze a model, round the linear layers of its encoder, and return these and its LayerNorms, by their paths."""
     model.requires_grad_(False)
     inside = {id(module) for module in model.base_model.modules()}
     parts: dict[str, Any] = {}
     for path, module in list(model.named_modules()):
         if isinstance(module, nn.Linear) and id(module) in inside:
-            parts[path] = _RoundedLinear(module)
+            parts[path] = _RoundedLinear(module, rounding.of(path, module.weight.detach().numpy()))
             model.set_submodule(path, parts[path])
         elif type(module).__name__.endswith("Norm"):  # MobileBERT's own is called NoNorm
             parts[path] = module.requires_grad_(True)
@@ -215,8 +248,9 @@ def _prepared(model: Any) -> dict[str, Any]:
 
 
 def _optimiser(student: Student, steps: int) -> tuple[Any, Any]:
+    codebook = student.embedding.codebook
     groups = [
-        {"params": [student.embedding.codebook], "lr": _CODEBOOK_PEAK},
+        {"params": [codebook], "lr": _CODEBOOK_PEAK * float(codebook.detach().square().mean().sqrt())},
         {"params": student.vectors, "lr": _VECTOR_PEAK},
     ]
     optimiser, rise = torch.optim.Adam(groups), max(1, int(_WARM_UP * steps))

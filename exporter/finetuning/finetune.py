@@ -5,7 +5,7 @@ no sub-vector that its codebooks do not, so that coding it again changes nothing
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,24 +13,25 @@ import numpy as np
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.calibration import TRAINED, Calibration, Finetune, texts_sha256
-from exporter.compression.product_quantization import ProductCodes
-from exporter.finetuning.training_texts import SEED, CasePair, make_training_texts, outputs_by_token
+from exporter.compression.product_quantization import ProductCodes, shared_quantise
+from exporter.finetuning.training_texts import CasePair, make_training_texts, outputs_by_token
 from exporter.model.model import Model
-from exporter.model.ops import Array
+from exporter.model.ops import Array, Role
+from exporter.model.weight_list import rounded_weights
 from exporter.targets.embedding_outputs import answering
 from exporter.targets.registry import DEFAULT_TARGET, find_target
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.pytorch.installed import require
 from runtimes.bundle.manifest import Finetuning
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
-from runtimes.runner import Outputs, Status
+from runtimes.runner import Batch, Outputs, Status
 
 if TYPE_CHECKING:
     from exporter.finetuning.distillation import Student
 
 _log = logging.getLogger(__name__)
 
-_WORD = "embeddings.word"
+_WORD, _POSITIONS = "embeddings.word", "embeddings.position"
 
 
 @dataclass(frozen=True)
@@ -58,28 +59,32 @@ class _Values:
         return self.values
 
 
-def finetune(reference: Reference, calibration: Calibration, asked: Finetune) -> Finetuned:
+def finetune(reference: Reference, calibration: Calibration, asked: Finetune, narrow: bool = False) -> Finetuned:
     """Train what may be trained of `calibration.checkpoint` to answer as the model of `reference` does.
 
-    Raises UsageError for too few texts, and RuntimeUnavailable where torch is missing.
+    `narrow`: rounded as a narrow scheme has it; see `targets.target.Scheme`. Raises UsageError for too few texts, and
+    RuntimeUnavailable where torch is missing.
     """
     require("--finetune-codes", "torch", "transformers")
-    from exporter.finetuning.distillation import CodedTable, Student, Training, distil
+    from exporter.finetuning.distillation import CodedTable, Rounding, Student, Training, distil
 
     exported = answering(calibration.checkpoint)
     reference = Reference(
         answering(reference.checkpoint), reference.source.texts, reference.source.pairs, reference.kept
     )
     ids = np.arange(exported.geometry.vocabulary) if reference.kept is None else reference.kept
-    made = make_training_texts(reference, exported, asked.texts, ids)
+    made = make_training_texts(reference, exported, asked, ids)
     judge = made.judge
-    codes = calibration.encode(exported.model.tensors[_WORD].read())
-    student, teacher = Student(reference.loaded(), CodedTable(codes.codes, codes.codebook, ids)), reference.loaded()
+    codes = calibration.encode(exported.model.tensors[_WORD].read(), narrow)
+    table, loaded = CodedTable(codes.codes, codes.codebook, ids), reference.loaded()
+    tables = _coded_positions(exported, dict(loaded.model.named_modules())) if narrow else {}
+    student = Student(loaded, table, Rounding(narrow, _multiplied(exported), tables))
+    teacher = reference.loaded()
     _log.info(f"learning from {made.learnt_texts:,} texts, {made.held_out_texts:,} held out; epochs: {asked.epochs}")
     wanted = [teacher.run(case.batch) for case, _ in judge]
     before = _seen(reference.checkpoint, student, judge, wanted)
-    pairs = [[(theirs.batch, own.batch) for theirs, own in part] for part in (made.learn, judge)]
-    training = Training(pairs[0], pairs[1], outputs_by_token(exported.model), asked.epochs, SEED)
+    learn = [_batches(epoch) for epoch in made.learn]
+    training = Training(learn, _batches(judge), outputs_by_token(exported.model), asked.seed)
     losses = distil(teacher, student, training)
     record = Finetuning(
         texts_sha256(asked.texts) or "",
@@ -87,7 +92,7 @@ def finetune(reference: Reference, calibration: Calibration, asked: Finetune) ->
         made.held_out_texts,
         asked.epochs,
         int(np.argmin(losses)),
-        SEED,
+        asked.seed,
         TRAINED,
         {"loss": losses[0], **before},
         {"loss": min(losses), **_seen(reference.checkpoint, student, judge, wanted)},
@@ -100,6 +105,10 @@ def beside_own(parity: Parity, own: Parity) -> Parity:
     failures = (*parity.failures, *(f"beside its own weights in PyTorch: {text}" for text in own.failures))
     note = f"beside its own fine-tuned weights in PyTorch at most {own.max_relative:.2%} of the range"
     return replace(parity, verdict=Verdict.FAIL if failures else parity.verdict, failures=failures, note=note)
+
+
+def _batches(pairs: list[CasePair]) -> list[tuple[Batch, Batch]]:
+    return [(theirs.batch, own.batch) for theirs, own in pairs]
 
 
 def _seen(
@@ -127,6 +136,28 @@ def _written_back(
     table[student.ids] = codes.restored
     checkpoint = replace(exported, model=replace(exported.model, tensors=tensors))
     return Finetuned(checkpoint, {**weights, word: table}, record)
+
+
+def _multiplied(checkpoint: Checkpoint) -> frozenset[str]:
+    """Paths of transformers' modules that folding multiplies, with the family's prefix and without."""
+    prefix, beginnings = checkpoint.model.family.prefix, checkpoint.model.multiplied
+    paths = [path.rpartition(".")[0] for path, name in _names(checkpoint).items() if name.startswith(beginnings)]
+    return frozenset([*paths, *(path.removeprefix(prefix) for path in paths)])
+
+
+def _coded_positions(checkpoint: Checkpoint, modules: Container[str]) -> dict[str, Array]:
+    """The table of positions with what its codes make of it, by the path of its module; nothing where it is multiplied.
+
+    What is coded is the folded table: what folding adds to it is taken off again.
+    """
+    model, prefix = checkpoint.model, checkpoint.model.family.prefix
+    folded = [weight for weight in rounded_weights(model) if weight.role is Role.POSITION_EMBEDDING]
+    if not folded or folded[0].name.startswith(model.multiplied):
+        return {}
+    values = model.tensors[_POSITIONS].read()
+    shipped = values + (shared_quantise(folded[0].values).restored - folded[0].values)
+    stored = next(stored for stored, name in _names(checkpoint).items() if name == _POSITIONS).rpartition(".")[0]
+    return {stored if stored in modules else stored.removeprefix(prefix): shipped}
 
 
 def _names(checkpoint: Checkpoint) -> dict[str, str]:

@@ -51,6 +51,13 @@ class Model:
         paths = list(self.family.modules(self.geometry))
         return [*paths, *((path.removeprefix(self.family.prefix), name) for path, name in paths)]
 
+    @property
+    def multiplied(self) -> tuple[str, ...]:
+        """Beginnings of names of weights that no target stores: folding multiplies them with others of these."""
+        if self.family.folded_norms:
+            return ("layer.", "embeddings.position.", "embeddings.type.")
+        return (f"layer.{self.geometry.layers - 1}.attention.",) if self.head.first_token_only else ()
+
     def build(self, ops: Ops[T], inputs: Inputs[T]) -> None:
         """Emit the model through `ops`; `inputs` are [B, S] each."""
         x = self.family.encode(ops, self._read, self.geometry, inputs, self.head.first_token_only)

@@ -10,7 +10,7 @@ from exporter.options.request import Request
 from exporter.options.settings import add_settings, settings
 from exporter.options.targets import add_targets, targets
 from exporter.options.text_files import texts
-from exporter.targets.registry import DEFAULT_SCHEME, has_codes, scheme_names
+from exporter.targets.registry import DEFAULT_SCHEME, has_codes, only_coded, scheme_names
 from runtimes.errors import UsageError
 
 
@@ -32,7 +32,7 @@ def request(parsed: argparse.Namespace) -> Request:
     schemes = tuple(dict.fromkeys(parsed.quantize or [DEFAULT_SCHEME]))
     coded = {"--pq-dims": parsed.pq_dims, "--frequency-from": parsed.frequency_from}
     if unused := [option for option, value in coded.items() if value is not None and not any(map(has_codes, schemes))]:
-        raise UsageError(f"{unused[0]}: only pq has codes; pass --quantize pq")
+        raise UsageError(f"{unused[0]}: {only_coded()}")
     return Request(
         model=find_model(parsed),
         targets=targets(parsed),

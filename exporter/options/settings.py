@@ -16,10 +16,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare what each target may be told."""
     add_target_options(parser)
     parser.add_argument(
-        "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq: numbers in a byte (default {DIMENSIONS[0]})"
+        "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq, pq4: numbers in a byte (default {DIMENSIONS[0]})"
     )
     parser.add_argument(
-        "--frequency-from", type=Path, metavar="FILE", help="pq: texts, or labelled rows, that say which tokens matter"
+        "--frequency-from",
+        type=Path,
+        metavar="FILE",
+        help="pq, pq4: texts, or labelled rows, that say which tokens matter",
     )
     parser.add_argument(
         "--trim-vocabulary",
@@ -32,7 +35,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--keep-tokens", "--keep-pieces", type=int, metavar="N", help="the commonest of them, N tokens in all"
     )
     parser.add_argument(
-        "--finetune-codes", type=Path, metavar="FILE", help="pq: texts, or labelled rows, to learn from the float model"
+        "--finetune-codes",
+        type=Path,
+        metavar="FILE",
+        help="pq, pq4: texts, or labelled rows, to learn from the float model",
     )
     parser.add_argument("--finetune-epochs", type=int, metavar="N", help=f"how often all are read (default {EPOCHS})")
     parser.add_argument(

@@ -42,6 +42,12 @@ def has_codes(scheme: str) -> bool:
     return any(scheme in one.schemes and one.schemes[scheme].codes for one in TARGETS.values())
 
 
+def only_coded() -> str:
+    """What is said of an option for codes where no scheme has any."""
+    names = [name for name in scheme_names() if has_codes(name)]
+    return f"only {' and '.join(names)} have codes; pass --quantize {names[0]}"
+
+
 def check_options(settings: Settings) -> None:
     """Raise UsageError for an option that no target has. One that only another target has is that one's."""
     known = dict.fromkeys(name for target in TARGETS.values() for name in target.option_names)

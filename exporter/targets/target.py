@@ -55,7 +55,8 @@ class Scheme:
     """One `--quantize` choice of a target.
 
     `budget` is what it may cost against PyTorch, `error` what that comes from. `exact` rounds no weight; `codes` stores
-    the word table in codebooks; `calibrated` measures activations on text.
+    the word table in codebooks, and `narrow` those in int8, beside linear layers in int4; `calibrated` measures
+    activations on text.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Scheme:
     error: str
     exact: bool = False
     codes: bool = False
+    narrow: bool = False
     calibrated: bool = False
 
 

@@ -20,11 +20,12 @@ _TRAINED_FACTOR = 2.0
 _NOWHERE = 1e9
 
 
-def audit_codes(table: Array, codes: Array, codebook: Array) -> Iterator[str]:
+def audit_codes(table: Array, codes: Array, codebook: Array, step: float = 0.0) -> Iterator[str]:
     """What is wrong with the codes uint8 [rows, places] and centroids float32 [places, 256, d] of `table` [rows, H].
 
     Each sub-vector is to be coded by the nearest centroid of its place; where a place has no more of them than
-    centroids, it is to be stored itself, as float16; and all of them together lose no more than k-means would.
+    centroids, it is to be stored itself, as float16 or in int8 by `step`; and all of them together lose no more than
+    k-means would.
     """
     if not np.isfinite(codebook).all():
         yield "expected numbers in the codebooks, found NaN or infinity"
@@ -37,7 +38,7 @@ def audit_codes(table: Array, codes: Array, codebook: Array) -> Iterator[str]:
         stored = codebook[place][codes[:, place]]
         errors = np.square(points - stored).sum(1, dtype=np.float64)
         lost, total = lost + float(errors.sum()), total + float(points.var(0, dtype=np.float64).sum() * len(points))
-        far |= _exceeds(points, stored) if _are_few(points) else _far(points, codes[:, place], codebook[place])
+        far |= _exceeds(points, stored, step) if _are_few(points) else _far(points, codes[:, place], codebook[place])
     if far.any():
         yield f"row {int(far.argmax()):,}, and {int(far.sum()):,} in all: expected the nearest centroids, found others"
     share = min(1.0, _SHARE * entries ** (-2 / dimensions))
@@ -103,9 +104,9 @@ def _are_few(points: Array) -> bool:
     return len(beginning) <= 2 * most and len(np.unique(points, axis=0)) <= most
 
 
-def _exceeds(points: Array, stored: Array) -> Array:
+def _exceeds(points: Array, stored: Array, step: float) -> Array:
     """Rows of points [rows, d] that are not stored as they are."""
-    bound = rounding.float16_bound(points, 0.0)
+    bound = rounding.float16_bound(points, 0.0) + np.float32(rounding.HALF_STEP * step)
     return np.asarray((~(np.abs(stored - points) <= bound)).any(1))
 
 

@@ -6,7 +6,8 @@
 | float16 | half a unit of float16, and the above | IEEE 754, to nearest |
 | int8 | half a step, and 1e-4 of one; the step: max ÷ 127 of the row, within 1e-6 | `quantize.int8` |
 | int4 by 32 | the nearest of 16; the step: the best of 7 shares of the block's extreme | `quantize.int4_blocks` |
-| codes | the nearest of its place's 256 centroids | `product_quantization.product_quantise` |
+| int4 by row | half a step, and 0.005 of one for its scale's float16; the step: the best of 21 | `quantize.int4_rows` |
+| codes | the nearest of its place's 256 centroids, float16 or int8 | `product_quantization.product_quantise` |
 
 Which role of weight has which form is said in `targets/onnx/schemes.py` and `targets/coreml/schemes.py`. NaN is beyond
 every bound.
@@ -26,6 +27,8 @@ SCALE_SHARE = 1e-6
 """Of a scale: some units of float32, for it is made of a float32 weight that may differ by one."""
 HALF_STEP = 0.5 + 1e-4
 _SQUARES_SHARE = 1e-5
+_ROW_SQUARES_SHARE, HALF_ROW_STEP = 1e-3, 0.505
+"""As those of blocks and of int8, where a scale is chosen in float32 and stored in float16: 8 steps are 0.004 off."""
 _BLOCK_NUMBERS = 1 << 18
 """Values that are compared at once: two megabytes of them in all forms, which stays in a core's cache."""
 
@@ -108,6 +111,23 @@ def int4_parts(start: int, values: Array, q: Array, scales: Array) -> Iterator[P
     found, expected = (theirs.astype(np.float32) - 8) * step, nearest * step
     bound = np.broadcast_to(np.abs(step) / 2, expected.shape)
     yield start, expected.reshape(values.shape), found.reshape(values.shape), bound.reshape(values.shape)
+
+
+def int4_row_parts(start: int, values: Array, q: Array, scales: Array) -> Iterator[Part]:
+    """Rows whose int4 `q` [rows, n] and `scales` [rows, 1] are not what `int4_rows` gives here; as `int4_parts`."""
+    best, wanted = integer_rounding.int4_rows(values)
+    least, error = (np.square(a * _wide(b) - values).sum(-1, keepdims=True) for a, b in ((best, wanted), (q, scales)))
+    offered = (integer_rounding.int4_row_candidates(values).astype(np.float16) == scales).any(-1, keepdims=True)
+    good = (scales == wanted) | (offered & (error <= least * (1 + _ROW_SQUARES_SHARE)))
+    yield start, _wide(wanted), _wide(scales), np.where(good, np.float32(np.inf), np.float32(0))
+    yield int4_row_part(start, values, q, _wide(scales))
+
+
+def int4_row_part(start: int, values: Array, q: Array, scales: Array) -> Part:
+    """Rows of int4 `q` [rows, n], and how far they may be from `values` by `scales` [rows, 1]."""
+    step = np.abs(scales)
+    clipped = np.clip(values, -8 * step, 7 * step)
+    return start, clipped, q * scales, step * np.float32(HALF_ROW_STEP)
 
 
 def _squares(parts: Array, q: Array, scales: Array) -> Array:

@@ -12,6 +12,7 @@ that (iOS 18), the longest being the default; one package each where it has not.
 
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def lower(
     metadata: Metadata,
     directory: Path,
     ranges: "Ranges | None" = None,
-    encode: "Encode" = product_quantise,
+    encode: "Encode | None" = None,
 ) -> list[str]:
     """Write the packages of `model` into `directory`; return their names.
 
@@ -121,7 +122,7 @@ def lower(
         raise LoweringError(f"coreml: {scheme} needs activation ranges, and none were measured; calibrate on real text")
     from exporter.targets.coreml import package  # here, for it takes seconds to import coremltools
 
-    plan = _Plan(chosen, options, ranges, encode)
+    plan = _Plan(chosen, options, ranges, encode or partial(product_quantise, narrow=chosen.narrow))
     with TemporaryDirectory() as folder:
         place = Path(folder)
         built = {length: _build(model, plan, length, place) for length in options.sequence_lengths}

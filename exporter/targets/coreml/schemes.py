@@ -9,13 +9,14 @@
 | int4-embeddings | int4 by 32, int8 by row | int8 by channel | float16 | iOS18 |
 | int4 | int4 by 64, int8 by row | int4 by 32 | float16 | iOS18 |
 | pq | a byte for each 4 or 8 numbers, and codebooks of them | int8 by channel | float16 | iOS17 |
+| pq4 | as pq, codebooks in int8; positions with one codebook | int4 by channel | float16 | iOS18 |
 | palettize6, palettize4 | 64 or 16 values a tensor | 64 or 16 values a tensor | float16 | iOS16 |
 
 Biases, gains, the two type rows and the task head stay in the type that is computed in: they are under 1 % of the
 bytes. Core ML recovers compressed weights when a model is loaded or run, as it sees fit; the sums are the same.
 
 How the budgets were set: see `targets.onnx.schemes`; the cosines of Core ML are of 96 simulated texts. `w8a8` (0.962),
-`int4` (0.951) and `palettize4` (0.868) move a real model's sentences visibly.
+`int4` (0.951), `palettize4` (0.868) and `pq4` (0.865) move a real model's sentences visibly.
 """
 
 from dataclasses import dataclass
@@ -35,9 +36,12 @@ class Form(Enum):
     INT8 = "int8, a scale for each row"
     INT4_BY_32 = "int4, a scale for each 32 of a row"
     INT4_BY_64 = "int4, a scale for each 64 of a row"
+    INT4_BY_ROW = "int4, a scale for each row"
     PALETTE_6 = "6 bits, one table of 64 values"
     PALETTE_4 = "4 bits, one table of 16 values"
     CODES = "codes into books of stretches"
+    CODES_INT8 = "codes into codebooks in int8"
+    SHARED_CODES = "codes into one codebook for all places"
 
 
 BLOCKS = {Form.INT4_BY_32: 32, Form.INT4_BY_64: 64}
@@ -79,8 +83,10 @@ class CoreMLScheme(Scheme):
                 return Form.PLAIN
 
 
-_PLAIN, _INT8, _INT4_32, _INT4_64, _PALETTE6, _PALETTE4, _CODES = Form
-BY_WIDTH = (_PLAIN, _INT8, _PALETTE6, _INT4_32, _INT4_64, _PALETTE4, _CODES)
+_PLAIN, _INT8, _INT4_32, _INT4_64, _INT4_ROW, _PALETTE6, _PALETTE4, _CODES, _CODES8, _SHARED = Form
+CODED = frozenset({_CODES, _CODES8})
+"""Forms that are gathered as codes."""
+BY_WIDTH = (_PLAIN, _INT8, _PALETTE6, _INT4_32, _INT4_64, _INT4_ROW, _PALETTE4, _CODES, _CODES8, _SHARED)
 """Forms from the widest on."""
 _KEPT = {"float16": _PLAIN, "int8": _INT8}
 
@@ -140,6 +146,17 @@ SCHEMES = {
             position=_INT8,
             linear=_INT8,
             oldest_target="iOS17",
+        ),
+        CoreMLScheme(
+            "pq4",
+            Budget(max_relative=0.35, min_agreement=0.92, min_cosine=0.74),
+            "word vectors, rounding of weights",
+            codes=True,
+            narrow=True,
+            word=_CODES8,
+            position=_SHARED,
+            linear=_INT4_ROW,
+            oldest_target="iOS18",
         ),
         CoreMLScheme(
             "palettize6",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
@@ -79,7 +80,8 @@ def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration:
     calibrated = SCHEMES[recipe.scheme].calibrated
     ranges = _ranges(checkpoint, calibration.samples(max(recipe.sequence_lengths))) if calibrated else None
     asked = (checkpoint.model, recipe.scheme, _options(recipe), _metadata(checkpoint))
-    return tuple(lower(*asked, directory, ranges, calibration.encode))
+    encode = partial(calibration.encode, narrow=SCHEMES[recipe.scheme].narrow)
+    return tuple(lower(*asked, directory, ranges, encode))
 
 
 def _ranges(checkpoint: Checkpoint, samples: list[Inputs[Array]]) -> dict[str, float]:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import numpy as np
 
 from exporter.compression import integer_rounding, palettization
-from exporter.compression.product_quantization import ProductCodes
+from exporter.compression.product_quantization import ProductCodes, int8_codebooks, shared_quantise
 from exporter.model.ops import Array, Weight
 from exporter.targets.coreml.coremltools import mb, types
 from exporter.targets.coreml.dialect import Var
 from exporter.targets.coreml.names import mil_name
-from exporter.targets.coreml.schemes import BITS, BLOCKS, CoreMLScheme, Form, scale_shape
+from exporter.targets.coreml.schemes import BITS, BLOCKS, CODED, CoreMLScheme, Form, scale_shape
 from runtimes.errors import LoweringError
 
 Encode = Callable[[Array], ProductCodes]
@@ -44,7 +44,7 @@ class WeightStore:
 
     def coded(self, weight: Weight) -> bool:
         """Whether codes of `weight` are stored, and `--keep` says nothing wider: see `codes`."""
-        return self._scheme.stored(weight) is Form.CODES
+        return self._scheme.stored(weight) in CODED
 
     def codes(self, table: Weight) -> tuple[Var, Var, Var]:
         """Store an embedding table's codes.
@@ -53,10 +53,10 @@ class WeightStore:
         """
         self._check_range(table)
         coded, name = self._encode(table.values), mil_name(table.name)
-        places, entries, width = coded.codebook.shape
+        places, entries, _ = coded.codebook.shape
         codes = mb.const(val=coded.codes, name=f"{name}_codes")
         starts = mb.const(val=np.arange(places, dtype=np.int32) * entries, name=f"{name}_starts")
-        return codes, starts, mb.const(val=coded.codebook.reshape(-1, width).astype(self.dtype), name=f"{name}_book")
+        return codes, starts, self._codebook(f"{name}_book", coded.codebook, self._scheme.stored(table))
 
     def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
         """Store `weight` in `shape`, the [rows, n] of its values with axes of 1 put before or after.
@@ -72,7 +72,19 @@ class WeightStore:
             return self._int8(name, rows, shape)
         if form in BLOCKS:
             return _int4(name, rows, shape, BLOCKS[form])
+        if form is Form.INT4_BY_ROW:
+            return _shift_scale(name, shape, *integer_rounding.int4_rows(rows))
+        if form is Form.SHARED_CODES:
+            return _shared_codes(name, rows, shape)
         return self._palette(name, rows, shape, BITS[form])
+
+    def _codebook(self, name: str, codebook: Array, form: Form) -> Var:
+        """Codebooks [places · entries, d]."""
+        flat = codebook.reshape(-1, codebook.shape[-1])
+        if form is Form.CODES:
+            return mb.const(val=flat.astype(self.dtype), name=name)
+        q, scale = int8_codebooks(codebook)
+        return mb.constexpr_blockwise_shift_scale(data=q.reshape(flat.shape), scale=scale, name=name)
 
     def _int8(self, name: str, rows: Array, shape: tuple[int, ...]) -> Var:
         q, scale = integer_rounding.int8(rows, np.float16)
@@ -105,6 +117,23 @@ class WeightStore:
 
 def _int4(name: str, rows: Array, shape: tuple[int, ...], size: int) -> Var:
     q, scale = integer_rounding.int4_blocks(rows, size, positive_scales=True)
-    signed = (q.astype(np.int8) - 8).reshape(shape).astype(types.nptype_from_builtin(types.int4))
-    form = scale_shape(shape, len(rows), scale.shape[1])
+    return _shift_scale(name, shape, q.astype(np.int8) - 8, scale)
+
+
+def _shift_scale(name: str, shape: tuple[int, ...], q: Array, scale: Array) -> Var:
+    """int4 `q` int8 [rows, n] in −8..7, `scale` [rows, blocks]."""
+    signed = q.reshape(shape).astype(types.nptype_from_builtin(types.int4))
+    form = scale_shape(shape, len(q), scale.shape[1])
     return mb.constexpr_blockwise_shift_scale(data=signed, scale=scale.reshape(form), name=name)
+
+
+def _shared_codes(name: str, rows: Array, shape: tuple[int, ...]) -> Var:
+    """A vector palette: Core ML lays the d numbers of an entry along the last axis."""
+    coded = shared_quantise(rows)
+    entries, width = coded.codebook.shape[1:]
+    return mb.constexpr_lut_to_dense(
+        indices=coded.codes.reshape(*shape[:-1], -1),
+        lut=coded.codebook.reshape(*[1] * len(shape), entries, width).astype(np.float16),
+        vector_axis=np.int32(len(shape) - 1),
+        name=name,
+    )

@@ -8,11 +8,12 @@ from onnx import TensorProto, helper
 from exporter.compression.outlier_channels import AS_IT_IS
 from exporter.model.ops import Array, Weight
 from exporter.targets.onnx.graph import Graph
+from exporter.targets.onnx.weights import SMOOTHED
 
 
 def smoothed(weight: Weight, factors: Array) -> Weight:
     """What a file stores in place of the weight of a smoothed layer."""
-    return replace(weight, name=f"{weight.name}.smoothed", values=weight.values * factors)
+    return replace(weight, name=f"{weight.name}{SMOOTHED}", values=weight.values * factors)
 
 
 class IntegerGraph(Graph):

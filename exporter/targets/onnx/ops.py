@@ -6,6 +6,7 @@ and other runtimes do not know them.
 """
 
 import io
+from functools import partial
 from typing import IO, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from exporter.model.ops import Extent, Inputs, Weight
 from exporter.targets.onnx import file as onnx_file
 from exporter.targets.onnx.graph import FIRST
 from exporter.targets.onnx.integers import IntegerGraph
-from exporter.targets.onnx.schemes import SCHEMES, Storage
+from exporter.targets.onnx.schemes import IN_INTEGERS, SCHEMES
 from exporter.targets.onnx.weights import Encode
 from runtimes.bundle.manifest import CHOICES as CHOICES
 from runtimes.errors import LoweringError
@@ -65,7 +66,7 @@ def write(
     opset: int = DEFAULT_OPSET,
     int32_inputs: bool = False,
     keep: Keep = NOTHING,
-    encode: Encode = product_quantise,
+    encode: Encode | None = None,
     outliers: Treatments = NO_OUTLIERS,
 ) -> onnx_file.Saved:
     """Write `model` as an ONNX model, with dynamic batch and sequence. Raises as `check_opset` does.
@@ -73,6 +74,7 @@ def write(
     `encode` makes the codes of the word table, where the scheme stores codes; `outliers` says how layers treat outlier
     channels, where the scheme computes in integers.
     """
+    encode = encode or partial(product_quantise, narrow=SCHEMES[scheme].narrow)
     ops = OnnxOps(SCHEMES[scheme].storage, model.geometry.heads, keep, model.head.tied, encode, outliers)
     return onnx_file.write(file, build(ops, model, opset, int32_inputs), ops.weights.tensors)
 
@@ -158,7 +160,7 @@ class OnnxOps(IntegerGraph):
         """See Ops; [rows, in] → [rows, out]."""
         x = self._flat(x)
         vector = None if bias is None else self.weights.float32(bias)
-        if self.weights.storage(weight) is Storage.INT8_DYNAMIC:
+        if self.weights.storage(weight) in IN_INTEGERS:
             return self._dynamic_linear(name, x, weight, vector)
         matrix = self.weights.float32(weight, weight.values.T)  # [in, out]
         if vector is None:

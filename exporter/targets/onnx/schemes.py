@@ -8,24 +8,29 @@
 | int8 | int8 by row | int8 × uint8 measured at run time | the same | activations |
 | int4-embeddings | int4 by 32 | as int8-weights | as int8-weights | rounding of word vectors |
 | pq | a byte for each 4 or 8 numbers, and codebooks of them | as int8 | as int8 | word vectors, activations |
+| pq4 | as pq, codebooks in int8 | int4 by channel, as int8 | the same | word vectors, rounding of weights |
 
 `→ float32` means stored so and computed in float32. Biases, gains, the two type rows and the task head stay float32:
 they are under 1 % of the bytes. Integer arithmetic once a text is for the bytes that need not be read and folded: 16
-tokens take 6 % less and a process 1.7 MB. int4 linears are not offered: on a two-layer model they cost more accuracy
-than they save bytes.
+tokens take 6 % less and a process 1.7 MB. Positions are int8 by row where words are, and beside words in fewer bits; in
+pq4 they are codes into one codebook. pq4 is made for `--finetune-codes`: on a two-layer model int4 linears cost
+accuracy, which training brings back.
 
 The budgets are set from what was measured on the demo checkpoint, with room for models that are less well behaved: see
 README, "How parity works". They are never widened to make a run pass; `--atol` and friends put others in their place
 for one run, and the manifest records what was used. The cosines were measured on all-MiniLM-L6-v2, 1,000 sentences
 (`artifacts/embeddings.json`): a budget allows about twice the least one's distance from 1. What a scheme may cost an
 embedding is not what a search can bear: `pq` (0.968) moves a real model's sentences visibly; with 4 numbers in a byte
-it keeps 0.95, with 8 it keeps 0.77, too little to search by: its budget lies between.
+it keeps 0.95, with 8 it keeps 0.77, too little to search by: its budget lies between. `pq4` (0.868 untrained,
+`artifacts/smallest.json`) is for classes and labels, which training brings back.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from exporter.compression import integer_rounding
+from exporter.compression.outlier_channels import Quantise
 from exporter.model.ops import Role
 from exporter.targets.target import Scheme
 from runtimes.bundle.manifest import Budget
@@ -39,7 +44,10 @@ class Storage(Enum):
     INT8 = "int8, computed in float32"
     INT8_DYNAMIC = "int8, computed in integers with activations rounded at run time"
     INT4_BLOCK = "int4 by blocks of 32, computed in float32"
+    INT4_DYNAMIC = "int4, a scale for each row, computed in integers with activations rounded at run time"
     CODES = "codes into books of stretches, computed in float32"
+    CODES_INT8 = "codes into codebooks in int8, computed in float32"
+    SHARED_CODES = "codes into one codebook for all places, computed in float32"
 
 
 def _storage(word: Storage, position: Storage, linear: Storage, tail: Storage) -> dict[Role, Storage]:
@@ -54,7 +62,9 @@ def _storage(word: Storage, position: Storage, linear: Storage, tail: Storage) -
     }
 
 
-_F32, _F16, _I8, _DYNAMIC, _I4, _CODES = Storage
+_F32, _F16, _I8, _DYNAMIC, _I4, _DYNAMIC4, _CODES, _CODES8, _SHARED = Storage
+IN_INTEGERS = frozenset({_DYNAMIC, _DYNAMIC4})
+"""Storages of linear layers whose products are computed in integers."""
 _KEPT = {"float16": _F16, "int8": _I8}
 
 
@@ -77,7 +87,13 @@ class OnnxScheme(Scheme):
     @property
     def integers(self) -> bool:
         """Whether products are computed in integers, with activations rounded at run time."""
-        return Storage.INT8_DYNAMIC in self.storage.values()
+        return not IN_INTEGERS.isdisjoint(self.storage.values())
+
+    @property
+    def quantise(self) -> Quantise:
+        """How the weights of products in integers are rounded."""
+        narrow = self.storage[Role.LINEAR] is Storage.INT4_DYNAMIC
+        return integer_rounding.int4_rows if narrow else integer_rounding.int8_without_saturation
 
 
 SENTENCE_KEEP = ("layer.0.dense.*",)
@@ -129,6 +145,15 @@ SCHEMES = {
             "word vectors, activations",
             codes=True,
             storage=_storage(_CODES, _I8, _DYNAMIC, _DYNAMIC),
+        ),
+        OnnxScheme(
+            "pq4",
+            Budget(max_relative=0.35, min_agreement=0.92, min_cosine=0.74),
+            "word vectors, rounding of weights",
+            codes=True,
+            narrow=True,
+            storage=_storage(_CODES8, _SHARED, _DYNAMIC4, _DYNAMIC4),
+            web_dtype="q4",
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
@@ -72,12 +73,14 @@ def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
 
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
     model, made = checkpoint.model, recorded(recipe)
-    outliers = treat_outliers(model, calibration.samples(checkpoint.max_tokens)) if made.float_channels else NO_OUTLIERS
-    if outliers:
+    scheme, outliers = SCHEMES[recipe.scheme], NO_OUTLIERS
+    if made.float_channels:
+        outliers = treat_outliers(model, calibration.samples(checkpoint.max_tokens), scheme.quantise)
         (directory / CALIBRATION).write_bytes(to_json(evidence(outliers)))
+    encode = partial(calibration.encode, narrow=scheme.narrow)
     with (directory / FILE).open("wb") as file:
         keep = Keep(recipe.keep)
-        saved = write(file, model, recipe.scheme, made.opset, made.int32_inputs, keep, calibration.encode, outliers)
+        saved = write(file, model, recipe.scheme, made.opset, made.int32_inputs, keep, encode, outliers)
     if variant := mapped(saved, FILE):
         (directory / MAPPED).write_bytes(variant)
     return (FILE,)

@@ -12,19 +12,19 @@ import numpy as np
 from onnx import TensorProto
 
 from exporter.compression import integer_rounding
-from exporter.compression.product_quantization import ProductCodes
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role, Weight
-from exporter.targets.onnx.file import Tensor
-from exporter.targets.onnx.schemes import Storage, wider
+from exporter.targets.onnx.coded_tables import CodedTables
+from exporter.targets.onnx.coded_tables import Encode as Encode
+from exporter.targets.onnx.initialisers import Node as Node
+from exporter.targets.onnx.schemes import IN_INTEGERS, Storage, wider
 from runtimes.errors import LoweringError
 
-Node = Callable[..., str]
-Encode = Callable[[Array], ProductCodes]
-"""A table [rows, H] → its codes."""
 Quantise = Callable[[Array], tuple[Array, Array]]
 """Values [..., n] → int8 of their shape, and scales [..., 1]."""
 
+SMOOTHED = ".smoothed"
+"""What follows the name of a weight that is stored with the factors of its outlier channels."""
 _FLOAT16_MAX = 65504.0
 
 
@@ -44,33 +44,20 @@ class Layout(Enum):
         return scale[:, 0] if self is Layout.FOR_PRODUCTS else self.integers(scale)
 
 
-class WeightStore:
-    """Initialisers of a graph; `node(operator, inputs, name, **attributes)` adds a node to it.
+class WeightStore(CodedTables):
+    """Initialisers of a graph, each weight in the form of its role; see Initialisers.
 
     `tied`: the word embeddings are multiplied with too, where they are to be int8 in integers if the linears are.
     `encode` gives the codes of the word table, for the scheme that stores those.
     """
 
     def __init__(self, node: Node, storage: Mapping[Role, Storage], keep: Keep, tied: bool, encode: Encode) -> None:
-        self.tensors: list[Tensor] = []
-        self._node, self._storage, self._keep, self._tied, self._encode = node, storage, keep, tied, encode
-        self._names: set[str] = set()
-
-    def add(self, name: str, values: Array | np.generic) -> str:
-        """Store a tensor under a name, once."""
-        if name not in self._names:
-            self._names.add(name)
-            self.tensors.append((name, np.asarray(values)))
-        return name
-
-    @property
-    def met(self) -> frozenset[str]:
-        """Names of all tensors so far."""
-        return frozenset(self._names)
+        super().__init__(node, encode)
+        self._storage, self._keep, self._tied = storage, keep, tied
 
     def storage(self, weight: Weight) -> Storage:
         """How the scheme stores a weight, or wider where it is kept so."""
-        return wider(self._storage[weight.role], self._keep.form(weight.name))
+        return wider(self._storage[weight.role], self._keep.form(weight.name.removesuffix(SMOOTHED)))
 
     def float32(self, weight: Weight, layout: Array | None = None) -> str:
         """Store a weight; return the name of its float32 values, in `layout` (a view of them) if given.
@@ -83,7 +70,7 @@ class WeightStore:
                 return self.floats(weight.name, values)
             case Storage.FLOAT16:
                 return self.float16(weight.name, values)
-            case _:  # an int8-dynamic role and int4 tables keep what is no matrix or word table in plain int8
+            case _:  # a dynamic role and int4 tables keep what is no matrix or word table in plain int8
                 return self._float32_of_int8(weight, layout is not None)
 
     def float16(self, name: str, values: Array) -> str:
@@ -102,6 +89,10 @@ class WeightStore:
                 return self._int4_rows(name, table, ids)
             case Storage.CODES:
                 return self._coded_rows(name, table, ids)
+            case Storage.CODES_INT8:
+                return self._narrow_rows(name, table, ids)
+            case Storage.SHARED_CODES:
+                return self._shared_rows(name, table, ids)
             case _:
                 return self._int8_rows(name, table, ids)
 
@@ -119,13 +110,15 @@ class WeightStore:
                 return first(self.floats(table.name, table.values), name)
             case Storage.FLOAT16:
                 return self._cast(first(self.halves(table.name, table.values), f"{name}.float16"), name)
+            case Storage.SHARED_CODES:
+                return self._first_shared_rows(name, table, first)
             case _:
                 stored, scale = self.int8_table(table)
                 return self._scaled(name, first(stored, f"{name}.int8"), first(scale, f"{name}.scale"))
 
     def integer_products(self, table: Weight) -> bool:
         """Whether products with the rows of a table are computed in integers."""
-        return self.storage(table) is Storage.INT8 and self._storage[Role.LINEAR] is Storage.INT8_DYNAMIC
+        return self.storage(table) is Storage.INT8 and self._storage[Role.LINEAR] in IN_INTEGERS
 
     def int8_table(self, table: Weight) -> tuple[str, str]:
         """Store a table [rows, H] as int8: names of it and of its scales [rows, 1]."""
@@ -153,6 +146,8 @@ class WeightStore:
         values = weight.values if without is None else weight.values.copy()
         if without is not None:
             values[:, without] = 0
+        if self.storage(weight) is Storage.INT4_DYNAMIC:
+            return self._int8_of_pairs(weight.name, values)
         return self.integers(weight.name, values, integer_rounding.int8_without_saturation, Layout.FOR_PRODUCTS)
 
     def floats(self, name: str, values: Array) -> str:
@@ -176,20 +171,14 @@ class WeightStore:
         q, scale = integer_rounding.int4_blocks(values)
         return self.add(f"{name}.int4", integer_rounding.pack_nibbles(q)), self.add(f"{name}.scale", scale)
 
-    def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
-        """Store a table as codes [rows, places] into codebooks [places · entries, d]: names of both.
+    def pairs(self, name: str, values: Array) -> tuple[str, str]:
+        """Store a linear weight [out, in] as int4: names of the pairs [in · out / 2] and of the scales [out].
 
-        Where the codebook of each place starts is stored too, under the name `starts`.
+        Two numbers of [in, out] share a byte; raises LoweringError where one is left over.
         """
-        coded = self._encode(values)
-        places, entries, _ = coded.codebook.shape
-        self.add_starts(starts, places, entries)
-        codebook = self.add(f"{name}.book.float16", coded.codebook.reshape(places * entries, -1).astype(np.float16))
-        return self.add(f"{name}.codes", coded.codes), codebook
-
-    def add_starts(self, name: str, places: int, entries: int) -> str:
-        """Store the first row of each place's codebook, int32 [places]."""
-        return self.add(name, np.arange(places, dtype=np.int32) * entries)
+        q, scale = integer_rounding.int4_rows(_even(name, values))
+        packed = self.add(f"{name}.int4", integer_rounding.pack_pairs(q.T))
+        return packed, self.add(f"{name}.scale.float16", scale[:, 0])
 
     def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
         layout = Layout.TRANSPOSED if transposed else Layout.AS_IS
@@ -222,27 +211,30 @@ class WeightStore:
         product = self._node("Mul", [split, column], f"{name}.products")  # […, blocks, block]
         return self._node("Reshape", [product, self.add(f"{name}.by_row", np.array([*kept, -1]))], name)
 
-    def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
-        """The codes of a token are gathered, by them the sub-vectors that make its row; these become floats last."""
-        starts = f"{name}.starts"
-        stored, codebook = self.codes(table.name, table.values, starts)
-        codes = self._node("Gather", [stored, ids], f"{name}.codes")
-        wide = self._node("Cast", [codes], f"{name}.codes.wide", to=TensorProto.INT32)  # [B, S, H / d]
-        entry = self._node("Add", [wide, starts], f"{name}.entries")
-        sub_vectors = self._node("Gather", [codebook, entry], f"{name}.stretches")  # [B, S, H / d, d]
-        rows = self._node("Reshape", [sub_vectors, self.add(f"{name}.by_row", np.array([0, 0, -1]))], f"{name}.float16")
-        return self._cast(rows, name)
+    def _int8_of_pairs(self, weight: str, values: Array) -> tuple[str, str]:
+        """Nodes over constants, folded when loaded, that give int8 [in, out] and scales [out] in float32.
 
-    def _scaled(self, name: str, integers: str, scale: str) -> str:
-        return self._node("Mul", [self._cast(integers, f"{name}.unscaled"), scale], name)
-
-    def _cast(self, x: str, name: str) -> str:
-        return self._node("Cast", [x], name, to=TensorProto.FLOAT)
+        A byte is looked up in a table of all pairs: the fewest nodes that unpack it, which are bytes of the file too.
+        """
+        packed, scale = self.pairs(weight, values)
+        rows = self._node("Cast", [packed], f"{weight}.pairs", to=TensorProto.INT32)
+        table = self.add("pairs", integer_rounding.PAIRS)
+        numbers = self._node("Gather", [table, rows], f"{weight}.numbers")  # [in · out / 2, 2]
+        outputs, inputs = values.shape
+        shape = self.add(f"shape.{inputs}.{outputs}", np.array([inputs, outputs]))
+        return self._node("Reshape", [numbers, shape], f"{weight}.int8"), self._cast(scale, f"{weight}.scale")
 
 
 def _blocks(table: Weight) -> int:
     """Scales of a row."""
     return integer_rounding.int4_scales(int(table.values.shape[1]))
+
+
+def _even(name: str, values: Array) -> Array:
+    if values.size % 2:
+        odd = f"onnx: {name} holds {values.size} numbers, and int4 packs two in a byte"
+        raise LoweringError(f"{odd}; pass --keep {name}")
+    return values
 
 
 def _float16(name: str, values: Array) -> Array:

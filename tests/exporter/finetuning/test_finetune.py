@@ -9,12 +9,15 @@ from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim, choose_entries, trim_checkpoint
 from exporter.cli.main import main
-from exporter.compression import product_quantization
+from exporter.compression import integer_rounding, product_quantization
 from exporter.compression.calibration import Calibration, Finetune
+from exporter.compression.product_quantization import shared_quantise
 from exporter.finetuning import distillation
 from exporter.finetuning import finetune as finetuning
 from exporter.finetuning import training_texts as training_texts
 from exporter.model.numpy_ops import trace
+from exporter.model.ops import Role
+from exporter.model.weight_list import rounded_weights
 from exporter.options.request import Request
 from exporter.pipeline import export
 from exporter.targets.target import Settings
@@ -70,6 +73,34 @@ def test_less_is_lost_and_the_record_says_so(checkpoint, tmp_path, many, coarse)
         f"loss {found.before['loss']:.4g} → {found.after['loss']:.4g}" in (tmp_path / "out" / "README.md").read_text()
     )
     assert "beside its own fine-tuned weights in PyTorch at most" in done.parity.note
+
+
+def test_narrow_schemes_learn_with_their_own_rounding(checkpoint, tmp_path, many, coarse):
+    """Two schemes of a request are trained apart."""
+    asked = replace(request(checkpoint, tmp_path / "out", many, epochs=8), schemes=("pq", "pq4"))
+    wide, narrow = (read_bundle(done.directory).manifest.finetuning for done in export(asked))
+    assert narrow.after["loss"] < 0.8 * narrow.before["loss"]
+    assert narrow.before["loss"] != pytest.approx(wide.before["loss"], rel=0.01)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_every_layer_is_trained_as_it_ships(checkpoint, many, coarse, narrow):
+    """The gains leave each integer as it is; what folding multiplies ships as another matrix, and learns in floats."""
+    whole = load(resolve(str(checkpoint), HubOptions()))
+    reference = Reference(whole, many[::8])
+    tuned = finetuning.finetune(reference, Calibration(whole, reference.samples, 4, ()), Finetune(many, 4), narrow)
+    rounded = integer_rounding.int4_rows if narrow else integer_rounding.int8
+    positions = {one.role: one.values for one in rounded_weights(tuned.checkpoint.model)}[Role.POSITION_EMBEDDING]
+    coded = np.abs(shared_quantise(positions).restored - positions).max() < 1e-6
+    assert bool(coded) is narrow
+    name, trained = "layer.0.dense.weight", tuned.checkpoint.model.tensors
+    before, after = whole.model.tensors[name].read(), trained[name].read()
+    assert np.abs(after / before - 1).max() > 1e-3
+    np.testing.assert_array_equal(rounded(after)[0], rounded(before)[0])
+    rounding = distillation.Rounding(narrow, finetuning._multiplied(whole))
+    path = "bert.encoder.layer.{}.attention.self.query"
+    weights = [(path.format(at), trained[f"layer.{at}.attention.query.weight"].read()) for at in (0, 1)]
+    assert [np.array_equal(rounding.of(*one), one[1]) for one in weights] == [False, narrow]
 
 
 def test_a_text_like_no_other_is_learnt_too(checkpoint, many, coarse, monkeypatch):
@@ -183,9 +214,9 @@ def test_what_is_explained_is_what_was_trained(checkpoint, tmp_path, many, coars
 
 
 REFUSED = {
-    "another scheme": (["--quantize", "int8"], "only pq has codes; pass --quantize pq"),
+    "another scheme": (["--quantize", "int8"], "only pq and pq4 have codes; pass --quantize pq"),
     "no epoch": (["--quantize", "pq", "--finetune-epochs", "0"], "--finetune-epochs 0: expected 1 or more"),
-    "codes of no scheme": (["--quantize", "int8", "--pq-dims", "8"], "--pq-dims: only pq has codes"),
+    "codes of no scheme": (["--quantize", "int8", "--pq-dims", "8"], "--pq-dims: only pq and pq4 have codes"),
     "few texts": (["--quantize", "pq"], "--finetune-codes: 27 texts to learn from; give 50 or more"),
 }
 

@@ -106,7 +106,7 @@ WRONG = {
     "a number for a switch": ("opset = 21", "pairs = 1", "export.1.settings.pairs: expected true or false, found 1"),
     "a truth for an option": ("opset = 21", "opset = true", "settings.opset: expected an integer, found True"),
     "a range of lengths": ("opset = 21", "sequence_length = '8..16'", "expected an integer, found '8..16'"),
-    "what only pq has": ("opset = 21", "pq_dims = 4", "export.1: --pq-dims: only pq has codes; pass --quantize pq"),
+    "what only codes have": ("opset = 21", "pq_dims = 4", "export.1: --pq-dims: only pq and pq4 have codes; pass"),
     "a choice there is not": ("opset = 21", "pq_dims = 3", "export.1: argument --pq-dims: invalid choice"),
     "half of two options": ("opset = 21", "min_count = 2", "export.1: --min-count and --keep-tokens say what"),
     "no file to trim by": ("opset = 21", "trim_vocabulary = 'none.csv'", "settings.trim_vocabulary: no file"),

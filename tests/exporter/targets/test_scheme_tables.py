@@ -12,8 +12,8 @@ from exporter.targets.coreml.schemes import Form, find_scheme
 from exporter.targets.onnx.schemes import SCHEMES, Storage, wider
 from runtimes.errors import UsageError
 
-FLOAT32, FLOAT16, INT8, DYNAMIC, INT4, CODES = Storage
-PLAIN, FORM_INT8, INT4_32, INT4_64, PALETTE6, PALETTE4, FORM_CODES = Form
+FLOAT32, FLOAT16, INT8, DYNAMIC, INT4, DYNAMIC4, CODES, CODES8, SHARED = Storage
+PLAIN, FORM_INT8, INT4_32, INT4_64, INT4_ROW, PALETTE6, PALETTE4, FORM_CODES, FORM_CODES8, FORM_SHARED = Form
 NARROW = (Role.TYPE_EMBEDDING, Role.HEAD, Role.VECTOR)
 
 
@@ -26,13 +26,14 @@ NARROW = (Role.TYPE_EMBEDDING, Role.HEAD, Role.VECTOR)
         ("int8-weights", INT8, INT8, INT8, INT8),
         ("int4-embeddings", INT4, INT8, INT8, INT8),
         ("pq", CODES, INT8, DYNAMIC, DYNAMIC),
+        ("pq4", CODES8, SHARED, DYNAMIC4, DYNAMIC4),
     ],
 )
 def test_an_onnx_scheme_stores_every_role(scheme, word, position, linear, tail):
     wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: tail}
     assert SCHEMES[scheme].storage == wide | dict.fromkeys(NARROW, FLOAT32)
     assert set(SCHEMES[scheme].storage) == set(Role)
-    assert len(SCHEMES) == 6
+    assert len(SCHEMES) == 7
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,10 @@ def test_an_onnx_scheme_stores_every_role(scheme, word, position, linear, tail):
         (DYNAMIC, None, DYNAMIC),
         (CODES, "int8", INT8),
         (CODES, "float16", FLOAT16),
+        (CODES8, "int8", INT8),
+        (SHARED, "int8", INT8),
+        (DYNAMIC4, "int8", INT8),
+        (DYNAMIC4, None, DYNAMIC4),
         (INT8, "float16", FLOAT16),
         (FLOAT16, "int8", FLOAT16),
         (FLOAT32, "float16", FLOAT32),
@@ -60,6 +65,7 @@ def test_a_kept_onnx_weight_takes_the_wider_of_two(storage, form, stored):
         ("int4-embeddings", INT4_32, FORM_INT8, FORM_INT8, True, False, "iOS18"),
         ("int4", INT4_64, FORM_INT8, INT4_32, True, False, "iOS18"),
         ("pq", FORM_CODES, FORM_INT8, FORM_INT8, True, False, "iOS17"),
+        ("pq4", FORM_CODES8, FORM_SHARED, INT4_ROW, True, False, "iOS18"),
         ("palettize6", PALETTE6, PALETTE6, PALETTE6, True, False, "iOS16"),
         ("palettize4", PALETTE4, PALETTE4, PALETTE4, True, False, "iOS16"),
     ],
@@ -70,7 +76,7 @@ def test_a_coreml_scheme_stores_every_role(scheme, word, position, linear, half,
     assert own == (word, position, linear, half, int8_inputs, oldest)
     wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: linear}
     assert {role: found.form(role) for role in Role} == wide | dict.fromkeys(NARROW, PLAIN)
-    assert len(COREML) == 9
+    assert len(COREML) == 10
 
 
 def weight(name):
@@ -83,6 +89,7 @@ def weight(name):
         ("palettize4", "layer.0.*", PLAIN),
         ("palettize4", "layer.0.*=int8", FORM_INT8),
         ("int4", "layer.0.*=int8", FORM_INT8),
+        ("pq4", "layer.0.*=int8", FORM_INT8),
         ("fp16", "layer.0.*=int8", PLAIN),
         ("int4", "layer.1.*", INT4_32),
     ],

@@ -16,6 +16,7 @@ AGREED = {
         "int8-weights": (None, 0.03, 0.98, 0.998),
         "int4-embeddings": (None, 0.20, 0.95, 0.99),
         "pq": (None, 0.25, 0.92, 0.90),
+        "pq4": (None, 0.35, 0.92, 0.74),
     },
     "coreml": {
         "none": EXACT,
@@ -25,6 +26,7 @@ AGREED = {
         "int4-embeddings": (None, 0.20, 0.95, 0.99),
         "int4": (None, 0.25, 0.92, 0.90),
         "pq": (None, 0.25, 0.92, 0.93),
+        "pq4": (None, 0.35, 0.92, 0.74),
         "palettize6": (None, 0.10, 0.96, 0.99),
         "palettize4": (None, 0.25, 0.92, 0.74),
     },
@@ -59,7 +61,7 @@ def test_depth_changes_no_other_budget(target):
 def test_an_unknown_scheme_is_refused_with_the_list():
     with pytest.raises(UsageError) as error:
         find_scheme("onnx", "int3")
-    listed = "none, fp16, int8, int8-weights, int4-embeddings, pq"
+    listed = "none, fp16, int8, int8-weights, int4-embeddings, pq, pq4"
     assert str(error.value) == f"--quantize int3: unknown to onnx; it has {listed}"
 
 

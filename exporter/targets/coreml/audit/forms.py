@@ -6,6 +6,7 @@ from math import gcd, prod
 
 import numpy as np
 
+from exporter.compression import product_quantization
 from exporter.model.ops import Array
 from exporter.targets.coreml.audit import rounding
 from exporter.targets.coreml.audit.shapes import Tensor
@@ -61,14 +62,23 @@ class Rows:
     values: Callable[[tuple[int, int]], Array] | None = None
 
 
-def open_rows(reader: Reader, tensor: Tensor, form: Form, rows: tuple[int, int], trained: str = "") -> Rows:
-    """Open a weight that is stored in `form` as `tensor`, and is [rows, n] as float. Raises UnlikeError."""
+def open_rows(
+    reader: Reader, tensor: Tensor, form: Form, rows: tuple[int, int], trained: str = "", exact: bool = True
+) -> Rows:
+    """Open a weight that is stored in `form` as `tensor`, and is [rows, n] as float. Raises UnlikeError.
+
+    Without `exact` the bundle was fine-tuned, and coded its tables before it took the rows that are here.
+    """
     if form is Form.PLAIN:
         return _plain(reader, tensor, trained)
     if form is Form.INT8:
         return _int8(reader, tensor, rows, trained)
     if form in BLOCKS:
         return _int4(reader, tensor, rows, BLOCKS[form])
+    if form is Form.INT4_BY_ROW:
+        return _int4_rows(reader, tensor, rows, trained)
+    if form is Form.SHARED_CODES:
+        return _shared_codes(reader, tensor, rows, exact)
     return _palette(reader, tensor, rows, BITS[form])
 
 
@@ -126,6 +136,46 @@ def _int4(reader: Reader, tensor: Tensor, rows: tuple[int, int], size: int) -> R
     return Rows("int4", (data.place, scale.place), ratios)
 
 
+def _int4_rows(reader: Reader, tensor: Tensor, rows: tuple[int, int], trained: str) -> Rows:
+    operation = reader.operation(tensor.name, "constexpr_blockwise_shift_scale")
+    given = {"data": ("int4", tensor.shape), "scale": (tensor.dtype, scale_shape(tensor.shape, rows[0], 1))}
+    data, scale = _arguments(operation, given)
+    levels, steps = data.elements(), scale.read().reshape(-1, 1)
+    compared = rounding.TRAINED_INT4[trained] if trained else rounding.int4_rows
+
+    def ratios(start: int, wanted: Array) -> Array:
+        return compared(_part(levels, start, wanted.shape), steps[start : start + len(wanted)], wanted)
+
+    return Rows("int4", (data.place, scale.place), ratios, values=lambda shape: _part(levels, 0, shape) * steps)
+
+
+def _shared_codes(reader: Reader, tensor: Tensor, rows: tuple[int, int], exact: bool) -> Rows:
+    """A vector palette along the last axis; of positions, which training leaves as they are."""
+    width, entries = product_quantization.shared_width(rows[1]), product_quantization.ENTRIES
+    codes, lut = (*tensor.shape[:-1], rows[1] // width), (*[1] * len(tensor.shape), entries, width)
+    operation = reader.operation(tensor.name, "constexpr_lut_to_dense")
+    kinds = {"indices": ("uint8", codes), "lut": (tensor.dtype, lut), "vector_axis": ("int32", ())}
+    data, table, axis = _arguments(operation, kinds)
+    if axis.read() != len(tensor.shape) - 1:
+        raise UnlikeError(f"{tensor.name}: expected vectors along the last axis, found {axis.read()}")
+    indices, codebook = data.elements(), table.read().reshape(1, entries, width)
+    fit = rounding.Fit(codebook[0])
+
+    def ratios(start: int, wanted: Array) -> Array:
+        found, points = _part(indices, start, (len(wanted), rows[1] // width)), wanted.reshape(-1, width)
+        fit.add(found.reshape(-1), points)
+        worst = rounding.nearest_of_codebooks(found.reshape(-1, 1), codebook, points)
+        return np.asarray(worst.reshape(len(wanted), -1).max(-1))
+
+    return Rows(
+        "codes",
+        (data.place, table.place),
+        ratios,
+        lambda: _misfits("books", [fit.off_spreads(_BOOK_OFF)]) if exact else [],
+        lambda shape: codebook[0][_part(indices, 0, (shape[0], rows[1] // width))].reshape(shape),
+    )
+
+
 def _palette(reader: Reader, tensor: Tensor, rows: tuple[int, int], bits: int) -> Rows:
     operation, entries, count = reader.operation(tensor.name, "constexpr_lut_to_dense"), 1 << bits, prod(rows)
     if reader.blockwise:
@@ -150,14 +200,18 @@ def _palette(reader: Reader, tensor: Tensor, rows: tuple[int, int], bits: int) -
     return Rows("palette", (data.place, lut.place), ratios, lambda: _misfits("palette", [fit.off_steps()]))
 
 
-def open_codes(reader: Reader, tensors: Sequence[Tensor], trained: str, weighed: bool) -> Rows:
-    """Open a table that is stored as codes, the starts of its codebooks, and the codebooks. Raises UnlikeError."""
-    codes, starts, codebook = (reader.constant(one.name, one.dtype, one.shape) for one in tensors)
+def open_codes(reader: Reader, tensors: Sequence[Tensor], trained: str, *, weighed: bool, narrow: bool) -> Rows:
+    """Open a table that is stored as codes, the starts of its codebooks, and the codebooks. Raises UnlikeError.
+
+    `narrow`: the codebooks are int8 with one scale.
+    """
+    codes, starts = (reader.constant(one.name, one.dtype, one.shape) for one in tensors[:2])
+    whole, step, place = _codebooks(reader, tensors[2], narrow)
     places, entries = tensors[0].shape[1], tensors[2].shape[0] // tensors[0].shape[1]
     if not np.array_equal(starts.read(), np.arange(places) * entries):
         raise UnlikeError(f"{tensors[1].name}: expected multiples of {entries}, found others")
-    stored, codebooks = codes.elements(), codebook.read().reshape(places, entries, -1)
-    fits = [rounding.Fit(one) for one in codebooks]
+    stored, codebooks = codes.elements(), whole.reshape(places, entries, -1)
+    fits = [rounding.Fit(one, step, bool(trained)) for one in codebooks]
     compared = rounding.trained_codes if trained else rounding.nearest_of_codebooks
 
     def ratios(start: int, wanted: Array) -> Array:
@@ -170,11 +224,22 @@ def open_codes(reader: Reader, tensors: Sequence[Tensor], trained: str, weighed:
     off = _WEIGHED_BOOK_OFF if weighed or trained else _BOOK_OFF
     return Rows(
         "codes",
-        (codes.place, codebook.place),
+        (codes.place, place),
         ratios,
         lambda: _misfits("books", [fit.off_spreads(off) for fit in fits]),
         lambda shape: codebooks[np.arange(places), _part(stored, 0, (shape[0], places))].reshape(shape),
     )
+
+
+def _codebooks(reader: Reader, tensor: Tensor, narrow: bool) -> tuple[Array, float, tuple[str, int] | None]:
+    """Codebooks, their step where they are int8, and where they are stored."""
+    if not narrow:
+        constant = reader.constant(tensor.name, tensor.dtype, tensor.shape)
+        return constant.read(), 0.0, constant.place
+    operation = reader.operation(tensor.name, "constexpr_blockwise_shift_scale")
+    data, scale = _arguments(operation, {"data": ("int8", tensor.shape), "scale": (tensor.dtype, (1, 1))})
+    step = float(scale.read().reshape(()))
+    return data.read().astype(np.float32) * np.float32(step), step, data.place
 
 
 def _misfits(what: str, offs: Sequence[Array]) -> list[str]:

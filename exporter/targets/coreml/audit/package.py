@@ -132,7 +132,7 @@ class _Auditor:
         weighed = recipe.frequencies_sha256 is not None
         exact, folded_norms = self._audited.exact, self._audited.checkpoint.model.family.folded_norms
         trained = _untouched if exact else partial(_trained, folded_norms)
-        return StoredWeights(reader, self._scheme, tally, recipe.pq_dims or 0, trained, weighed, compared)
+        return StoredWeights(reader, self._scheme, tally, recipe.pq_dims or 0, trained, weighed, exact, compared)
 
 
 def _untouched(_: Weight) -> str:

@@ -9,6 +9,7 @@ between two steps may be rounded to either: bounds are a thousandth wider than h
 
 import numpy as np
 
+from exporter.compression import integer_rounding
 from exporter.model.ops import Array
 
 BOUNDS = {
@@ -17,10 +18,13 @@ BOUNDS = {
     "int8": "half a step; a step is the largest magnitude of the row / 127, in float16",
     "int4": "half a step between -8 and 7 steps; a step is one of the ten that are tried for a block, and costs no "
     "more than 1.05 times the one that clips nothing",
+    "int4 by row": "half a step between -8 and 7 steps; a step is the best of 21 that are tried for a row, within "
+    "1e-3 of its squared error, in float16",
     "palette": "the entry nearest to the value in float16; an entry is the mean of the n values that it stands for, "
     "within 0.05 + 1/n of the larger step to a neighbour",
     "codes": "the entry whose squared distance is the least; an entry is the mean of the n stretches that it stands "
-    "for, within 0.5 + 1/√n of their spread, or 3 + 1/√n where rows were weighed by their frequency or trained",
+    "for, within 0.5 + 1/√n of their spread, or 3 + 1/√n where rows were weighed by their frequency or trained, and "
+    "half a step where codebooks are int8; trained ones by the root mean square of their lengths more",
     "trained": "of weights that were fine-tuned a row is the float one times a gain between 3/4 and 4/3, rounded as "
     "int8; where two trained matrices are multiplied, at most 0.2 of its length away from that; a vector differs by at "
     "most a quarter of its largest value and 0.1; codes give a row within 1.5 of its length",
@@ -34,6 +38,8 @@ _SMALLEST_HALF = 2.0**-24
 _RATIOS = np.linspace(0.7, 8 / 7, 10)
 _COSTLIER = 1.05
 """Of the squared error: of two steps that cost nearly the same, either may be taken."""
+_HALF_ROW_STEP, _ROW_COSTLIER = 0.505, 1.001
+"""Of int4 by row, whose step is chosen in float32 and stored in float16: 8 of them are 0.004 off."""
 _UNCLIPPED = _RATIOS[6]
 """Of the ten, the one nearest to 1."""
 
@@ -69,6 +75,35 @@ def int4(stored: Array, scale: Array, wanted: Array) -> Array:
     worse = error / (other * _COSTLIER + 1e-12 * np.square(extreme) + 1e-30)
     ratios = (_steps(levels, step, parts, 7, lowest=-8), _worst(off, 1.0), _worst(worse, 1.0))
     return np.asarray(np.max(ratios, 0).max(-1))
+
+
+def int4_rows(stored: Array, scale: Array, wanted: Array) -> Array:
+    """Rows [r, n] of -8 to 7 and a step [r, 1] each."""
+    step = scale.astype(np.float32)
+    best, own = integer_rounding.int4_rows(wanted)
+    least = np.square(best * own.astype(np.float32) - wanted).sum(-1, keepdims=True)
+    worse = np.square(stored * step - wanted).sum(-1, keepdims=True) / (least * _ROW_COSTLIER + 1e-30)
+    offered = np.min([_off(step, one) for one in np.moveaxis(_row_steps(wanted), -1, 0)], 0)
+    ratios = (_row_levels(stored, step, wanted), _worst(worse, 1.0), _worst(offered, 1.0))
+    return np.asarray(np.max(ratios, 0))
+
+
+def trained_int4_rows(stored: Array, scale: Array, wanted: Array) -> Array:
+    """Rows of int4 as `int4_rows`, each times a gain that was trained: the levels are those without."""
+    step = integer_rounding.int4_rows(wanted)[1].astype(np.float32)
+    gain = scale.astype(np.float32) / step
+    with np.errstate(all="ignore"):
+        near = _worst(np.abs(np.log(gain)), _LOG_GAIN)
+    return np.maximum(_row_levels(stored, step, wanted), near)
+
+
+def _row_levels(levels: Array, step: Array, wanted: Array) -> Array:
+    return _worst(np.abs(levels - np.clip(wanted / step, -8, 7)), _HALF_ROW_STEP)
+
+
+def _row_steps(wanted: Array) -> Array:
+    """The steps that are tried for each row: [r, 1, candidates]."""
+    return integer_rounding.int4_row_candidates(wanted)[:, None]
 
 
 class Palette:
@@ -138,6 +173,7 @@ def trained_codes(codes: Array, codebook: Array, wanted: Array) -> Array:
 
 
 TRAINED = {"rows": trained_rows, "products": trained_products}
+TRAINED_INT4 = {"rows": trained_int4_rows, "products": trained_products}
 """What training does to a matrix → how its rows are compared."""
 _LOG_GAIN = float(np.log(4 / 3))
 
@@ -173,10 +209,12 @@ class Fit:
 
     `entries` is [entries, d]: a table of single values has d = 1. How far an entry may be from the mean of what it
     stands for goes with the number of those: where k-means ends, one that goes to a neighbour moves a mean of few.
+    `step`: of entries that are rounded to int8. Those that were `trained` may be as far away as entries are long.
     """
 
-    def __init__(self, entries: Array) -> None:
-        self._entries = entries.astype(np.float64)
+    def __init__(self, entries: Array, step: float = 0.0, trained: bool = False) -> None:
+        self._entries, self._step = entries.astype(np.float64), step
+        self._moved = float(np.sqrt(np.square(self._entries).sum(-1).mean())) if trained else 0.0
         self._count = np.zeros(len(entries))
         self._sum = np.zeros(entries.shape)
         self._square = np.zeros(len(entries))
@@ -215,5 +253,6 @@ class Fit:
     def _off(self, room: Array) -> Array:
         """Entries that stand for nothing are nowhere wrong; all are stored in float16."""
         stored = 2 * _HALF_ULP * np.sqrt(np.square(self._mean).sum(-1)) + _SMALLEST_HALF
-        distance = np.sqrt(np.square(self._entries - self._mean).sum(-1))
-        return np.where(self._count > 0, _finite(distance / (room + stored)), 0)
+        beyond = np.maximum(np.abs(self._entries - self._mean) - _HALF_STEP * self._step, 0)
+        distance = np.sqrt(np.square(beyond).sum(-1))
+        return np.where(self._count > 0, _finite(distance / (room + stored + self._moved)), 0)

@@ -14,7 +14,7 @@ from exporter.targets.audit.tally import Tally
 from exporter.targets.coreml.audit.forms import Reader, Rows, UnlikeError, open_codes, open_rows
 from exporter.targets.coreml.audit.shapes import Tensor
 from exporter.targets.coreml.names import mil_name
-from exporter.targets.coreml.schemes import CoreMLScheme, Form
+from exporter.targets.coreml.schemes import CODED, CoreMLScheme, Form
 from runtimes.errors import BundleError
 
 _PART = 1 << 18
@@ -27,7 +27,8 @@ class StoredWeights:
     """The `Constants` of `MilOps`: what the program holds, where `targets.coreml.weights.WeightStore` would write.
 
     `compared` are weights of other functions of the package, by where they are stored: functions share them.
-    `trained` tells which weights are not the checkpoint's any more, but near them; `dimensions` are pq's.
+    `trained` tells which weights are not the checkpoint's any more, but near them, where not all are `exact`;
+    `dimensions` are pq's.
     """
 
     reader: Reader
@@ -36,6 +37,7 @@ class StoredWeights:
     dimensions: int = 0
     trained: Callable[[Weight], str] = lambda _: ""
     weighed: bool = False
+    exact: bool = True
     compared: set[object] = field(default_factory=set)
     tables: dict[str, Tensor] = field(default_factory=dict)
 
@@ -56,7 +58,7 @@ class StoredWeights:
 
     def coded(self, weight: Weight) -> bool:
         """See Constants."""
-        return self.scheme.stored(weight) is Form.CODES
+        return self.scheme.stored(weight) in CODED
 
     def codes(self, table: Weight) -> tuple[Tensor, Tensor, Tensor]:
         """See Constants; compared as a whole, for a codebook serves all rows."""
@@ -68,7 +70,10 @@ class StoredWeights:
             "book": (self._float, (places * product_quantization.ENTRIES, self.dimensions)),
         }
         tensors = [Tensor(f"{name}_{part}", *kind) for part, kind in kinds.items()]
-        self._compare(table, table.values, lambda: open_codes(self.reader, tensors, self.trained(table), self.weighed))
+        narrow, trained = self.scheme.stored(table) is Form.CODES_INT8, self.trained(table)
+        self._compare(
+            table, table.values, lambda: open_codes(self.reader, tensors, trained, weighed=self.weighed, narrow=narrow)
+        )
         return tensors[0], tensors[1], tensors[2]
 
     def constant(self, weight: Weight, shape: tuple[int, ...]) -> Tensor:
@@ -76,7 +81,7 @@ class StoredWeights:
         rows = weight.values.reshape(-1, weight.values.shape[-1])  # [rows, n]
         tensor = Tensor(mil_name(weight.name), self._float, tuple(shape))
         form, trained = self.scheme.stored(weight), self.trained(weight)
-        self._compare(weight, rows, lambda: open_rows(self.reader, tensor, form, rows.shape, trained))
+        self._compare(weight, rows, lambda: open_rows(self.reader, tensor, form, rows.shape, trained, self.exact))
         return tensor
 
     def _compare(self, weight: Weight, rows: Array, opened: Callable[[], Rows]) -> None:

@@ -19,6 +19,7 @@ from exporter.targets.onnx.audit.weights import AuditedWeights, Held, no_codes
 from exporter.targets.onnx.ops import FILE, OnnxOps, build
 from exporter.targets.onnx.recipe import recorded
 from exporter.targets.onnx.schemes import SCHEMES
+from exporter.targets.onnx.weights import SMOOTHED
 from runtimes.bundle.manifest import Recipe
 from runtimes.errors import BertportError
 
@@ -51,7 +52,7 @@ def audit_onnx(audited: Audited) -> Audit:
 def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.ModelProto:
     """The graph that the recipe lowers to; on the way, every tensor is compared."""
     recipe, model = audited.recipe, audited.checkpoint.model
-    ops = _AuditedOps(model, recipe, Held(stored, recipe.pq_dims, audited.exact, _products(model)), tally)
+    ops = _AuditedOps(model, recipe, Held(stored, recipe.pq_dims, audited.exact, model.multiplied), tally)
     made = recorded(recipe)
     proto = build(ops, model, made.opset, made.int32_inputs)
     beyond = sorted(stored.tensors.keys() - ops.weights.met)
@@ -60,13 +61,6 @@ def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.Model
     if len(beyond) > _LISTED:
         tally.find("tensors", f"expected {len(ops.weights.met):,}, found {len(beyond):,} more")
     return proto
-
-
-def _products(model: Model) -> tuple[str, ...]:
-    """Where fine-tuning's gains lie between two layers that folding multiplies."""
-    if model.family.folded_norms:
-        return ("layer.", "embeddings.position.", "embeddings.type.")
-    return (f"layer.{model.geometry.layers - 1}.attention.",) if model.head.first_token_only else ()
 
 
 class _AuditedOps(OnnxOps):
@@ -91,7 +85,7 @@ class _AuditedOps(OnnxOps):
         """
         if f"{weight.name}.far.float16" in self._tensors:
             return self._stored_channels(f"{x}.is_far", weight)
-        if f"{weight.name}.smoothed.int8" in self._tensors:
+        if any(f"{weight.name}{SMOOTHED}.{kind}" in self._tensors for kind in ("int8", "int4")):
             return self._stored_factors(f"{x}.smoothing", weight)
         return AS_IT_IS
 

@@ -12,11 +12,11 @@ from exporter.targets.audit.subject import Audited
 from exporter.targets.audit.tally import Tally
 from exporter.targets.onnx.audit.file import open_model
 from exporter.targets.onnx.audit.model import _AuditedOps
-from exporter.targets.onnx.audit.weights import AuditedWeights, Held, _lying, _scales
+from exporter.targets.onnx.audit.weights import AuditedWeights, Held, _lying, _scales, _unpacked
 from exporter.targets.onnx.ops import FILE, build
 from exporter.targets.onnx.recipe import recorded
 from exporter.targets.onnx.schemes import SCHEMES, Storage
-from exporter.targets.onnx.weights import Layout, Quantise
+from exporter.targets.onnx.weights import SMOOTHED, Layout, Quantise
 
 
 def read_onnx(audited: Audited) -> Mapping[str, Array]:
@@ -33,7 +33,7 @@ def read_onnx(audited: Audited) -> Mapping[str, Array]:
         if treated.channels is not None:
             ops.read[name][:, treated.channels] = ops.read[f"{name}.far"].T
         if treated.factors is not None:
-            ops.read[name] = ops.read[f"{name}.smoothed"] / treated.factors
+            ops.read[name] = ops.read[f"{name}{SMOOTHED}"] / treated.factors
     return ops.read
 
 
@@ -83,13 +83,38 @@ class _ReadWeights(AuditedWeights):
         self._read[name] = every * _scales(scale, values.shape, layout)
         return super().integers(name, values, quantise, layout)
 
+    def pairs(self, name: str, values: Array) -> tuple[str, str]:
+        """See WeightStore."""
+        packed, scales = (self._held.stored.tensors[f"{name}.{part}"] for part in ("int4", "scale.float16"))
+        q, scale = _unpacked(packed, scales, values)
+        self._read[name] = q * scale.astype(np.float32)
+        return super().pairs(name, values)
+
     def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
         """See WeightStore."""
-        codes, codebooks = (self._held.stored.tensors[f"{name}.{part}"].read() for part in ("codes", "book.float16"))
-        places = codes.shape[1]
-        whole = codebooks.astype(np.float32).reshape(places, -1, codebooks.shape[1])
-        self._read[name] = whole[np.arange(places), codes].reshape(values.shape)
+        self._read_codes(name, values, self._stored(f"{name}.book.float16"))
         return super().codes(name, values, starts)
+
+    def narrow_codes(self, name: str, values: Array, starts: str) -> tuple[str, str, str]:
+        """See WeightStore."""
+        self._read_codes(name, values, self._stored(f"{name}.book.int8") * self._stored(f"{name}.book.scale"))
+        return super().narrow_codes(name, values, starts)
+
+    def shared_codes(self, name: str, values: Array) -> tuple[str, str]:
+        """See WeightStore."""
+        self._read[name] = self._stored(f"{name}.book.float16")[self._codes(name)].reshape(values.shape)
+        return super().shared_codes(name, values)
+
+    def _read_codes(self, name: str, values: Array, codebooks: Array) -> None:
+        codes = self._codes(name)
+        whole = codebooks.reshape(codes.shape[1], -1, codebooks.shape[1])
+        self._read[name] = whole[np.arange(codes.shape[1]), codes].reshape(values.shape)
+
+    def _codes(self, name: str) -> Array:
+        return self._held.stored.tensors[f"{name}.codes"].read()
+
+    def _stored(self, name: str) -> Array:
+        return self._held.stored.tensors[name].read().astype(np.float32)
 
     def _values(self, stored: str, values: Array) -> Array:
         return self._held.stored.tensors[stored].read().astype(np.float32).reshape(values.shape)

@@ -4,23 +4,20 @@ The store below takes the place of `targets.onnx.weights.WeightStore` while the 
 encodes a weight, this one reads what the file has under the same name, decodes it, and keeps neither.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 
-from exporter.compression import integer_rounding, product_quantization
-from exporter.compression.product_quantization import ProductCodes
-from exporter.compression.weight_exceptions import Keep
-from exporter.model.ops import Array, Role
+from exporter.compression import integer_rounding
+from exporter.model.ops import Array
 from exporter.targets.audit import rounding
-from exporter.targets.audit.codes import audit_codes, audit_trained_codes
 from exporter.targets.audit.rounding import Part
-from exporter.targets.audit.tally import Tally
-from exporter.targets.onnx.audit.file import StoredModel, StoredTensor
-from exporter.targets.onnx.schemes import Storage
-from exporter.targets.onnx.weights import Layout, Node, Quantise, WeightStore
+from exporter.targets.onnx.audit.coded_tables import AuditedTables
+from exporter.targets.onnx.audit.coded_tables import Held as Held
+from exporter.targets.onnx.audit.coded_tables import no_codes as no_codes
+from exporter.targets.onnx.audit.file import StoredTensor
+from exporter.targets.onnx.weights import Layout, Quantise
 
 _ENCODER, _UNTRAINED = ("embeddings.", "layer.", "pooler."), ("embeddings.position.", "embeddings.type.")
 """Beginnings of names: fine-tuning trains LayerNorms everywhere, and what is in the encoder but these tables."""
@@ -30,30 +27,8 @@ by least squares of rounded numbers may be off."""
 _SHORT = np.float32(1e-12)
 
 
-@dataclass(frozen=True)
-class Held:
-    """What the weights are held against: the file's, and what of the recipe and the model decides how.
-
-    `dimensions` are the recipe's of a coded table. Without `exact` what fine-tuning trained is not known: of linear
-    layers a gain of each row, of tables the codebook, and vectors; the rest is, and is compared. `products` are the
-    beginnings of names of products of two layers: the gains lie between them, and no row shows them.
-    """
-
-    stored: StoredModel
-    dimensions: int | None
-    exact: bool
-    products: tuple[str, ...] = ()
-
-
-class AuditedWeights(WeightStore):
+class AuditedWeights(AuditedTables):
     """Compares instead of storing."""
-
-    def __init__(
-        self, node: Node, storage: Mapping[Role, Storage], keep: Keep, tied: bool, held: Held, tally: Tally
-    ) -> None:
-        super().__init__(node, storage, keep, tied, no_codes)
-        self._held, self._tally = held, tally
-        self._compared: set[str] = set()
 
     def add(self, name: str, values: Array | np.generic) -> str:
         """A constant: the file has the very same."""
@@ -105,43 +80,17 @@ class AuditedWeights(WeightStore):
             self._compare(name, values, partial(_nibbles, packed, scale, values))
         return names
 
-    def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
+    def pairs(self, name: str, values: Array) -> tuple[str, str]:
         """See WeightStore."""
-        dimensions = self._held.dimensions or values.shape[1]
-        names, places = (f"{name}.codes", f"{name}.book.float16"), values.shape[1] // dimensions
-        entries = product_quantization.ENTRIES
-        self.add_starts(starts, places, entries)
-        codes = self._tensor(names[0], np.dtype(np.uint8), (len(values), places))
-        codebook = self._tensor(names[1], np.dtype(np.float16), (places * entries, dimensions))
-        if codes and codebook and self._new(name):
-            self._count(len(values))
-            whole = codebook.read().astype(np.float32).reshape(places, entries, dimensions)
-            audit = audit_codes if self._held.exact else audit_trained_codes
-            for problem in audit(values, codes.read(), whole):
-                self._tally.find(name, problem)
+        names = (f"{name}.int4", f"{name}.scale.float16")
+        packed = self._tensor(names[0], np.dtype(np.uint8), (values.size // 2,))
+        scale = self._tensor(names[1], np.dtype(np.float16), (len(values),))
+        if packed and scale:
+            compared = _pairs
+            if self._is_trained(name):
+                compared = _pair_products if name.startswith(self._held.products) else _gained_pairs
+            self._compare(name, values, partial(compared, packed, scale, values))
         return names
-
-    def _tensor(self, name: str, dtype: "np.dtype[np.generic]", shape: tuple[int, ...]) -> StoredTensor | None:
-        """The file's tensor of that name; None, and a finding, where it is missing or of another form."""
-        first = name not in self._names
-        self._names.add(name)
-        tensor = self._held.stored.tensors.get(name)
-        if tensor is not None and tensor.dtype == dtype and tensor.shape == shape:
-            return tensor
-        if first:
-            found = "nothing of that name" if tensor is None else f"{tensor.dtype} {list(tensor.shape)}"
-            self._tally.find(name, f"expected {dtype} {list(shape)}, found {found}")
-        return None
-
-    def _new(self, name: str) -> bool:
-        """Whether a weight was not compared yet: a tied table is met twice."""
-        first = name not in self._compared
-        self._compared.add(name)
-        return first
-
-    def _count(self, rows: int) -> None:
-        self._tally.weights += 1
-        self._tally.rows += rows
 
     def _compare(self, name: str, values: Array, parts: Callable[[float], Iterator[Part]]) -> None:
         if not self._new(name):
@@ -156,11 +105,6 @@ class AuditedWeights(WeightStore):
             return False
         trained = name.startswith(_ENCODER) and not name.startswith(_UNTRAINED)
         return trained or ".norm." in name or name.startswith(self._held.products)
-
-
-def no_codes(_table: Array) -> ProductCodes:
-    """What makes codes where none are to be made."""
-    raise AssertionError("an audit reads codes and makes none")
 
 
 def _floats(tensor: StoredTensor, values: Array, largest: float) -> Iterator[Part]:
@@ -244,6 +188,37 @@ def _nibbles(packed: StoredTensor, scales: StoredTensor, values: Array, _largest
         scale = scales.read(rows.start, rows.stop)
         if not (np.array_equal(integer_rounding.pack_nibbles(q), stored) and np.array_equal(wanted, scale)):
             yield from rounding.int4_parts(rows.start, expected, integer_rounding.unpack_nibbles(stored), scale)
+
+
+def _pairs(packed: StoredTensor, scales: StoredTensor, values: Array, _largest: float) -> Iterator[Part]:
+    """By the function that rounds; where it rounds otherwise here, each row is judged by itself."""
+    q, scale = _unpacked(packed, scales, values)
+    for rows in rounding.spans(values.shape):
+        ours, wanted = integer_rounding.int4_rows(values[rows])
+        if not (np.array_equal(ours, q[rows]) and np.array_equal(wanted, scale[rows])):
+            yield from rounding.int4_row_parts(rows.start, values[rows], q[rows], scale[rows])
+
+
+def _gained_pairs(packed: StoredTensor, scales: StoredTensor, values: Array, _largest: float) -> Iterator[Part]:
+    """As `_gained`."""
+    q, scale = _unpacked(packed, scales, values)
+    for rows in rounding.spans(values.shape):
+        wanted = integer_rounding.int4_rows(values[rows])[1].astype(np.float32)
+        gain = scale[rows].astype(np.float32) / wanted
+        yield rows.start, np.ones_like(gain), gain, np.array(_MOST_GAIN, np.float32)
+        yield rounding.int4_row_part(rows.start, values[rows], q[rows], wanted)
+
+
+def _pair_products(packed: StoredTensor, scales: StoredTensor, values: Array, _largest: float) -> Iterator[Part]:
+    """As `_products`."""
+    q, scale = _unpacked(packed, scales, values)
+    for rows in rounding.spans(values.shape):
+        yield _turned(rows.start, values[rows], q[rows] * scale[rows].astype(np.float32))
+
+
+def _unpacked(packed: StoredTensor, scales: StoredTensor, values: Array) -> tuple[Array, Array]:
+    """int8 [out, in] for `values`, a matrix that is small, and scales [out, 1]."""
+    return integer_rounding.unpack_pairs(packed.read(), values.shape[::-1]).T, scales.read()[:, None]
 
 
 def _lying(tensor: StoredTensor, layout: Layout) -> Callable[[slice], Array]:

@@ -90,7 +90,7 @@ def test_core_ml_stores_the_table_once(folder, tmp_path, scheme, deployment, uni
     assert np.abs(run["logits"][:, :5] - reference).mean() < 0.1 * np.ptp(reference)
 
 
-@pytest.mark.parametrize("scheme", [name for name in TARGETS["onnx"].schemes if name != "pq"])
+@pytest.mark.parametrize("scheme", [name for name, one in TARGETS["onnx"].schemes.items() if not one.codes])
 def test_a_decoder_wider_than_the_table_stores_its_own_part_beside_it(mobile, tmp_path, scheme):
     content = target.lower(read(mobile), scheme)
     stored = [t for t in onnx.load_from_string(content).graph.initializer if ROWS in t.dims and min(t.dims) > 1]
@@ -102,7 +102,9 @@ def test_a_decoder_wider_than_the_table_stores_its_own_part_beside_it(mobile, tm
 
 
 @pytest.mark.parametrize("units", ["cpu-and-ne", "cpu-and-gpu"])
-@pytest.mark.parametrize("scheme", [name for name in TARGETS["coreml"].schemes if name not in ("pq", "w8a8")])
+@pytest.mark.parametrize(
+    "scheme", [name for name, one in TARGETS["coreml"].schemes.items() if not (one.codes or one.calibrated)]
+)
 def test_core_ml_stores_the_part_beside_the_table_too(mobile, tmp_path, scheme, units):
     (name,) = lower(read(mobile), scheme, Options((5,), units, "iOS18"), Metadata("a test"), tmp_path)
     (block,) = read_package(tmp_path / name).model.mlProgram.functions["main"].block_specializations.values()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from exporter.compression import integer_rounding, palettization
+from exporter.compression.product_quantization import product_quantise, shared_quantise
 from exporter.model.numpy_ops import NumpyOps, trace
 from exporter.model.ops import Inputs, Role
 from exporter.targets.coreml import ops as coreml_spelling
@@ -62,6 +63,13 @@ class RoundedOps(NumpyOps):
                 )
                 wide = np.repeat(scale.astype(np.float32), rows.shape[1] // scale.shape[1], -1)
                 recovered = (q.astype(np.float32) - 8) * wide
+            case Form.INT4_BY_ROW:
+                q, scale = integer_rounding.int4_rows(rows)
+                recovered = q * scale.astype(np.float32)
+            case Form.CODES_INT8:
+                recovered = product_quantise(rows, narrow=True).restored
+            case Form.SHARED_CODES:
+                recovered = shared_quantise(rows).restored
             case Form.PALETTE_6 | Form.PALETTE_4 as form:
                 indices, table = palettization.palettize(rows, 6 if form is Form.PALETTE_6 else 4)
                 recovered = table[indices]

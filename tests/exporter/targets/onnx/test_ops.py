@@ -1,5 +1,6 @@
 """What the ONNX target promises, for every scheme, on models of every kind."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from onnx import helper
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression import integer_rounding
-from exporter.compression.product_quantization import product_quantise
+from exporter.compression.product_quantization import product_quantise, shared_quantise
 from exporter.model.numpy_ops import NumpyOps, trace
 from exporter.model.ops import Inputs, Role
 from exporter.targets.onnx import ops as target
@@ -23,7 +24,7 @@ from runtimes.errors import BundleError, LoweringError
 from runtimes.runner import Batch
 
 ONNX = list(TARGETS["onnx"].schemes)
-INTEGERS = [name for name in ONNX if SCHEMES[name].storage[Role.LINEAR] is Storage.INT8_DYNAMIC]
+INTEGERS = [name for name in ONNX if SCHEMES[name].integers]
 KINDS = {
     "two heads": {},
     "four heads": {"num_attention_heads": 4},
@@ -72,8 +73,15 @@ class RoundedOps(NumpyOps):
                 codes, half = integer_rounding.int4_blocks(weight.values)
                 scale = np.repeat(half.astype(np.float32), codes.shape[1] // half.shape[1], -1)
                 q = codes.astype(np.float32) - 8
-            case Storage.CODES:
-                return replace(weight, values=product_quantise(weight.values).restored)
+            case Storage.INT4_DYNAMIC if weight.values.ndim > 2:  # no matrix: int8, computed in floats
+                q, scale = integer_rounding.int8(weight.values)
+            case Storage.INT4_DYNAMIC:
+                q, scale = integer_rounding.int4_rows(weight.values)
+            case Storage.CODES | Storage.CODES_INT8 as codes:
+                narrow = codes is Storage.CODES_INT8
+                return replace(weight, values=product_quantise(weight.values, narrow=narrow).restored)
+            case Storage.SHARED_CODES:
+                return replace(weight, values=shared_quantise(weight.values).restored)
         return replace(weight, values=(q * scale).astype(np.float32))
 
     def embedding(self, name, table, ids):
@@ -117,6 +125,27 @@ def test_dynamic_int8_adds_the_rounding_of_activations_alone(make_checkpoint, tm
     model.build(ops, Inputs(inputs.ids, inputs.mask, inputs.types))
     saved = runner(tmp_path, target.lower(model, scheme)).run(inputs)["logits"]
     assert np.abs(saved - ops.tensors["logits"]).mean() < 0.05 * np.ptp(ops.tensors["logits"])
+
+
+def test_int4_is_unpacked_before_it_runs(checkpoint, tmp_path):
+    """Folded when loaded: what runs are int8's own fused products, and nothing that unpacks."""
+    options, path = onnxruntime.SessionOptions(), tmp_path / "optimized.onnx"
+    options.optimized_model_filepath = str(path)
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(target.lower(model_of(checkpoint), "pq4"), options, ["CPUExecutionProvider"])
+    proto = onnx.load(path)
+    weights = {one.name: one.data_type for one in proto.graph.initializer}
+    products = [node for node in proto.graph.node if "Mat" in node.op_type and node.input[1] in weights]
+    integers = [node for node in products if "Quantize" in node.op_type or "Integer" in node.op_type]
+    assert len(integers) > 6
+    assert {weights[node.input[1]] for node in integers} == {onnx.TensorProto.INT8}
+    assert not [one.name for one in proto.graph.initializer if one.name.endswith(".int4")]
+
+
+def test_an_odd_number_of_int4_is_refused_by_its_name(make_checkpoint):
+    model = model_of(make_checkpoint(hidden_size=9, num_attention_heads=3, intermediate_size=7))
+    with pytest.raises(LoweringError, match=r"layer\.0\.\S+ holds \d+ numbers, .* pass --keep layer\.0"):
+        target.write(io.BytesIO(), model, "pq4", encode=lambda table: product_quantise(table, 3, narrow=True))
 
 
 @pytest.mark.parametrize("scheme", ONNX)

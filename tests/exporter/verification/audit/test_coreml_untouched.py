@@ -57,8 +57,10 @@ def test_every_family_and_task_passes(
 
 
 @pytest.mark.parametrize("target", ["iOS17", "iOS18"])
-@pytest.mark.parametrize("scheme", ["int8", "pq"])
+@pytest.mark.parametrize("scheme", ["int8", "pq", "pq4"])
 def test_several_lengths_pass_and_shared_weights_are_read_once(small, save_packages, tmp_path, scheme, target):
+    if oldest(scheme) > DEPLOYMENT_TARGETS.index(target):
+        pytest.skip(f"{scheme} is newer than {target}")
     audited = save_packages(small, tmp_path / "saved", scheme, sequence_lengths=(24, 8), deployment_target=target)
     one = COREML.audit(save_packages(small, tmp_path / "one", scheme, sequence_lengths=(24,), deployment_target=target))
     both = COREML.audit(audited)

@@ -30,32 +30,33 @@ QUICK = ("bert", "roberta")
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory, write_family, load_checkpoint, texts):
-    """Family and architecture → the bundle, and the checkpoints before and after training; each made once."""
+    """Family, architecture and scheme → the bundle, and the checkpoints before and after training; each made once."""
     made = {}
 
-    def get(family, architecture):
-        if (family, architecture) not in made:
+    def get(family, architecture, scheme="pq"):
+        key = family, architecture, scheme
+        if key not in made:
             place = tmp_path_factory.mktemp(architecture)
             whole = load_checkpoint(write_family(place / "checkpoint", family, architecture, labels=2))
-            made[family, architecture] = whole, *save(whole, place / "saved", texts)
-        return made[family, architecture]
+            made[key] = whole, *save(whole, place / "saved", texts, scheme)
+        return made[key]
 
     return get
 
 
-def save(whole, directory, texts):
+def save(whole, directory, texts, scheme):
     """Train with codebooks of 16, so that there is something to learn, and write what an export writes."""
     training_texts = Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 4)
-    recipe = make_recipe(whole, "onnx", "pq", Settings(finetune=training_texts))
+    recipe = make_recipe(whole, "onnx", scheme, Settings(finetune=training_texts))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(product_quantization, "ENTRIES", 16)
         reference = Reference(whole, texts)
         calibration = Calibration(whole, reference.samples, 4, ())
-        found = finetuning.finetune(reference, calibration, training_texts)
+        found = finetuning.finetune(reference, calibration, training_texts, find_scheme("onnx", scheme).narrow)
         directory.mkdir()
         own = Calibration(found.checkpoint, reference.samples, 4, ())
         models = write_files(found.checkpoint, recipe, directory, own)
-    manifest = make_manifest(found.checkpoint, recipe, find_scheme("onnx", "pq").budget, models)
+    manifest = make_manifest(found.checkpoint, recipe, find_scheme("onnx", scheme).budget, models)
     return Bundle(directory, replace(manifest, finetuning=found.record)), found.checkpoint
 
 
@@ -64,12 +65,13 @@ def coarse(monkeypatch):
     monkeypatch.setattr(product_quantization, "ENTRIES", 16)
 
 
+@pytest.mark.parametrize("scheme", ["pq", "pq4"])
 @pytest.mark.parametrize(
     ("family", "architecture"),
     [pytest.param(*kind, marks=() if kind[0] in QUICK else pytest.mark.slow) for kind in KINDS],
 )
-def test_an_untouched_bundle_passes_before_and_after_training(tuned, family, architecture):
-    before, bundle, after = tuned(family, architecture)
+def test_an_untouched_bundle_passes_before_and_after_training(tuned, family, architecture, scheme):
+    before, bundle, after = tuned(family, architecture, scheme)
     for audited in (audit_subject(bundle, before, exact=False), audit_subject(bundle, after)):
         audit = audit_bundle(audited)
         assert not audit.findings, "\n".join(map(str, audit.findings[:9]))
@@ -82,7 +84,7 @@ def roll(model, name, axis=0):
 
 def scaled(model, name, factor):
     values = model.read(name)
-    values.reshape(-1)[1] *= factor
+    values.reshape(-1)[-1] *= factor
     model.write(name, values)
 
 
@@ -114,11 +116,33 @@ def swapped_codes(model):
     ],
 )
 def test_what_was_not_trained_is_held(tuned, tmp_path, spoil, subject):
-    before, bundle, _ = tuned("bert", "BertForSequenceClassification")
+    assert subject in spoilt(tuned("bert", "BertForSequenceClassification"), tmp_path, spoil)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "subject"),
+    [
+        (swapped_codes, "embeddings.word.weight"),
+        (lambda model: roll(model, "embeddings.word.weight.book.int8"), "embeddings.word.weight"),
+        (lambda model: scaled(model, "embeddings.word.weight.book.scale", 9), "embeddings.word.weight"),
+        (lambda model: roll(model, "embeddings.position.weight.codes"), "embeddings.position.weight"),
+        (lambda model: roll(model, "layer.0.dense.weight.int4"), "layer.0.dense.weight"),
+        (lambda model: scaled(model, "layer.0.dense.weight.scale.float16", -1), "layer.0.dense.weight"),
+        (lambda model: scaled(model, "layer.0.dense.weight.scale.float16", 9), "layer.0.dense.weight"),
+        (lambda model: roll(model, "layer.1.attention.query.weight.int4"), "layer.1.attention.query.weight"),
+    ],
+)
+def test_what_of_a_narrow_bundle_was_not_trained_is_held(tuned, tmp_path, spoil, subject):
+    assert subject in spoilt(tuned("bert", "BertForSequenceClassification", "pq4"), tmp_path, spoil)
+
+
+def spoilt(made, tmp_path, spoil):
+    """The subjects of what an audit finds in a spoilt copy, held against the checkpoint before training."""
+    before, bundle, _ = made
     model = Spoilt(bundle.directory)
     spoil(model)
     model.folder = tmp_path
     model.save()
     (tmp_path / "config.json").write_bytes((bundle.directory / "config.json").read_bytes())
     found = audit_bundle(audit_subject(replace(bundle, directory=tmp_path), before, exact=False)).findings
-    assert subject in [one.subject for one in found]
+    return [one.subject for one in found]

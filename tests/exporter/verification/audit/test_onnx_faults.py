@@ -53,6 +53,8 @@ TABLES = [
     ("int4-embeddings", f"{WORDS}.scale", ("one value · 1.02", "one value · −1", "one value NaN")),
     ("pq", f"{WORDS}.codes", ("two rows swapped", "rows shuffled", "one value a step off")),
     ("pq", f"{WORDS}.book.float16", ("two rows swapped", "one value · 1.02", "one value NaN")),
+    ("pq4", f"{WORDS}.codes", ("two rows swapped", "rows shuffled", "one value a step off")),
+    ("pq4", f"{WORDS}.book.int8", ("two rows swapped", "rows shuffled", "one value a step off")),
 ]
 """Scheme, a stored tensor of its word table, and changes of it."""
 NAMED = [
@@ -85,6 +87,20 @@ NAMED = [
     ("none", "max_position_embeddings: one more", "max_position_embeddings"),
     ("none", "not JSON", "file"),
     ("none", "pad_id: 1", "pad_id"),
+    *(
+        ("pq4", f"embeddings.position.weight.{part}: {how}", "embeddings.position.weight")
+        for part, changes in {"codes": ("two rows swapped", "rows one off"), "book.float16": ("one value NaN",)}.items()
+        for how in changes
+    ),
+    *(
+        ("pq4", f"layer.0.attention.dense.weight.{part}: {how}", "layer.0.attention.dense.weight")
+        for part, changes in {
+            "int4": ("one value a step off", "reversed"),
+            "scale.float16": ("one value · 1.02", "one value · −1", "one value NaN"),
+        }.items()
+        for how in changes
+    ),
+    ("pq4", "pairs: two rows swapped", "pairs"),
     ("int8", "labelled pq", f"{WORDS}.codes"),
 ]
 
