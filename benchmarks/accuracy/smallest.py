@@ -1,14 +1,14 @@
 """How small a bundle of the demo can be, and what each byte less costs: sizes, accuracy, latency, memory.
 
-    python -m benchmarks.accuracy.smallest --data ../shared/data [onnx coreml cost stores sentences]
+    python -m benchmarks.accuracy.smallest --data ../shared/data [onnx coreml cost stores sentences half …]
     python -m benchmarks.accuracy.smallest --data ../shared/data --only fine-tuned onnx     those rows again alone
 
 → artifacts/smallest.json
 
 Every bundle is exported, compared with PyTorch and put to the official AG News test; tokens and frequencies are those
 of the training rows, and what is fine-tuned learns from these. Core ML is `simulated`, on fewer rows. `cost` times ONNX
-bundles in one interleaved run; `stores` is how Core ML may hold codes; `sentences` is MiniLM-L6. Each part is recorded
-as soon as it is done, and the others stay as they were.
+bundles in one interleaved run; `stores` is how Core ML may hold codes; `sentences` is MiniLM-L6; what is called `half`
+is in `half_megabyte.py`. Each part is recorded as soon as it is done, and the others stay as they were.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.half_megabyte import half_cost, half_sentences, halves
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim
@@ -91,11 +92,14 @@ def exported(row: Row, target: str, texts: Texts, place: Path, verify: bool = Tr
     return done
 
 
-def figures(row: Row, done: Exported, bundle: Bundle, found: Evaluation) -> dict[str, Any]:
-    """All that is known of one bundle; `answers` holds a digit for each row of the test."""
+def figures(name: str, done: Exported, bundle: Bundle, found: Evaluation) -> dict[str, Any]:
+    """All that is known of one bundle. `answers` holds a digit for each row of the test.
+
+    So does `lost`: 2 where PyTorch is right and the bundle is not, 0 the other way round, else 1.
+    """
     parity, manifest, compared = done.parity, bundle.manifest, found.comparison
     return {
-        "name": row.name,
+        "name": name,
         "recipe": asdict(manifest.recipe),
         "status": found.status,
         "size_bytes": bundle.size_bytes,
@@ -117,7 +121,14 @@ def figures(row: Row, done: Exported, bundle: Bundle, found: Evaluation) -> dict
         },
         "finetuning": asdict(manifest.finetuning) if manifest.finetuning else None,
         "answers": "".join(map(str, found.candidate)),
+        "lost": "".join(map(str, _lost(found))),
     }
+
+
+def _lost(found: Evaluation) -> list[int]:
+    golds = found.dataset.golds
+    rows = zip(found.reference, found.candidate, golds, strict=True)
+    return [1 + int(reference == gold) - int(candidate == gold) for reference, candidate, gold in rows]
 
 
 def evaluated(target: str, data: Path, texts: Texts, only: str, before: Record) -> Iterator[Record]:
@@ -130,7 +141,7 @@ def evaluated(target: str, data: Path, texts: Texts, only: str, before: Record) 
         with TemporaryDirectory() as folder:
             done = exported(row, target, texts, Path(folder) / "bundle")
             bundle = read_bundle(Path(folder) / "bundle")
-            found = known[row.name] = figures(row, done, bundle, examiner.examine(bundle, row.name))
+            found = known[row.name] = figures(row.name, done, bundle, examiner.examine(bundle, row.name))
         told = {key: found[key] for key in ("name", "size_bytes", "accuracy", "drop_points", "agreement")}
         print(json.dumps(told | {"parity": found["parity"]["verdict"]}), flush=True)
         ordered = [known[name] for name in names if name in known]
@@ -194,13 +205,16 @@ def _embeddings(runner: Runner, checkpoint: Any, texts: list[str]) -> "list[np.n
 
 def parts(names: list[str], data: Path, only: str, record: Record) -> Iterator[tuple[str, Any]]:
     """Each part that is asked for, as far as it is done."""
-    before = {name: record.get(name, {}).get("found", {}) for name in (*PARTS, "sentences")}
+    before = {name: record.get(name, {}).get("found", {}) for name in (*PARTS, "sentences", "half")}
     texts = read_texts(data / "ag_news" / "train_subset.csv")
     make: dict[str, Callable[[], Iterable[Any]]] = {
         "onnx": lambda: evaluated("onnx", data, texts, only, before["onnx"]),
         "coreml": lambda: evaluated("coreml", data, texts, only, before["coreml"]),
         "cost": lambda: [cost(texts)],
         "stores": lambda: [stores()],
+        "half": lambda: halves(data, texts, only, before["half"]),
+        "half-cost": lambda: [half_cost(texts)],
+        "half-sentences": lambda: [half_sentences()],
         "sentences": lambda: [sentences(data, texts, only, before["sentences"])],
     }
     for name in names or make:

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from benchmarks import ARTIFACTS, ROOT
@@ -95,6 +96,47 @@ def _smallest_of(target: str, found: dict[str, Any]) -> str:
     return f"{markdown(columns, rows)}\n\n{told}"
 
 
+def half() -> str:
+    """Half a megabyte and less, over seeds, with times beside int8."""
+    found = record("smallest.json")
+    if "half" not in found:
+        return "Not run yet: `python -m benchmarks.accuracy.smallest --data … half half-cost`."
+    bundles = found["half"]["found"]["bundles"]
+    rows = [
+        [
+            f"{one['target']}, {one['tokens']:,} tokens",
+            f"{one['size_bytes'] / 1e6:.3f}",
+            f"{one['drop_points']:+.2f}",
+            f"{one['interval_points'][0]:+.2f} to {one['interval_points'][1]:+.2f}",
+            " / ".join(f"{drop:+.2f}" for drop in one["drops"]),
+            f"{one['agreement']:.4f}",
+            " / ".join(own["parity"]["verdict"] for own in bundles if _is_one_of(own, one)),
+        ]
+        for one in found["half"]["found"]["over seeds"]
+    ]
+    columns = ["`pq4`, 8 dims, fine-tuned", "MB", "drop, points", "95 %", "each seed", "agreement", "parity"]
+    seconds = [one["trained_s"] for one in bundles]
+    times = f"Training and exporting both took {min(seconds) / 60:.0f} to {max(seconds) / 60:.0f} minutes on one core."
+    return f"{markdown(columns, rows)}\n\n{times}\n\n{_half_cost(found['half-cost']['found'])}"
+
+
+def _is_one_of(bundle: dict[str, Any], mean: dict[str, Any]) -> bool:
+    return bool(bundle["name"].startswith(mean["target"]) and bundle["tokens"] == mean["tokens"])
+
+
+def _half_cost(cases: list[dict[str, Any]]) -> str:
+    """Medians of all rounds over int8's, of one interleaved run."""
+    values: dict[str, dict[int, list[float]]] = {}
+    for one in cases:
+        for shape in one["latencies"]:
+            values.setdefault(one["case"], {}).setdefault(shape["tokens"], []).extend(shape["values_s"])
+    rows = [
+        [name, *(f"{median(own) / median(values['int8'][tokens]):.2f}" for tokens, own in shapes.items())]
+        for name, shapes in values.items()
+    ]
+    return markdown(["time ÷ `int8`'s, ONNX", *(f"{tokens} tokens" for tokens in values["int8"])], rows)
+
+
 def embeddings() -> str:
     """A real embedding model through the schemes."""
     return family_tables.embeddings(record("embeddings.json"))
@@ -106,6 +148,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "peers": peers,
     "coreml": coreml,
     "smallest": smallest,
+    "half": half,
     "embeddings": embeddings,
     "zoo": lambda: family_tables.zoo(record("zoo.json")),
     "families": lambda: family_tables.families(record("families.json")),
