@@ -125,7 +125,7 @@ def _decided(x: Array, weights: Sequence[Weight], quantise: Quantise) -> dict[st
     found = [_errors(forms, _few_outputs(weight)) for weight in weights]
     errors = {form: float(np.sqrt(np.mean([one[form] ** 2 for one in found]))) for form in Form}
     least = min(errors.values())
-    form = next(form for form in Form if errors[form] <= _TOLERATED[form] * least)
+    form = next((form for form in Form if errors[form] <= _TOLERATED[form] * least), Form.PLAIN)  # of NaN none is near
     chosen = Treatment(
         form,
         factors if form is Form.SMOOTHED else None,

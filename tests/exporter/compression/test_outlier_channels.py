@@ -152,6 +152,13 @@ def test_channels_of_any_size_get_numbers(times):
     assert found.factors is None or set(found.factors) <= {2**n for n in range(7)}
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_a_model_that_gives_no_numbers_is_left_as_it_is():
+    x, weight = layer(reaching(FAR, 60))
+    x[0, 3] = np.nan
+    assert _decided(x, [weight], int8_without_saturation)["layer"].form is Form.PLAIN
+
+
 def test_padding_has_no_say(wide):
     """Texts of other lengths are padded to one: what stands there no product reads."""
     checkpoint = read(wide)
