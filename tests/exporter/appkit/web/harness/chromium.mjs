@@ -53,6 +53,6 @@ child.kill();
 await ended;
 server.closeAllConnections();
 server.close();
-rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+rmSync(profile, { recursive: true, force: true, maxRetries: 20 }); // its helpers write on for a while
 if (!found) throw new Error(`${browser} ended before it had an answer: ${said.slice(-2000)}`);
 console.log(JSON.stringify({ ...found, bytes }));
