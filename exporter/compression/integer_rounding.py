@@ -6,10 +6,14 @@ times the error of one for each row of an embedding, and eight times that of one
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from exporter.model.ops import Array
+
+Quantise = Callable[[Array], tuple[Array, Array]]
+"""Values [..., n] → integers of their shape, and scales [..., 1]."""
 
 _CLIP_RATIOS = np.linspace(0.7, 1.0, 7)
 _WIDE_RATIOS = np.linspace(0.7, 8 / 7, 10)

@@ -13,7 +13,7 @@ Which of them a layer gets is decided by how far its results are from the float 
 cheapest form that is not much worse than the best. Models without outliers get none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.compression.integer_rounding import int8_without_saturation
+from exporter.compression.integer_rounding import Quantise, int8_without_saturation
 from exporter.model.model import Model
 from exporter.model.numpy_ops import NumpyOps
 from exporter.model.ops import Array, Inputs, Role, Weight
@@ -62,10 +62,16 @@ class Treatment:
     a share of theirs.
     """
 
-    form: Form = Form.PLAIN
     factors: Array | None = None
     channels: Array | None = None
     errors: Mapping[Form, float] = field(default_factory=dict)
+
+    @property
+    def form(self) -> Form:
+        """What it is called."""
+        if self.factors is not None:
+            return Form.SMOOTHED
+        return Form.PLAIN if self.channels is None else Form.FLOATS
 
     @property
     def extent(self) -> dict[str, Any]:
@@ -81,8 +87,6 @@ class Treatment:
 
 
 AS_IT_IS = Treatment()
-Quantise = Callable[[Array], tuple[Array, Array]]
-"""Values [out, in] → integers of their shape, and scales [out, 1]."""
 Treatments = Mapping[str, Treatment]
 """Name of a linear weight → how its layer treats outliers; those without a name are plain."""
 NO_OUTLIERS: Treatments = MappingProxyType({})
@@ -120,14 +124,13 @@ def _decided(x: Array, weights: Sequence[Weight], quantise: Quantise) -> dict[st
     factors, channels = _factors(reach), _outliers(reach)
     if not len(channels) and factors.max() == 1:
         return {weight.name: AS_IT_IS for weight in weights}
-    few = x[:: -(-len(x) // _ROWS)]
-    forms = _Forms(few, x.min(0), x.max(0), factors, channels, quantise)
-    found = [_errors(forms, _few_outputs(weight)) for weight in weights]
+    forms = _Forms(_few(x, _ROWS), x.min(0), x.max(0), factors, channels, quantise)
+    # of a weight each row has its own scale, so that few round as in the whole
+    found = [_errors(forms, _few(weight.values, _OUTPUTS)) for weight in weights]
     errors = {form: float(np.sqrt(np.mean([one[form] ** 2 for one in found]))) for form in Form}
     least = min(errors.values())
     form = next((form for form in Form if errors[form] <= _TOLERATED[form] * least), Form.PLAIN)  # of NaN none is near
     chosen = Treatment(
-        form,
         factors if form is Form.SMOOTHED else None,
         channels if form is Form.FLOATS else None,
         errors,
@@ -148,9 +151,9 @@ def _factors(reach: Array) -> Array:
     return np.asarray(np.exp2(np.rint(np.log2(shares))), np.float32)
 
 
-def _few_outputs(weight: Weight) -> Array:
-    """Some rows [outputs, in]: each has its own scale, so that they round as in the whole."""
-    return weight.values[:: -(-len(weight.values) // _OUTPUTS)]
+def _few(rows: Array, most: int) -> Array:
+    """At most so many of them, evenly spread."""
+    return rows[:: -(-len(rows) // most)]
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,11 @@
 """Dynamic quantization in ONNX: integer products with activations rounded to 8 bits at run time."""
 
-from dataclasses import replace
-
 import numpy as np
 from onnx import TensorProto, helper
 
 from exporter.compression.outlier_channels import AS_IT_IS
 from exporter.model.ops import Array, Weight
 from exporter.targets.onnx.graph import Graph
-from exporter.targets.onnx.weights import SMOOTHED
-
-
-def smoothed(weight: Weight, factors: Array) -> Weight:
-    """What a file stores in place of the weight of a smoothed layer."""
-    return replace(weight, name=f"{weight.name}{SMOOTHED}", values=weight.values * factors)
 
 
 class IntegerGraph(Graph):
@@ -27,16 +19,14 @@ class IntegerGraph(Graph):
         """
         treated = self._outliers.get(weight.name, AS_IT_IS)
         if treated.factors is not None:
-            factors = treated.factors
-            x = self._once(f"{x}.smooth", "Mul", [x, self._constant(f"{x}.smoothing", 1 / factors)])
-            weight = smoothed(weight, factors)
+            x = self._once(f"{x}.smooth", "Mul", [x, self._constant(f"{x}.smoothing", 1 / treated.factors)])
+        stored = self.weights.int8_matrix(weight, treated)
         if treated.channels is not None:
-            return self._apart(name, x, weight, bias, treated.channels)
-        return self._integer_product(name, x, *self.weights.int8_matrix(weight), bias)
+            return self._apart(name, x, weight, stored, bias, treated.channels)
+        return self._integer_product(name, x, *stored, bias)
 
-    def _apart(self, name: str, x: str, weight: Weight, bias: str | None, far: Array) -> str:
+    def _apart(self, name: str, x: str, weight: Weight, stored: tuple[str, str], bias: str | None, far: Array) -> str:
         """The outlier channels' share of the result in floats, added to that of the others where it is computed."""
-        stored = self.weights.int8_matrix(weight, far)
         others = self._integer_product(f"{name}.others", self._near(x, weight, far), *stored, bias)
         channels = self._once(f"{x}.far", "Gather", [x, self._constant(f"{x}.is_far", far)], axis=1)
         matrix = self.weights.float16(f"{weight.name}.far", weight.values.T[far])  # [far, out]

@@ -30,7 +30,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from exporter.compression import integer_rounding
-from exporter.compression.outlier_channels import Quantise
 from exporter.model.ops import Role
 from exporter.targets.target import Scheme
 from runtimes.bundle.manifest import Budget
@@ -90,7 +89,7 @@ class OnnxScheme(Scheme):
         return not IN_INTEGERS.isdisjoint(self.storage.values())
 
     @property
-    def quantise(self) -> Quantise:
+    def quantise(self) -> integer_rounding.Quantise:
         """How the weights of products in integers are rounded."""
         narrow = self.storage[Role.LINEAR] is Storage.INT4_DYNAMIC
         return integer_rounding.int4_rows if narrow else integer_rounding.int8_without_saturation

@@ -5,13 +5,15 @@ model: small on disk, as fast as float32. DequantizeLinear would say the same, b
 are gathered first and made floats after, so that a table stays small in memory too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 
 import numpy as np
 from onnx import TensorProto
 
 from exporter.compression import integer_rounding
+from exporter.compression.integer_rounding import Quantise as Quantise
+from exporter.compression.outlier_channels import AS_IT_IS, Treatment
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role, Weight
 from exporter.targets.onnx.coded_tables import CodedTables
@@ -19,9 +21,6 @@ from exporter.targets.onnx.coded_tables import Encode as Encode
 from exporter.targets.onnx.initialisers import Node as Node
 from exporter.targets.onnx.schemes import IN_INTEGERS, Storage, wider
 from runtimes.errors import LoweringError
-
-Quantise = Callable[[Array], tuple[Array, Array]]
-"""Values [..., n] → int8 of their shape, and scales [..., 1]."""
 
 SMOOTHED = ".smoothed"
 """What follows the name of a weight that is stored with the factors of its outlier channels."""
@@ -57,7 +56,7 @@ class WeightStore(CodedTables):
 
     def storage(self, weight: Weight) -> Storage:
         """How the scheme stores a weight, or wider where it is kept so."""
-        return wider(self._storage[weight.role], self._keep.form(weight.name.removesuffix(SMOOTHED)))
+        return wider(self._storage[weight.role], self._keep.form(weight.name))
 
     def float32(self, weight: Weight, layout: Array | None = None) -> str:
         """Store a weight; return the name of its float32 values, in `layout` (a view of them) if given.
@@ -138,17 +137,21 @@ class WeightStore(CodedTables):
             case _:
                 return self._scaled(table.name, *self.int8_table(table))
 
-    def int8_matrix(self, weight: Weight, without: Array | None = None) -> tuple[str, str]:
+    def int8_matrix(self, weight: Weight, treated: Treatment = AS_IT_IS) -> tuple[str, str]:
         """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out].
 
-        `without` numbers inputs whose weights are to be 0, and leave the scales to the others.
+        Of a smoothed layer it is stored times the factors. The weights of channels in floats are 0, and leave the
+        scales to the others.
         """
-        values = weight.values if without is None else weight.values.copy()
-        if without is not None:
-            values[:, without] = 0
+        name, values = weight.name, weight.values
+        if treated.factors is not None:
+            name, values = f"{name}{SMOOTHED}", values * treated.factors
+        if treated.channels is not None:
+            values = values.copy()
+            values[:, treated.channels] = 0
         if self.storage(weight) is Storage.INT4_DYNAMIC:
-            return self._int8_of_pairs(weight.name, values)
-        return self.integers(weight.name, values, integer_rounding.int8_without_saturation, Layout.FOR_PRODUCTS)
+            return self._int8_of_pairs(name, values)
+        return self.integers(name, values, integer_rounding.int8_without_saturation, Layout.FOR_PRODUCTS)
 
     def floats(self, name: str, values: Array) -> str:
         """Store values as they are."""

@@ -191,7 +191,7 @@ def test_a_smoothed_model_is_nearer_to_float32(wide, tmp_path):
     def smoothed(far, other):
         factors = np.full(256, other, np.float32)
         factors[list(FAR)] = far
-        return {name: Treatment(Form.SMOOTHED, factors=factors) for name in layers}
+        return {name: Treatment(factors=factors) for name in layers}
 
     plain = errors(tmp_path, checkpoint, {}, "plain")
     assert errors(tmp_path, checkpoint, smoothed(16, 1), "smoothed") < plain
@@ -218,7 +218,7 @@ def test_factors_stand_in_the_weight_and_their_inverse_before_it(wide):
     checkpoint, name = read(wide), "layer.0.attention.query.weight"
     factors = np.ones(256, np.float32)
     factors[5] = 8
-    found = stored(checkpoint, {name: Treatment(Form.SMOOTHED, factors=factors)})
+    found = stored(checkpoint, {name: Treatment(factors=factors)})
     plain = stored(checkpoint, {})
     rows = found[f"{name}.smoothed.int8"] * found[f"{name}.smoothed.scale"]
     (shares,) = [values for one, values in found.items() if one.endswith(".smoothing")]

@@ -6,7 +6,7 @@ The recipe is lowered again, in memory, through stores that compare where an exp
 import numpy as np
 import onnx
 
-from exporter.compression.outlier_channels import AS_IT_IS, MOST_FACTOR, NO_OUTLIERS, Form, Treatment, is_wide
+from exporter.compression.outlier_channels import AS_IT_IS, MOST_FACTOR, NO_OUTLIERS, Treatment, is_wide
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.model import Model
 from exporter.model.ops import Array, Weight
@@ -95,7 +95,7 @@ class _AuditedOps(OnnxOps):
             return AS_IT_IS
         few = numbers.dtype == np.int64 and len(numbers.shape) == 1 and 0 < numbers.shape[0] <= self._most_channels
         if few and is_wide(weight) and _ascending_within(numbers.read(), inner):
-            return Treatment(Form.FLOATS, channels=numbers.read())
+            return Treatment(channels=numbers.read())
         found = f"{numbers.dtype} {list(numbers.shape)}"
         self._tally.find(name, f"expected {self._most_channels} ascending channels of {inner} at most, found {found}")
         return AS_IT_IS
@@ -107,7 +107,7 @@ class _AuditedOps(OnnxOps):
         if self._most_channels and is_wide(weight) and stored.dtype == np.float32 and stored.shape == (inner,):
             shares = stored.read()
             if np.isin(shares, _SHARES).all():
-                return Treatment(Form.SMOOTHED, factors=1 / shares)
+                return Treatment(factors=1 / shares)
         found = f"{stored.dtype} {list(stored.shape)}"
         self._tally.find(name, f"expected {inner} shares of powers of two up to {MOST_FACTOR}, found {found}")
         return AS_IT_IS

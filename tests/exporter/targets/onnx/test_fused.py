@@ -44,7 +44,7 @@ def treated(model, form):
         factors = np.ones(weight.values.shape[1], np.float32)
         factors[3] = 4
         both = {Form.SMOOTHED: {"factors": factors}, Form.FLOATS: {"channels": np.array([3, 9])}}
-        found[weight.name] = Treatment(form, **both[form])
+        found[weight.name] = Treatment(**both[form])
     return found
 
 
