@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.bundle_figures import figures
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
 from exporter.checkpoint.vocabulary_trimming import Trim
@@ -33,11 +34,11 @@ from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.evaluation.data.dataset import DataFile
 from runtimes.measurement.measure import Case, Plan, measure
+from runtimes.parity.agreement import Z95
 from runtimes.runner import Batch
 
 TOKENS, EPOCHS, SEEDS, LENGTH, COMPARED = (15_300, 6_000), 3, (0, 1, 2), 128, 3000
 SENTENCES = {"onnx": 1000, "coreml": 96}
-_Z95 = 1.959964
 Texts = tuple[str, ...]
 Record = dict[str, Any]
 
@@ -81,8 +82,6 @@ def trained(half: Half, texts: Texts, place: Path) -> tuple[list[Exported], floa
 
 def judged(done: Exported, data: Path) -> Record:
     """The figures of one bundle."""
-    from benchmarks.accuracy.smallest import figures
-
     assert done.directory is not None
     bundle = read_bundle(done.directory)
     return figures(done.recipe.name, done, bundle, _examined(bundle, data))
@@ -137,7 +136,7 @@ def over_seeds(bundles: list[Record]) -> list[Record]:
             rows = [one for one in bundles if one["name"].startswith(target) and one["tokens"] == tokens]
             if rows:
                 lost = np.mean([[int(digit) for digit in one["lost"]] for one in rows], 0) - 1  # digits are 0, 1, 2
-                half = _Z95 * float(lost.std(ddof=1)) / float(np.sqrt(len(lost)))
+                half = Z95 * float(lost.std(ddof=1)) / float(np.sqrt(len(lost)))
                 drop = float(lost.mean())
                 found.append(
                     {

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.bundle_figures import figures
 from benchmarks.accuracy.half_megabyte import half_cost, half_sentences, halves
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import DEMO, HubOptions, resolve
@@ -29,13 +30,12 @@ from exporter.compression.calibration import Finetune
 from exporter.options.request import Request
 from exporter.pipeline import Exported, export
 from exporter.targets.target import Settings
-from exporter.verification.labelled.answers import Evaluation, Examiner
+from exporter.verification.labelled.answers import Examiner
 from exporter.verification.reference.reference import Reference
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import Bundle, read_bundle
 from runtimes.evaluation.data.corpus import read_texts
 from runtimes.evaluation.data.dataset import DataFile
-from runtimes.measurement.bench import compressed_bytes
 from runtimes.measurement.measure import Case, Plan, fingerprint, measure
 from runtimes.parity.answers import cosines
 from runtimes.runner import Runner
@@ -90,45 +90,6 @@ def exported(row: Row, target: str, texts: Texts, place: Path, verify: bool = Tr
     )
     (done,) = export(request)
     return done
-
-
-def figures(name: str, done: Exported, bundle: Bundle, found: Evaluation) -> dict[str, Any]:
-    """All that is known of one bundle. `answers` holds a digit for each row of the test.
-
-    So does `lost`: 2 where PyTorch is right and the bundle is not, 0 the other way round, else 1.
-    """
-    parity, manifest, compared = done.parity, bundle.manifest, found.comparison
-    return {
-        "name": name,
-        "recipe": asdict(manifest.recipe),
-        "status": found.status,
-        "size_bytes": bundle.size_bytes,
-        "compressed_bytes": compressed_bytes(bundle.model_files),
-        "rows": len(found.dataset.golds),
-        "changed_rows": found.changed_rows,
-        "accuracy": compared.candidate.figures["accuracy"],
-        "pytorch_accuracy": compared.reference.figures["accuracy"],
-        "drop_points": found.drop_points,
-        "interval_points": [compared.interval.low * 100, compared.interval.high * 100],
-        "agreement": compared.agreement,
-        "parity": {
-            "verdict": parity.verdict.value,
-            "rows": parity.rows,
-            "max_relative": parity.max_relative,
-            "agreement": parity.agreement,
-            "failures": parity.failures,
-            "note": parity.note,
-        },
-        "finetuning": asdict(manifest.finetuning) if manifest.finetuning else None,
-        "answers": "".join(map(str, found.candidate)),
-        "lost": "".join(map(str, _lost(found))),
-    }
-
-
-def _lost(found: Evaluation) -> list[int]:
-    golds = found.dataset.golds
-    rows = zip(found.reference, found.candidate, golds, strict=True)
-    return [1 + int(reference == gold) - int(candidate == gold) for reference, candidate, gold in rows]
 
 
 def evaluated(target: str, data: Path, texts: Texts, only: str, before: Record) -> Iterator[Record]:

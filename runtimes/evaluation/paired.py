@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runtimes.parity.agreement import Z95
 from runtimes.runner import Array
 
 RESAMPLES, SEED = 1000, 0
 _BLOCK = 50
-_Z95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _bonett_price(reference: Array, candidate: Array) -> Interval:
     rows = len(reference) + 2
     lost = (np.count_nonzero(reference & ~candidate) + 1) / rows
     gained = (np.count_nonzero(~reference & candidate) + 1) / rows
-    half = _Z95 * float(np.sqrt((lost + gained - (lost - gained) ** 2) / rows))
+    half = Z95 * float(np.sqrt((lost + gained - (lost - gained) ** 2) / rows))
     centre = lost - gained
     return Interval(
         float(max(-1.0, centre - half)),

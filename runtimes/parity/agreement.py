@@ -12,7 +12,8 @@ import numpy as np
 from runtimes.parity.shown import NO_ANSWER
 from runtimes.runner import Array
 
-_Z95 = 1.959964
+Z95 = 1.959964
+"""Standard deviations of a normal distribution on either side that hold 95 %."""
 Interval = tuple[float, float]
 
 
@@ -69,9 +70,9 @@ def interval(counts: Array) -> Interval:
 
 def wilson(share: float, trials: float) -> Interval:
     """Wilson's 95 % interval of a share of so many trials. A share below 1 has one that ends below 1."""
-    square = _Z95**2 / trials
+    square = Z95**2 / trials
     middle = share + square / 2
-    half = _Z95 * float(np.sqrt(max(share * (1 - share), 0.0) / trials + square / (4 * trials)))
+    half = Z95 * float(np.sqrt(max(share * (1 - share), 0.0) / trials + square / (4 * trials)))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
     return (max(low, 0.0) if share > 0 else 0.0, min(high, 1.0) if share < 1 else 1.0)
 

@@ -114,13 +114,19 @@ def _int8(reader: Reader, tensor: Tensor, rows: tuple[int, int], trained: str) -
             raise UnlikeError(
                 f"{tensor.name}: expected scales along axis {tensor.shape.index(rows[0])}, found {axis.read()}"
             )
+    return _scaled_by_row("int8", data, scale, rounding.TRAINED[trained] if trained else rounding.int8)
+
+
+def _scaled_by_row(
+    kind: str, data: Constant, scale: Constant, compared: Callable[[Array, Array, Array], Array]
+) -> Rows:
+    """Integers and a scale for each row; `compared` takes both and the rows that are wanted."""
     levels, steps = data.elements(), scale.read().reshape(-1, 1)
-    compared = rounding.TRAINED[trained] if trained else rounding.int8
 
     def ratios(start: int, wanted: Array) -> Array:
         return compared(_part(levels, start, wanted.shape), steps[start : start + len(wanted)], wanted)
 
-    return Rows("int8", (data.place, scale.place), ratios, values=lambda shape: _part(levels, 0, shape) * steps)
+    return Rows(kind, (data.place, scale.place), ratios, values=lambda shape: _part(levels, 0, shape) * steps)
 
 
 def _int4(reader: Reader, tensor: Tensor, rows: tuple[int, int], size: int) -> Rows:
@@ -140,13 +146,7 @@ def _int4_rows(reader: Reader, tensor: Tensor, rows: tuple[int, int], trained: s
     operation = reader.operation(tensor.name, "constexpr_blockwise_shift_scale")
     given = {"data": ("int4", tensor.shape), "scale": (tensor.dtype, scale_shape(tensor.shape, rows[0], 1))}
     data, scale = _arguments(operation, given)
-    levels, steps = data.elements(), scale.read().reshape(-1, 1)
-    compared = rounding.TRAINED_INT4[trained] if trained else rounding.int4_rows
-
-    def ratios(start: int, wanted: Array) -> Array:
-        return compared(_part(levels, start, wanted.shape), steps[start : start + len(wanted)], wanted)
-
-    return Rows("int4", (data.place, scale.place), ratios, values=lambda shape: _part(levels, 0, shape) * steps)
+    return _scaled_by_row("int4", data, scale, rounding.TRAINED_INT4[trained] if trained else rounding.int4_rows)
 
 
 def _shared_codes(reader: Reader, tensor: Tensor, rows: tuple[int, int], exact: bool) -> Rows:
