@@ -1,0 +1,1 @@
+"""The LiteRT target: `model.tflite`, written from `Ops` with flatbuffers alone."""
