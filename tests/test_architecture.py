@@ -27,17 +27,17 @@ ORDER = (
     ("runtimes.records",),
     ("runtimes.parity",),
     ("runtimes.backends",),
-    ("runtimes.mil",),
+    ("runtimes.mil", "runtimes.tflite"),
     ("runtimes.bundle",),
     ("runtimes.process",),
-    ("runtimes.files", "runtimes.plugins", "runtimes.runner"),
+    ("runtimes.files", "runtimes.plugins", "runtimes.runner", "runtimes.extras"),
     ("runtimes.errors", "runtimes.version"),
 )
 """Folders and files below the two packages, from the top: each imports from itself and from lower lines alone."""
 SIBLINGS = (
-    ("exporter.targets.onnx", "exporter.targets.coreml"),
+    ("exporter.targets.onnx", "exporter.targets.coreml", "exporter.targets.litert"),
     ("exporter.appkit.ios", "exporter.appkit.android", "exporter.appkit.web"),
-    ("runtimes.backends.onnx", "runtimes.backends.coreml", "runtimes.backends.pytorch"),
+    ("runtimes.backends.onnx", "runtimes.backends.coreml", "runtimes.backends.litert", "runtimes.backends.pytorch"),
 )
 """Folders that never import each other."""
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

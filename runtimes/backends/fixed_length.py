@@ -77,9 +77,7 @@ class FixedLengthRunner:
         used = batch.used if batch.mask.any() else min(batch.used, self.positions)
         fitting = [length for length in self.models if length >= used]
         if not fitting:
-            raise UsageError(
-                f"coreml: a text of {used} tokens, and the model takes {self.positions} at most; truncate it"
-            )
+            raise UsageError(f"a text of {used} tokens, and the model takes {self.positions} at most; truncate it")
         return min(fitting)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from runtimes.backends.backend import NATIVE, Backend
 from runtimes.backends.coreml.backend import BACKEND as COREML
+from runtimes.backends.litert.backend import BACKEND as LITERT
 from runtimes.backends.onnx.backend import BACKEND as ONNX
 from runtimes.errors import BundleError, UsageError
 from runtimes.plugins import Registry
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from runtimes.bundle.reading import Bundle
     from runtimes.runner import Runner
 
-BACKENDS: Registry[Backend] = Registry({one.name: one for one in (ONNX, COREML)}, "bertport.backends", Backend)
+BACKENDS: Registry[Backend] = Registry({one.name: one for one in (ONNX, COREML, LITERT)}, "bertport.backends", Backend)
 """bertport's own, and those of packages with an entry point in the group `bertport.backends`."""
 
 

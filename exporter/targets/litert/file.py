@@ -6,16 +6,14 @@ memory a second time. Tables and slots: LiteRT's schema.fbs, version 3.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 
-from runtimes.errors import LoweringError, RuntimeUnavailable
+from runtimes.errors import LoweringError
+from runtimes.extras import require_extra
 from runtimes.tflite import schema
 from runtimes.tflite.model import FREE, Array, Model, Node, Quantization, Signature, Subgraph, Tensor
-
-if TYPE_CHECKING:
-    from flatbuffers import Builder
 
 _OFFSET = "UOffsetTRelative"
 _BLOCKWISE = 2
@@ -70,12 +68,9 @@ class _Writer:
     """Builds the flatbuffer of a model, from its leaves up."""
 
     def __init__(self, model: Model) -> None:
-        try:
-            from flatbuffers import Builder
-        except ImportError as error:
-            raise RuntimeUnavailable(
-                "litert: writing needs the package flatbuffers; pip install 'bertport[litert]'"
-            ) from error
+        require_extra("litert", "writing a .tflite file", "flatbuffers")
+        from flatbuffers import Builder  # of an optional extra
+
         self._model = model
         self._b: Builder = Builder(1 << 16)
         self._shared: dict[tuple[int, ...], int] = {}
@@ -142,7 +137,7 @@ class _Writer:
         return self._table(10, [*slots, (8, "Bool", True)])  # has_rank
 
     def _quantization(self, buffer: int, how: Quantization) -> int:
-        """Written once for all graphs; LiteRT wants a zero point, of 8 bytes, for each scale: of one number one list."""
+        """Written once for all graphs. Each scale has a zero point, of 8 bytes: one list of zeros a size."""
         if how.block_scales is not None:
             blocks = [(0, "Int32", how.block_scales), (1, "Int32", -1), (2, "Int32", how.block_size)]
             details = self._table(3, blocks)
@@ -173,7 +168,9 @@ class _Writer:
         for name, value in given.items():
             option = known[name]
             is_vector = option.kind == "Ints"
-            slots.append((option.slot, _OFFSET if is_vector else option.kind, self._ints(value) if is_vector else value))
+            slots.append(
+                (option.slot, _OFFSET if is_vector else option.kind, self._ints(value) if is_vector else value)
+            )
         return self._table(max((one.slot + 1 for one in known.values()), default=0), slots)
 
     def _signature(self, one: Signature) -> int:
@@ -182,7 +179,9 @@ class _Writer:
             for side in (one.inputs.items(), one.outputs.items())
         ]
         key = self._b.CreateString(one.key)
-        return self._table(5, [(0, _OFFSET, maps[0]), (1, _OFFSET, maps[1]), (2, _OFFSET, key), (4, "Uint32", one.subgraph)])
+        return self._table(
+            5, [(0, _OFFSET, maps[0]), (1, _OFFSET, maps[1]), (2, _OFFSET, key), (4, "Uint32", one.subgraph)]
+        )
 
     def _table(self, count: int, slots: Slots) -> int:
         """A table of `count` slots: all that are given are stored, whatever their defaults."""

@@ -4,56 +4,26 @@ The codes of a token are gathered first, and by them the sub-vectors that make i
 by nodes over constants alone, which ONNX Runtime folds when it loads the model: 256 rows of the table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from onnx import TensorProto
 
-from exporter.compression.product_quantization import ProductCodes, int8_codebooks, shared_quantise
-from exporter.model.ops import Array, Weight
+from exporter.compression.weight_exceptions import Keep
+from exporter.model.ops import Role, Weight
+from exporter.targets.encoding.encoded_weights import Encode, EncodedWeights
+from exporter.targets.encoding.storage import Storage
 from exporter.targets.onnx.initialisers import Initialisers, Node
 
-Encode = Callable[[Array], ProductCodes]
-"""A table [rows, H] → its codes."""
 
+class CodedTables(Initialisers, EncodedWeights):
+    """Encoded weights as initialisers, and the rows of tables in codes."""
 
-class CodedTables(Initialisers):
-    """`encode` gives the codes of the word table."""
+    target = "onnx"
 
-    def __init__(self, node: Node, encode: Encode) -> None:
-        super().__init__(node)
-        self._encode = encode
-
-    def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
-        """Store a table as codes [rows, places] into codebooks [places · entries, d]: names of both.
-
-        Where the codebook of each place starts is stored too, under the name `starts`.
-        """
-        coded = self._encode(values)
-        places, entries, _ = coded.codebook.shape
-        self.add_starts(starts, places, entries)
-        codebook = self.add(f"{name}.book.float16", coded.codebook.reshape(places * entries, -1).astype(np.float16))
-        return self.add(f"{name}.codes", coded.codes), codebook
-
-    def narrow_codes(self, name: str, values: Array, starts: str) -> tuple[str, str, str]:
-        """As `codes`, with the codebooks in int8: names of codes, codebooks and their scale [1, 1]."""
-        coded = self._encode(values)
-        places, entries, width = coded.codebook.shape
-        self.add_starts(starts, places, entries)
-        q, scale = int8_codebooks(coded.codebook)
-        codebook = self.add(f"{name}.book.int8", q.reshape(places * entries, width))
-        floats = self.add(f"{name}.book.scale", scale.astype(np.float32))
-        return self.add(f"{name}.codes", coded.codes), codebook, floats
-
-    def shared_codes(self, name: str, values: Array) -> tuple[str, str]:
-        """Store a table as codes [rows, places] into one codebook [entries, d] for all places: names of both."""
-        coded = shared_quantise(values)
-        codebook = self.add(f"{name}.book.float16", coded.codebook[0].astype(np.float16))
-        return self.add(f"{name}.codes", coded.codes), codebook
-
-    def add_starts(self, name: str, places: int, entries: int) -> str:
-        """Store the first row of each place's codebook, int32 [places]."""
-        return self.add(name, np.arange(places, dtype=np.int32) * entries)
+    def __init__(self, node: Node, storage: Mapping[Role, Storage], keep: Keep, encode: Encode) -> None:
+        Initialisers.__init__(self, node)
+        EncodedWeights.__init__(self, storage, keep, encode)
 
     def _coded_rows(self, name: str, table: Weight, ids: str) -> str:
         """Float32 rows [B, S, H]; what is float16 becomes floats last."""

@@ -10,8 +10,9 @@ from onnx import helper
 from exporter.compression.outlier_channels import Treatments
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role
-from exporter.targets.onnx.schemes import Storage
-from exporter.targets.onnx.weights import Encode, WeightStore
+from exporter.targets.encoding.encoded_weights import Encode
+from exporter.targets.encoding.storage import Storage
+from exporter.targets.onnx.weights import WeightStore
 
 FIRST = "input_ids"
 """The input that every model has, for the batch and the sequence are its shape."""

@@ -18,11 +18,12 @@ from exporter.compression.product_quantization import product_quantise
 from exporter.compression.weight_exceptions import NOTHING, Keep
 from exporter.model.model import Model
 from exporter.model.ops import Extent, Inputs, Weight
+from exporter.targets.encoding.encoded_weights import Encode
+from exporter.targets.encoding.storage import IN_INTEGERS
 from exporter.targets.onnx import file as onnx_file
 from exporter.targets.onnx.graph import FIRST
 from exporter.targets.onnx.integers import IntegerGraph
-from exporter.targets.onnx.schemes import IN_INTEGERS, SCHEMES
-from exporter.targets.onnx.weights import Encode
+from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.bundle.manifest import CHOICES as CHOICES
 from runtimes.errors import LoweringError
 

@@ -27,49 +27,14 @@ it keeps 0.95, with 8 it keeps 0.77, too little to search by: its budget lies be
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 from exporter.compression import integer_rounding
 from exporter.model.ops import Role
+from exporter.targets.encoding.storage import IN_INTEGERS, Storage, by_role
 from exporter.targets.target import Scheme
 from runtimes.bundle.manifest import Budget
 
-
-class Storage(Enum):
-    """How a weight lies in the file, and what arithmetic reads it."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16, computed in float32"
-    INT8 = "int8, computed in float32"
-    INT8_DYNAMIC = "int8, computed in integers with activations rounded at run time"
-    INT4_BLOCK = "int4 by blocks of 32, computed in float32"
-    INT4_DYNAMIC = "int4, a scale for each row, computed in integers with activations rounded at run time"
-    CODES = "codes into books of stretches, computed in float32"
-    CODES_INT8 = "codes into codebooks in int8, computed in float32"
-    SHARED_CODES = "codes into one codebook for all places, computed in float32"
-
-
-def _storage(word: Storage, position: Storage, linear: Storage, tail: Storage) -> dict[Role, Storage]:
-    return {
-        Role.WORD_EMBEDDING: word,
-        Role.POSITION_EMBEDDING: position,
-        Role.TYPE_EMBEDDING: Storage.FLOAT32,
-        Role.LINEAR: linear,
-        Role.TAIL: tail,
-        Role.HEAD: Storage.FLOAT32,
-        Role.VECTOR: Storage.FLOAT32,
-    }
-
-
 _F32, _F16, _I8, _DYNAMIC, _I4, _DYNAMIC4, _CODES, _CODES8, _SHARED = Storage
-IN_INTEGERS = frozenset({_DYNAMIC, _DYNAMIC4})
-"""Storages of linear layers whose products are computed in integers."""
-_KEPT = {"float16": _F16, "int8": _I8}
-
-
-def wider(storage: Storage, form: str | None) -> Storage:
-    """The storage of a weight kept in a form of `weight_exceptions.FORMS`; storages are listed from the widest on."""
-    return storage if form is None else min(storage, _KEPT[form], key=list(Storage).index)
 
 
 @dataclass(frozen=True)
@@ -108,34 +73,34 @@ SCHEMES = {
             Budget(max_absolute=1e-4, min_agreement=1.0, min_cosine=0.99999),
             "order of additions",
             exact=True,
-            storage=_storage(_F32, _F32, _F32, _F32),
+            storage=by_role(_F32, _F32, _F32, _F32),
             web_dtype="fp32",
         ),
         OnnxScheme(
             "fp16",
             Budget(max_relative=0.01, min_agreement=0.99, min_cosine=0.9999),
             "rounding of weights",
-            storage=_storage(_F16, _F16, _F16, _F16),
+            storage=by_role(_F16, _F16, _F16, _F16),
             web_dtype="fp16",
         ),
         OnnxScheme(
             "int8",
             Budget(max_relative=0.10, min_agreement=0.97, min_cosine=0.998),
             "activations",
-            storage=_storage(_I8, _I8, _DYNAMIC, _DYNAMIC),
+            storage=by_role(_I8, _I8, _DYNAMIC, _DYNAMIC),
             keep_in_embeddings=SENTENCE_KEEP,
         ),
         OnnxScheme(
             "int8-weights",
             Budget(max_relative=0.03, min_agreement=0.98, min_cosine=0.998),
             "rounding of weights",
-            storage=_storage(_I8, _I8, _I8, _I8),
+            storage=by_role(_I8, _I8, _I8, _I8),
         ),
         OnnxScheme(
             "int4-embeddings",
             Budget(max_relative=0.20, min_agreement=0.95, min_cosine=0.99),
             "rounding of word vectors",
-            storage=_storage(_I4, _I8, _I8, _I8),
+            storage=by_role(_I4, _I8, _I8, _I8),
             web_dtype="q4",
         ),
         OnnxScheme(
@@ -143,7 +108,7 @@ SCHEMES = {
             Budget(max_relative=0.25, min_agreement=0.92, min_cosine=0.90),
             "word vectors, activations",
             codes=True,
-            storage=_storage(_CODES, _I8, _DYNAMIC, _DYNAMIC),
+            storage=by_role(_CODES, _I8, _DYNAMIC, _DYNAMIC),
         ),
         OnnxScheme(
             "pq4",
@@ -151,7 +116,7 @@ SCHEMES = {
             "word vectors, rounding of weights",
             codes=True,
             narrow=True,
-            storage=_storage(_CODES8, _SHARED, _DYNAMIC4, _DYNAMIC4),
+            storage=by_role(_CODES8, _SHARED, _DYNAMIC4, _DYNAMIC4),
             web_dtype="q4",
         ),
     )

@@ -13,6 +13,7 @@ from exporter.model.ops import Weight
 from exporter.model.tasks import SENTENCE_SIMILARITY, TASKS
 from exporter.model.weight_list import rounded_weights
 from exporter.targets.embedding_outputs import answering
+from exporter.targets.encoding.storage import Storage, wider
 from exporter.targets.onnx.audit.model import audit_onnx
 from exporter.targets.onnx.audit.stored_values import read_onnx
 from exporter.targets.onnx.inspection import inspect_onnx
@@ -21,7 +22,7 @@ from exporter.targets.onnx.mapped import FILE as MAPPED
 from exporter.targets.onnx.mapped import check_mapped, mapped
 from exporter.targets.onnx.ops import CHOICES, DEFAULT_OPSET, FILE, check_opset, write
 from exporter.targets.onnx.recipe import OnnxRecipe, recorded
-from exporter.targets.onnx.schemes import SCHEMES, OnnxScheme, Storage, wider
+from exporter.targets.onnx.schemes import SCHEMES, OnnxScheme
 from exporter.targets.target import Settings, Target, checked_keep, option
 from runtimes.bundle.manifest import CALIBRATION, SEQUENCE, Recipe, TensorSpec
 from runtimes.errors import UsageError

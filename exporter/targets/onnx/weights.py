@@ -6,41 +6,18 @@ are gathered first and made floats after, so that a table stays small in memory 
 """
 
 from collections.abc import Mapping
-from enum import Enum
 
 import numpy as np
 from onnx import TensorProto
 
 from exporter.compression import integer_rounding
-from exporter.compression.integer_rounding import Quantise as Quantise
 from exporter.compression.outlier_channels import AS_IT_IS, Treatment
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role, Weight
+from exporter.targets.encoding.encoded_weights import Encode, Layout, treated_values
+from exporter.targets.encoding.storage import Storage
 from exporter.targets.onnx.coded_tables import CodedTables
-from exporter.targets.onnx.coded_tables import Encode as Encode
-from exporter.targets.onnx.initialisers import Node as Node
-from exporter.targets.onnx.schemes import IN_INTEGERS, Storage, wider
-from runtimes.errors import LoweringError
-
-SMOOTHED = ".smoothed"
-"""What follows the name of a weight that is stored with the factors of its outlier channels."""
-_FLOAT16_MAX = 65504.0
-
-
-class Layout(Enum):
-    """How int8 values [..., out, in] and their scales [..., out, 1] lie in the file."""
-
-    AS_IS = "[..., out, in], scales [..., out, 1]"
-    TRANSPOSED = "[..., in, out], scales [..., 1, out]"
-    FOR_PRODUCTS = "[in, out], scales [out]: what MatMulInteger reads"
-
-    def integers(self, values: Array) -> Array:
-        """Values as they lie in the file, or those of the file as they were."""
-        return values if self is Layout.AS_IS else values.swapaxes(-1, -2)
-
-    def scales(self, scale: Array) -> Array:
-        """Scales as they lie in the file."""
-        return scale[:, 0] if self is Layout.FOR_PRODUCTS else self.integers(scale)
+from exporter.targets.onnx.initialisers import Node
 
 
 class WeightStore(CodedTables):
@@ -51,12 +28,8 @@ class WeightStore(CodedTables):
     """
 
     def __init__(self, node: Node, storage: Mapping[Role, Storage], keep: Keep, tied: bool, encode: Encode) -> None:
-        super().__init__(node, encode)
-        self._storage, self._keep, self._tied = storage, keep, tied
-
-    def storage(self, weight: Weight) -> Storage:
-        """How the scheme stores a weight, or wider where it is kept so."""
-        return wider(self._storage[weight.role], self._keep.form(weight.name))
+        super().__init__(node, storage, keep, encode)
+        self._tied = tied
 
     def float32(self, weight: Weight, layout: Array | None = None) -> str:
         """Store a weight; return the name of its float32 values, in `layout` (a view of them) if given.
@@ -115,10 +88,6 @@ class WeightStore(CodedTables):
                 stored, scale = self.int8_table(table)
                 return self._scaled(name, first(stored, f"{name}.int8"), first(scale, f"{name}.scale"))
 
-    def integer_products(self, table: Weight) -> bool:
-        """Whether products with the rows of a table are computed in integers."""
-        return self.storage(table) is Storage.INT8 and self._storage[Role.LINEAR] in IN_INTEGERS
-
     def int8_table(self, table: Weight) -> tuple[str, str]:
         """Store a table [rows, H] as int8: names of it and of its scales [rows, 1]."""
         multiplied = self._tied and table.role is Role.WORD_EMBEDDING and self.integer_products(table)
@@ -140,48 +109,12 @@ class WeightStore(CodedTables):
     def int8_matrix(self, weight: Weight, treated: Treatment = AS_IT_IS) -> tuple[str, str]:
         """Store a linear weight for integer arithmetic: names of int8 [in, out] and of its scales [out].
 
-        Of a smoothed layer it is stored times the factors. The weights of channels in floats are 0, and leave the
-        scales to the others.
+        See `treated_values` for what is stored of a layer that treats outlier channels.
         """
-        name, values = weight.name, weight.values
-        if treated.factors is not None:
-            name, values = f"{name}{SMOOTHED}", values * treated.factors
-        if treated.channels is not None:
-            values = values.copy()
-            values[:, treated.channels] = 0
+        name, values = treated_values(weight, treated)
         if self.storage(weight) is Storage.INT4_DYNAMIC:
             return self._int8_of_pairs(name, values)
         return self.integers(name, values, integer_rounding.int8_without_saturation, Layout.FOR_PRODUCTS)
-
-    def floats(self, name: str, values: Array) -> str:
-        """Store values as they are."""
-        return self.add(name, values)
-
-    def halves(self, name: str, values: Array) -> str:
-        """Store values as float16; return the stored tensor's name."""
-        return self.add(f"{name}.float16", _float16(name, values))
-
-    def integers(self, name: str, values: Array, quantise: Quantise, layout: Layout = Layout.AS_IS) -> tuple[str, str]:
-        """Store values [..., n] as int8 with a scale for each row: names of both."""
-        q, scale = quantise(values)
-        return self.add(f"{name}.int8", layout.integers(q)), self.add(f"{name}.scale", layout.scales(scale))
-
-    def nibbles(self, name: str, values: Array) -> tuple[str, str]:
-        """Store a table as int4 by blocks: names of the nibbles and of the scales [rows, blocks].
-
-        Two numbers of a row share a byte; see integer_rounding.pack_nibbles for which.
-        """
-        q, scale = integer_rounding.int4_blocks(values)
-        return self.add(f"{name}.int4", integer_rounding.pack_nibbles(q)), self.add(f"{name}.scale", scale)
-
-    def pairs(self, name: str, values: Array) -> tuple[str, str]:
-        """Store a linear weight [out, in] as int4: names of the pairs [in · out / 2] and of the scales [out].
-
-        Two numbers of [in, out] share a byte; raises LoweringError where one is left over.
-        """
-        q, scale = integer_rounding.int4_rows(_even(name, values))
-        packed = self.add(f"{name}.int4", integer_rounding.pack_pairs(q.T))
-        return packed, self.add(f"{name}.scale.float16", scale[:, 0])
 
     def _float32_of_int8(self, weight: Weight, transposed: bool) -> str:
         layout = Layout.TRANSPOSED if transposed else Layout.AS_IS
@@ -231,19 +164,3 @@ class WeightStore(CodedTables):
 def _blocks(table: Weight) -> int:
     """Scales of a row."""
     return integer_rounding.int4_scales(int(table.values.shape[1]))
-
-
-def _even(name: str, values: Array) -> Array:
-    if values.size % 2:
-        odd = f"onnx: {name} holds {values.size} numbers, and int4 packs two in a byte"
-        raise LoweringError(f"{odd}; pass --keep {name}")
-    return values
-
-
-def _float16(name: str, values: Array) -> Array:
-    largest = float(np.abs(values).max(initial=0))
-    if largest > _FLOAT16_MAX:
-        raise LoweringError(
-            f"onnx: {name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; use --quantize none or int8"
-        )
-    return values.astype(np.float16)

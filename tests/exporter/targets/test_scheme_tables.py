@@ -9,7 +9,8 @@ from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Role, Weight
 from exporter.targets.coreml.schemes import SCHEMES as COREML
 from exporter.targets.coreml.schemes import Form, find_scheme
-from exporter.targets.onnx.schemes import SCHEMES, Storage, wider
+from exporter.targets.encoding.storage import Storage, wider
+from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.errors import UsageError
 
 FLOAT32, FLOAT16, INT8, DYNAMIC, INT4, DYNAMIC4, CODES, CODES8, SHARED = Storage

@@ -11,9 +11,10 @@ from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role
 from exporter.targets.audit.codes import audit_codes, audit_trained_codes
 from exporter.targets.audit.tally import Tally
+from exporter.targets.encoding.storage import Storage
 from exporter.targets.onnx.audit.file import StoredModel, StoredTensor
-from exporter.targets.onnx.schemes import Storage
-from exporter.targets.onnx.weights import Node, WeightStore
+from exporter.targets.onnx.initialisers import Node
+from exporter.targets.onnx.weights import WeightStore
 
 
 @dataclass(frozen=True)

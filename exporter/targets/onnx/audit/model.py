@@ -13,13 +13,13 @@ from exporter.model.ops import Array, Weight
 from exporter.targets.audit.findings import Audit, Finding
 from exporter.targets.audit.subject import Audited
 from exporter.targets.audit.tally import Tally
+from exporter.targets.encoding.encoded_weights import SMOOTHED
 from exporter.targets.onnx.audit.file import StoredModel, open_model
 from exporter.targets.onnx.audit.graph import compare_graphs
 from exporter.targets.onnx.audit.weights import AuditedWeights, Held, no_codes
 from exporter.targets.onnx.ops import FILE, OnnxOps, build
 from exporter.targets.onnx.recipe import recorded
 from exporter.targets.onnx.schemes import SCHEMES
-from exporter.targets.onnx.weights import SMOOTHED
 from runtimes.bundle.manifest import Recipe
 from runtimes.errors import BertportError
 

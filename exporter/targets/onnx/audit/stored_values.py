@@ -10,13 +10,14 @@ from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Weight
 from exporter.targets.audit.subject import Audited
 from exporter.targets.audit.tally import Tally
+from exporter.targets.encoding.encoded_weights import SMOOTHED, Layout, Quantise
+from exporter.targets.encoding.storage import Storage
 from exporter.targets.onnx.audit.file import open_model
 from exporter.targets.onnx.audit.model import _AuditedOps
 from exporter.targets.onnx.audit.weights import AuditedWeights, Held, _lying, _scales, _unpacked
 from exporter.targets.onnx.ops import FILE, build
 from exporter.targets.onnx.recipe import recorded
-from exporter.targets.onnx.schemes import SCHEMES, Storage
-from exporter.targets.onnx.weights import SMOOTHED, Layout, Quantise
+from exporter.targets.onnx.schemes import SCHEMES
 
 
 def read_onnx(audited: Audited) -> Mapping[str, Array]:

@@ -13,11 +13,11 @@ from exporter.compression import integer_rounding
 from exporter.model.ops import Array
 from exporter.targets.audit import rounding
 from exporter.targets.audit.rounding import Part
+from exporter.targets.encoding.encoded_weights import Layout, Quantise
 from exporter.targets.onnx.audit.coded_tables import AuditedTables
 from exporter.targets.onnx.audit.coded_tables import Held as Held
 from exporter.targets.onnx.audit.coded_tables import no_codes as no_codes
 from exporter.targets.onnx.audit.file import StoredTensor
-from exporter.targets.onnx.weights import Layout, Quantise
 
 _ENCODER, _UNTRAINED = ("embeddings.", "layer.", "pooler."), ("embeddings.position.", "embeddings.type.")
 """Beginnings of names: fine-tuning trains LayerNorms everywhere, and what is in the encoder but these tables."""

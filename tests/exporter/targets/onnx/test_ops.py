@@ -15,8 +15,9 @@ from exporter.compression import integer_rounding
 from exporter.compression.product_quantization import product_quantise, shared_quantise
 from exporter.model.numpy_ops import NumpyOps, trace
 from exporter.model.ops import Inputs, Role
+from exporter.targets.encoding.storage import Storage
 from exporter.targets.onnx import ops as target
-from exporter.targets.onnx.schemes import SCHEMES, Storage
+from exporter.targets.onnx.schemes import SCHEMES
 from exporter.targets.registry import TARGETS
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.backends.pytorch.runner import TorchRunner

@@ -1,0 +1,1 @@
+"""How weights are encoded, for targets that store them tensor by tensor."""

@@ -1,0 +1,94 @@
+"""What each scheme means in LiteRT: how every role of weight is stored and computed.
+
+| scheme | words | linears | error from |
+| --- | --- | --- | --- |
+| none | float32 | float32 | order of additions |
+| fp16 | float16 | float16 → float32 | rounding of weights |
+| int8-weights | int8 by row | int8 by channel → float32 | rounding of weights |
+| int8 | int8 by row | int8 by channel × int8 by token, rounded at run time | activations |
+| int4-embeddings | int4 by 32 | as int8 | word vectors, activations |
+| pq | a byte for each 4 or 8 numbers, and codebooks of them | as int8 | word vectors, activations |
+| pq4 | as pq, codebooks in int8 | int4 by channel, as int8 | word vectors, rounding of weights |
+
+`→ float32` means stored so and computed in float32; XNNPACK unpacks them when it loads the model. Scales of rows are a
+float16 column, looked up beside the rows. All else is as in ONNX: biases, gains, type rows and the task head stay
+float32, positions are int8 where words are, and beside words in fewer bits, and codes into one codebook in pq4.
+
+The budgets are those of ONNX's schemes: a user who changes the target is promised the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exporter.model.ops import Role
+from exporter.targets.encoding.storage import IN_INTEGERS, Storage, by_role
+from exporter.targets.target import Scheme
+from runtimes.bundle.manifest import Budget
+
+_F32, _F16, _I8, _DYNAMIC, _I4, _DYNAMIC4, _CODES, _CODES8, _SHARED = Storage
+
+
+@dataclass(frozen=True)
+class LiteRtScheme(Scheme):
+    """A scheme of LiteRT: how every role of weight is stored."""
+
+    storage: Mapping[Role, Storage] = field(default_factory=dict)
+
+    @property
+    def integers(self) -> bool:
+        """Whether products are computed in integers, with activations rounded at run time."""
+        return not IN_INTEGERS.isdisjoint(self.storage.values())
+
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        LiteRtScheme(
+            "none",
+            Budget(max_absolute=1e-4, min_agreement=1.0, min_cosine=0.99999),
+            "order of additions",
+            exact=True,
+            storage=by_role(_F32, _F32, _F32, _F32),
+        ),
+        LiteRtScheme(
+            "fp16",
+            Budget(max_relative=0.01, min_agreement=0.99, min_cosine=0.9999),
+            "rounding of weights",
+            storage=by_role(_F16, _F16, _F16, _F16),
+        ),
+        LiteRtScheme(
+            "int8",
+            Budget(max_relative=0.10, min_agreement=0.97, min_cosine=0.998),
+            "activations",
+            storage=by_role(_I8, _I8, _DYNAMIC, _DYNAMIC),
+        ),
+        LiteRtScheme(
+            "int8-weights",
+            Budget(max_relative=0.03, min_agreement=0.98, min_cosine=0.998),
+            "rounding of weights",
+            storage=by_role(_I8, _I8, _I8, _I8),
+        ),
+        LiteRtScheme(
+            "int4-embeddings",
+            Budget(max_relative=0.20, min_agreement=0.95, min_cosine=0.99),
+            "word vectors, activations",
+            storage=by_role(_I4, _I8, _DYNAMIC, _DYNAMIC),
+        ),
+        LiteRtScheme(
+            "pq",
+            Budget(max_relative=0.25, min_agreement=0.92, min_cosine=0.90),
+            "word vectors, activations",
+            codes=True,
+            storage=by_role(_CODES, _I8, _DYNAMIC, _DYNAMIC),
+        ),
+        LiteRtScheme(
+            "pq4",
+            Budget(max_relative=0.35, min_agreement=0.92, min_cosine=0.77),
+            "word vectors, rounding of weights",
+            codes=True,
+            narrow=True,
+            storage=by_role(_CODES8, _SHARED, _DYNAMIC4, _DYNAMIC4),
+        ),
+    )
+}
+"""`--quantize` → its scheme, from the widest on."""

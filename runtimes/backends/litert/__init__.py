@@ -1,0 +1,1 @@
+"""LiteRT: the real interpreter, with its XNNPACK kernels, on this processor."""
