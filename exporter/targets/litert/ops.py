@@ -10,7 +10,8 @@ from exporter.model.ops import Extent, Inputs, Weight
 from exporter.targets.litert.attention import Attention
 from runtimes.tflite.model import FREE
 
-_ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "relu": "RELU", "tanh": "TANH"}
+_GELUS = ("gelu", "gelu_tanh")
+_ACTIVATIONS = {"relu": "RELU", "tanh": "TANH"}
 
 
 class LiteRtOps(Attention):
@@ -87,8 +88,9 @@ class LiteRtOps(Attention):
         """See Ops."""
         if kind == "silu":
             return self.arithmetic("MUL", x, self.node("LOGISTIC", [x], f"{name}.sigmoid", self.shape(x)), name)
-        options = {"approximate": kind == "gelu_tanh"} if kind.startswith("gelu") else {}
-        return self.node(_ACTIVATIONS[kind], [x], name, self.shape(x), **options)
+        if kind in _GELUS:
+            return self.node("GELU", [x], name, self.shape(x), approximate=kind == "gelu_tanh")
+        return self.node(_ACTIVATIONS[kind], [x], name, self.shape(x))
 
     def first_token(self, name: str, x: str) -> str:
         """See Ops; [B, H]."""
@@ -156,8 +158,10 @@ class LiteRtOps(Attention):
         """As many tokens of `x` as `like` has, two fewer than its own."""
         begin, step = self.integers(f"begin.token.{start}", [0, start, 0]), self.integers("step.1.1.1", [1, 1, 1])
         end = self.integers(f"end.token.{start}", [0, start - 2, 0])
-        masks = {"begin_mask": 0b101, "end_mask": 0b101 if start < 2 else 0b111}
-        return self.node("STRIDED_SLICE", [x, begin, end, step], name, self.shape(like), **masks)
+        ends = 0b101 if start < 2 else 0b111  # of the axes that are taken to their end
+        return self.node(
+            "STRIDED_SLICE", [x, begin, end, step], name, self.shape(like), begin_mask=0b101, end_mask=ends
+        )
 
     def _part_of(self, vector: str, name: str, start: int, end: int) -> str:
         bounds = [self.integers(f"number.{value}", [value]) for value in (start, end, 1)]

@@ -34,7 +34,7 @@ class _OneLength:
     def trace(self, feeds: Mapping[str, Array]) -> Outputs:
         """See FixedModel; of the first length all tensors, of others the outputs: LiteRT shows no other's tensors."""
         kept = open_kept(str(self.path))
-        if list(kept.get_signature_list())[0] != signature_of(self.length):
+        if next(iter(kept.get_signature_list())) != signature_of(self.length):
             return self.run(feeds)
         main = MainSignature(kept, signature_of(self.length))
         outputs = main.run(feeds)
