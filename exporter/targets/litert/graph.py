@@ -115,6 +115,29 @@ class Graph:
         self.steps.append(Step("SPLIT", 1, (axis, x), tuple(names), {"parts": parts}))
         return names
 
+    def part(self, x: str, name: str, axis: int, bounds: tuple[int, int], size: int) -> str:
+        """Of one axis what lies between two bounds, `size` of it; of the others all.
+
+        As STRIDED_SLICE, which XNNPACK takes where sizes are free; the masks say which axes are whole.
+        """
+        shape, others = list(self.shape(x)), (1 << len(self.shape(x))) - 1 - (1 << axis)
+        kind = f"{axis}.of.{len(shape)}"
+        begin, end = (
+            self.integers(f"bound.{bound}.{kind}", [bound if at == axis else 0 for at in range(len(shape))])
+            for bound in bounds
+        )
+        step = self.integers(f"step.{len(shape)}", [1] * len(shape))
+        shape[axis] = size
+        return self.node(
+            "STRIDED_SLICE",
+            [x, begin, end, step],
+            name,
+            tuple(shape),
+            self.values[x].dtype,
+            begin_mask=others,
+            end_mask=others,
+        )
+
     def cast(self, x: str, name: str, to: str) -> str:
         """`x` as another type."""
         kinds = {"from_type": TYPES[self.values[x].dtype], "to_type": TYPES[to]}

@@ -33,9 +33,13 @@ class Linears(Tables):
             return self._product(name, x, self._table_matrix(table), self.vector(bias))
         width = table.values.shape[1]
         within = self._product(
-            f"{name}.within", self._columns(x, f"{x}.within", 0, width), self._table_matrix(table), self.vector(bias)
+            f"{name}.within",
+            self.part(x, f"{x}.within", 2, (0, width), width),
+            self._table_matrix(table),
+            self.vector(bias),
         )
-        last = self._columns(x, f"{x}.beyond", width, rest.values.shape[1])
+        beyond = rest.values.shape[1]
+        last = self.part(x, f"{x}.beyond", 2, (width, width + beyond), beyond)
         return self.arithmetic("ADD", within, self.linear(f"{name}.beyond", last, rest, None), name)
 
     def vector(self, weight: Weight) -> str:
@@ -90,9 +94,3 @@ class Linears(Tables):
         return self.node(
             "FULLY_CONNECTED", inputs, name, shape, version=version, activation=0, keep_dims=True, asymmetric=True
         )
-
-    def _columns(self, x: str, name: str, start: int, width: int) -> str:
-        """Some of the numbers of each token."""
-        begin = self.integers(f"begin.{start}", [0, 0, start])
-        size = self.integers(f"columns.{width}", [-1, -1, width])
-        return self.node("SLICE", [x, begin, size], name, (*self.shape(x)[:-1], width))

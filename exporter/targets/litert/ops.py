@@ -10,6 +10,7 @@ from exporter.model.ops import Extent, Inputs, Weight
 from exporter.targets.litert.attention import Attention
 from runtimes.tflite.model import FREE
 
+_END = np.iinfo(np.int32).max
 _GELUS = ("gelu", "gelu_tanh")
 _ACTIVATIONS = {"relu": "RELU", "tanh": "TANH"}
 
@@ -52,8 +53,8 @@ class LiteRtOps(Attention):
         sizes = self.constant(f"{name}.one_token", np.array([[0, 0], [1, 1], [0, 0]], np.int32))
         longer = FREE if tokens == FREE else tokens + 2
         wide = self.node("PAD", [x, sizes], f"{name}.padded", (rows, longer, width))
-        after = self._tokens_from(wide, f"{name}.after", 2, x)
-        before = self._tokens_from(wide, f"{name}.before", 0, x)
+        after = self.part(wide, f"{name}.after", 1, (2, _END), tokens)
+        before = self.part(wide, f"{name}.before", 1, (0, -2), tokens)
         return self.joined([after, x, before], name)
 
     def add(self, name: str, left: str, right: str) -> str:
@@ -95,9 +96,7 @@ class LiteRtOps(Attention):
     def first_token(self, name: str, x: str) -> str:
         """See Ops; [B, H]."""
         width = self.shape(x)[-1]
-        begin, size = self.integers("zero.zero.zero", [0, 0, 0]), self.integers(f"first.{width}", [-1, 1, width])
-        row = self.node("SLICE", [x, begin, size], f"{name}.row", (self.rows, 1, width))
-        return self.reshaped(row, name, (self.rows, width))
+        return self.reshaped(self.part(x, f"{name}.row", 1, (0, 1), 1), name, (self.rows, width))
 
     def pool(self, name: str, x: str, mask: str, kind: str) -> str:
         """See Ops. A mean is a product with the mask over the number of tokens, [B, 1, S]."""
@@ -129,14 +128,14 @@ class LiteRtOps(Attention):
             x = self.node("SQUEEZE", [x], f"{x}.position", (self.rows, self.length), axes=(2,))
         elif extent is Extent.CHOICE and self.length == FREE:
             choices = self.node("SHAPE", ["input_ids"], "every_size", (3,), "int32", out_type=2)
-            both = self._part_of(choices, "rows_and_choices", 0, 2)
+            both = self.part(choices, "rows_and_choices", 0, (0, 2), 2)
             x = self.reshaped(x, f"{x}.choices", (FREE, FREE), both)
         self.outputs[name] = x
 
     def _one_by_one(self, x: str) -> str:
         """[B, C, S] → [B·C, S]."""
         sizes = self.node("SHAPE", ["input_ids"], "every_size", (3,), "int32", out_type=2)
-        last = self._part_of(sizes, "last_size", 2, 3)
+        last = self.part(sizes, "last_size", 0, (2, 3), 1)
         return self.reshaped(x, f"{x}.one_by_one", (FREE, FREE), self.sizes("one_by_one", -1, last))
 
     def _group(self, name: str, number: int, part: str, weight: Weight) -> str:
@@ -153,16 +152,3 @@ class LiteRtOps(Attention):
             "SELECT_V2", [seen, x, self.constant("no_token", np.float32(-1e9))], f"{name}.shown", self.shape(x)
         )
         return self.node("REDUCE_MAX", [shown, self.integers("axis.1", [1])], name, (rows, width), keep_dims=False)
-
-    def _tokens_from(self, x: str, name: str, start: int, like: str) -> str:
-        """As many tokens of `x` as `like` has, two fewer than its own."""
-        begin, step = self.integers(f"begin.token.{start}", [0, start, 0]), self.integers("step.1.1.1", [1, 1, 1])
-        end = self.integers(f"end.token.{start}", [0, start - 2, 0])
-        ends = 0b101 if start < 2 else 0b111  # of the axes that are taken to their end
-        return self.node(
-            "STRIDED_SLICE", [x, begin, end, step], name, self.shape(like), begin_mask=0b101, end_mask=ends
-        )
-
-    def _part_of(self, vector: str, name: str, start: int, end: int) -> str:
-        bounds = [self.integers(f"number.{value}", [value]) for value in (start, end, 1)]
-        return self.node("STRIDED_SLICE", [vector, *bounds], name, (end - start,), "int32")

@@ -140,9 +140,7 @@ class Tables(Graph):
 
     def _number_of_tokens(self) -> str:
         """[1], known when the caller has resized the inputs."""
-        both = self.sizes_of_ids()
-        begin, end, step = (self.integers(f"number.{value}", [value]) for value in (1, 2, 1))
-        return self.node("STRIDED_SLICE", [both, begin, end, step], "number_of_tokens", (1,), "int32")
+        return self.part(self.sizes_of_ids(), "number_of_tokens", 0, (1, 2), 1)
 
     def sizes_of_ids(self) -> str:
         """The sizes [2] of what the model reads, rows and tokens."""
