@@ -13,7 +13,7 @@ Which of them a layer gets is decided by how far its results are from the float 
 cheapest form that is not much worse than the best. Models without outliers get none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -51,6 +51,32 @@ _TOLERATED = {Form.PLAIN: 1.3, Form.SMOOTHED: 1.1, Form.FLOATS: 1.0}
 """How many times as far from the float results as the best form's a layer's may be. What a treated layer takes more in
 floats than smoothed is little: on all-MiniLM-L6-v2 some hundredths of the time, for a least cosine of 0.9985 over 1,000
 sentences instead of 0.9979 with 1.3 for both."""
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a target computes products in integers, and which forms a layer may have there.
+
+    `quantise` rounds weights. Activations are rounded to 8 bits by the range of all of them, or `by_token` by that of
+    each token. `tolerated` has the forms that there are, from the cheapest on, with how many times as far from the
+    float results as the best one a layer's may be. A channel that reaches n times as far as the middle one has the
+    factor n to the power of `exponent`: 1 spends all on activations, 0.5 as much on weights (SmoothQuant's α).
+    """
+
+    quantise: Quantise = int8_without_saturation
+    by_token: bool = False
+    tolerated: Mapping[Form, float] = field(default_factory=lambda: dict(_TOLERATED))
+    exponent: float = 1.0
+
+    def rounded(self, x: Array, low: Array, high: Array) -> Array:
+        """Activations `x` [tokens, in] as they are multiplied; all tokens' channels reach from `low` to `high` [in]."""
+        axis = -1 if self.by_token else None
+        low, high = (x, x) if self.by_token else (low, high)
+        bottom = np.minimum(low.min(axis, keepdims=True), 0).astype(np.float64)
+        top = np.maximum(high.max(axis, keepdims=True), 0).astype(np.float64)
+        steps = np.maximum((top - bottom) / 255, np.finfo(np.float32).tiny)
+        zero, step = np.rint(-bottom / steps).astype(np.float32), steps.astype(np.float32)
+        return np.asarray((np.clip(np.rint(x / step) + zero, 0, 255) - zero) * step)
 
 
 @dataclass(frozen=True)
@@ -92,24 +118,26 @@ Treatments = Mapping[str, Treatment]
 NO_OUTLIERS: Treatments = MappingProxyType({})
 
 
-def treat_outliers(
-    model: Model, samples: Sequence[Inputs[Array]], quantise: Quantise = int8_without_saturation
-) -> Treatments:
-    """Run a few of `samples`, and choose a form for each wide linear layer, whose weight `quantise` will round."""
+BY_TENSOR = Arithmetic()
+"""What ONNX Runtime does with DynamicQuantizeLinear and MatMulInteger."""
+
+
+def treat_outliers(model: Model, samples: Sequence[Inputs[Array]], arithmetic: Arithmetic = BY_TENSOR) -> Treatments:
+    """Run a few of `samples`, and choose a form for each wide linear layer."""
     from threadpoolctl import threadpool_limits  # here: narrow models have no use for it
 
     batch = _one_batch(samples[:_TEXTS], model.geometry.pad)
-    ops = _Observed(batch.mask.astype(bool), quantise)
+    ops = _Observed(batch.mask.astype(bool), arithmetic)
     with BLAS_LIMIT, threadpool_limits(BLAS_THREADS, user_api="blas"):  # others wait actively, beside what else runs
         model.build(ops, batch)
         ops.decide()
     return ops.treatments
 
 
-def evidence(treatments: Treatments) -> dict[str, Any]:
+def evidence(treatments: Treatments, arithmetic: Arithmetic = BY_TENSOR) -> dict[str, Any]:
     """What each layer got and by which errors, for calibration.json: three digits, the rest is a processor's."""
     layers = {name: {"form": one.form.value, **one.extent, "errors": one.told} for name, one in treatments.items()}
-    tolerated = {form.value: times for form, times in _TOLERATED.items()}
+    tolerated = {form.value: times for form, times in arithmetic.tolerated.items()}
     return {"kind": "calibration", "tolerated": tolerated, "layers": layers}
 
 
@@ -118,18 +146,19 @@ def is_wide(weight: Weight) -> bool:
     return weight.role is Role.LINEAR and min(weight.values.shape) >= LEAST_WIDTH
 
 
-def _decided(x: Array, weights: Sequence[Weight], quantise: Quantise) -> dict[str, Treatment]:
+def _decided(x: Array, weights: Sequence[Weight], arithmetic: Arithmetic) -> dict[str, Treatment]:
     """The form of all layers that read `x` [tokens, in]: the same for all, which then round it once."""
     reach = np.maximum(x.max(0), -x.min(0))
-    factors, channels = _factors(reach), _outliers(reach)
+    factors, channels = _factors(reach, arithmetic.exponent), _outliers(reach)
     if not len(channels) and factors.max() == 1:
         return {weight.name: AS_IT_IS for weight in weights}
-    forms = _Forms(_few(x, _ROWS), x.min(0), x.max(0), factors, channels, quantise)
+    forms = _Forms(_few(x, _ROWS), x.min(0), x.max(0), factors, channels, arithmetic)
     # of a weight each row has its own scale, so that few round as in the whole
     found = [_errors(forms, _few(weight.values, _OUTPUTS)) for weight in weights]
-    errors = {form: float(np.sqrt(np.mean([one[form] ** 2 for one in found]))) for form in Form}
+    errors = {form: float(np.sqrt(np.mean([one[form] ** 2 for one in found]))) for form in arithmetic.tolerated}
     least = min(errors.values())
-    form = next((form for form in Form if errors[form] <= _TOLERATED[form] * least), Form.PLAIN)  # of NaN none is near
+    near = (form for form, times in arithmetic.tolerated.items() if errors[form] <= times * least)
+    form = next(near, Form.PLAIN)  # of NaN none is near
     chosen = Treatment(
         factors if form is Form.SMOOTHED else None,
         channels if form is Form.FLOATS else None,
@@ -144,11 +173,11 @@ def _outliers(reach: Array) -> Array:
     return np.sort(furthest[reach[furthest] > _FAR * np.median(reach)])
 
 
-def _factors(reach: Array) -> Array:
-    """[n]: the powers of two that bring outliers to the middle channel's reach, at most MOST_FACTOR."""
+def _factors(reach: Array, exponent: float) -> Array:
+    """[n]: powers of two, which bring outliers to the middle channel's reach or nearer, at most MOST_FACTOR."""
     middle = max(float(np.median(reach)), float(np.finfo(np.float32).tiny))
     shares = np.clip(reach / middle, 1, MOST_FACTOR)
-    return np.asarray(np.exp2(np.rint(np.log2(shares))), np.float32)
+    return np.asarray(np.exp2(np.rint(exponent * np.log2(shares))), np.float32)
 
 
 def _few(rows: Array, most: int) -> Array:
@@ -168,16 +197,13 @@ class _Forms:
     high: Array
     factors: Array
     channels: Array
-    quantise: Quantise
+    arithmetic: Arithmetic
 
     def product(self, share: Array, weight: Array) -> Array:
-        """As DynamicQuantizeLinear rounds x · `share` [in] and the file holds the weight."""
-        q, scale = self.quantise(weight)
-        low, high, x = self.low * share, self.high * share, self.x * share
-        step = max(float(max(high.max(), 0) - min(low.min(), 0)) / 255, float(np.finfo(np.float32).tiny))
-        zero = np.rint(-min(float(low.min()), 0) / step)
-        rounded = np.clip(np.rint(x / np.float32(step)) + np.float32(zero), 0, 255) - np.float32(zero)
-        return np.asarray((rounded * np.float32(step)) @ (q.astype(np.float32) * scale.astype(np.float32)).T)
+        """As x · `share` [in] is rounded and the file holds the weight."""
+        q, scale = self.arithmetic.quantise(weight)
+        rounded = self.arithmetic.rounded(self.x * share, self.low * share, self.high * share)
+        return np.asarray(rounded @ (q.astype(np.float32) * scale.astype(np.float32)).T)
 
 
 def _errors(forms: _Forms, weight: Array) -> dict[Form, float]:
@@ -186,13 +212,14 @@ def _errors(forms: _Forms, weight: Array) -> dict[Form, float]:
     near[forms.channels] = 0
     exact = forms.x @ weight.T
     rest = forms.x[:, forms.channels] @ weight[:, forms.channels].T
-    products = {
-        Form.PLAIN: forms.product(np.ones_like(near), weight),
-        Form.SMOOTHED: forms.product(1 / forms.factors, weight * forms.factors),
-        Form.FLOATS: forms.product(near, weight * near) + rest,
+    products: dict[Form, Callable[[], Array]] = {
+        Form.PLAIN: lambda: forms.product(np.ones_like(near), weight),
+        Form.SMOOTHED: lambda: forms.product(1 / forms.factors, weight * forms.factors),
+        Form.FLOATS: lambda: forms.product(near, weight * near) + rest,
     }
+    found = {form: products[form]() for form in forms.arithmetic.tolerated}
     size = max(_mean_square(exact), float(np.finfo(np.float32).tiny))
-    return {form: float(np.sqrt(_mean_square(found - exact) / size)) for form, found in products.items()}
+    return {form: float(np.sqrt(_mean_square(one - exact) / size)) for form, one in found.items()}
 
 
 def _mean_square(values: Array) -> float:
@@ -215,12 +242,12 @@ def _one_batch(samples: Sequence[Inputs[Array]], pad: int) -> Inputs[Array]:
 class _Observed(NumpyOps):
     """The definition of every operation, which looks at what wide linear layers read, and remembers no tensor.
 
-    `tokens` [B, S] are those that are no padding; `quantise` rounds weights.
+    `tokens` [B, S] are those that are no padding; `arithmetic` is the target's.
     """
 
-    def __init__(self, tokens: Array, quantise: Quantise) -> None:
+    def __init__(self, tokens: Array, arithmetic: Arithmetic) -> None:
         super().__init__()
-        self._quantise = quantise
+        self._arithmetic = arithmetic
         self.treatments: dict[str, Treatment] = {}
         self._tokens = tokens
         self._read: Array | None = None
@@ -229,7 +256,7 @@ class _Observed(NumpyOps):
     def decide(self) -> None:
         """Choose for the layers that read what was read last."""
         if self._read is not None:
-            self.treatments |= _decided(self._read[self._tokens], self._readers, self._quantise)
+            self.treatments |= _decided(self._read[self._tokens], self._readers, self._arithmetic)
         self._read, self._readers = None, []
 
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -147,6 +148,12 @@ def checked_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
     if settings.keep:
         Keep(settings.keep).check([weight.name for weight in rounded_weights(checkpoint.model)])
     return settings.keep
+
+
+def kept_in_embeddings(checkpoint: Checkpoint, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a scheme's patterns that weights match: kept in embeddings, which no decision rounds again."""
+    names = [weight.name for weight in rounded_weights(checkpoint.model)]
+    return tuple(pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names))
 
 
 def read_options(options: type, recipe: Recipe) -> Any:

@@ -20,6 +20,8 @@ The budgets are those of ONNX's schemes: a user who changes the target is promis
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exporter.compression.integer_rounding import int4_rows, int8
+from exporter.compression.outlier_channels import Arithmetic, Form
 from exporter.model.ops import Role
 from exporter.targets.encoding.storage import IN_INTEGERS, Storage, by_role
 from exporter.targets.target import Scheme
@@ -30,15 +32,35 @@ _F32, _F16, _I8, _DYNAMIC, _I4, _DYNAMIC4, _CODES, _CODES8, _SHARED = Storage
 
 @dataclass(frozen=True)
 class LiteRtScheme(Scheme):
-    """A scheme of LiteRT: how every role of weight is stored."""
+    """A scheme of LiteRT: how every role of weight is stored.
+
+    `keep_in_embeddings`: patterns that are kept wider in a wide sentence model where the user says nothing.
+    """
 
     storage: Mapping[Role, Storage] = field(default_factory=dict)
+    keep_in_embeddings: tuple[str, ...] = ()
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """How its products in integers round: activations by token, whose outliers a layer may be smoothed of.
+
+        Measured on all-MiniLM-L6-v2 with the first feed-forward kept, over 1,000 sentences: the least cosine is 0.9979
+        with all layers plain, 0.9986 with 1.1, 0.9983 where every smoothed layer that is nearer is taken; with an
+        exponent of 1 it falls to 0.991, for weights lose more than activations gain.
+        """
+        narrow = self.storage[Role.LINEAR] is Storage.INT4_DYNAMIC
+        forms = {Form.PLAIN: 1.1, Form.SMOOTHED: 1.0}
+        return Arithmetic(int4_rows if narrow else int8, by_token=True, tolerated=forms, exponent=0.5)
 
     @property
     def integers(self) -> bool:
         """Whether products are computed in integers, with activations rounded at run time."""
         return not IN_INTEGERS.isdisjoint(self.storage.values())
 
+
+SENTENCE_KEEP = ("layer.0.dense.*",)
+"""What `int8` keeps of a wide sentence model: on all-MiniLM-L6-v2 the least cosine of 1,000 sentences is 0.9981 without
+it and 0.9986 with it."""
 
 SCHEMES = {
     scheme.name: scheme
@@ -61,6 +83,7 @@ SCHEMES = {
             Budget(max_relative=0.10, min_agreement=0.97, min_cosine=0.998),
             "activations",
             storage=by_role(_I8, _I8, _DYNAMIC, _DYNAMIC),
+            keep_in_embeddings=SENTENCE_KEEP,
         ),
         LiteRtScheme(
             "int8-weights",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.calibration import Calibration
-from exporter.compression.outlier_channels import LEAST_WIDTH, NO_OUTLIERS
+from exporter.compression.outlier_channels import LEAST_WIDTH, NO_OUTLIERS, evidence, treat_outliers
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Weight
-from exporter.model.tasks import TASKS
+from exporter.model.tasks import SENTENCE_SIMILARITY, TASKS
 from exporter.targets.audit.findings import Audit
 from exporter.targets.audit.subject import Audited
 from exporter.targets.encoding.storage import Storage, wider
@@ -22,9 +22,10 @@ from exporter.targets.litert.names import canonical_tensors
 from exporter.targets.litert.recipe import LiteRtRecipe, recorded
 from exporter.targets.litert.schemes import SCHEMES
 from exporter.targets.litert.weights import WeightStore
-from exporter.targets.target import Inspection, Settings, Target, checked_keep, option
-from runtimes.bundle.manifest import CHOICES, SEQUENCE, Recipe, TensorSpec
+from exporter.targets.target import Inspection, Settings, Target, checked_keep, kept_in_embeddings, option
+from runtimes.bundle.manifest import CALIBRATION, CHOICES, SEQUENCE, Recipe, TensorSpec
 from runtimes.extras import require_extra
+from runtimes.files.json_text import to_json
 from runtimes.version import __version__
 
 
@@ -42,7 +43,9 @@ def _recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     check_lengths(options.sequence_lengths, checkpoint.geometry.positions)
     wide = chosen.integers and checkpoint.geometry.hidden >= LEAST_WIDTH
     made = LiteRtRecipe(options.sequence_lengths, wide)
-    kept = checked_keep(checkpoint, settings)
+    embeds = checkpoint.task is SENTENCE_SIMILARITY
+    keep = kept_in_embeddings(checkpoint, chosen.keep_in_embeddings) if wide and embeds and not settings.keep else ()
+    kept = keep or checked_keep(checkpoint, settings)
     return Recipe(TARGET.name, scheme, checkpoint.task.name, asdict(made), keep=kept)
 
 
@@ -62,8 +65,13 @@ def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
     made, scheme = recorded(recipe), SCHEMES[recipe.scheme]
     encode = partial(calibration.encode, narrow=scheme.narrow)
+    outliers = NO_OUTLIERS
+    if made.smoothed:
+        samples = calibration.samples(checkpoint.max_tokens)
+        outliers = treat_outliers(checkpoint.model, samples, scheme.arithmetic)
+        (directory / CALIBRATION).write_bytes(to_json(evidence(outliers, scheme.arithmetic)))
     weights = WeightStore(scheme.storage, Keep(recipe.keep), encode)
-    graphs = build(checkpoint.model, made.sequence_lengths, weights, NO_OUTLIERS)
+    graphs = build(checkpoint.model, made.sequence_lengths, weights, outliers)
     with (directory / FILE).open("wb") as file:
         tflite_file.write(file, assemble(graphs, weights.arrays, f"bertport {__version__}"))
     return (FILE,)

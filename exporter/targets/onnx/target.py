@@ -1,17 +1,22 @@
 """The ONNX target: its options, its recipe, and everything that is done with `model.onnx`."""
 
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.calibration import Calibration
-from exporter.compression.outlier_channels import LEAST_WIDTH, MOST_CHANNELS, NO_OUTLIERS, evidence, treat_outliers
+from exporter.compression.outlier_channels import (
+    LEAST_WIDTH,
+    MOST_CHANNELS,
+    NO_OUTLIERS,
+    Arithmetic,
+    evidence,
+    treat_outliers,
+)
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Weight
 from exporter.model.tasks import SENTENCE_SIMILARITY, TASKS
-from exporter.model.weight_list import rounded_weights
 from exporter.targets.embedding_outputs import answering
 from exporter.targets.encoding.storage import Storage, wider
 from exporter.targets.onnx.audit.model import audit_onnx
@@ -22,8 +27,8 @@ from exporter.targets.onnx.mapped import FILE as MAPPED
 from exporter.targets.onnx.mapped import check_mapped, mapped
 from exporter.targets.onnx.ops import CHOICES, DEFAULT_OPSET, FILE, check_opset, write
 from exporter.targets.onnx.recipe import OnnxRecipe, recorded
-from exporter.targets.onnx.schemes import SCHEMES, OnnxScheme
-from exporter.targets.target import Settings, Target, checked_keep, option
+from exporter.targets.onnx.schemes import SCHEMES
+from exporter.targets.target import Settings, Target, checked_keep, kept_in_embeddings, option
 from runtimes.bundle.manifest import CALIBRATION, SEQUENCE, Recipe, TensorSpec
 from runtimes.errors import UsageError
 from runtimes.files.json_text import to_json
@@ -50,16 +55,10 @@ def _recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
     hidden_states = embeds and not options.pooled_only
     checkpoint = answering(checkpoint, hidden_states)
     wide = chosen.integers and checkpoint.geometry.hidden >= LEAST_WIDTH
-    keep = _kept_in_embeddings(checkpoint, chosen) if wide and embeds and not settings.keep else ()
+    keep = kept_in_embeddings(checkpoint, chosen.keep_in_embeddings) if wide and embeds and not settings.keep else ()
     made = OnnxRecipe(options.opset, options.int32_inputs, MOST_CHANNELS if wide else None, hidden_states)
     kept = keep or checked_keep(checkpoint, settings)
     return Recipe(TARGET.name, scheme, checkpoint.task.name, asdict(made), keep=kept)
-
-
-def _kept_in_embeddings(checkpoint: Checkpoint, scheme: OnnxScheme) -> tuple[str, ...]:
-    """For embeddings, which no decision rounds again, what is known to matter."""
-    names = [weight.name for weight in rounded_weights(checkpoint.model)]
-    return tuple(pattern for pattern in scheme.keep_in_embeddings if any(fnmatchcase(name, pattern) for name in names))
 
 
 def _check(recipe: Recipe, _checkpoint: Checkpoint) -> None:
@@ -76,7 +75,7 @@ def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration:
     model, made = checkpoint.model, recorded(recipe)
     scheme, outliers = SCHEMES[recipe.scheme], NO_OUTLIERS
     if made.float_channels:
-        outliers = treat_outliers(model, calibration.samples(checkpoint.max_tokens), scheme.quantise)
+        outliers = treat_outliers(model, calibration.samples(checkpoint.max_tokens), Arithmetic(scheme.quantise))
         (directory / CALIBRATION).write_bytes(to_json(evidence(outliers)))
     encode = partial(calibration.encode, narrow=scheme.narrow)
     with (directory / FILE).open("wb") as file:

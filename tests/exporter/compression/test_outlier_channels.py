@@ -13,7 +13,9 @@ from exporter.checkpoint.source import HubOptions, resolve
 from exporter.compression.integer_rounding import int4_rows, int8_without_saturation
 from exporter.compression.outlier_channels import (
     AS_IT_IS,
+    BY_TENSOR,
     MOST_CHANNELS,
+    Arithmetic,
     Form,
     Treatment,
     _decided,
@@ -87,7 +89,7 @@ def test_a_decoder_is_looked_at_and_not_computed(make_checkpoint):
     """Scores of every token for every token of every text: with 30,522 tokens, 250 MB."""
     model = read(make_checkpoint(architecture="BertForMaskedLM")).model
     token = np.full((1, 3), 5)
-    ops = _Observed(np.ones_like(token, bool), int8_without_saturation)
+    ops = _Observed(np.ones_like(token, bool), BY_TENSOR)
     model.build(ops, Inputs(token, np.ones_like(token), np.zeros_like(token)))
     assert ops.tensors == {}
     table = Weight("table", np.ones((300, 256), np.float32), Role.WORD_EMBEDDING)
@@ -101,12 +103,12 @@ def test_a_decoder_is_looked_at_and_not_computed(make_checkpoint):
 
 def test_layers_without_outliers_stay_as_they_are():
     x, weight = layer(np.ones(256, np.float32))
-    assert _decided(x, [weight], int8_without_saturation) == {"layer": AS_IT_IS}
+    assert _decided(x, [weight], BY_TENSOR) == {"layer": AS_IT_IS}
 
 
 def test_two_channels_that_reach_very_far_are_computed_in_floats():
     x, weight = layer(reaching(FAR, 60), share=0.5)
-    found = _decided(x, [weight], int8_without_saturation)["layer"]
+    found = _decided(x, [weight], BY_TENSOR)["layer"]
     assert found.form is Form.FLOATS
     assert tuple(found.channels) == FAR
     assert found.errors[Form.FLOATS] < found.errors[Form.PLAIN] / 5
@@ -114,7 +116,7 @@ def test_two_channels_that_reach_very_far_are_computed_in_floats():
 
 def test_many_channels_that_reach_farther_are_smoothed():
     x, weight = layer(reaching(range(64), 6))
-    found = _decided(x, [weight], int8_without_saturation)["layer"]
+    found = _decided(x, [weight], BY_TENSOR)["layer"]
     assert found.form is Form.SMOOTHED
     assert set(found.factors[:64]) <= {4, 8}
     assert set(found.factors[64:]) == {1}
@@ -124,14 +126,16 @@ def test_many_channels_that_reach_farther_are_smoothed():
 def test_a_remedy_that_hardly_helps_is_left_out():
     """One channel of 1.4 times the others costs half a bit at most: nothing that two more operations are worth."""
     x, weight = layer(reaching((9,), 1.4))
-    found = _decided(x, [weight], int8_without_saturation)["layer"]
+    found = _decided(x, [weight], BY_TENSOR)["layer"]
     assert found.form is Form.PLAIN
 
 
 def test_what_rounds_the_weights_has_a_say():
     """Of 15 levels the weights' own rounding is most of the error: what helps the activation helps little."""
     x, weight = layer(reaching(range(8), 3), share=0.5)
-    forms = [_decided(x, [weight], quantise)["layer"].form for quantise in (int8_without_saturation, int4_rows)]
+    forms = [
+        _decided(x, [weight], Arithmetic(quantise))["layer"].form for quantise in (int8_without_saturation, int4_rows)
+    ]
     assert forms[0] is not Form.PLAIN
     assert forms[1] is Form.PLAIN
 
@@ -139,7 +143,7 @@ def test_what_rounds_the_weights_has_a_say():
 def test_layers_that_read_the_same_get_the_same():
     x, weight = layer(reaching(range(64), 6))
     other = Weight("other", layer(reaching((), 1), seed=4)[1].values, Role.LINEAR)
-    found = _decided(x, [weight, other], int8_without_saturation)
+    found = _decided(x, [weight, other], BY_TENSOR)
     assert found["layer"] is found["other"]
 
 
@@ -147,7 +151,7 @@ def test_layers_that_read_the_same_get_the_same():
 def test_channels_of_any_size_get_numbers(times):
     x, weight = layer(reaching(FAR, times), share=0)
     x[:, 3] = 0
-    found = _decided(x, [weight], int8_without_saturation)["layer"]
+    found = _decided(x, [weight], BY_TENSOR)["layer"]
     assert found.form is Form.PLAIN or all(map(np.isfinite, found.errors.values()))
     assert found.factors is None or set(found.factors) <= {2**n for n in range(7)}
 
@@ -156,7 +160,7 @@ def test_channels_of_any_size_get_numbers(times):
 def test_a_model_that_gives_no_numbers_is_left_as_it_is():
     x, weight = layer(reaching(FAR, 60))
     x[0, 3] = np.nan
-    assert _decided(x, [weight], int8_without_saturation)["layer"].form is Form.PLAIN
+    assert _decided(x, [weight], BY_TENSOR)["layer"].form is Form.PLAIN
 
 
 def test_padding_has_no_say(wide):
@@ -255,3 +259,25 @@ def test_a_sentence_model_keeps_what_turns_its_embeddings_most(make_checkpoint, 
     (done,) = export(Request(str(folder), ("onnx",), ("int8",), tmp_path / "out", texts=texts[:6]))
     assert done.recipe.keep == SENTENCE_KEEP
     assert done.parity.verdict is Verdict.PASS, done.parity.failures
+
+
+def test_activations_are_rounded_by_what_the_runtime_rounds_them_by():
+    """A token of small numbers keeps its precision where each has its own range, and loses it beside a large one."""
+    x = np.array([[0.01, -0.02, 0.005], [100.0, -50.0, 25.0]], np.float32)
+    by_token = Arithmetic(by_token=True).rounded(x, x.min(0), x.max(0))
+    assert np.abs(by_token - x)[0].max() <= 0.03 / 255
+    by_tensor = BY_TENSOR.rounded(x, x.min(0), x.max(0))
+    assert not by_tensor[0].any()
+    np.testing.assert_allclose(by_tensor[1], x[1], atol=150 / 255)
+
+
+def test_a_form_that_a_target_has_not_is_never_chosen():
+    x = np.random.default_rng(4).normal(0, 1, (256, 256)).astype(np.float32)
+    x[:, 7] *= 80
+    weight = Weight("layer", np.random.default_rng(5).normal(0, 1, (256, 256)).astype(np.float32), Role.LINEAR)
+    assert _decided(x, [weight], BY_TENSOR)["layer"].form is Form.FLOATS
+    without = Arithmetic(tolerated={Form.PLAIN: 1.1, Form.SMOOTHED: 1.0}, exponent=0.5)
+    found = _decided(x, [weight], without)["layer"]
+    assert found.form is Form.SMOOTHED
+    assert found.factors[7] == 8  # the power of two next to the root of 80 over the middle channel's reach
+    assert Form.FLOATS not in found.errors
