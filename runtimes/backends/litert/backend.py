@@ -18,6 +18,14 @@ _MODULE = "ai_edge_litert"
 
 def _open(bundle: "Bundle", threads: int) -> "Runner":
     require_extra("litert", "running a LiteRT model", _MODULE)
+    from runtimes.backends.litert.file_check import check_litert
+
+    check_litert(bundle.directory / bundle.manifest.models[0])
+    return _opened(bundle, threads)
+
+
+def _opened(bundle: "Bundle", threads: int) -> "Runner":
+    """A file that was checked before."""
     path, lengths = bundle.directory / bundle.manifest.models[0], bundle.manifest.recipe.sequence_lengths
     if lengths:
         from runtimes.backends.fixed_length import Interface
@@ -31,7 +39,9 @@ def _open(bundle: "Bundle", threads: int) -> "Runner":
 
 
 def _open_file(path: "Path", expected: "Expected") -> "Opened":
-    raise NotImplementedError
+    from runtimes.backends.litert.foreign import open_litert_of_others
+
+    return open_litert_of_others(path, expected)
 
 
 def _timed(bundle: "Bundle") -> Timed:
@@ -50,7 +60,7 @@ def _prepare_timing() -> "Callable[[Path, int], Runner]":
             return LiteRtRunner(path, threads)
         from runtimes.bundle.reading import read_bundle
 
-        return _open(read_bundle(path), threads)
+        return _opened(read_bundle(path), threads)
 
     return opened
 

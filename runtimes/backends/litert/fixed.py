@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.backends.fixed_length import FixedLengthRunner, Interface
-from runtimes.backends.litert.runner import NAME
+from runtimes.backends.litert.runner import NAME, loading
 from runtimes.backends.litert.session import MainSignature, open_interpreter, open_kept
 from runtimes.errors import BundleError, in_our_words
 from runtimes.runner import Array, Outputs, Status
@@ -43,7 +43,7 @@ class _OneLength:
 
 def open_fixed(path: Path, lengths: Sequence[int], interface: Interface, threads: int) -> FixedLengthRunner:
     """Open every length of a model. Raises BundleError where LiteRT does not load it, or a length is missing."""
-    with in_our_words(lambda reason: BundleError(f"{path}: {NAME} does not load it: {reason}; export again")):
+    with loading(path):
         interpreter = open_interpreter(str(path), threads)
         models = {
             length: _OneLength(path, length, interpreter.get_signature_runner(signature_of(length)))

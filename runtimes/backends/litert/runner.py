@@ -1,6 +1,7 @@
 """Running a saved .tflite model of any length with LiteRT."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,18 @@ NAME = f"LiteRT {version('ai-edge-litert')}"
 SIGNATURE = "serving_default"
 
 
+@contextmanager
+def loading(path: Path) -> Iterator[None]:
+    """Within the block LiteRT opens a file: what it refuses becomes BundleError, newer operators too."""
+
+    def refused(reason: str) -> BundleError:
+        step = "update ai-edge-litert" if "Didn't find op for builtin opcode" in reason else "export it again"
+        return BundleError(f"{path}: {NAME} does not load it: {reason}; {step}")
+
+    with in_our_words(refused):
+        yield
+
+
 class LiteRtRunner:
     """See Runner."""
 
@@ -22,7 +35,7 @@ class LiteRtRunner:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._path = path
-        with in_our_words(lambda reason: BundleError(f"{path}: {NAME} does not load it: {reason}; export again")):
+        with loading(path):
             self._main = MainSignature(open_interpreter(str(path), threads), SIGNATURE)
 
     def run(self, batch: Batch) -> Outputs:
