@@ -4,13 +4,12 @@
 | --- | --- | --- |
 | float32 | one unit in the last place, or 1e-11 of the tensor's largest | folded in float64, summed in another order |
 | float16 | half a unit of float16, and the above | IEEE 754, to nearest |
-| int8 | half a step, and 1e-4 of one; the step: max ÷ 127 of the row, within 1e-6 | `quantize.int8` |
-| int4 by 32 | the nearest of 16; the step: the best of 7 shares of the block's extreme | `quantize.int4_blocks` |
+| int8 | half a step, and 1e-4 of one; the step: max ÷ 127 of the row, within 1e-6, or its float16 | `quantize.int8` |
+| int4 by 32 | the nearest of 16; a step: the best of 7 (or 10) shares of a block's extreme | `quantize.int4_blocks` |
 | int4 by row | half a step, and 0.005 of one for its scale's float16; the step: the best of 21 | `quantize.int4_rows` |
 | codes | the nearest of its place's 256 centroids, float16 or int8 | `product_quantization.product_quantise` |
 
-Which role of weight has which form is said in `targets/onnx/schemes.py` and `targets/coreml/schemes.py`. NaN is beyond
-every bound.
+Which role of weight has which form is said in `schemes.py` of each target. NaN is beyond every bound.
 """
 
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.compression import integer_rounding
+from exporter.compression.integer_rounding import Quantise
 from exporter.model.ops import Array
 
 SUM_ORDER = 1e-11
@@ -93,17 +93,28 @@ def int8_bound(scales: Array, largest: float) -> Array:
     return np.asarray(np.abs(scales).astype(np.float32) * np.float32(HALF_STEP) + np.float32(SUM_ORDER * largest))
 
 
-def int4_parts(start: int, values: Array, q: Array, scales: Array) -> Iterator[Part]:
+def scale_bound(values: Array, scales: Array, wanted: Array, quantise: Quantise) -> Array:
+    """How far the int8 `scales` [..., 1] of some rows may be from those `wanted`, which `quantise` gives here.
+
+    Beside the middle between two float16 a weight that differs by a unit has the other one.
+    """
+    if wanted.dtype != np.float16 or np.array_equal(scales, wanted):
+        return np.asarray(np.abs(_wide(wanted)) * np.float32(SCALE_SHARE))
+    shares = (np.float32(1 - SCALE_SHARE), np.float32(1 + SCALE_SHARE))
+    return np.asarray(np.max([np.abs(_wide(quantise(values * one)[1]) - _wide(wanted)) for one in shares], 0))
+
+
+def int4_parts(start: int, values: Array, q: Array, scales: Array, positive_scales: bool = False) -> Iterator[Part]:
     """Rows whose int4 `q` [rows, H] of 0 to 15 and `scales` [rows, blocks] are not what `int4_blocks` gives here.
 
     Of two scales with nearly the same error another processor may take the other one. So a scale must be one of the
     candidates, and its error no larger than the best one's by more than sums in another order make it; and each value
     the nearest of the 16 by that scale.
     """
-    best, wanted = integer_rounding.int4_blocks(values)
+    best, wanted = integer_rounding.int4_blocks(values, positive_scales=positive_scales)
     parts, ours, theirs = (one.reshape(*wanted.shape, -1) for one in (values, best, q))
     least, error = (_squares(parts, one, scale) for one, scale in ((ours, wanted), (theirs, scales)))
-    offered = (integer_rounding.int4_candidates(parts) == scales[..., None]).any(-1)
+    offered = (integer_rounding.int4_candidates(parts, positive_scales) == scales[..., None]).any(-1)
     good = (scales == wanted) | (offered & (error <= least * (1 + _SQUARES_SHARE)))
     yield start, _wide(wanted), _wide(scales), np.where(good, np.float32(np.inf), np.float32(0))
     nearest = integer_rounding.int4_nearest(parts, scales[..., None])

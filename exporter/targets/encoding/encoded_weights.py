@@ -44,10 +44,12 @@ class Layout(Enum):
 class EncodedWeights(ABC):
     """Each weight in the form of its role.
 
-    `encode` gives the codes of the word table, for the scheme that stores those. `target` is how errors call the file.
+    `encode` gives the codes of the word table, for the scheme that stores those. `target` is how errors call the file;
+    `positive_scales`: its readers know no negative scale of int4.
     """
 
     target: str
+    positive_scales = False
 
     def __init__(self, storage: Mapping[Role, Storage], keep: Keep, encode: Encode) -> None:
         self._storage, self._keep, self._encode = storage, keep, encode
@@ -85,17 +87,15 @@ class EncodedWeights(ABC):
 
     def nibbles(self, name: str, values: Array) -> tuple[str, str]:
         """Store a table as int4 by blocks: names of the nibbles and of the scales [rows, blocks]."""
-        q, scale = self.blocks(values)
+        q, scale = integer_rounding.int4_blocks(values, positive_scales=self.positive_scales)
         return self.add(f"{name}.int4", self.pack_nibbles(q)), self.add(f"{name}.scale", scale)
 
     def pairs(self, name: str, values: Array) -> tuple[str, str]:
         """Store a linear weight [out, in] as int4: names of the pairs and of the scales [out].
 
-        Two numbers share a byte; raises LoweringError where one is left over.
+        Raises LoweringError as `require_pairs` does.
         """
-        if values.size % 2:
-            odd = f"{self.target}: {name} holds {values.size} numbers, and int4 packs two in a byte"
-            raise LoweringError(f"{odd}; pass --keep {name}")
+        self.require_pairs(name, values)
         q, scale = integer_rounding.int4_rows(values)
         packed = self.add(f"{name}.int4", self.pack_pairs(q))
         return packed, self.add(f"{name}.scale.float16", scale[:, 0])
@@ -131,10 +131,11 @@ class EncodedWeights(ABC):
         """Store the first row of each place's codebook, int32 [places]."""
         return self.add(name, np.arange(places, dtype=np.int32) * entries)
 
-    @staticmethod
-    def blocks(values: Array) -> tuple[Array, Array]:
-        """A table as int4 by blocks of 32: q uint8 in 0..15 and scales float16 [rows, blocks]."""
-        return integer_rounding.int4_blocks(values)
+    def require_pairs(self, name: str, values: Array) -> None:
+        """Raise LoweringError for a weight of which one number is left over when two share a byte."""
+        if values.size % 2:
+            odd = f"{self.target}: {name} holds {values.size} numbers, and int4 packs two in a byte"
+            raise LoweringError(f"{odd}; pass --keep {name}")
 
     @staticmethod
     def pack_nibbles(q: Array) -> Array:

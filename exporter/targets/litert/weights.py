@@ -25,7 +25,7 @@ int8_row = partial(integer_rounding.int8, scale_type=np.float16)
 class WeightStore(EncodedWeights):
     """Arrays by name, once for all subgraphs; `arrays` has them in the order that they came."""
 
-    target = "litert"
+    target, positive_scales = "litert", True
 
     def __init__(self, storage: Mapping[Role, Storage], keep: Keep, encode: Encode) -> None:
         super().__init__(storage, keep, encode)
@@ -41,17 +41,13 @@ class WeightStore(EncodedWeights):
         return int(self.arrays[codes].shape[1])
 
     @staticmethod
-    def blocks(values: Array) -> tuple[Array, Array]:
-        """See EncodedWeights; LiteRT's kernels know no negative scale."""
-        return integer_rounding.int4_blocks(values, positive_scales=True)
-
-    @staticmethod
     def pack_nibbles(q: Array) -> Array:
         """[rows, H] of 0..15, H even → uint8 [rows, H / 2]: of two neighbours the first in the low half, as q − 8."""
         return WeightStore.pack_pairs(q.astype(np.int8) - 8)
 
     @staticmethod
     def pack_pairs(q: Array) -> Array:
-        """int8 [rows, n] in −8..7, n even → uint8 [rows, n / 2], in two's complement."""
-        nibbles = (q & 15).astype(np.uint8)
-        return np.asarray(nibbles[:, 0::2] | (nibbles[:, 1::2] << 4))
+        """int8 [rows, n] in −8..7 → uint8 [rows, n / 2], or [rows · n / 2] where n is odd, in two's complement."""
+        nibbles = (q & 15).astype(np.uint8).reshape(-1)
+        packed = np.asarray(nibbles[0::2] | (nibbles[1::2] << 4))
+        return packed if q.shape[1] % 2 else packed.reshape(len(q), -1)

@@ -6,25 +6,25 @@ The recipe is lowered again, in memory, through stores that compare where an exp
 import numpy as np
 import onnx
 
-from exporter.compression.outlier_channels import AS_IT_IS, MOST_FACTOR, NO_OUTLIERS, Treatment, is_wide
+from exporter.compression.outlier_channels import AS_IT_IS, NO_OUTLIERS, Treatment, is_wide
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.model import Model
 from exporter.model.ops import Array, Weight
+from exporter.targets.audit.encoded_tables import no_codes
+from exporter.targets.audit.factors import is_smoothed, stored_factors
 from exporter.targets.audit.findings import Audit, Finding
+from exporter.targets.audit.held import Held
 from exporter.targets.audit.subject import Audited
 from exporter.targets.audit.tally import Tally
-from exporter.targets.encoding.encoded_weights import SMOOTHED
 from exporter.targets.onnx.audit.file import StoredModel, open_model
 from exporter.targets.onnx.audit.graph import compare_graphs
-from exporter.targets.onnx.audit.weights import AuditedWeights, Held, no_codes
+from exporter.targets.onnx.audit.weights import AuditedStore
 from exporter.targets.onnx.ops import FILE, OnnxOps, build
 from exporter.targets.onnx.recipe import recorded
 from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.bundle.manifest import Recipe
 from runtimes.errors import BertportError
 
-_SHARES = np.exp2(-np.arange(np.log2(MOST_FACTOR) + 1)).astype(np.float32)
-"""What a channel of a smoothed layer may be multiplied by."""
 _LISTED = 20
 """Tensors too many that are named; the others are counted: a file may hold millions."""
 
@@ -52,7 +52,7 @@ def audit_onnx(audited: Audited) -> Audit:
 def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.ModelProto:
     """The graph that the recipe lowers to; on the way, every tensor is compared."""
     recipe, model = audited.recipe, audited.checkpoint.model
-    ops = _AuditedOps(model, recipe, Held(stored, recipe.pq_dims, audited.exact, model.multiplied), tally)
+    ops = AuditedOps(model, recipe, Held(stored.tensors, recipe.pq_dims, audited.exact, model.multiplied), tally)
     made = recorded(recipe)
     proto = build(ops, model, made.opset, made.int32_inputs)
     beyond = sorted(stored.tensors.keys() - ops.weights.met)
@@ -63,14 +63,14 @@ def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> onnx.Model
     return proto
 
 
-class _AuditedOps(OnnxOps):
+class AuditedOps(OnnxOps):
     """The lowering itself over a store that compares; outlier channels are the file's, which has their numbers."""
 
     def __init__(self, model: Model, recipe: Recipe, held: Held, tally: Tally) -> None:
         keep, storage, tied = Keep(recipe.keep), SCHEMES[recipe.scheme].storage, model.head.tied
         super().__init__(storage, model.geometry.heads, keep, tied, no_codes, NO_OUTLIERS)
-        self.weights = AuditedWeights(self._node, storage, keep, tied, held, tally)
-        self._tensors, self._tally = held.stored.tensors, tally
+        self.weights = AuditedStore(held, tally, self._node, storage, keep, tied, no_codes)
+        self._held, self._tally = held, tally
         self._most_channels = recorded(recipe).float_channels or 0
 
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
@@ -83,14 +83,14 @@ class _AuditedOps(OnnxOps):
         Which are chosen changes how well a model is rounded, never what it computes: any few are right, and any
         factors.
         """
-        if f"{weight.name}.far.float16" in self._tensors:
+        if f"{weight.name}.far.float16" in self._held.tensors:
             return self._stored_channels(f"{x}.is_far", weight)
-        if any(f"{weight.name}{SMOOTHED}.{kind}" in self._tensors for kind in ("int8", "int4")):
-            return self._stored_factors(f"{x}.smoothing", weight)
+        if is_smoothed(self._held, weight):
+            return stored_factors(self._held, self._tally, f"{x}.smoothing", weight, self._most_channels > 0)
         return AS_IT_IS
 
     def _stored_channels(self, name: str, weight: Weight) -> Treatment:
-        numbers, inner = self._tensors.get(name), weight.values.shape[1]
+        numbers, inner = self._held.tensors.get(name), weight.values.shape[1]
         if numbers is None:
             return AS_IT_IS
         few = numbers.dtype == np.int64 and len(numbers.shape) == 1 and 0 < numbers.shape[0] <= self._most_channels
@@ -98,18 +98,6 @@ class _AuditedOps(OnnxOps):
             return Treatment(channels=numbers.read())
         found = f"{numbers.dtype} {list(numbers.shape)}"
         self._tally.find(name, f"expected {self._most_channels} ascending channels of {inner} at most, found {found}")
-        return AS_IT_IS
-
-    def _stored_factors(self, name: str, weight: Weight) -> Treatment:
-        stored, inner = self._tensors.get(name), weight.values.shape[1]
-        if stored is None:
-            return AS_IT_IS
-        if self._most_channels and is_wide(weight) and stored.dtype == np.float32 and stored.shape == (inner,):
-            shares = stored.read()
-            if np.isin(shares, _SHARES).all():
-                return Treatment(factors=1 / shares)
-        found = f"{stored.dtype} {list(stored.shape)}"
-        self._tally.find(name, f"expected {inner} shares of powers of two up to {MOST_FACTOR}, found {found}")
         return AS_IT_IS
 
 

@@ -1,49 +1,37 @@
-"""Audit of the coded tables of an ONNX model, and what every weight of it is held against."""
+"""Audit of tables stored as codes, and what every comparison of encoded weights shares."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from exporter.compression import product_quantization
 from exporter.compression.product_quantization import ProductCodes
-from exporter.compression.weight_exceptions import Keep
-from exporter.model.ops import Array, Role
+from exporter.model.ops import Array
 from exporter.targets.audit.codes import audit_codes, audit_trained_codes
+from exporter.targets.audit.held import Held, HeldTensor
 from exporter.targets.audit.tally import Tally
-from exporter.targets.encoding.storage import Storage
-from exporter.targets.onnx.audit.file import StoredModel, StoredTensor
-from exporter.targets.onnx.initialisers import Node
-from exporter.targets.onnx.weights import WeightStore
+from exporter.targets.encoding.encoded_weights import EncodedWeights
 
 
-@dataclass(frozen=True)
-class Held:
-    """What the weights are held against: the file's, and what of the recipe and the model decides how.
+class AuditedTables(EncodedWeights):
+    """Compares codes instead of storing them.
 
-    `dimensions` are the recipe's of a coded table. Without `exact` what fine-tuning trained is not known: of linear
-    layers a gain of each row, of tables the codebook, and vectors; the rest is, and is compared. `products` are the
-    beginnings of names of products of two layers: the gains lie between them, and no row shows them.
+    Comes before a target's own store among the bases of a class; `given` is what that one is made of.
     """
 
-    stored: StoredModel
-    dimensions: int | None
-    exact: bool
-    products: tuple[str, ...] = ()
-
-
-class AuditedTables(WeightStore):
-    """Compares codes instead of storing them."""
-
-    def __init__(
-        self, node: Node, storage: Mapping[Role, Storage], keep: Keep, tied: bool, held: Held, tally: Tally
-    ) -> None:
-        super().__init__(node, storage, keep, tied, no_codes)
+    def __init__(self, held: Held, tally: Tally, *given: Any) -> None:
+        super().__init__(*given)
         self._held, self._tally = held, tally
+        self._asked: set[str] = set()
         self._compared: set[str] = set()
 
+    @property
+    def met(self) -> frozenset[str]:
+        """Names of all tensors so far."""
+        return frozenset(self._asked)
+
     def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
-        """See CodedTables."""
+        """See EncodedWeights."""
         names = (f"{name}.codes", f"{name}.book.float16")
         codes, codebook = self._word_tensors(names, np.dtype(np.float16), values, starts)
         if codes and codebook and self._new(name):
@@ -51,7 +39,7 @@ class AuditedTables(WeightStore):
         return names
 
     def narrow_codes(self, name: str, values: Array, starts: str) -> tuple[str, str, str]:
-        """See CodedTables."""
+        """See EncodedWeights."""
         names = (f"{name}.codes", f"{name}.book.int8", f"{name}.book.scale")
         codes, codebook = self._word_tensors(names[:2], np.dtype(np.int8), values, starts)
         scale = self._tensor(names[2], np.dtype(np.float32), (1, 1))
@@ -63,7 +51,7 @@ class AuditedTables(WeightStore):
         return names
 
     def shared_codes(self, name: str, values: Array) -> tuple[str, str]:
-        """See CodedTables; of positions, which training leaves as they are."""
+        """See EncodedWeights; of positions, which training leaves as they are."""
         width, entries = product_quantization.shared_width(values.shape[1]), product_quantization.ENTRIES
         names = (f"{name}.codes", f"{name}.book.float16")
         codes = self._tensor(names[0], np.dtype(np.uint8), (len(values), values.shape[1] // width))
@@ -75,12 +63,16 @@ class AuditedTables(WeightStore):
                 self._tally.find(name, problem)
         return names
 
+    def word_places(self, width: int) -> int:
+        """Codes of a row of the word table, whose rows hold `width` numbers."""
+        return width // (self._held.dimensions or width)
+
     def _word_tensors(
         self, names: tuple[str, ...], dtype: "np.dtype[np.generic]", values: Array, starts: str
-    ) -> tuple[StoredTensor | None, StoredTensor | None]:
+    ) -> tuple[HeldTensor | None, HeldTensor | None]:
         """Codes and codebooks, these of `dtype`."""
-        dimensions, entries = self._held.dimensions or values.shape[1], product_quantization.ENTRIES
-        places = values.shape[1] // dimensions
+        places, entries = self.word_places(values.shape[1]), product_quantization.ENTRIES
+        dimensions = self._held.dimensions or values.shape[1]
         self.add_starts(starts, places, entries)
         codes = self._tensor(names[0], np.dtype(np.uint8), (len(values), places))
         return codes, self._tensor(names[1], dtype, (places * entries, dimensions))
@@ -93,11 +85,11 @@ class AuditedTables(WeightStore):
         for problem in problems:
             self._tally.find(name, problem)
 
-    def _tensor(self, name: str, dtype: "np.dtype[np.generic]", shape: tuple[int, ...]) -> StoredTensor | None:
+    def _tensor(self, name: str, dtype: "np.dtype[np.generic]", shape: tuple[int, ...]) -> HeldTensor | None:
         """The file's tensor of that name; None, and a finding, where it is missing or of another form."""
-        first = name not in self._names
-        self._names.add(name)
-        tensor = self._held.stored.tensors.get(name)
+        first = name not in self._asked
+        self._asked.add(name)
+        tensor = self._held.tensors.get(name)
         if tensor is not None and tensor.dtype == dtype and tensor.shape == shape:
             return tensor
         if first:
@@ -106,7 +98,7 @@ class AuditedTables(WeightStore):
         return None
 
     def _new(self, name: str) -> bool:
-        """Whether a weight was not compared yet: a tied table is met twice."""
+        """Whether a weight was not compared yet: a tied table is met twice, and all are in each of several graphs."""
         first = name not in self._compared
         self._compared.add(name)
         return first
