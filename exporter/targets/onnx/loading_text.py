@@ -1,6 +1,9 @@
 """How an ONNX bundle is loaded: a part of its card."""
 
-from exporter.targets.onnx.loading_python import python_lines
+import json
+from collections.abc import Mapping
+
+from exporter.targets.loading_python import RuntimeLines, python_lines
 from runtimes.bundle.reading import Bundle
 
 _OPTIMUM = {
@@ -23,9 +26,18 @@ by path opens that one with `model.onnx` beside it: the same model, its weights 
 holds texts with their ids and the outputs that PyTorch gives, to be replayed there."""
 
 
+def _read(outputs: Mapping[str, str]) -> str:
+    """See RuntimeLines."""
+    variables = ", ".join(outputs) if len(outputs) > 1 else f"({next(iter(outputs))},)"
+    return f"{variables} = session.run({json.dumps(list(outputs.values()))}, inputs)"
+
+
+_RUNTIME = RuntimeLines("import onnxruntime", 'session = onnxruntime.InferenceSession(folder / "model.onnx")', _read)
+
+
 def loading_text(bundle: Bundle) -> str:
     """Python that runs the model, and which libraries load the folder."""
-    return _LOADING.format(python=python_lines(bundle), others=_others(bundle))
+    return _LOADING.format(python=python_lines(bundle, _RUNTIME), others=_others(bundle))
 
 
 def _others(bundle: Bundle) -> str:

@@ -54,12 +54,20 @@ def run(code, folder, monkeypatch):
     return names, told.getvalue()
 
 
-@pytest.fixture
-def copy_of(tmp_path, monkeypatch):
+WAYS = {
+    "onnx": {"targets": ("onnx",)},
+    "litert": {"targets": ("litert",)},
+    "litert of fixed lengths": {"targets": ("litert",), "settings": Settings({"sequence_lengths": (12, 24)})},
+}
+"""Every kind of bundle whose card has lines of Python."""
+
+
+@pytest.fixture(params=WAYS)
+def copy_of(request, tmp_path, monkeypatch):
     """Export, copy the folder, run its card's lines there."""
 
-    def get(checkpoint, **changes):
-        bundle = exported(checkpoint, tmp_path / "bundle", **changes)
+    def get(checkpoint):
+        bundle = exported(checkpoint, tmp_path / "bundle", **WAYS[request.param])
         shutil.copytree(bundle, tmp_path / "copy")
         manifest, code = read_bundle(bundle).manifest, lines_of(bundle)
         names, told = run(filled(code), tmp_path / "copy", monkeypatch)
@@ -72,8 +80,9 @@ def copy_of(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("family", "task"), KINDS)
 def test_the_lines_of_every_card_run(family, task, copy_of, checkpoint_of):
     names, _, _ = copy_of(checkpoint_of(family, task))
-    found = names.get("logits", names.get("vectors", names.get("start")))
-    assert all(np.isfinite(values).all() for values in (found if isinstance(found, list) else [found]))
+    found = [names[one] for one in ("logits", "vectors", "start", "end", "last_hidden_state") if one in names]
+    assert found
+    assert all(np.isfinite(values).all() for values in found)
     if "scores" in names:
         np.testing.assert_allclose(names["scores"].sum(-1), 1, atol=1e-5)
 
