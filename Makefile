@@ -62,7 +62,7 @@ swift-toolchain:
 
 # What `bertport verify --arch arm64` runs on an x86 machine; into the user's cache, once.
 arm64-runtime: .venv/made
-	$(BIN)/python -m runtimes.backends.onnx.arm64_setup
+	$(BIN)/python -m runtimes.backends.emulation.arm64_setup
 
 # What the tests of the web and Android kits run with: Node's packages in .npm, a JVM's in .jvm.
 npm-packages: .npm/made

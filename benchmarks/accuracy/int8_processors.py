@@ -23,8 +23,9 @@ from exporter.checkpoint.source import DEMO, DEMO_DIRECTORY, HubOptions, resolve
 from exporter.compression import integer_rounding
 from exporter.targets.onnx import ops as onnx
 from runtimes.backends.backend import ARM64, AVX2
-from runtimes.backends.onnx.emulated import EmulatedRunner
-from runtimes.backends.onnx.processors import find_emulator
+from runtimes.backends.emulation.processors import find_emulator
+from runtimes.backends.emulation.runner import EmulatedRunner
+from runtimes.backends.onnx.backend import EMULATED
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import RuntimeUnavailable
@@ -35,8 +36,8 @@ LENGTHS = (5, 16, 40)
 FILES = ("shipped int8", "full-range int8")
 PROCESSORS: dict[str, Callable[[Path], Runner]] = {
     "native": OnnxRunner,
-    "emulated Haswell (AVX2, no VNNI)": lambda path: EmulatedRunner(path, find_emulator(AVX2)),
-    "emulated Cortex-A76 (ARM kernels)": lambda path: EmulatedRunner(path, find_emulator(ARM64)),
+    "emulated Haswell (AVX2, no VNNI)": lambda path: EmulatedRunner(path, EMULATED, find_emulator(EMULATED, AVX2)),
+    "emulated Cortex-A76 (ARM kernels)": lambda path: EmulatedRunner(path, EMULATED, find_emulator(EMULATED, ARM64)),
 }
 
 

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
     parser.add_argument("--strict", action="store_true", help="make every file again from the checkpoint, and compare")
     parser.add_argument("--frequency-from", type=Path, metavar="FILE", help="--strict: what pq was weighed by")
-    parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"onnx, whose kernels run; {processors}")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"whose kernels run; {processors}")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
     add_checks(parser)
 

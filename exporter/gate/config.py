@@ -241,14 +241,14 @@ def _check_names(path: Path, config: Config) -> None:
 
 
 def _check_kinds(key: str, export: Export) -> None:
-    """Targets have the schemes, and other processors' kernels are ONNX Runtime's."""
+    """Targets have the schemes, and not every runtime has kernels for other processors."""
     for target, scheme in product(export.targets, export.schemes):
         try:
             find_scheme(target, scheme)
         except UsageError as error:
             raise UsageError(f"{key}: {error}") from None
     others = [arch for arch in export.archs if arch != NATIVE]
-    if others and (found := [target for target in export.targets if BACKENDS[target].open_on is None]):
+    if others and (found := [target for target in export.targets if BACKENDS[target].emulated is None]):
         raise UsageError(f"{key}.archs: {others[0]}: {found[0]} has no kernels to emulate; write another export for it")
 
 

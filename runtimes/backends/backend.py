@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a measured process must not pay for what bundles need: their hashes are 4 MB of OpenSSL
     from pathlib import Path
 
+    from runtimes.backends.emulation.runtime import EmulatedRuntime
     from runtimes.backends.foreign import Expected, Opened
     from runtimes.bundle.reading import Bundle
     from runtimes.runner import Runner
@@ -39,7 +40,7 @@ class Backend:
     """One runtime, by the name of the target whose bundles it runs.
 
     `open` takes a bundle and a number of threads. `open_strict` opens it in the least exact arithmetic that the
-    target's devices may compute in, or gives None where `open` is that already. `open_on` takes a bundle and one of
+    target's devices may compute in, or gives None where `open` is that already. `emulated` is what runs on the other
     ARCHITECTURES; None where a target has no kernels of its own to emulate.
     `open_file` opens a model that others saved; `is_model` tells one by what it is, and errors call them `files`.
     `prepare_timing` imports the runtime, and what it returns opens what `timed` names, on so many threads;
@@ -51,7 +52,7 @@ class Backend:
     name: str
     open: "Callable[[Bundle, int], Runner]"
     open_strict: "Callable[[Bundle], Runner | None]"
-    open_on: "Callable[[Bundle, str], Runner] | None"
+    emulated: "EmulatedRuntime | None"
     files: str
     is_model: "Callable[[Path], bool]"
     open_file: "Callable[[Path, Expected], Opened]"

@@ -42,12 +42,16 @@ def open_on(bundle: "Bundle", arch: str, threads: int = 1) -> "Runner":
     backend = find_backend(bundle)
     if arch == NATIVE:
         return backend.open(bundle, threads)
-    if backend.open_on is None:
-        having = ", ".join(name for name, one in BACKENDS.items() if one.open_on)
+    if backend.emulated is None:
+        having = " and ".join(name for name, one in BACKENDS.items() if one.emulated)
         raise UsageError(
             f"--arch {arch}: of {having} alone; the kernels of a {backend.name} bundle are its runtime's own"
         )
-    return backend.open_on(bundle, arch)
+    from runtimes.backends.emulation.processors import open_emulated, runs_natively
+
+    if runs_natively(arch):
+        return backend.open(bundle, threads)
+    return open_emulated(bundle, backend.emulated, arch)
 
 
 def backend_of(path: "Path") -> Backend | None:

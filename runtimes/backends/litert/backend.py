@@ -69,7 +69,7 @@ BACKEND = Backend(
     name="litert",
     open=_open,
     open_strict=lambda _bundle: None,
-    open_on=None,
+    emulated=None,
     files="a .tflite file",
     is_model=lambda path: path.suffix == ".tflite" and path.is_file(),
     open_file=_open_file,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from runtimes.backends.backend import Backend, Timed
+from runtimes.backends.emulation.runtime import EmulatedRuntime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,18 +15,25 @@ if TYPE_CHECKING:
 
 
 def _open(bundle: "Bundle", threads: int) -> "Runner":
-    from runtimes.backends.onnx.file_check import check_onnx
-
-    check_onnx(bundle.directory / bundle.manifest.models[0])  # first: it has the model in memory twice for a moment
+    path = bundle.directory / bundle.manifest.models[0]
+    _check(path)  # first: it has the model in memory twice for a moment
     from runtimes.backends.onnx.runner import OnnxRunner
 
-    return OnnxRunner(bundle.directory / bundle.manifest.models[0], threads)
+    return OnnxRunner(path, threads)
 
 
-def _open_on(bundle: "Bundle", arch: str) -> "Runner":
-    from runtimes.backends.onnx.processors import open_emulated, runs_natively
+def _check(path: "Path") -> None:
+    from runtimes.backends.onnx.file_check import check_onnx
 
-    return _open(bundle, 1) if runs_natively(arch) else open_emulated(bundle, arch)
+    check_onnx(path)
+
+
+def _traced(path: "Path", folder: "Path") -> list[str]:
+    from runtimes.backends.onnx.runner import exposed
+
+    place = folder / "exposed.onnx"
+    place.write_bytes(exposed(path))
+    return [str(place)]
 
 
 def _open_file(path: "Path", expected: "Expected") -> "Opened":
@@ -45,11 +53,19 @@ def _prepare_timing() -> "Callable[[Path, int], Runner]":
     return lambda path, threads: OnnxRunner(path, threads, spins=True)  # as an app has it that sets nothing
 
 
+EMULATED = EmulatedRuntime(
+    name="ONNX Runtime",
+    package="onnxruntime",
+    module="onnxruntime",
+    child="runtimes.backends.onnx.emulated_child",
+    check=_check,
+    traced=_traced,
+)
 BACKEND = Backend(
     name="onnx",
     open=_open,
     open_strict=lambda _bundle: None,
-    open_on=_open_on,
+    emulated=EMULATED,
     files="an .onnx file",
     is_model=lambda path: path.suffix == ".onnx" and path.is_file(),
     open_file=_open_file,

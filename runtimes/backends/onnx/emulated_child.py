@@ -1,4 +1,4 @@
-"""The child of `runtimes.backends.onnx.emulated`: opens an ONNX model, answers batches until its input ends.
+"""The child of an emulated ONNX Runtime: opens an ONNX model, answers batches until its input ends.
 
     python -m runtimes.backends.onnx.emulated_child MODEL
 

@@ -147,7 +147,7 @@ def test_what_is_wrong_with_the_baseline_is_one_line_before_any_work(project, tm
 
 def test_a_processor_that_is_not_here_is_not_run_and_no_pass(project, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr("runtimes.backends.onnx.processors.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("runtimes.backends.emulation.processors.platform.machine", lambda: "x86_64")
     assert project('archs = ["native", "arm64"]', "--junit", "junit.xml") == 4
     root = ElementTree.parse(tmp_path / "junit.xml").getroot()
     skipped = [case.get("name") for case in root.iter("testcase") if case.find("skipped") is not None]

@@ -151,7 +151,7 @@ def test_verify_without_the_emulated_runtime_is_not_run_and_never_a_pass(
     monkeypatch.setenv("PATH", "")
     capsys.readouterr()
     arguments = ["verify", str(bundle), "--checkpoint", str(checkpoint), "--arch", "arm64"]
-    monkeypatch.setattr("runtimes.backends.onnx.processors.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("runtimes.backends.emulation.processors.platform.machine", lambda: "x86_64")
     assert main([*arguments, "--texts", str(texts_file), "--json"]) == 4
     out, err = capsys.readouterr()
     assert json.loads(out)["verdict"] == "not run"

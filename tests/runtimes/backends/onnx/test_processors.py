@@ -3,8 +3,6 @@
 Needs qemu's user mode and `make arm64-runtime`, which CI has: there their absence is a failure.
 """
 
-import os
-import platform
 from unittest import mock
 
 import numpy as np
@@ -16,31 +14,18 @@ from exporter.pipeline import export
 from exporter.verification.check import Check
 from exporter.verification.reference.default_texts import default_texts
 from exporter.verification.verify import verify
-from runtimes.backends.backend import ARM64, AVX2, NATIVE
-from runtimes.backends.onnx import processors
-from runtimes.backends.onnx.processors import find_emulator
-from runtimes.backends.registry import open_on
+from runtimes.backends.backend import ARM64, AVX2
+from runtimes.backends.onnx.backend import EMULATED
 from runtimes.bundle.reading import read_bundle
-from runtimes.errors import RuntimeUnavailable, UsageError
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Status
 
 INT8 = ("int8", "int8-weights", "int4-embeddings")
-IS_ARM = platform.machine() in ("aarch64", "arm64")
 
 
-def require(arch):
-    """Skip where the emulated processor is absent; in CI, fail."""
-    if arch == ARM64 and IS_ARM:
-        return
-    if arch == AVX2 and platform.machine() != "x86_64":
-        pytest.skip("the kernels in question are x86's")
-    try:
-        find_emulator(arch)
-    except RuntimeUnavailable as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have it: {error}")
-        pytest.skip(str(error))
+@pytest.fixture
+def need(need_processor):
+    return lambda arch: need_processor(EMULATED, arch)
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +36,12 @@ def demo_bundles(tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", INT8)
-def test_the_demo_in_int8_agrees_with_pytorch_on_a_phones_kernels(demo_bundles, scheme):
-    require(ARM64)
+def test_the_demo_in_int8_agrees_with_pytorch_on_a_phones_kernels(demo_bundles, scheme, need, is_arm):
+    need(ARM64)
     parity = verify(Check(demo_bundles[scheme], texts=tuple(default_texts()[:2]), arch=ARM64)).parity
     assert parity.verdict is Verdict.PASS, parity.failures
-    assert parity.status == (Status.MEASURED if IS_ARM else Status.EMULATED).value
-    assert IS_ARM or "aarch64 on an emulated Cortex-A76" in parity.note
+    assert parity.status == (Status.MEASURED if is_arm else Status.EMULATED).value
+    assert is_arm or "aarch64 on an emulated Cortex-A76" in parity.note
 
 
 @pytest.fixture
@@ -90,66 +75,25 @@ def beyond(bundle, checkpoint, texts, arch):
     return [text for text in failures if not text.startswith("audit: ")]
 
 
-def test_shipped_int8_does_not_saturate_without_vnni(bundle_of, loud_checkpoint, texts):
-    require(AVX2)
+def test_shipped_int8_does_not_saturate_without_vnni(bundle_of, loud_checkpoint, texts, need):
+    need(AVX2)
     assert not beyond(bundle_of(), loud_checkpoint, texts, AVX2)
 
 
-def test_full_range_int8_is_caught_without_vnni_and_not_by_arm(bundle_of, loud_checkpoint, texts):
+def test_full_range_int8_is_caught_without_vnni_and_not_by_arm(bundle_of, loud_checkpoint, texts, need):
     """The control: each processor hides the other's errors."""
-    require(AVX2)
+    need(AVX2)
     bundle = bundle_of(integer_rounding.int8)
     assert beyond(bundle, loud_checkpoint, texts, AVX2)
-    require(ARM64)
+    need(ARM64)
     assert not beyond(bundle, loud_checkpoint, texts, ARM64)
 
 
-def test_a_perturbed_weight_is_caught_on_a_phones_kernels(bundle_of, loud_checkpoint, texts):
-    require(ARM64)
+def test_a_perturbed_weight_is_caught_on_a_phones_kernels(bundle_of, loud_checkpoint, texts, need):
+    need(ARM64)
     bundle = bundle_of(lambda values: _halved(*integer_rounding.int8(values)))
     assert beyond(bundle, loud_checkpoint, texts, ARM64)
 
 
 def _halved(values, scales):
     return values, scales / 2
-
-
-@pytest.fixture
-def anywhere(monkeypatch, tmp_path):
-    """A machine with neither qemu nor cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(processors.shutil, "which", lambda name: None)
-
-    def on(machine):
-        monkeypatch.setattr(processors.platform, "machine", lambda: machine)
-
-    return on
-
-
-def test_on_an_arm_machine_arm64_is_native(demo_bundles, anywhere):
-    anywhere("aarch64")
-    assert open_on(demo_bundles["int8"], ARM64).status is Status.MEASURED
-    assert open_on(demo_bundles["int8"], NATIVE).status is Status.MEASURED
-    with pytest.raises(RuntimeUnavailable, match="needs an x86 machine"):
-        open_on(demo_bundles["int8"], AVX2)
-
-
-@pytest.mark.parametrize(("arch", "needed"), [(ARM64, "qemu-aarch64"), (AVX2, "qemu-x86_64")])
-def test_without_qemu_it_says_what_to_install(demo_bundles, anywhere, arch, needed):
-    anywhere("x86_64")
-    with pytest.raises(RuntimeUnavailable, match=f"{needed} here; .*qemu-user-static"):
-        open_on(demo_bundles["int8"], arch)
-
-
-def test_without_the_runtime_it_names_the_make_target(demo_bundles, anywhere, monkeypatch):
-    anywhere("x86_64")
-    monkeypatch.setattr(processors.shutil, "which", lambda name: f"/bin/{name}")
-    with pytest.raises(RuntimeUnavailable, match="make arm64-runtime"):
-        open_on(demo_bundles["int8"], ARM64)
-
-
-def test_a_core_ml_bundle_has_no_other_kernels(checkpoint, tmp_path):
-    request = Request(str(checkpoint), ("coreml",), ("fp16",), tmp_path / "out", verify=False)
-    (item,) = export(request)
-    with pytest.raises(UsageError, match="of onnx alone"):
-        open_on(read_bundle(item.directory), ARM64)

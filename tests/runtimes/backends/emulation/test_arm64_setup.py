@@ -1,15 +1,25 @@
 """What is fetched appears whole or not at all, once; what is missing is named. No network: the tools are pretended."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 
-from runtimes.backends.onnx import arm64_setup
-from runtimes.backends.onnx.arm64_setup import main
-from runtimes.backends.onnx.processors import arm64_home, wheels_name
+from runtimes.backends.emulation import arm64_setup
+from runtimes.backends.emulation.arm64_setup import main
+from runtimes.backends.emulation.processors import arm64_home, wheels_name
+from runtimes.backends.onnx.backend import BACKEND
+from runtimes.backends.onnx.backend import EMULATED as ONNX
 from runtimes.errors import RuntimeUnavailable
 
+ABSENT = replace(ONNX, name="Absent Runtime", package="no-such-runtime")
 DEBIAN = {"ID": "debian", "VERSION_CODENAME": "bookworm"}
+
+
+def backend(name, runtime):
+    return replace(BACKEND, name=name, emulated=runtime)
 
 
 @pytest.fixture
@@ -19,6 +29,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(arm64_setup.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(arm64_setup.platform, "freedesktop_os_release", lambda: DEBIAN)
     monkeypatch.setattr(arm64_setup.shutil, "which", lambda name, path=None: f"/bin/{name}")
+    monkeypatch.setattr(arm64_setup, "BACKENDS", {"onnx": backend("onnx", ONNX), "other": backend("other", None)})
     commands = []
 
     def run(command, environment=None):
@@ -32,7 +43,7 @@ def machine(monkeypatch, tmp_path):
             python = Path(command[3]) / "usr" / "bin" / "python3.11"
             python.parent.mkdir(parents=True)
             python.touch()
-        return "ONNX Runtime\n"
+        return "on aarch64\n"
 
     monkeypatch.setattr(arm64_setup, "_run", run)
     return commands
@@ -97,7 +108,29 @@ def test_on_an_arm_machine_there_is_nothing_to_fetch(machine, monkeypatch):
     assert not machine
 
 
-def test_the_libraries_are_those_of_the_installed_onnxruntime():
-    import onnxruntime
+def pip_of(commands):
+    return [command for command in commands if "pip" in command]
 
-    assert wheels_name() == f"onnxruntime-{onnxruntime.__version__}"
+
+def test_each_runtime_that_is_installed_is_fetched_in_its_version_here(machine, monkeypatch, capsys):
+    """One that is not is left out; one that two backends share is fetched once."""
+    numpy = replace(ONNX, name="Another", package="numpy")
+    everyone = [ONNX, ABSENT, numpy, replace(numpy, child="plugin")]
+    monkeypatch.setattr(arm64_setup, "BACKENDS", {str(n): backend(str(n), one) for n, one in enumerate(everyone)})
+    assert main() == 0
+    wanted = [f"onnxruntime=={onnxruntime.__version__}", f"numpy=={np.__version__}"]
+    assert [next(word for word in command if "==" in word) for command in pip_of(machine)] == wanted
+    assert f"Another {np.__version__} on aarch64" in capsys.readouterr().out
+
+
+def test_a_runtime_that_is_installed_later_is_fetched_then(machine, monkeypatch):
+    assert main() == 0
+    numpy = replace(ONNX, name="Another", package="numpy")
+    monkeypatch.setitem(arm64_setup.BACKENDS, "other", backend("other", numpy))
+    assert main() == 0
+    assert len(pip_of(machine)) == 2
+    assert (arm64_home() / wheels_name(numpy)).is_dir()
+
+
+def test_the_libraries_are_those_of_the_installed_onnxruntime():
+    assert wheels_name(ONNX) == f"onnxruntime-{onnxruntime.__version__}"

@@ -1,4 +1,4 @@
-"""Emulated processors for ONNX Runtime: what each `--arch` runs on, and whether it is installed.
+"""Emulated processors: what each `--arch` runs on, and whether it is installed.
 
 int8 is where processors differ: x86 without VNNI adds neighbouring products in 16 bits and saturates, ARM does not, so
 each hides the other's errors.
@@ -7,12 +7,12 @@ each hides the other's errors.
 import platform
 import shutil
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from runtimes.backends.backend import ARM64, AVX2, NATIVE
-from runtimes.backends.onnx.emulated import EmulatedRunner, Emulator
-from runtimes.backends.onnx.file_check import check_onnx
+from runtimes.backends.emulation.runner import EmulatedRunner, Emulator
+from runtimes.backends.emulation.runtime import EmulatedRuntime
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import RuntimeUnavailable
 from runtimes.runner import Runner
@@ -25,16 +25,21 @@ def runs_natively(arch: str) -> bool:
     return arch == NATIVE or (arch == ARM64 and platform.machine() in _ARM_MACHINES)
 
 
-def open_emulated(bundle: Bundle, arch: str) -> Runner:
-    """Open the saved model of an ONNX bundle on `arch`. Raises RuntimeUnavailable where the emulator is not here."""
-    emulator, path = find_emulator(arch), bundle.directory / bundle.manifest.models[0]
-    check_onnx(path)
-    return EmulatedRunner(path, emulator)
+def open_emulated(bundle: Bundle, runtime: EmulatedRuntime, arch: str) -> Runner:
+    """Open the saved model of a bundle on `arch`. Raises RuntimeUnavailable where the emulator is not here."""
+    emulator, path = find_emulator(runtime, arch), bundle.directory / bundle.manifest.models[0]
+    runtime.check(path)
+    return EmulatedRunner(path, runtime, emulator)
 
 
-def find_emulator(arch: str) -> Emulator:
-    """How to start a Python on `arch`. Raises RuntimeUnavailable that says what is missing and how to get it."""
-    return _arm64() if arch == ARM64 else _avx2()
+def find_emulator(runtime: EmulatedRuntime, arch: str) -> Emulator:
+    """How to start a Python that has `runtime` on `arch`.
+
+    Raises RuntimeUnavailable that says what is missing and how to get it.
+    """
+    if installed_version(runtime) is None:
+        raise RuntimeUnavailable(f"{arch}: needs {runtime.name} here too; get it with `pip install {runtime.package}`")
+    return _arm64(runtime) if arch == ARM64 else _avx2(runtime)
 
 
 def arm64_home() -> Path:
@@ -44,9 +49,17 @@ def arm64_home() -> Path:
     return user_cache_path("bertport", appauthor=False) / "arm64"
 
 
-def wheels_name() -> str:
-    """The folder of the aarch64 libraries: the same ONNX Runtime that runs here, so that kernels alone differ."""
-    return f"onnxruntime-{version('onnxruntime')}"
+def installed_version(runtime: EmulatedRuntime) -> str | None:
+    """The version of a runtime that is installed here, which the emulated one is of too; None where it is not."""
+    try:
+        return version(runtime.package)
+    except PackageNotFoundError:
+        return None
+
+
+def wheels_name(runtime: EmulatedRuntime) -> str:
+    """The folder of a runtime's aarch64 libraries."""
+    return f"{runtime.package}-{installed_version(runtime)}"
 
 
 def sysroot_python(sysroot: Path) -> Path | None:
@@ -55,24 +68,24 @@ def sysroot_python(sysroot: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _arm64() -> Emulator:
+def _arm64(runtime: EmulatedRuntime) -> Emulator:
     qemu = _qemu("aarch64", "arm64")
-    sysroot, wheels = arm64_home() / "sysroot", arm64_home() / wheels_name()
+    sysroot, wheels = arm64_home() / "sysroot", arm64_home() / wheels_name(runtime)
     python = sysroot_python(sysroot)
     if python is None or not wheels.is_dir():
         missing = sysroot if python is None else wheels
         raise RuntimeUnavailable(
             f"arm64: the emulated runtime is not here ({missing}); fetch it with `make arm64-runtime`, or "
-            "`python -m runtimes.backends.onnx.arm64_setup`"
+            "`python -m runtimes.backends.emulation.arm64_setup`"
         )
     # dot products, as most phones since 2018 have them; the kernels for older cores are not run
     return Emulator("Cortex-A76", (qemu, "-cpu", "cortex-a76", "-L", str(sysroot), str(python)), (wheels,))
 
 
-def _avx2() -> Emulator:
+def _avx2(runtime: EmulatedRuntime) -> Emulator:
     if platform.machine() not in _X86_MACHINES:
         raise RuntimeUnavailable(
-            f"{AVX2}: needs an x86 machine, whose ONNX Runtime it runs; this is {platform.machine()}"
+            f"{AVX2}: needs an x86 machine, whose {runtime.name} it runs; this is {platform.machine()}"
         )
     libraries = tuple(Path(entry).absolute() for entry in sys.path if entry)
     return Emulator("Haswell", (_qemu("x86_64", AVX2), "-cpu", "Haswell", sys.executable), libraries)

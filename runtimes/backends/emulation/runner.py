@@ -1,13 +1,15 @@
-"""Running a saved ONNX model on another processor's kernels, which qemu's user mode emulates.
+"""Running a saved model on another processor's kernels, which qemu's user mode emulates.
 
 The numbers count, the times do not. One child process holds the model and answers batch after batch.
 """
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtimes.backends.emulation.runtime import EmulatedRuntime
 from runtimes.errors import BundleError
 from runtimes.process.child import ANSWER_LIMIT_S, Child, Program
 from runtimes.process.launch import ROOT
@@ -16,7 +18,7 @@ from runtimes.runner import Batch, Outputs, Status
 
 @dataclass(frozen=True)
 class Emulator:
-    """How to start a Python on another processor: its command, and where that Python finds ONNX Runtime."""
+    """How to start a Python on another processor: its command, and where that Python finds the runtime."""
 
     processor: str
     command: tuple[str, ...]
@@ -29,14 +31,16 @@ class EmulatedRunner:
     status = Status.EMULATED
     positions: int | None = None
 
-    def __init__(self, path: Path, emulator: Emulator, limit_s: float = ANSWER_LIMIT_S) -> None:
-        self._path, self._emulator, self._limit_s = path, emulator, limit_s
-        self._child = _open(path, emulator, limit_s)
+    def __init__(
+        self, path: Path, runtime: EmulatedRuntime, emulator: Emulator, limit_s: float = ANSWER_LIMIT_S
+    ) -> None:
+        self._path, self._runtime, self._emulator, self._limit_s = path.absolute(), runtime, emulator, limit_s
+        self._child = self._start([str(self._path)])
         self._greeting = self._child.greeting()
 
     @property
     def description(self) -> str:
-        """Which ONNX Runtime ran on what."""
+        """Which runtime ran on what."""
         return f"{self._greeting} on an emulated {self._emulator.processor}"
 
     def run(self, batch: Batch) -> Outputs:
@@ -48,28 +52,24 @@ class EmulatedRunner:
         return batch
 
     def trace(self, batch: Batch) -> Outputs:
-        """See Runner; a second child loads the graph with every float tensor as an output."""
-        from runtimes.backends.onnx.runner import exposed
-
+        """See Runner; a second child answers with every float tensor."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "exposed.onnx"
-            path.write_bytes(exposed(self._path))
-            child = _open(path, self._emulator, self._limit_s)
+            child = self._start(self._runtime.traced(self._path, Path(folder)))
             child.greeting()
             return child.ask(batch)
 
-
-def _open(path: Path, emulator: Emulator, limit_s: float) -> Child:
-    """The process runs in a folder of its own: a crashing emulator leaves its core file there."""
-    program = Program(
-        subject=emulator.processor,
-        process="the emulated process",
-        command=(*emulator.command, "-m", "runtimes.backends.onnx.emulated_child", str(path.absolute())),
-        environment=_environment(emulator),
-        refusal=lambda text: BundleError(f"on an emulated {emulator.processor}: {text}"),
-        limit_s=limit_s,
-    )
-    return Child(program, Path(tempfile.mkdtemp(prefix="bertport.")))
+    def _start(self, arguments: Sequence[str]) -> Child:
+        """The process runs in a folder of its own: a crashing emulator leaves its core file there."""
+        processor = self._emulator.processor
+        program = Program(
+            subject=processor,
+            process="the emulated process",
+            command=(*self._emulator.command, "-m", self._runtime.child, *arguments),
+            environment=_environment(self._emulator),
+            refusal=lambda text: BundleError(f"on an emulated {processor}: {text}"),
+            limit_s=self._limit_s,
+        )
+        return Child(program, Path(tempfile.mkdtemp(prefix="bertport.")))
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:

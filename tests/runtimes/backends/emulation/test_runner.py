@@ -10,7 +10,8 @@ import pytest
 
 from exporter.options.request import Request
 from exporter.pipeline import export
-from runtimes.backends.onnx.emulated import EmulatedRunner, Emulator
+from runtimes.backends.emulation.runner import EmulatedRunner, Emulator
+from runtimes.backends.onnx.backend import EMULATED as ONNX
 from runtimes.backends.onnx.runner import OnnxRunner
 from runtimes.errors import BundleError, RuntimeUnavailable
 from runtimes.process.frames import pack, unpack
@@ -40,7 +41,7 @@ def pretend(tmp_path):
 
 
 def test_it_answers_as_the_runtime_itself(model):
-    runner, itself = EmulatedRunner(model, HERE), OnnxRunner(model)
+    runner, itself = EmulatedRunner(model, ONNX, HERE), OnnxRunner(model)
     assert runner.status is Status.EMULATED
     assert "ONNX Runtime" in runner.description
     for batch in (BATCH, full_batch(np.tile(BATCH.ids, (3, 2)))):
@@ -49,7 +50,7 @@ def test_it_answers_as_the_runtime_itself(model):
 
 
 def test_a_child_ends_with_its_runner(model):
-    runner = EmulatedRunner(model, HERE)
+    runner = EmulatedRunner(model, ONNX, HERE)
     process = runner._child._process
     del runner
     gc.collect()
@@ -59,28 +60,30 @@ def test_a_child_ends_with_its_runner(model):
 def test_a_model_that_does_not_load_is_told(tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with pytest.raises(BundleError, match="does not load"):
-        EmulatedRunner(tmp_path / "broken.onnx", HERE)
+        EmulatedRunner(tmp_path / "broken.onnx", ONNX, HERE)
 
 
 def test_a_child_that_dies_at_once_is_an_error_with_its_last_word(model, pretend):
     with pytest.raises(RuntimeUnavailable, match=r"ended with 7 .*no luck"):
-        EmulatedRunner(model, pretend("print('no luck', file=sys.stderr); sys.exit(7)"))
+        EmulatedRunner(model, ONNX, pretend("print('no luck', file=sys.stderr); sys.exit(7)"))
 
 
 def test_a_child_that_dies_in_the_middle_of_an_answer_is_an_error(model, pretend):
     half = "write_frame(sys.stdout.buffer, READY, b''); read_frame(sys.stdin.buffer); sys.stdout.write('A123')"
     with pytest.raises(RuntimeUnavailable, match="ended with 0 before its answer"):
-        EmulatedRunner(model, pretend(half)).run(BATCH)
+        EmulatedRunner(model, ONNX, pretend(half)).run(BATCH)
 
 
 def test_a_silent_child_is_ended(model, pretend):
     with pytest.raises(RuntimeUnavailable, match=r"no answer within 0\.5 s"):
-        EmulatedRunner(model, pretend("time.sleep(600)"), limit_s=0.5)
+        EmulatedRunner(model, ONNX, pretend("time.sleep(600)"), limit_s=0.5)
 
 
 def test_a_child_that_does_not_listen_is_ended(model, pretend):
     """A batch larger than a pipe would wait for ever."""
-    runner = EmulatedRunner(model, pretend("write_frame(sys.stdout.buffer, READY, b''); time.sleep(600)"), limit_s=3)
+    runner = EmulatedRunner(
+        model, ONNX, pretend("write_frame(sys.stdout.buffer, READY, b''); time.sleep(600)"), limit_s=3
+    )
     start = time.monotonic()
     with pytest.raises(RuntimeUnavailable, match="was ended"):
         runner.run(full_batch(np.ones((64, 512), np.int64)))
@@ -89,18 +92,18 @@ def test_a_child_that_does_not_listen_is_ended(model, pretend):
 
 def test_an_answer_of_the_wrong_kind_is_an_error(model, pretend):
     with pytest.raises(RuntimeUnavailable, match="expected a message"):
-        EmulatedRunner(model, pretend("write_frame(sys.stdout.buffer, ARRAYS, b''); time.sleep(600)"))
+        EmulatedRunner(model, ONNX, pretend("write_frame(sys.stdout.buffer, ARRAYS, b''); time.sleep(600)"))
 
 
 def test_an_emulator_that_is_not_there_is_an_error(model, tmp_path):
     with pytest.raises(RuntimeUnavailable, match="does not start"):
-        EmulatedRunner(model, Emulator("x", (str(tmp_path / "qemu"),)))
+        EmulatedRunner(model, ONNX, Emulator("x", (str(tmp_path / "qemu"),)))
 
 
 def test_what_the_child_prints_is_not_taken_for_an_answer(model, tmp_path):
     noisy = tmp_path / "sitecustomize.py"
     noisy.write_text("import onnxruntime, os\nos.write(2, b'warning')\n")
-    runner = EmulatedRunner(model, Emulator("x", (sys.executable,), (tmp_path,)))
+    runner = EmulatedRunner(model, ONNX, Emulator("x", (sys.executable,), (tmp_path,)))
     assert runner.run(BATCH)["logits"].shape == (1, 3)
 
 

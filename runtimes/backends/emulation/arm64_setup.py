@@ -1,7 +1,8 @@
-"""Fetching what `--arch arm64` runs on x86: an ARM Python, its C libraries, and ONNX Runtime for aarch64.
+"""Fetching what `--arch arm64` runs on x86: an ARM Python, its C libraries, and the runtimes for aarch64.
 
-    python -m runtimes.backends.onnx.arm64_setup
+    python -m runtimes.backends.emulation.arm64_setup
 
+Of the runtimes those that are installed here, in the same versions: after installing or upgrading one, run it again.
 Needs debootstrap, dpkg, and qemu's user mode (the packages debootstrap, dpkg and qemu-user-static of Debian or
 Ubuntu); without root also fakeroot. Everything goes into the user's cache, some 180 MB; what is there is left as it is.
 debootstrap checks the signatures of the packages, pip the hashes of the wheels.
@@ -15,11 +16,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 from runtimes.backends.backend import ARM64
-from runtimes.backends.onnx.processors import arm64_home, find_emulator, sysroot_python, wheels_name
+from runtimes.backends.emulation.processors import (
+    arm64_home,
+    find_emulator,
+    installed_version,
+    sysroot_python,
+    wheels_name,
+)
+from runtimes.backends.emulation.runtime import EmulatedRuntime
+from runtimes.backends.registry import BACKENDS
 from runtimes.errors import BertportError, RuntimeUnavailable
 
 _DISTRIBUTIONS = ("debian", "ubuntu")
@@ -46,12 +55,19 @@ def main() -> int:
             print("arm64: this machine is one; nothing to fetch")
             return 0
         _ensure(arm64_home() / "sysroot", _fetch_sysroot)
-        _ensure(arm64_home() / wheels_name(), _fetch_wheels)
-        print(f"arm64: {_try()}, in {arm64_home()}")
+        for runtime in _installed():
+            _ensure(arm64_home() / wheels_name(runtime), partial(_fetch_wheels, runtime))
+            print(f"arm64: {_try(runtime)}, in {arm64_home()}")
     except BertportError as error:
         print(f"arm64: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _installed() -> list[EmulatedRuntime]:
+    """What backends run on other processors and this Python has, each package once: a plug-in may share it."""
+    found = {one.emulated.package: one.emulated for one in BACKENDS.values() if one.emulated}
+    return [runtime for runtime in found.values() if installed_version(runtime)]
 
 
 def _ensure(place: Path, fetch: Callable[[Path], None]) -> None:
@@ -121,23 +137,24 @@ def _describe_processor(sysroot: Path) -> None:
         path.write_text(content, encoding="ascii", newline="\n")
 
 
-def _fetch_wheels(wheels: Path) -> None:
-    """ONNX Runtime for aarch64 and what it needs, for the Python of the sysroot."""
+def _fetch_wheels(runtime: EmulatedRuntime, wheels: Path) -> None:
+    """A runtime for aarch64 and what it needs, for the Python of the sysroot."""
     python = sysroot_python(arm64_home() / "sysroot")
     if python is None:
         raise RuntimeUnavailable(f"no Python in {arm64_home() / 'sysroot'}; remove that folder and run this again")
     platforms = [word for name in _PLATFORMS for word in ("--platform", name)]
-    wanted = [f"onnxruntime=={version('onnxruntime')}", "numpy>=2.0"]
+    wanted = [f"{runtime.package}=={installed_version(runtime)}", "numpy>=2.0"]
     interpreter = ["--implementation=cp", f"--python-version={python.name.removeprefix('python')}"]
     command = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*command, "--target", str(wheels), "--only-binary=:all:", *interpreter, *platforms, *wanted])
 
 
-def _try() -> str:
-    emulator = find_emulator(ARM64)
+def _try(runtime: EmulatedRuntime) -> str:
+    emulator = find_emulator(runtime, ARM64)
     libraries = os.pathsep.join(map(str, emulator.libraries))
-    program = "import onnxruntime, platform; print('ONNX Runtime', onnxruntime.__version__, 'on', platform.machine())"
-    return _run([*emulator.command, "-c", program], {**os.environ, "PYTHONPATH": libraries}).splitlines()[-1]
+    program = f"import platform, {runtime.module}; print('on', platform.machine())"
+    said = _run([*emulator.command, "-c", program], {**os.environ, "PYTHONPATH": libraries}).splitlines()[-1]
+    return f"{runtime.name} {installed_version(runtime)} {said}"
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> str:
