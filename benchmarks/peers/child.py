@@ -93,6 +93,23 @@ def open_litert(path, threads):
     return load
 
 
+def open_litert_any(path, threads):
+    """A file of any batch and length, as `runtimes/backends/litert/session.py` opens it."""
+    import numpy as np
+    from runtimes.backends.litert.session import MainSignature, open_interpreter
+
+    def load():
+        model = MainSignature(open_interpreter(path, threads), "serving_default")
+        names = model.inputs
+
+        def run(feeds):
+            return next(iter(model.run({name: feeds[name].astype(np.int32) for name in names}).values()))
+
+        return run
+
+    return load
+
+
 def as_arguments(feeds, length):
     """LiteRT's args_0 to args_2, int32, padded to a length."""
     import numpy as np
@@ -108,6 +125,7 @@ OPEN = {
     "torch-int8": open_torch_int8,
     "openvino": open_openvino,
     "litert": open_litert,
+    "litert-any": open_litert_any,
 }
 
 

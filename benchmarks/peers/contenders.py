@@ -14,6 +14,7 @@ BASE = "Optimum float32"
 OURS = "bertport "
 PYTORCH = "PyTorch eager"
 
+_LITERT_PACKAGE = "ai-edge-litert"
 _OURS = Path(sys.executable)
 _OPTIMUM, _OPENVINO, _LITERT = (ROOT / f".venv-{name}" / "bin" / "python" for name in ("optimum", "openvino", "litert"))
 
@@ -98,7 +99,7 @@ def _others(checkpoint: Path, work: Path) -> list[Contender]:
 
 
 def _converted(name: str, runtime: str, python: Path, files: tuple[Path, ...], *script: Path | str) -> Contender:
-    library = {"litert": "ai-edge-litert"}.get(runtime, runtime)
+    library = {"litert": _LITERT_PACKAGE}.get(runtime, runtime)
     return Contender(name, runtime, python, files, (str(python), *map(str, script)), library)
 
 
@@ -109,6 +110,11 @@ def _ours(checkpoint: Path, work: Path) -> list[Contender]:
         command = our_command(checkpoint, folder, "--quantize", name, "--no-verify")
         files = (folder / "model.mapped.onnx", folder / "model.onnx")
         found.append(Contender(f"{OURS}{name}", "onnx", _OURS, files, command))
+    for name in TARGETS["litert"].schemes:
+        folder = work / f"bertport-litert-{name}"
+        command = our_command(checkpoint, folder, "--target", "litert", "--quantize", name, "--no-verify")
+        files = (folder / "model.tflite",)
+        found.append(Contender(f"{OURS}LiteRT {name}", "litert-any", _OURS, files, command, _LITERT_PACKAGE))
     return found
 
 
