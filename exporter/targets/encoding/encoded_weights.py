@@ -56,7 +56,7 @@ def _once(store: F) -> F:
             self.encoded[key] = store(self, name, *given)
         return self.encoded[key]
 
-    return cast(F, stored)
+    return cast("F", stored)
 
 
 class EncodedWeights(ABC):
