@@ -16,13 +16,14 @@ from exporter.targets.audit.subject import Audited
 from exporter.targets.encoding.storage import Storage, wider
 from exporter.targets.litert import file as tflite_file
 from exporter.targets.litert.graph import assemble
+from exporter.targets.litert.inspection import inspect_litert
 from exporter.targets.litert.loading_text import loading_text
 from exporter.targets.litert.lower import FILE, build, check_lengths
 from exporter.targets.litert.names import canonical_tensors
 from exporter.targets.litert.recipe import LiteRtRecipe, recorded
 from exporter.targets.litert.schemes import SCHEMES
 from exporter.targets.litert.weights import WeightStore
-from exporter.targets.target import Inspection, Settings, Target, checked_keep, kept_in_embeddings, option
+from exporter.targets.target import Settings, Target, checked_keep, kept_in_embeddings, option
 from runtimes.bundle.manifest import CALIBRATION, CHOICES, SEQUENCE, Recipe, TensorSpec
 from runtimes.extras import require_extra
 from runtimes.files.json_text import to_json
@@ -94,10 +95,6 @@ def _read(audited: Audited) -> Mapping[str, Array]:
     return {}
 
 
-def _inspect(path: Path) -> Inspection:
-    return Inspection({}, {})
-
-
 TARGET = Target(
     name="litert",
     options=LiteRtOptions,
@@ -113,7 +110,7 @@ TARGET = Target(
     audit=_audit,
     read=_read,
     check_companions=lambda _bundle: None,
-    inspect=_inspect,
+    inspect=inspect_litert,
     loading=loading_text,
     finetuned_budget=SCHEMES["int8"].budget,
     libraries=("flatbuffers",),
