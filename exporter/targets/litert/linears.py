@@ -84,8 +84,11 @@ class Linears(Tables):
                 return self.int4_table(table)
             case _:
                 self.int8_table(table)
-                stored, how = f"{table.name}.int8", Scaled(f"{table.name}.scale")
-                return self.scaled(f"{table.name}.matrix", stored, "int8", table.values.shape, how)
+                stored, how, shape = f"{table.name}.int8", Scaled(f"{table.name}.scale"), table.values.shape
+                matrix = self.scaled(f"{table.name}.matrix", stored, "int8", shape, how)
+                if self.weights.integer_products(table):
+                    return matrix
+                return self.node("DEQUANTIZE", [matrix], f"{table.name}.floats", shape, version=5)
 
     def _product(self, name: str, x: str, matrix: str, bias: str | None) -> str:
         version = _INTEGERS if self.values[matrix].scaled else _WITHOUT_BIAS if bias is None else _FLOATS
