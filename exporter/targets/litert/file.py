@@ -10,18 +10,15 @@ from typing import IO
 
 import numpy as np
 
+from exporter.targets.litert.flatbuffer import OFFSET, Flatbuffer
 from runtimes.errors import LoweringError
-from runtimes.extras import require_extra
 from runtimes.tflite import schema
 from runtimes.tflite.model import FREE, Array, Model, Node, Quantization, Signature, Subgraph, Tensor
 
-_OFFSET = "UOffsetTRelative"
 _BLOCKWISE = 2
 """Number of BlockwiseQuantization in the union QuantizationDetails."""
 _NO_DATA = 1
 """What stands where the offset of a buffer's data will: anything but 0, which is not written."""
-
-Slots = Sequence[tuple[int, str, object]]
 
 
 def write(file: IO[bytes], model: Model) -> None:
@@ -64,15 +61,12 @@ class _Code:
     version: int
 
 
-class _Writer:
+class _Writer(Flatbuffer):
     """Builds the flatbuffer of a model, from its leaves up."""
 
     def __init__(self, model: Model) -> None:
-        require_extra("litert", "writing a .tflite file", "flatbuffers")
-        from flatbuffers import Builder  # of an optional extra
-
+        super().__init__(1 << 16)
         self._model = model
-        self._b: Builder = Builder(1 << 16)
         self._shared: dict[tuple[int, ...], int] = {}
         self._zeros: dict[int, int] = {}
         nodes = [node for graph in model.subgraphs for node in graph.nodes]
@@ -80,7 +74,7 @@ class _Writer:
 
     def head(self) -> tuple[bytearray, list[int | None]]:
         """The file up to its data, and where the offset of each buffer's data is to be written (None: it has none)."""
-        b, model = self._b, self._model
+        model = self._model
         own = [self._buffer(values.nbytes > 0) for values in model.buffers]
         theirs = [self._buffer(len(content) > 0) for content in model.metadata.values()]
         metadata = [self._metadata(name, len(own) + i) for i, name in enumerate(model.metadata)]
@@ -89,78 +83,77 @@ class _Writer:
         codes = [self._code(code) for code in self._codes]
         slots = [
             (0, "Uint32", schema.VERSION),
-            (1, _OFFSET, self._offsets(codes)),
-            (2, _OFFSET, self._offsets(graphs)),
-            (3, _OFFSET, b.CreateString(model.description)),
-            (4, _OFFSET, self._offsets([*own, *theirs])),
-            (6, _OFFSET, self._offsets(metadata)),
-            (7, _OFFSET, self._offsets(signatures)),
+            (1, OFFSET, self.offsets(codes)),
+            (2, OFFSET, self.offsets(graphs)),
+            (3, OFFSET, self.text(model.description)),
+            (4, OFFSET, self.offsets([*own, *theirs])),
+            (6, OFFSET, self.offsets(metadata)),
+            (7, OFFSET, self.offsets(signatures)),
         ]
-        b.Finish(self._table(8, slots), file_identifier=schema.IDENTIFIER)
-        content = bytearray(b.Output())
+        content = self.finished(self.table(8, slots), schema.IDENTIFIER)
         return content, [_data_field(content, table) for table in (*own, *theirs)]
 
     def _buffer(self, filled: bool) -> int:
-        return self._table(3, [(0, "Uint32", _NO_DATA)] if filled else [])
+        return self.table(3, [(0, "Uint32", _NO_DATA)] if filled else [])
 
     def _metadata(self, name: str, buffer: int) -> int:
-        return self._table(2, [(0, _OFFSET, self._b.CreateString(name)), (1, "Uint32", buffer)])
+        return self.table(2, [(0, OFFSET, self.text(name)), (1, "Uint32", buffer)])
 
     def _code(self, code: _Code) -> int:
         number = schema.OPERATORS[code.operator].number
-        return self._table(4, [(0, "Int8", min(number, 127)), (2, "Int32", code.version), (3, "Int32", number)])
+        return self.table(4, [(0, "Int8", min(number, 127)), (2, "Int32", code.version), (3, "Int32", number)])
 
     def _subgraph(self, graph: Subgraph) -> int:
         tensors = [self._tensor(tensor) for tensor in graph.tensors]
         nodes = [self._node(node) for node in graph.nodes]
         slots = [
-            (0, _OFFSET, self._offsets(tensors)),
-            (1, _OFFSET, self._ints(graph.inputs)),
-            (2, _OFFSET, self._ints(graph.outputs)),
-            (3, _OFFSET, self._offsets(nodes)),
-            (4, _OFFSET, self._b.CreateString(graph.name)),
+            (0, OFFSET, self.offsets(tensors)),
+            (1, OFFSET, self.ints(graph.inputs)),
+            (2, OFFSET, self.ints(graph.outputs)),
+            (3, OFFSET, self.offsets(nodes)),
+            (4, OFFSET, self.text(graph.name)),
         ]
-        return self._table(5, slots)
+        return self.table(5, slots)
 
     def _tensor(self, tensor: Tensor) -> int:
         """A size that the caller sets is 1 in the shape, and −1 in its signature."""
         slots: list[tuple[int, str, object]] = [
-            (0, _OFFSET, self._ints(tuple(1 if size == FREE else size for size in tensor.shape))),
+            (0, OFFSET, self.ints(tuple(1 if size == FREE else size for size in tensor.shape))),
             (1, "Int8", schema.TYPES[tensor.dtype]),
             (2, "Uint32", tensor.buffer),
-            (3, _OFFSET, self._b.CreateString(tensor.name)),
+            (3, OFFSET, self.text(tensor.name)),
         ]
         if tensor.quantization:
-            slots.append((4, _OFFSET, self._quantization(tensor.buffer, tensor.quantization)))
+            slots.append((4, OFFSET, self._quantization(tensor.buffer, tensor.quantization)))
         if FREE in tensor.shape:
-            slots.append((7, _OFFSET, self._ints(tensor.shape)))
-        return self._table(10, [*slots, (8, "Bool", True)])  # has_rank
+            slots.append((7, OFFSET, self.ints(tensor.shape)))
+        return self.table(10, [*slots, (8, "Bool", True)])  # has_rank
 
     def _quantization(self, buffer: int, how: Quantization) -> int:
         """Written once for all graphs. Each scale has a zero point, of 8 bytes: one list of zeros a size."""
         if how.block_scales is not None:
             blocks = [(0, "Int32", how.block_scales), (1, "Int32", -1), (2, "Int32", how.block_size)]
-            details = self._table(3, blocks)
-            return self._table(7, [(4, "Uint8", _BLOCKWISE), (5, _OFFSET, details), (6, "Int32", how.axis)])
+            details = self.table(3, blocks)
+            return self.table(7, [(4, "Uint8", _BLOCKWISE), (5, OFFSET, details), (6, "Int32", how.axis)])
         key, count = (buffer, how.axis), how.scale.size
         if key not in self._shared:
             if count not in self._zeros:
-                self._zeros[count] = self._b.CreateNumpyVector(np.zeros(count, "<i8"))
-            scale = self._b.CreateNumpyVector(np.ascontiguousarray(how.scale, "<f4"))
-            slots = [(2, _OFFSET, scale), (3, _OFFSET, self._zeros[count]), (6, "Int32", how.axis)]
-            self._shared[key] = self._table(7, slots)
+                self._zeros[count] = self.builder.CreateNumpyVector(np.zeros(count, "<i8"))
+            scale = self.builder.CreateNumpyVector(np.ascontiguousarray(how.scale, "<f4"))
+            slots = [(2, OFFSET, scale), (3, OFFSET, self._zeros[count]), (6, "Int32", how.axis)]
+            self._shared[key] = self.table(7, slots)
         return self._shared[key]
 
     def _node(self, node: Node) -> int:
         operator = schema.OPERATORS[node.operator]
         slots: list[tuple[int, str, object]] = [
             (0, "Uint32", self._codes.index(_Code(node.operator, node.version))),
-            (1, _OFFSET, self._ints(node.inputs)),
-            (2, _OFFSET, self._ints(node.outputs)),
+            (1, OFFSET, self.ints(node.inputs)),
+            (2, OFFSET, self.ints(node.outputs)),
         ]
         if operator.union:
-            slots += [(3, "Uint8", operator.union), (4, _OFFSET, self._options(operator, node.options))]
-        return self._table(5, slots)
+            slots += [(3, "Uint8", operator.union), (4, OFFSET, self._options(operator, node.options))]
+        return self.table(5, slots)
 
     def _options(self, operator: schema.Operator, given: Mapping[str, object]) -> int:
         known = operator.options or {}
@@ -168,40 +161,18 @@ class _Writer:
         for name, value in given.items():
             option = known[name]
             is_vector = option.kind == "Ints"
-            slots.append(
-                (option.slot, _OFFSET if is_vector else option.kind, self._ints(value) if is_vector else value)
-            )
-        return self._table(max((one.slot + 1 for one in known.values()), default=0), slots)
+            slots.append((option.slot, OFFSET if is_vector else option.kind, self.ints(value) if is_vector else value))
+        return self.table(max((one.slot + 1 for one in known.values()), default=0), slots)
 
     def _signature(self, one: Signature) -> int:
         maps = [
-            self._offsets([self._table(2, [(0, _OFFSET, self._b.CreateString(n)), (1, "Uint32", t)]) for n, t in side])
+            self.offsets([self.table(2, [(0, OFFSET, self.text(n)), (1, "Uint32", t)]) for n, t in side])
             for side in (one.inputs.items(), one.outputs.items())
         ]
-        key = self._b.CreateString(one.key)
-        return self._table(
-            5, [(0, _OFFSET, maps[0]), (1, _OFFSET, maps[1]), (2, _OFFSET, key), (4, "Uint32", one.subgraph)]
+        key = self.text(one.key)
+        return self.table(
+            5, [(0, OFFSET, maps[0]), (1, OFFSET, maps[1]), (2, OFFSET, key), (4, "Uint32", one.subgraph)]
         )
-
-    def _table(self, count: int, slots: Slots) -> int:
-        """A table of `count` slots: all that are given are stored, whatever their defaults."""
-        self._b.StartObject(count)
-        for slot, kind, value in slots:
-            if kind == _OFFSET:
-                self._b.PrependUOffsetTRelativeSlot(slot, value, 0)
-            else:
-                getattr(self._b, f"Prepend{kind}")(value)
-                self._b.Slot(slot)
-        return int(self._b.EndObject())
-
-    def _ints(self, values: object) -> int:
-        return int(self._b.CreateNumpyVector(np.array(values, "<i4").reshape(-1)))
-
-    def _offsets(self, offsets: Sequence[int]) -> int:
-        self._b.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            self._b.PrependUOffsetTRelative(offset)
-        return int(self._b.EndVector())
 
 
 def _data_field(content: bytearray, table: int) -> int | None:
