@@ -172,7 +172,7 @@ def _export_one(reference: Reference, plan: _Plan, request: Request, labelled: "
         _log.info(f"{recipe.name}: writing")
         models = write_files(checkpoint, recipe, staging.directory, plan.calibration)
         release()
-        if advice := find_target(recipe.target).advice(checkpoint, recipe):
+        if advice := find_target(recipe.target).advice(checkpoint, recipe, reference.source.texts):
             _log.info(f"{recipe.name}: {advice}")
         manifest = replace(make_manifest(checkpoint, recipe, plan.budget, models), finetuning=plan.finetuning)
         bundle = Bundle(staging.directory, manifest)

@@ -1,7 +1,7 @@
 """What an export target is: its options, its schemes, and the functions that write, read and describe its files."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from functools import cache
@@ -89,8 +89,8 @@ class Target:
 
     `options` is a dataclass whose fields are made by `option`. `recipe` checks what is asked and returns it whole;
     `check` refuses a recipe that `recipe` does not make. `write` puts the model into a folder and names its files.
-    `advice` is a word on the recipe, or nothing. `as_wide` tells whether a recipe stores every weight at least as wide
-    as another scheme does. `canonical` brings a runtime's named tensors to the names and shapes of
+    `advice` is a word on the recipe for such texts, or nothing. `as_wide` tells whether a recipe stores every weight at
+    least as wide as another scheme does. `canonical` brings a runtime's named tensors to the names and shapes of
     `exporter.model.numpy_ops`. `audit` compares the saved model with checkpoint and recipe, without running it; `read`
     gives the float values of its weights. `model_names` are the files that a recipe makes, and `check_companions`
     refuses files derived from them that are not. `inspect` takes a model file by its path, `loading` is the text of a
@@ -106,7 +106,7 @@ class Target:
     inputs: Callable[[Checkpoint, Recipe], tuple[TensorSpec, ...]]
     write: Callable[[Checkpoint, Recipe, Path, Calibration], tuple[str, ...]]
     model_names: Callable[[Recipe], tuple[str, ...]]
-    advice: Callable[[Checkpoint, Recipe], str]
+    advice: Callable[[Checkpoint, Recipe, Sequence[str]], str]
     as_wide: Callable[[Recipe, str, list[Weight]], bool]
     canonical: Callable[[Mapping[str, Array]], Mapping[str, Array]]
     audit: Callable[[Audited], Audit]

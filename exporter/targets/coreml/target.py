@@ -1,6 +1,6 @@
 """The Core ML target: its options, its recipe, and everything that is done with `.mlpackage` folders."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -101,7 +101,7 @@ def _read(audited: Audited) -> Mapping[str, Array]:
     return read_packages(audited, _options(audited.recipe), _metadata(audited.checkpoint))
 
 
-def _advice(_checkpoint: Checkpoint, recipe: Recipe) -> str:
+def _advice(_checkpoint: Checkpoint, recipe: Recipe, _texts: Sequence[str]) -> str:
     options = _options(recipe)
     lengths = len(options.sequence_lengths)
     if lengths == 1 or options.has("iOS18"):
