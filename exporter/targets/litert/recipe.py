@@ -11,11 +11,13 @@ class LiteRtRecipe:
     """What decides the file beyond its scheme.
 
     `sequence_lengths` are the lengths that the inputs have; none: any. `smoothed`: layers that are wide may be smoothed
-    where they read outlier channels (see `exporter.compression.outlier_channels`).
+    where they read outlier channels (see `exporter.compression.outlier_channels`). `mediapipe`: it is a model of one of
+    MediaPipe's text tasks (see `exporter.targets.litert.mediapipe.task`).
     """
 
     sequence_lengths: tuple[int, ...]
     smoothed: bool
+    mediapipe: bool
 
 
 def recorded(recipe: Recipe) -> LiteRtRecipe:

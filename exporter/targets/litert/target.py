@@ -1,7 +1,7 @@
 """The LiteRT target: its options, its recipe, and everything that is done with `model.tflite`."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,14 +19,20 @@ from exporter.targets.litert.graph import assemble
 from exporter.targets.litert.inspection import inspect_litert
 from exporter.targets.litert.loading_text import loading_text
 from exporter.targets.litert.lower import FILE, build, check_lengths
+from exporter.targets.litert.mediapipe import task as mediapipe
+from exporter.targets.litert.mediapipe.loading_text import mediapipe_text
+from exporter.targets.litert.mediapipe.requirements import check_checkpoint, check_one_length, default_lengths
+from exporter.targets.litert.mediapipe.vocabulary import difference_in_words
 from exporter.targets.litert.names import canonical_tensors
 from exporter.targets.litert.recipe import LiteRtRecipe, recorded
 from exporter.targets.litert.schemes import SCHEMES
 from exporter.targets.litert.weights import WeightStore
 from exporter.targets.target import Settings, Target, checked_keep, kept_in_embeddings, option
 from runtimes.bundle.manifest import CALIBRATION, CHOICES, SEQUENCE, Recipe, TensorSpec
+from runtimes.bundle.reading import Bundle
 from runtimes.extras import require_extra
 from runtimes.files.json_text import to_json
+from runtimes.runner import INPUTS
 from runtimes.version import __version__
 
 
@@ -35,15 +41,19 @@ class LiteRtOptions:
     """What a user may say of a LiteRT bundle."""
 
     sequence_lengths: tuple[int, ...] = option((), "tokens of the inputs; may repeat", "--sequence-length", "N")
+    mediapipe: bool = option(
+        False, "one file that MediaPipe's TextClassifier or TextEmbedder opens, of one length (default 128)"
+    )
 
 
 def _recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
-    """Raises UsageError for lengths that the checkpoint has not."""
+    """Raises UsageError for lengths that the checkpoint has not, LoweringError for what MediaPipe cannot answer for."""
     require_extra("litert", "--target litert", "flatbuffers")
     chosen, options = SCHEMES[scheme], TARGET.chosen(settings)
-    check_lengths(options.sequence_lengths, checkpoint.geometry.positions)
+    lengths = options.sequence_lengths or (default_lengths(checkpoint) if options.mediapipe else ())
     wide = chosen.integers and checkpoint.geometry.hidden >= LEAST_WIDTH
-    made = LiteRtRecipe(options.sequence_lengths, wide)
+    made = LiteRtRecipe(lengths, wide, options.mediapipe)
+    _check_made(made, checkpoint)
     embeds = checkpoint.task is SENTENCE_SIMILARITY
     keep = kept_in_embeddings(checkpoint, chosen.keep_in_embeddings) if wide and embeds and not settings.keep else ()
     kept = keep or checked_keep(checkpoint, settings)
@@ -51,7 +61,14 @@ def _recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:
 
 
 def _check(recipe: Recipe, checkpoint: Checkpoint) -> None:
-    check_lengths(recorded(recipe).sequence_lengths, checkpoint.geometry.positions)
+    _check_made(recorded(recipe), checkpoint)
+
+
+def _check_made(made: LiteRtRecipe, checkpoint: Checkpoint) -> None:
+    check_lengths(made.sequence_lengths, checkpoint.geometry.positions)
+    if made.mediapipe:
+        check_one_length(made.sequence_lengths, checkpoint)
+        check_checkpoint(checkpoint)
 
 
 def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
@@ -60,7 +77,8 @@ def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     shape: tuple[str | int, ...] = ("batch_size", *choices, SEQUENCE)
     if lengths:
         shape = (1, lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths)))
-    return tuple(TensorSpec(name, "int32", shape) for name in checkpoint.model.inputs)
+    names = INPUTS if recorded(recipe).mediapipe else checkpoint.model.inputs
+    return tuple(TensorSpec(name, "int32", shape) for name in names)
 
 
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
@@ -73,9 +91,30 @@ def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration:
         (directory / CALIBRATION).write_bytes(to_json(evidence(outliers, scheme.arithmetic)))
     weights = WeightStore(scheme.storage, Keep(recipe.keep), encode)
     graphs = build(checkpoint.model, made.sequence_lengths, weights, outliers)
+    metadata = mediapipe.complete(graphs[0], checkpoint) if made.mediapipe else {}
     with (directory / FILE).open("wb") as file:
-        tflite_file.write(file, assemble(graphs, weights.arrays, f"bertport {__version__}"))
+        tflite_file.write(file, replace(assemble(graphs, weights.arrays, f"bertport {__version__}"), metadata=metadata))
+        if made.mediapipe:
+            mediapipe.append_task_files(file, checkpoint)
     return (FILE,)
+
+
+def _advice(checkpoint: Checkpoint, recipe: Recipe, texts: Sequence[str]) -> str:
+    """On how many of the texts MediaPipe's tokenizer differs."""
+    made = recorded(recipe)
+    if not made.mediapipe:
+        return ""
+    return difference_in_words(checkpoint.tokenizer.tokenizer, texts, made.sequence_lengths[0])
+
+
+def _loading(bundle: Bundle) -> str:
+    text = loading_text(bundle)
+    return mediapipe_text(bundle, text) if recorded(bundle.manifest.recipe).mediapipe else text
+
+
+def _check_companions(bundle: Bundle) -> None:
+    if recorded(bundle.manifest.recipe).mediapipe:
+        mediapipe.check_task_files(bundle)
 
 
 def _as_wide(recipe: Recipe, scheme: str, weights: list[Weight]) -> bool:
@@ -104,14 +143,14 @@ TARGET = Target(
     inputs=_inputs,
     write=_write,
     model_names=lambda _recipe: (FILE,),
-    advice=lambda _checkpoint, _recipe, _texts: "",
+    advice=_advice,
     as_wide=_as_wide,
     canonical=canonical_tensors,
     audit=_audit,
     read=_read,
-    check_companions=lambda _bundle: None,
+    check_companions=_check_companions,
     inspect=inspect_litert,
-    loading=loading_text,
+    loading=_loading,
     finetuned_budget=SCHEMES["int8"].budget,
     libraries=("flatbuffers",),
 )
