@@ -5,7 +5,7 @@ PEERS := optimum openvino litert
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check coverage mutants bench fuzz optimum-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
+.PHONY: demo test test-all check coverage mutants bench fuzz optimum-env mediapipe-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
 
 demo: .venv/made
 	$(BIN)/python -m benchmarks.demo
@@ -15,7 +15,7 @@ WORKERS ?= logical
 test: .venv/made
 	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope
 
-test-all: .venv/made .venv-optimum/made
+test-all: .venv/made .venv-optimum/made .venv-mediapipe/made
 	$(BIN)/python -m pytest
 
 check: .venv/made
@@ -56,6 +56,8 @@ fuzz: .venv/made
 
 optimum-env: .venv-optimum/made
 
+mediapipe-env: .venv-mediapipe/made
+
 # Swift for Linux, 2.5 GB beside the checkout (or where BERTPORT_SWIFT says): with it `make test` builds and runs iOS kits.
 swift-toolchain:
 	.ci/swift-toolchain make
@@ -89,4 +91,4 @@ jvm-packages: .npm/made
 	touch $@
 
 clean:
-	rm -rf .venv $(PEERS:%=.venv-%) .npm .jvm dist mutants .coverage*
+	rm -rf .venv $(PEERS:%=.venv-%) .venv-mediapipe .npm .jvm dist mutants .coverage*
