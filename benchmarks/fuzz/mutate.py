@@ -170,4 +170,10 @@ def _protobuf(content: bytes, choice: random.Random) -> bytes | None:
     return changed_message(content, choice)
 
 
-PARSERS: tuple[Callable[[bytes, random.Random], bytes | None], ...] = (_protobuf,)
+def _flatbuffer(content: bytes, choice: random.Random) -> bytes | None:
+    from benchmarks.fuzz.flatbuffers import changed_flatbuffer
+
+    return changed_flatbuffer(content, choice)
+
+
+PARSERS: tuple[Callable[[bytes, random.Random], bytes | None], ...] = (_flatbuffer, _protobuf)

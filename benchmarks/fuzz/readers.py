@@ -24,6 +24,8 @@ from exporter.gate.baseline import read_baseline
 from exporter.gate.config import read_config
 from exporter.options.request import Request
 from exporter.pipeline import export
+from runtimes.backends.foreign import Expected
+from runtimes.backends.registry import open_file
 from runtimes.errors import BertportError
 from runtimes.evaluation.data.columns import Choice
 from runtimes.evaluation.data.corpus import read_texts
@@ -36,6 +38,7 @@ from runtimes.reporting.build import build
 from runtimes.reporting.collect import collect
 from runtimes.reporting.junit import junit_xml
 from runtimes.reporting.render import html, markdown
+from runtimes.runner import INPUTS, Batch
 
 LABELS = ("World", "Sports", "Business")
 
@@ -96,6 +99,14 @@ def read_mlpackage(folder: Path) -> Hashable:
         feeds = {one.name: np.ones([size or 1 for size in one.shape], one.data_type.dtype) for one in program.inputs}
         outputs += [value.tobytes() for _, value in sorted(program.run(feeds).items())]
     return _digest(*outputs)
+
+
+def read_tflite(folder: Path) -> Hashable:
+    """What LiteRT answers to two rows, where the file is found to be harmless."""
+    opened = open_file(folder / "model.tflite", Expected(INPUTS, ("logits",), frozenset(), pad_id=0))
+    ids = np.array([[2, 30, 31, 3], [2, 32, 3, 0]])
+    outputs = opened.runner.run(Batch(ids, (ids > 0).astype(np.int64), np.zeros_like(ids)))
+    return opened.lengths, _digest(*(value.tobytes() for _, value in sorted(outputs.items())))
 
 
 def read_table_of_rows(folder: Path) -> Hashable:
@@ -175,6 +186,7 @@ def _records(folder: Path) -> list[Path]:
 _ALL: tuple[Reader, ...] = (
     PlainReader("checkpoint", _checkpoints, read_checkpoint),
     PlainReader("package", seeds.write_packages, read_mlpackage),
+    PlainReader("tflite", seeds.write_tflites, read_tflite),
     BundleReader(),
     PlainReader("rows", seeds.write_tables, read_table_of_rows),
     PlainReader("records", _records, read_records),

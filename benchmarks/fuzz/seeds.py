@@ -166,6 +166,19 @@ def write_packages(folder: Path) -> list[Path]:
     return made
 
 
+def write_tflites(folder: Path) -> list[Path]:
+    """.tflite files by themselves: of any length in every form of storage, and of two lengths."""
+    checkpoint, made = write_checkpoint(folder / "checkpoint"), []
+    forms = (("none", ()), ("int8", ()), ("int4-embeddings", ()), ("pq", ()), ("int8-weights", ()), ("int8", (4, 8)))
+    for scheme, lengths in forms:
+        place, settings = folder / f"{scheme}-{len(lengths)}", Settings.of(sequence_lengths=lengths)
+        export(Request(str(checkpoint), ("litert",), (scheme,), place, settings=settings, verify=False))
+        for path in [one for one in place.iterdir() if one.name != "model.tflite"]:
+            path.unlink()
+        made.append(place)
+    return made
+
+
 SETTINGS = """
 baseline = "baseline.json"
 [[export]]

@@ -20,12 +20,14 @@ from runtimes.evaluation.data.corpus import read_texts
 from runtimes.evaluation.data.table import read_table
 from runtimes.mil import open_package
 from runtimes.records.reading import read_record
+from runtimes.tflite.reading import read_model
 
 ALLOWED_BYTES = 500_000_000
 READERS = {
     "checkpoint": lambda folder: load(Source("folder", "hostile", None, folder), allow_pickle=True),
     "bundle": lambda folder: check_files(read_bundle(folder)),
     "package": open_package,
+    "tflite": read_model,
     "texts": read_texts,
     "table": lambda path: read_table(path, {"text"}),
     "record": read_record,

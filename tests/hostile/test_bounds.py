@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from flatbuffers import Builder
 from safetensors.numpy import load_file
 
 from exporter.checkpoint.checkpoint import load
@@ -126,8 +127,37 @@ def answers(tmp_path_factory, write_checkpoint):
     return {one["name"]: one for one in json.loads(done.stdout.splitlines()[-1])}
 
 
+def flatbuffer(path):
+    """A graph whose vector of tensors names one table a million times: four megabytes."""
+    b = Builder(1024)
+
+    def table(**offsets):
+        b.StartObject(8)
+        for slot, offset in offsets.items():
+            b.PrependUOffsetTRelativeSlot(int(slot[1:]), offset, 0)
+        return b.EndObject()
+
+    def vector(one, times):
+        b.StartVector(4, times, 4)
+        for _ in range(times):
+            b.PrependUOffsetTRelative(one)
+        return b.EndVector()
+
+    graph, buffers = table(_0=vector(table(), MANY)), vector(table(), 1)
+    graphs = vector(graph, 1)
+    b.StartObject(8)
+    b.PrependUint32Slot(0, 3, 0)
+    b.PrependUOffsetTRelativeSlot(2, graphs, 0)
+    b.PrependUOffsetTRelativeSlot(4, buffers, 0)
+    b.Finish(b.EndObject(), file_identifier=b"TFL3")
+    path.write_bytes(b.Output())
+
+
 def files(root):
-    """Rows, records and a manifest that are larger than they look, or without an end."""
+    """Rows, records, a model and a manifest that are larger than they look, or without an end."""
+    flatbuffer(root / "often.tflite")
+    with (root / "holes.tflite").open("wb") as file:
+        file.truncate(1 << 36)
     block = gzip.compress(b"text\n" + b"a" * 10_000_000, mtime=0)
     (root / "bomb.csv.gz").write_bytes(block * 200)
     (root / "bomb.txt.gz").write_bytes(block * 200)
@@ -146,11 +176,13 @@ def files(root):
         {"name": "a record of holes", "read": "record", "folder": "holes.json"},
         {"name": "a deep record", "read": "record", "folder": "deep.json"},
         {"name": "a deep manifest", "read": "bundle", "folder": "bundle"},
+        {"name": "a tensor a million times", "read": "tflite", "folder": "often.tflite"},
+        {"name": "a .tflite of holes", "read": "tflite", "folder": "holes.tflite"},
     ]
 
 
 FILES = ("a gzip bomb of rows", "a gzip bomb of texts", "a deep row", "a pipe for a record", "a record of holes")
-FILES += ("a deep record", "a deep manifest")
+FILES += ("a deep record", "a deep manifest", "a tensor a million times", "a .tflite of holes")
 
 
 def test_the_honest_checkpoint_is_read_within_the_same_bounds(answers):

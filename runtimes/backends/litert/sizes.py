@@ -1,8 +1,9 @@
 """Bounding what a .tflite graph makes, before LiteRT allocates any of it.
 
-LiteRT computes shapes itself, whatever the file says they are, so that a file of a few hundred bytes can ask for
-gigabytes. Here every node is gone through in the order of the file, as LiteRT does: what it reads must have been made,
-and what it makes must be new. Sizes that the caller sets (batch, sequence) are unknown and count as 1.
+LiteRT computes shapes itself, so that a file of a few hundred bytes can ask for gigabytes; and XNNPACK believes those
+in the file, so that what is made may be larger than its room (seen in ai-edge-litert 2.3.0: a DEQUANTIZE). Here every
+node is gone through in the order of the file, as LiteRT does: what it reads must have been made, and what it makes must
+be new and of the shape that is said. Sizes that the caller sets (batch, sequence) are unknown and count as 1.
 """
 
 from collections.abc import Mapping
@@ -95,10 +96,17 @@ class _Walk:
                 raise UnfitError(f"{len(node.outputs)} outputs")
             self._keep_values(node, of, shapes)
         for number, shape in zip(node.outputs, shapes, strict=True):
-            if number in self._shapes:
-                raise self._refused(f"{self._graph.tensors[number].name!r} is made twice")
-            self._shapes[number] = shape
+            self._keep_shape(number, shape)
         return shapes
+
+    def _keep_shape(self, number: int, shape: Shape) -> None:
+        """What is made is new, and as large as the file says: XNNPACK makes room for that, and fills what is made."""
+        tensor = self._graph.tensors[number]
+        if number in self._shapes:
+            raise self._refused(f"{tensor.name!r} is made twice")
+        if len(shape) != len(tensor.shape) or any(b not in (FREE, a) for a, b in zip(shape, tensor.shape, strict=True)):
+            raise self._refused(f"{tensor.name!r} is said to be {[*tensor.shape]}, and is made {[*shape]}")
+        self._shapes[number] = shape
 
     def _shape(self, node: Node, number: int) -> Shape | None:
         """None for what is left out, which only what may be absent is. Raises BundleError for what nothing made."""

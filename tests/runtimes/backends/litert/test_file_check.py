@@ -98,24 +98,25 @@ def _as_operator(content, old, new):
 
 
 def outer(graph, operator):
-    return graph.node(operator, [graph.constant(np.zeros((WIDE, 1), "f4")), graph.constant(np.zeros((1, WIDE), "f4"))])
+    sides = [graph.constant(np.zeros(shape, "f4")) for shape in ((WIDE, 1), (1, WIDE))]
+    return graph.node(operator, sides, (WIDE, WIDE))
 
 
 def doubled(graph):
     x = graph.constant(np.zeros(16, np.float32))
-    for _ in range(27):
-        x = graph.node("CONCATENATION", [x, x], axis=0)
+    for at in range(25):
+        x = graph.node("CONCATENATION", [x, x], (32 << at,), axis=0)
     return x
 
 
 def gathered(graph):
     table = graph.constant(np.zeros((1, WIDE), np.float32))
-    return graph.node("GATHER", [table, graph.constant(np.zeros(WIDE, np.int32))], axis=0)
+    return graph.node("GATHER", [table, graph.constant(np.zeros(WIDE, np.int32))], (WIDE, WIDE), axis=0)
 
 
 def padded(graph):
     x = graph.constant(np.zeros(4, np.float32))
-    return graph.node("PAD", [x, graph.constant(np.array([[0, 1 << 30]], np.int32))])
+    return graph.node("PAD", [x, graph.constant(np.array([[0, 1 << 30]], np.int32))], (4 + (1 << 30),))
 
 
 LARGE = {
@@ -135,13 +136,13 @@ def test_a_tensor_that_the_file_alone_makes_too_large_is_refused(graph, name):
 def test_many_that_are_too_large_together_are_refused(graph):
     left, right = graph.constant(np.zeros((WIDE, 1), "f4")), graph.constant(np.zeros((1, 1 << 11), "f4"))
     for _ in range(60):
-        graph.node("ADD", [left, right])
+        graph.node("ADD", [left, right], (WIDE, 1 << 11))
     refused(graph.saved(), "elements in all")
 
 
 def test_the_control_a_small_one_is_taken(graph):
     left, right = graph.constant(np.zeros((8, 1), "f4")), graph.constant(np.zeros((1, 8), "f4"))
-    check_litert(graph.saved(graph.node("ADD", [left, right])))
+    check_litert(graph.saved(graph.node("ADD", [left, right], (8, 8))))
 
 
 def two(graph):
@@ -161,7 +162,7 @@ def out_of_order(graph):
 
 def twice(graph):
     a = graph.input("a", (4,))
-    made = graph.node("TANH", [a])
+    made = graph.node("TANH", [a], (4,))
     graph.nodes.append(Node("RELU", 1, (a,), (made,)))
     return made
 
@@ -258,6 +259,18 @@ UNFIT = {
 def test_a_graph_that_does_not_fit_together_is_refused(graph, name):
     make, match = UNFIT[name]
     refused(graph.saved(make(graph)), match)
+
+
+@pytest.mark.parametrize("said", [(16, 1), (16, 16, 1), (16, FREE, FREE), ()])
+def test_a_shape_that_is_not_what_is_made_is_refused(graph, said):
+    """XNNPACK makes room for what is said."""
+    weight = graph.constant(np.ones((16, 16), "i1"), quantization=Quantization(np.ones(1, "f4")))
+    refused(graph.saved(graph.node("DEQUANTIZE", [weight], said)), r"is said to be .* and is made \[16, 16\]")
+
+
+def test_a_size_that_is_said_to_be_free_may_be_any(graph):
+    weight = graph.constant(np.ones((16, 16), "i1"), quantization=Quantization(np.ones(1, "f4")))
+    check_litert(graph.saved(graph.node("DEQUANTIZE", [weight], (FREE, 16))))
 
 
 def test_blocks_that_fit_are_taken(graph):
