@@ -189,7 +189,6 @@ CASES = {
     "trigram": Case(lambda ops, i: ops.trigram("y", x(ops, i, 9))),
     "add": Case(lambda ops, i: ops.add("y", x(ops, i), x(ops, i, name="z"))),
     "scale": Case(lambda ops, i: ops.scale("y", x(ops, i), vector(WIDTH))),
-    "mask": Case(lambda ops, i: ops.mask_bias("y", i.mask), Extent.TEXT),
     "first token": Case(lambda ops, i: ops.first_token("y", x(ops, i)), Extent.TEXT),
     "norm": norm(WIDTH),
     "norm of an odd width": norm(37),
