@@ -4,7 +4,8 @@
 
 Of the runtimes those that are installed here, in the same versions: after installing or upgrading one, run it again.
 Needs debootstrap, dpkg, and qemu's user mode (the packages debootstrap, dpkg and qemu-user-static of Debian or
-Ubuntu); without root also fakeroot. Everything goes into the user's cache, some 180 MB; what is there is left as it is.
+Ubuntu); without root also fakeroot. Everything goes into the user's cache, some 180 MB, and 120 more with LiteRT; what
+is there is left as it is.
 debootstrap checks the signatures of the packages, pip the hashes of the wheels.
 """
 

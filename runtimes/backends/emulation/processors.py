@@ -11,8 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from runtimes.backends.backend import ARM64, AVX2, NATIVE
+from runtimes.backends.emulation.fixed import of_lengths
 from runtimes.backends.emulation.runner import EmulatedRunner, Emulator
 from runtimes.backends.emulation.runtime import EmulatedRuntime
+from runtimes.backends.fixed_length import Interface
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import RuntimeUnavailable
 from runtimes.runner import Runner
@@ -29,7 +31,10 @@ def open_emulated(bundle: Bundle, runtime: EmulatedRuntime, arch: str) -> Runner
     """Open the saved model of a bundle on `arch`. Raises RuntimeUnavailable where the emulator is not here."""
     emulator, path = find_emulator(runtime, arch), bundle.directory / bundle.manifest.models[0]
     runtime.check(path)
-    return EmulatedRunner(path, runtime, emulator)
+    runner, lengths = EmulatedRunner(path, runtime, emulator), bundle.manifest.recipe.sequence_lengths
+    if not lengths:
+        return runner
+    return of_lengths(runner, lengths, Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id))
 
 
 def find_emulator(runtime: EmulatedRuntime, arch: str) -> Emulator:
@@ -38,7 +43,9 @@ def find_emulator(runtime: EmulatedRuntime, arch: str) -> Emulator:
     Raises RuntimeUnavailable that says what is missing and how to get it.
     """
     if installed_version(runtime) is None:
-        raise RuntimeUnavailable(f"{arch}: needs {runtime.name} here too; get it with `pip install {runtime.package}`")
+        raise RuntimeUnavailable(
+            f"{arch}: needs {runtime.name} here too, of whose version it is: pip install '{runtime.requirement}'"
+        )
     return _arm64(runtime) if arch == ARM64 else _avx2(runtime)
 
 

@@ -26,15 +26,24 @@ class Emulator:
 
 
 class EmulatedRunner:
-    """See Runner. Raises RuntimeUnavailable when the child ends or is silent for `limit_s`: never a hang."""
+    """See Runner. Raises RuntimeUnavailable when the child ends or is silent for the limit: never a hang.
+
+    Of a model of fixed `lengths` it takes rows of one of them: `EmulatedLengths` takes any.
+    """
 
     status = Status.EMULATED
     positions: int | None = None
 
     def __init__(
-        self, path: Path, runtime: EmulatedRuntime, emulator: Emulator, limit_s: float = ANSWER_LIMIT_S
+        self,
+        path: Path,
+        runtime: EmulatedRuntime,
+        emulator: Emulator,
+        limit_s: float = ANSWER_LIMIT_S,
+        lengths: Sequence[int] = (),
     ) -> None:
         self._path, self._runtime, self._emulator, self._limit_s = path.absolute(), runtime, emulator, limit_s
+        self._lengths = [str(length) for length in lengths]
         self._child = self._start([str(self._path)])
         self._greeting = self._child.greeting()
 
@@ -64,7 +73,7 @@ class EmulatedRunner:
         program = Program(
             subject=processor,
             process="the emulated process",
-            command=(*self._emulator.command, "-m", self._runtime.child, *arguments),
+            command=(*self._emulator.command, "-m", self._runtime.child, *arguments, *self._lengths),
             environment=_environment(self._emulator),
             refusal=lambda text: BundleError(f"on an emulated {processor}: {text}"),
             limit_s=self._limit_s,

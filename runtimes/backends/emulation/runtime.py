@@ -10,10 +10,12 @@ if TYPE_CHECKING:  # a measured process must not pay for it
 
 @dataclass(frozen=True)
 class EmulatedRuntime:
-    """One runtime: `name` as errors call it, the distribution `package` that has it, and the `module` that it imports.
+    """One runtime: `name` as errors call it, and the `module` that it imports.
 
-    The other processor's Python gets the same version as is installed here, so that kernels alone differ, and what
-    that version depends on. There `python -m CHILD MODEL` answers batches, importing nothing but the runtime and numpy.
+    `package` is the distribution that has it, and `requirement` what pip installs it by here. The other processor's
+    Python gets the same version as is installed here, so that kernels alone differ, and what that version depends on.
+    There `python -m CHILD MODEL [LENGTH …]`, with the lengths where they are fixed, answers batches, importing nothing
+    but the runtime and numpy.
     `check` reads a model file before it is opened, and raises BundleError for one that is damaged. `traced` gives the
     arguments, in place of MODEL, of a child that answers with every float tensor too; it may write to the empty folder
     that it is given.
@@ -22,6 +24,7 @@ class EmulatedRuntime:
     name: str
     package: str
     module: str
+    requirement: str
     child: str
     check: "Callable[[Path], None]"
     traced: "Callable[[Path, Path], Sequence[str]]"

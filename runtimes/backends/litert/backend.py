@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from runtimes.backends.backend import Backend, Timed
+from runtimes.backends.emulation.runtime import EmulatedRuntime
 from runtimes.extras import missing, require_extra
 
 if TYPE_CHECKING:
@@ -18,10 +19,14 @@ _MODULE = "ai_edge_litert"
 
 def _open(bundle: "Bundle", threads: int) -> "Runner":
     require_extra("litert", "running a LiteRT model", _MODULE)
+    _check(bundle.directory / bundle.manifest.models[0])
+    return _opened(bundle, threads)
+
+
+def _check(path: "Path") -> None:
     from runtimes.backends.litert.file_check import check_litert
 
-    check_litert(bundle.directory / bundle.manifest.models[0])
-    return _opened(bundle, threads)
+    check_litert(path)
 
 
 def _opened(bundle: "Bundle", threads: int) -> "Runner":
@@ -65,11 +70,26 @@ def _prepare_timing() -> "Callable[[Path, int], Runner]":
     return opened
 
 
+def _traced(path: "Path", _folder: "Path") -> list[str]:
+    from runtimes.backends.litert.emulated_child import TRACE
+
+    return [str(path), TRACE]
+
+
+EMULATED = EmulatedRuntime(
+    name="LiteRT",
+    package="ai-edge-litert",
+    module="ai_edge_litert.interpreter",
+    requirement="bertport[litert]",
+    child="runtimes.backends.litert.emulated_child",
+    check=_check,
+    traced=_traced,
+)
 BACKEND = Backend(
     name="litert",
     open=_open,
     open_strict=lambda _bundle: None,
-    emulated=None,
+    emulated=EMULATED,
     files="a .tflite file",
     is_model=lambda path: path.suffix == ".tflite" and path.is_file(),
     open_file=_open_file,

@@ -57,6 +57,7 @@ EMULATED = EmulatedRuntime(
     name="ONNX Runtime",
     package="onnxruntime",
     module="onnxruntime",
+    requirement="onnxruntime",
     child="runtimes.backends.onnx.emulated_child",
     check=_check,
     traced=_traced,

@@ -59,8 +59,8 @@ def test_without_the_runtime_it_names_the_make_target(bundle, anywhere, monkeypa
 
 @pytest.mark.parametrize("arch", [ARM64, AVX2])
 def test_a_runtime_that_is_not_installed_is_named_with_what_gets_it(arch):
-    absent = replace(ONNX, name="Absent Runtime", package="no-such-runtime")
-    with pytest.raises(RuntimeUnavailable, match=f"^{arch}: needs Absent Runtime .*pip install no-such-runtime"):
+    absent = replace(ONNX, name="Absent Runtime", package="no-such-runtime", requirement="bertport[no]")
+    with pytest.raises(RuntimeUnavailable, match=rf"^{arch}: needs Absent Runtime .*pip install 'bertport\[no\]'"):
         find_emulator(absent, arch)
 
 
@@ -79,5 +79,5 @@ def test_a_damaged_file_is_refused_before_anything_is_emulated(bundle, monkeypat
 def test_a_core_ml_bundle_has_no_other_kernels(checkpoint, tmp_path):
     request = Request(str(checkpoint), ("coreml",), ("fp16",), tmp_path / "out", verify=False)
     (item,) = export(request)
-    with pytest.raises(UsageError, match="of onnx alone"):
+    with pytest.raises(UsageError, match="of onnx and litert alone"):
         open_on(read_bundle(item.directory), ARM64)

@@ -5,7 +5,6 @@ Needs qemu's user mode and `make arm64-runtime`, which CI has: there their absen
 
 from unittest import mock
 
-import numpy as np
 import pytest
 
 from exporter.compression import integer_rounding
@@ -45,20 +44,6 @@ def test_the_demo_in_int8_agrees_with_pytorch_on_a_phones_kernels(demo_bundles, 
 
 
 @pytest.fixture
-def loud_checkpoint(make_checkpoint, edit_weights):
-    """Linear weights of one size: in full-range int8 every pair of neighbours is 254, times an activation of 255."""
-    folder = make_checkpoint()
-
-    def shout(tensors):
-        for name, values in tensors.items():
-            if values.ndim == 2 and "embeddings" not in name:
-                tensors[name] = (np.sign(values) * 0.2).astype(values.dtype)
-
-    edit_weights(folder, shout)
-    return folder
-
-
-@pytest.fixture
 def bundle_of(loud_checkpoint, tmp_path):
     def make(rounding=integer_rounding.int8_without_saturation):
         place = tmp_path / "bundle"
@@ -69,30 +54,24 @@ def bundle_of(loud_checkpoint, tmp_path):
     return make
 
 
-def beyond(bundle, checkpoint, texts, arch):
-    """What the kernels' answers are beyond; the audit names rounding that no export does, whatever runs it."""
-    failures = verify(Check(bundle, str(checkpoint), texts[:4], arch=arch)).parity.failures
-    return [text for text in failures if not text.startswith("audit: ")]
-
-
-def test_shipped_int8_does_not_saturate_without_vnni(bundle_of, loud_checkpoint, texts, need):
+def test_shipped_int8_does_not_saturate_without_vnni(bundle_of, beyond, need):
     need(AVX2)
-    assert not beyond(bundle_of(), loud_checkpoint, texts, AVX2)
+    assert not beyond(bundle_of(), AVX2)
 
 
-def test_full_range_int8_is_caught_without_vnni_and_not_by_arm(bundle_of, loud_checkpoint, texts, need):
+def test_full_range_int8_is_caught_without_vnni_and_not_by_arm(bundle_of, beyond, need):
     """The control: each processor hides the other's errors."""
     need(AVX2)
     bundle = bundle_of(integer_rounding.int8)
-    assert beyond(bundle, loud_checkpoint, texts, AVX2)
+    assert beyond(bundle, AVX2)
     need(ARM64)
-    assert not beyond(bundle, loud_checkpoint, texts, ARM64)
+    assert not beyond(bundle, ARM64)
 
 
-def test_a_perturbed_weight_is_caught_on_a_phones_kernels(bundle_of, loud_checkpoint, texts, need):
+def test_a_perturbed_weight_is_caught_on_a_phones_kernels(bundle_of, beyond, need):
     need(ARM64)
     bundle = bundle_of(lambda values: _halved(*integer_rounding.int8(values)))
-    assert beyond(bundle, loud_checkpoint, texts, ARM64)
+    assert beyond(bundle, ARM64)
 
 
 def _halved(values, scales):
