@@ -26,7 +26,7 @@ _MAX_BYTES = 1_000_000
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Arch = Literal["native", "arm64", "x86-64-avx2"]
+Arch = Literal["native", "arm64", "arm64-sme", "x86-64-avx2"]
 """runtimes.backends.backend.ARCHITECTURES."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

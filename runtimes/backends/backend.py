@@ -12,10 +12,11 @@ if TYPE_CHECKING:  # a measured process must not pay for what bundles need: thei
     from runtimes.bundle.reading import Bundle
     from runtimes.runner import Runner
 
-NATIVE, ARM64, AVX2 = "native", "arm64", "x86-64-avx2"
+NATIVE, ARM64, SME, AVX2 = "native", "arm64", "arm64-sme", "x86-64-avx2"
 ARCHITECTURES = {
     NATIVE: "this processor",
     ARM64: "a phone's kernels (Cortex-A76)",
+    SME: "those of a phone with SME (needs qemu 10)",
     AVX2: "an x86 without VNNI (Haswell)",
 }
 """What `--arch` names: on which processor's kernels a bundle is compared."""

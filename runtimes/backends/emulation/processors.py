@@ -5,13 +5,14 @@ each hides the other's errors.
 """
 
 import platform
-import shutil
 import sys
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from runtimes.backends.backend import ARM64, AVX2, NATIVE
+from runtimes.backends.backend import ARM64, AVX2, NATIVE, SME
 from runtimes.backends.emulation.fixed import of_lengths
+from runtimes.backends.emulation.qemu import ANY, find_qemu
 from runtimes.backends.emulation.runner import EmulatedRunner, Emulator
 from runtimes.backends.emulation.runtime import EmulatedRuntime
 from runtimes.backends.fixed_length import Interface
@@ -19,6 +20,22 @@ from runtimes.bundle.reading import Bundle
 from runtimes.errors import RuntimeUnavailable
 from runtimes.runner import Runner
 
+
+@dataclass(frozen=True)
+class _Core:
+    """An ARM core: its name, what qemu calls it, and the oldest qemu that computes its products rightly."""
+
+    name: str
+    options: str
+    least_qemu: tuple[int, int] = ANY
+
+
+_CORES = {
+    # dot products, as most phones since 2018 have them; the kernels for older cores are not run
+    ARM64: _Core("Cortex-A76", "cortex-a76"),
+    # 512 bits, as phones have; qemu's smopa was wrong up to 8.2.2 (its issue 2083), and 10.0 is the oldest one tried
+    SME: _Core("ARM processor with SME", "max,sme-default-vector-length=64", (10, 0)),
+}
 _ARM_MACHINES, _X86_MACHINES = ("aarch64", "arm64"), ("x86_64", "AMD64")
 
 
@@ -31,7 +48,8 @@ def open_emulated(bundle: Bundle, runtime: EmulatedRuntime, arch: str) -> Runner
     """Open the saved model of a bundle on `arch`. Raises RuntimeUnavailable where the emulator is not here."""
     emulator, path = find_emulator(runtime, arch), bundle.directory / bundle.manifest.models[0]
     runtime.check(path)
-    runner, lengths = EmulatedRunner(path, runtime, emulator), bundle.manifest.recipe.sequence_lengths
+    lengths = bundle.manifest.recipe.sequence_lengths
+    runner = EmulatedRunner(path, runtime, emulator, lengths=lengths)
     if not lengths:
         return runner
     return of_lengths(runner, lengths, Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id))
@@ -46,7 +64,9 @@ def find_emulator(runtime: EmulatedRuntime, arch: str) -> Emulator:
         raise RuntimeUnavailable(
             f"{arch}: needs {runtime.name} here too, of whose version it is: pip install '{runtime.requirement}'"
         )
-    return _arm64(runtime) if arch == ARM64 else _avx2(runtime)
+    if arch != ARM64 and platform.machine() not in _X86_MACHINES:
+        raise RuntimeUnavailable(f"{arch}: needs an x86 machine; this is {platform.machine()}: take native or {ARM64}")
+    return _arm64(runtime, arch) if arch in _CORES else _avx2()
 
 
 def arm64_home() -> Path:
@@ -75,31 +95,21 @@ def sysroot_python(sysroot: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _arm64(runtime: EmulatedRuntime) -> Emulator:
-    qemu = _qemu("aarch64", "arm64")
+def _arm64(runtime: EmulatedRuntime, arch: str) -> Emulator:
+    core = _CORES[arch]
+    qemu = find_qemu("aarch64", arch, core.least_qemu)
     sysroot, wheels = arm64_home() / "sysroot", arm64_home() / wheels_name(runtime)
     python = sysroot_python(sysroot)
     if python is None or not wheels.is_dir():
         missing = sysroot if python is None else wheels
         raise RuntimeUnavailable(
-            f"arm64: the emulated runtime is not here ({missing}); fetch it with `make arm64-runtime`, or "
+            f"{arch}: the emulated runtime is not here ({missing}); fetch it with `make arm64-runtime`, or "
             "`python -m runtimes.backends.emulation.arm64_setup`"
         )
-    # dot products, as most phones since 2018 have them; the kernels for older cores are not run
-    return Emulator("Cortex-A76", (qemu, "-cpu", "cortex-a76", "-L", str(sysroot), str(python)), (wheels,))
+    return Emulator(core.name, (qemu, "-cpu", core.options, "-L", str(sysroot), str(python)), (wheels,))
 
 
-def _avx2(runtime: EmulatedRuntime) -> Emulator:
-    if platform.machine() not in _X86_MACHINES:
-        raise RuntimeUnavailable(
-            f"{AVX2}: needs an x86 machine, whose {runtime.name} it runs; this is {platform.machine()}"
-        )
+def _avx2() -> Emulator:
+    """The Python that runs here, and its runtime."""
     libraries = tuple(Path(entry).absolute() for entry in sys.path if entry)
-    return Emulator("Haswell", (_qemu("x86_64", AVX2), "-cpu", "Haswell", sys.executable), libraries)
-
-
-def _qemu(machine: str, arch: str) -> str:
-    for name in (f"qemu-{machine}-static", f"qemu-{machine}"):
-        if found := shutil.which(name):
-            return found
-    raise RuntimeUnavailable(f"{arch}: no qemu-{machine} here; Debian's and Ubuntu's package qemu-user-static has it")
+    return Emulator("Haswell", (find_qemu("x86_64", AVX2), "-cpu", "Haswell", sys.executable), libraries)

@@ -1,12 +1,13 @@
 """An emulator is found, or what is missing is named with what gets it; an ARM machine needs none."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from exporter.options.request import Request
 from exporter.pipeline import export
-from runtimes.backends.backend import ARM64, AVX2, NATIVE
+from runtimes.backends.backend import ARCHITECTURES, ARM64, AVX2, NATIVE, SME
 from runtimes.backends.emulation import processors
 from runtimes.backends.emulation.processors import find_emulator, open_emulated
 from runtimes.backends.emulation.runner import Emulator
@@ -27,7 +28,7 @@ def bundle(checkpoint, tmp_path_factory):
 def anywhere(monkeypatch, tmp_path):
     """A machine with neither qemu nor cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(processors.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
 
     def on(machine):
         monkeypatch.setattr(processors.platform, "machine", lambda: machine)
@@ -39,11 +40,12 @@ def test_on_an_arm_machine_arm64_is_native(bundle, anywhere):
     anywhere("aarch64")
     assert open_on(bundle, ARM64).status is Status.MEASURED
     assert open_on(bundle, NATIVE).status is Status.MEASURED
-    with pytest.raises(RuntimeUnavailable, match="needs an x86 machine"):
-        open_on(bundle, AVX2)
+    for other in (AVX2, SME):
+        with pytest.raises(RuntimeUnavailable, match=f"{other}: needs an x86 machine; this is aarch64"):
+            open_on(bundle, other)
 
 
-@pytest.mark.parametrize(("arch", "needed"), [(ARM64, "qemu-aarch64"), (AVX2, "qemu-x86_64")])
+@pytest.mark.parametrize(("arch", "needed"), [(ARM64, "qemu-aarch64"), (SME, "qemu-aarch64"), (AVX2, "qemu-x86_64")])
 def test_without_qemu_it_says_what_to_install(bundle, anywhere, arch, needed):
     anywhere("x86_64")
     with pytest.raises(RuntimeUnavailable, match=f"{needed} here; .*qemu-user-static"):
@@ -52,12 +54,12 @@ def test_without_qemu_it_says_what_to_install(bundle, anywhere, arch, needed):
 
 def test_without_the_runtime_it_names_the_make_target(bundle, anywhere, monkeypatch):
     anywhere("x86_64")
-    monkeypatch.setattr(processors.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
     with pytest.raises(RuntimeUnavailable, match="make arm64-runtime"):
         open_on(bundle, ARM64)
 
 
-@pytest.mark.parametrize("arch", [ARM64, AVX2])
+@pytest.mark.parametrize("arch", [one for one in ARCHITECTURES if one != NATIVE])
 def test_a_runtime_that_is_not_installed_is_named_with_what_gets_it(arch):
     absent = replace(ONNX, name="Absent Runtime", package="no-such-runtime", requirement="bertport[no]")
     with pytest.raises(RuntimeUnavailable, match=rf"^{arch}: needs Absent Runtime .*pip install 'bertport\[no\]'"):

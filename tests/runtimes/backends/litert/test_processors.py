@@ -1,6 +1,7 @@
 """LiteRT's answers on other processors, which qemu emulates, are PyTorch's: XNNPACK's kernels for ARM and for AVX2.
 
-Needs qemu's user mode and `make arm64-runtime`, which CI has: there their absence is a failure.
+Needs qemu's user mode and `make arm64-runtime`, which CI has: there their absence is a failure. SME needs a qemu that
+not every system has: where it is older it must be refused.
 """
 
 from unittest import mock
@@ -14,9 +15,11 @@ from exporter.targets.litert import linears
 from exporter.verification.check import Check
 from exporter.verification.reference.default_texts import default_texts
 from exporter.verification.verify import verify
-from runtimes.backends.backend import ARM64, AVX2
+from runtimes.backends.backend import ARM64, AVX2, SME
+from runtimes.backends.emulation.processors import find_emulator
 from runtimes.backends.litert.backend import EMULATED
 from runtimes.bundle.reading import read_bundle
+from runtimes.errors import RuntimeUnavailable
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Status
 
@@ -43,6 +46,27 @@ def test_the_demo_agrees_with_pytorch_on_a_phones_kernels(demo, scheme, need, is
     assert parity.verdict is Verdict.PASS, parity.failures
     assert parity.status == (Status.MEASURED if is_arm else Status.EMULATED).value
     assert is_arm or "aarch64 on an emulated Cortex-A76" in parity.note
+
+
+def has_sme():
+    try:
+        find_emulator(EMULATED, SME)
+    except RuntimeUnavailable:
+        return False
+    return True
+
+
+def test_int8_is_right_with_sme_or_the_emulator_is_refused(demo, need):
+    """qemu before 8.2.3 computes smopa wrongly: it must not be asked."""
+    need(ARM64)
+    check = Check(demo("int8"), texts=tuple(default_texts()[:2]), arch=SME)
+    if not has_sme():
+        with pytest.raises(RuntimeUnavailable, match=r"needs (qemu 10\.0 or newer|an x86 machine)"):
+            verify(check)
+        return
+    parity = verify(check).parity
+    assert parity.verdict is Verdict.PASS, parity.failures
+    assert "an emulated ARM processor with SME" in parity.note
 
 
 @pytest.fixture
