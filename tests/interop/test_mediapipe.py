@@ -267,11 +267,18 @@ def test_the_texts_that_are_said_to_differ_do(answers):
     assert 500 < len(differing) < len(texts) - 100
 
 
-@pytest.mark.parametrize(("name", "shown"), [("none", "[('Sci/Tech', 0."), ("mean", "[")])
-def test_what_the_card_says_runs(made, name, shown):
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "mediapipe.md"
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "shown"),
+    [("README.md", "none", "[('"), ("README.md", "mean", "["), (PAGE, "none", "[('Business'")],
+)
+def test_what_a_page_says_runs(made, page, name, shown):
+    """The card of a bundle, and the page for every one."""
     directory = made[0] / name
-    program = (directory / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    command = [str(MEDIAPIPE), "-c", program.replace("a text", "a new phone runs on the sun")]
+    program = (directory / page).read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    command = [str(MEDIAPIPE), "-c", program.replace("bundle/", "")]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.lstrip().startswith(shown)
