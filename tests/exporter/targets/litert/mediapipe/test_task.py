@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from exporter.options.request import Request
 from exporter.pipeline import export
 from exporter.targets.litert.mediapipe.metadata import append_files
-from exporter.targets.litert.mediapipe.task import check_task_files
+from exporter.targets.litert.target import TARGET
 from exporter.targets.target import Settings
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BundleError, LoweringError, UsageError
@@ -59,7 +59,7 @@ def test_its_files_are_those_of_the_bundle(exported):
         last = [" " if line in lines[at + 1 :] else line for at, line in enumerate(lines)]  # of an entry there twice
         assert archive.read("vocab.txt").decode().splitlines() == last
         assert archive.read("labels.txt") == b"LABEL_0\nLABEL_1\nLABEL_2\n"
-    check_task_files(read_bundle(done.directory))
+    TARGET.check_companions(read_bundle(done.directory))
 
 
 def test_the_same_export_is_the_same_bytes(exported, tmp_path):
@@ -103,7 +103,7 @@ def test_files_that_are_not_the_bundles_are_refused(exported, tmp_path, change):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "model.tflite").write_bytes(CHANGES[change](content, read_files(content)))
     with pytest.raises(BundleError, match=r"model\.tflite: .*; export again"):
-        check_task_files(read_bundle(tmp_path))
+        TARGET.check_companions(read_bundle(tmp_path))
 
 
 def test_the_same_files_again_pass(exported, tmp_path):
