@@ -33,6 +33,9 @@ class _Listing(NumpyOps):
     def positions(self, name: str, table: Weight, tokens: Array) -> Array:
         return super().positions(name, self._met(table), tokens)
 
+    def counted_positions(self, name: str, table: Weight, tokens: Array, ids: Array, pad: int) -> Array:
+        return super().counted_positions(name, self._met(table), tokens, ids, pad)
+
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:
         return super().linear(name, x, self._met(weight), bias)
 

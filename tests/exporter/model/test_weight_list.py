@@ -1,0 +1,17 @@
+"""The weights that schemes round are listed whole, whatever operation of a family reads them."""
+
+import pytest
+
+from exporter.checkpoint.checkpoint import load
+from exporter.checkpoint.source import HubOptions, resolve
+from exporter.model.families.registry import FAMILIES
+from exporter.model.ops import Role
+from exporter.model.weight_list import rounded_weights
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_lists_its_tables_and_its_layers(checkpoint_of, family):
+    model = load(resolve(str(checkpoint_of(family, "text-classification")), HubOptions())).model
+    found = {weight.role: weight.name for weight in rounded_weights(model)}
+    assert found.keys() >= {Role.WORD_EMBEDDING, Role.POSITION_EMBEDDING, Role.LINEAR}
+    assert found[Role.POSITION_EMBEDDING] == "embeddings.position.weight"
