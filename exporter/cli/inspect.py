@@ -1,4 +1,4 @@
-"""`bertport inspect BUNDLE`: what is inside a bundle or an .mlpackage."""
+"""`bertport inspect BUNDLE`: what is inside a bundle, or a model file by itself."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtimes.reporting.terminal import inspection_table, show
 
-HELP = "what is inside a bundle or an .mlpackage"
+HELP = "what is inside a bundle, an .mlpackage or a .tflite file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

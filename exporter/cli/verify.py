@@ -34,7 +34,9 @@ HELP = "compare a bundle with PyTorch again"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("bundle", type=Path, help="with --against: an .onnx file or .mlpackage that others made")
+    parser.add_argument(
+        "bundle", type=Path, help="with --against: an .onnx or .tflite file or .mlpackage that others made"
+    )
     parser.add_argument("--against", metavar="CHECKPOINT", help="compare a model file with this folder or hub id")
     parser.add_argument("--task", help="--against: what the model file is for, as for export (default auto)")
     parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")

@@ -18,12 +18,12 @@ from runtimes.files.json_text import to_json
 def bundles(tmp_path_factory):
     place = tmp_path_factory.mktemp("flips")
     checkpoint = write_checkpoint(place / "checkpoint")
-    for target in ("onnx", "coreml"):
+    for target in ("onnx", "coreml", "litert"):
         export(Request(str(checkpoint), (target,), destination=place / target, verify=False))
     return place
 
 
-@pytest.mark.parametrize("target", ["onnx", "coreml"])
+@pytest.mark.parametrize("target", ["onnx", "coreml", "litert"])
 def test_a_turned_bit_is_refused(bundles, target):
     flips, passed = flip_all(bundles / target, seed=1, step=97)
     assert flips > 200
