@@ -8,9 +8,12 @@ from exporter.targets.encoding.storage import IN_INTEGERS, Storage
 from exporter.targets.litert.graph import Scaled
 from exporter.targets.litert.tables import Tables
 from exporter.targets.litert.weights import WeightStore
+from runtimes.errors import LoweringError
 
 _FLOATS, _WITHOUT_BIAS, _INTEGERS = 5, 6, 12
 """Versions of FULLY_CONNECTED that keeps its dimensions: with a bias, without one, with int8 or int4 by channel."""
+LEAST_INT4 = 32
+"""Numbers of a row in blocks of int4 that a product is made with."""
 
 
 class Linears(Tables):
@@ -81,7 +84,7 @@ class Linears(Tables):
             case Storage.FLOAT32 | Storage.FLOAT16:
                 return self._matrix(table)
             case Storage.INT4_BLOCK:
-                return self.int4_table(table)
+                return self._int4_matrix(table)
             case _:
                 self.int8_table(table)
                 stored, how, shape = f"{table.name}.int8", Scaled(f"{table.name}.scale"), table.values.shape
@@ -89,6 +92,14 @@ class Linears(Tables):
                 if self.weights.integer_products(table):
                     return matrix
                 return self.node("DEQUANTIZE", [matrix], f"{table.name}.floats", shape, version=5)
+
+    def _int4_matrix(self, table: Weight) -> str:
+        """A table as int4 by blocks. Seen with LiteRT 2.3.0: products of fewer numbers are wrong, and nothing says so."""
+        width = table.values.shape[1]
+        if width < LEAST_INT4:
+            found = f"litert: {table.name} has rows of {width} numbers, and LiteRT multiplies int4 by {LEAST_INT4} or more"
+            raise LoweringError(f"{found}; use --quantize int8")
+        return self.int4_table(table)
 
     def _product(self, name: str, x: str, matrix: str, bias: str | None) -> str:
         version = _INTEGERS if self.values[matrix].scaled else _WITHOUT_BIAS if bias is None else _FLOATS

@@ -95,6 +95,7 @@ class MainSignature:
     def _run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         interpreter, shape = self._interpreter, next(iter(feeds.values())).shape
         if shape != self._shape:
+            self._shape = None  # until it is so: sizes that the model does not take leave it half resized
             for name, index in self._inputs.items():
                 interpreter.resize_tensor_input(index, feeds[name].shape)
             interpreter.allocate_tensors()
