@@ -1,6 +1,6 @@
 """Single faults planted in saved bundles, hashes and seal made anew: each that matters must be named by the audit.
 
-    python -m benchmarks.faults [--target coreml] [--faults 60] [--seed 0]    → artifacts/planted_faults.json
+    python -m benchmarks.faults [--target litert] [--faults 60] [--seed 0]    → artifacts/planted_faults.json
 
 Of every bundle below, so many faults of each kind are drawn of all that can be made of its weights, operators, edges,
 constants, description, version, metadata and file list. A fault is `missed` where the audit finds nothing, the model
@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.faults import coreml_faults, onnx_faults
+from benchmarks.faults import coreml_faults, litert_faults, onnx_faults
 from benchmarks.faults.answers import effect_of, probes, rounding_of
 from benchmarks.faults.frame import Fault, in_numbers, judge
 from benchmarks.fuzz.seeds import write_checkpoint
@@ -54,9 +54,10 @@ _MODELS: Mapping[str, Mapping[str, Any]] = {
     },
     "wide": {"architectures": ["BertForTokenClassification"], **_SEEDED, "hidden_size": 256, "intermediate_size": 256},
 }
-"""Seeded models by the word for them in a subject's name; the last is so wide that outlier channels stay floats."""
+"""Seeded models by the word for them in a subject's name; the last is so wide that outlier channels are treated."""
 FAULTS: Mapping[str, Callable[[Path, int], list[Fault]]] = {
     "onnx": onnx_faults.every_fault,
+    "litert": litert_faults.every_fault,
     "coreml": coreml_faults.every_fault,
 }
 """Target → all faults of the bundle in a folder, by a seed."""
@@ -88,6 +89,11 @@ SUBJECTS = (
     *(Subject("onnx", scheme, model) for model in ("classes", "tokens") for scheme in TARGETS["onnx"].schemes),
     *(Subject("onnx", scheme, "answers") for scheme in ("none", "int8", "int4-embeddings")),
     Subject("onnx", "int8", "wide"),
+    *(Subject("litert", scheme) for scheme in ("int8", "pq", "pq4")),
+    *(Subject("litert", scheme, model) for model in ("classes", "tokens") for scheme in TARGETS["litert"].schemes),
+    *(Subject("litert", scheme, "answers") for scheme in ("none", "int8", "int4-embeddings")),
+    *(Subject("litert", scheme, "classes", {"sequence_lengths": (16, LENGTH)}) for scheme in ("none", "int8", "pq4")),
+    *(Subject("litert", scheme, "wide") for scheme in ("int8", "pq4")),
     _coreml("none", "all", "iOS16"),
     _coreml("fp16", "cpu-and-gpu", "iOS18"),
     _coreml("int8", "all", "iOS17"),

@@ -1,8 +1,6 @@
 """All faults of an ONNX bundle: weights and constants, operators and attributes, edges, interface, and facts beside."""
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +10,9 @@ import numpy as np
 from onnx import AttributeProto, NodeProto, helper
 
 from benchmarks.faults.arrays import Change, changes
+from benchmarks.faults.facts import fact_faults
 from benchmarks.faults.frame import Fault
 from benchmarks.faults.onnx_file import Spoilt, fault
-from exporter.bundling.staging import write_manifest
-from runtimes.bundle.reading import read_bundle
 
 _OTHERS = {
     "Add": "Mul",
@@ -43,7 +40,7 @@ def every_fault(bundle: Path, seed: int) -> list[Fault]:
     """Of weights, constants, operators, attributes, edges, interface, config.json and manifest."""
     spoilt = Spoilt(bundle)
     found = [*_tensor_faults(spoilt, seed), *_graph_faults(spoilt), *_interface_faults(spoilt)]
-    return [*found, *_fact_faults(bundle)]
+    return [*found, *fact_faults(bundle)]
 
 
 def _tensor_faults(model: Spoilt, seed: int) -> Iterator[Fault]:
@@ -221,44 +218,3 @@ def _opset(model: Spoilt) -> None:
 def _more(model: Spoilt) -> None:
     name = model.graph.node[0].output[0]
     model.graph.output.append(helper.make_tensor_value_info(name, 1, None))
-
-
-def _fact_faults(bundle: Path) -> Iterator[Fault]:
-    """What config.json and the manifest say."""
-    config = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
-    for key, value in config.items():
-        for how, other in _other_facts(value):
-            yield Fault("config", f"{key}: {how}", partial(_configure, key, other))
-    yield Fault("config", "not JSON", lambda folder: (folder / "config.json").write_bytes(b"{") and None)
-    stated = read_bundle(bundle).manifest
-    facts = {"pad_id": stated.pad_id + 1, "max_tokens": (stated.max_tokens or 1) + 1, "models": ("other.onnx",)}
-    facts |= {"labels": stated.labels[::-1]} if len(stated.labels) > 1 else {}
-    facts |= {"inputs": stated.inputs[::-1], "outputs": stated.outputs[:0], "problem": "other", "architecture": "Other"}
-    for name, value in facts.items():
-        yield Fault("manifest", f"{name}: {value!r:.40}", partial(_state, {name: value}))
-    for scheme in {"none", "int8", "pq"} - {stated.recipe.scheme}:
-        recipe = replace(stated.recipe, scheme=scheme)
-        yield Fault("manifest", f"labelled {scheme}", partial(_state, {"recipe": recipe}))
-
-
-def _other_facts(value: Any) -> Iterator[tuple[str, Any]]:
-    yield "left out", None
-    if isinstance(value, bool):
-        yield "flipped", not value
-    elif isinstance(value, int | float):
-        yield "one more", value + 1
-    elif isinstance(value, dict) and len(value) > 1:
-        yield "reversed", dict(zip(value, list(value.values())[::-1], strict=True))
-    elif isinstance(value, str):
-        yield "another text", f"{value}_new"
-
-
-def _configure(key: str, value: Any, folder: Path) -> None:
-    path = folder / "config.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    changed = {**content, key: value}
-    path.write_text(json.dumps({one: changed[one] for one in changed if one != key or value is not None}))
-
-
-def _state(changes: dict[str, Any], folder: Path) -> None:
-    write_manifest(folder, replace(read_bundle(folder).manifest, **changes))

@@ -117,7 +117,8 @@ def int4_parts(start: int, values: Array, q: Array, scales: Array, positive_scal
     offered = (integer_rounding.int4_candidates(parts, positive_scales) == scales[..., None]).any(-1)
     good = (scales == wanted) | (offered & (error <= least * (1 + _SQUARES_SHARE)))
     yield start, _wide(wanted), _wide(scales), np.where(good, np.float32(np.inf), np.float32(0))
-    nearest = integer_rounding.int4_nearest(parts, scales[..., None])
+    with np.errstate(all="ignore"):  # scales that are no numbers, or 0
+        nearest = integer_rounding.int4_nearest(parts, scales[..., None])
     step = _wide(scales)[..., None]
     found, expected = (theirs.astype(np.float32) - 8) * step, nearest * step
     bound = np.broadcast_to(np.abs(step) / 2, expected.shape)

@@ -94,10 +94,12 @@ class Linears(Tables):
                 return self.node("DEQUANTIZE", [matrix], f"{table.name}.floats", shape, version=5)
 
     def _int4_matrix(self, table: Weight) -> str:
-        """A table as int4 by blocks. Seen with LiteRT 2.3.0: products of fewer numbers are wrong, and nothing says so."""
+        """A table as int4 by blocks. Seen with LiteRT 2.3.0: products of fewer numbers are wrong, without a word."""
         width = table.values.shape[1]
         if width < LEAST_INT4:
-            found = f"litert: {table.name} has rows of {width} numbers, and LiteRT multiplies int4 by {LEAST_INT4} or more"
+            found = (
+                f"litert: {table.name} has rows of {width} numbers, and LiteRT multiplies int4 by {LEAST_INT4} or more"
+            )
             raise LoweringError(f"{found}; use --quantize int8")
         return self.int4_table(table)
 

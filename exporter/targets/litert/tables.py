@@ -6,8 +6,7 @@ rank; EMBEDDING_LOOKUP makes floats of int4 blocks by itself, and takes a vector
 
 from collections.abc import Callable
 
-from exporter.compression import integer_rounding
-from exporter.compression.product_quantization import ENTRIES, shared_width
+from exporter.compression import integer_rounding, product_quantization
 from exporter.model.ops import Weight
 from exporter.targets.encoding.storage import Storage
 from exporter.targets.litert.graph import Graph, Scaled
@@ -112,9 +111,9 @@ class Tables(Graph):
     def _shared_rows(self, name: str, table: Weight, take: Take) -> str:
         stored, codebook = self.weights.shared_codes(table.name, table.values)
         rows, width = table.values.shape
-        dimensions = shared_width(width)
+        dimensions = product_quantization.shared_width(width)
         codes = take(self.stored(stored, "uint8", (rows, width // dimensions)), f"{name}.codes")
-        book = self.stored(codebook, "float16", (ENTRIES, dimensions))
+        book = self.stored(codebook, "float16", (product_quantization.ENTRIES, dimensions))
         vectors = self._gather(book, self.cast(codes, f"{name}.wide", "int32"), f"{name}.sub_vectors")
         if len(self.shape(codes)) == 2:
             flat = self.reshaped(vectors, f"{name}.float16", (self.length, width))

@@ -1,6 +1,6 @@
 """The LiteRT target: its options, its recipe, and everything that is done with `model.tflite`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,12 +9,12 @@ from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.calibration import Calibration
 from exporter.compression.outlier_channels import LEAST_WIDTH, NO_OUTLIERS, evidence, treat_outliers
 from exporter.compression.weight_exceptions import Keep
-from exporter.model.ops import Array, Weight
+from exporter.model.ops import Weight
 from exporter.model.tasks import SENTENCE_SIMILARITY, TASKS
-from exporter.targets.audit.findings import Audit
-from exporter.targets.audit.subject import Audited
 from exporter.targets.encoding.storage import Storage, wider
 from exporter.targets.litert import file as tflite_file
+from exporter.targets.litert.audit.model import audit_litert
+from exporter.targets.litert.audit.stored_values import read_litert
 from exporter.targets.litert.graph import assemble
 from exporter.targets.litert.inspection import inspect_litert
 from exporter.targets.litert.loading_text import loading_text
@@ -126,14 +126,6 @@ def _as_wide(recipe: Recipe, scheme: str, weights: list[Weight]) -> bool:
     )
 
 
-def _audit(audited: Audited) -> Audit:
-    return Audit()
-
-
-def _read(audited: Audited) -> Mapping[str, Array]:
-    return {}
-
-
 TARGET = Target(
     name="litert",
     options=LiteRtOptions,
@@ -146,8 +138,8 @@ TARGET = Target(
     advice=_advice,
     as_wide=_as_wide,
     canonical=canonical_tensors,
-    audit=_audit,
-    read=_read,
+    audit=audit_litert,
+    read=read_litert,
     check_companions=_check_companions,
     inspect=inspect_litert,
     loading=_loading,

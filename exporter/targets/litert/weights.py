@@ -5,8 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from exporter.compression import integer_rounding
-from exporter.compression.product_quantization import ENTRIES
+from exporter.compression import integer_rounding, product_quantization
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role
 from exporter.targets.encoding.encoded_weights import Encode, EncodedWeights
@@ -15,7 +14,7 @@ from exporter.targets.encoding.storage import Storage
 
 def codebook_shape(places: int, width: int) -> tuple[int, int]:
     """Of the codebooks of all places, one behind the other."""
-    return places * ENTRIES, width // places
+    return places * product_quantization.ENTRIES, width // places
 
 
 int8_row = partial(integer_rounding.int8, scale_type=np.float16)

@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.faults.onnx_file import Spoilt
-from exporter.bundling.contents import make_manifest, write_files
-from exporter.compression import product_quantization
-from exporter.compression.calibration import Calibration, Finetune
-from exporter.finetuning import finetune as finetuning
-from exporter.targets.registry import find_scheme, make_recipe
-from exporter.targets.target import Settings
 from exporter.verification.audit.bundle import audit_bundle, audit_subject
-from exporter.verification.reference.reference import Reference
-from runtimes.bundle.reading import Bundle
 
 KINDS = [
     ("bert", "BertForSequenceClassification"),
@@ -26,43 +18,7 @@ KINDS = [
     ("mobilebert", "MobileBertForSequenceClassification"),
 ]
 QUICK = ("bert", "roberta")
-
-
-@pytest.fixture(scope="module")
-def tuned(tmp_path_factory, write_family, load_checkpoint, texts):
-    """Family, architecture and scheme → the bundle, and the checkpoints before and after training; each made once."""
-    made = {}
-
-    def get(family, architecture, scheme="pq"):
-        key = family, architecture, scheme
-        if key not in made:
-            place = tmp_path_factory.mktemp(architecture)
-            whole = load_checkpoint(write_family(place / "checkpoint", family, architecture, labels=2))
-            made[key] = whole, *save(whole, place / "saved", texts, scheme)
-        return made[key]
-
-    return get
-
-
-def save(whole, directory, texts, scheme):
-    """Train with codebooks of 16, so that there is something to learn, and write what an export writes."""
-    training_texts = Finetune(tuple(f"{a} {b}" for a in texts for b in texts[::9]), 4)
-    recipe = make_recipe(whole, "onnx", scheme, Settings(finetune=training_texts))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(product_quantization, "ENTRIES", 16)
-        reference = Reference(whole, texts)
-        calibration = Calibration(whole, reference.samples, 4, ())
-        found = finetuning.finetune(reference, calibration, training_texts, find_scheme("onnx", scheme).narrow)
-        directory.mkdir()
-        own = Calibration(found.checkpoint, reference.samples, 4, ())
-        models = write_files(found.checkpoint, recipe, directory, own)
-    manifest = make_manifest(found.checkpoint, recipe, find_scheme("onnx", scheme).budget, models)
-    return Bundle(directory, replace(manifest, finetuning=found.record)), found.checkpoint
-
-
-@pytest.fixture(autouse=True)
-def coarse(monkeypatch):
-    monkeypatch.setattr(product_quantization, "ENTRIES", 16)
+pytestmark = pytest.mark.usefixtures("coarse")
 
 
 @pytest.mark.parametrize("scheme", ["pq", "pq4"])
@@ -71,7 +27,7 @@ def coarse(monkeypatch):
     [pytest.param(*kind, marks=() if kind[0] in QUICK else pytest.mark.slow) for kind in KINDS],
 )
 def test_an_untouched_bundle_passes_before_and_after_training(tuned, family, architecture, scheme):
-    before, bundle, after = tuned(family, architecture, scheme)
+    before, bundle, after = tuned("onnx", family, architecture, scheme)
     for audited in (audit_subject(bundle, before, exact=False), audit_subject(bundle, after)):
         audit = audit_bundle(audited)
         assert not audit.findings, "\n".join(map(str, audit.findings[:9]))
@@ -116,7 +72,7 @@ def swapped_codes(model):
     ],
 )
 def test_what_was_not_trained_is_held(tuned, tmp_path, spoil, subject):
-    assert subject in spoilt(tuned("bert", "BertForSequenceClassification"), tmp_path, spoil)
+    assert subject in spoilt(tuned("onnx", "bert", "BertForSequenceClassification", "pq"), tmp_path, spoil)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +89,7 @@ def test_what_was_not_trained_is_held(tuned, tmp_path, spoil, subject):
     ],
 )
 def test_what_of_a_narrow_bundle_was_not_trained_is_held(tuned, tmp_path, spoil, subject):
-    assert subject in spoilt(tuned("bert", "BertForSequenceClassification", "pq4"), tmp_path, spoil)
+    assert subject in spoilt(tuned("onnx", "bert", "BertForSequenceClassification", "pq4"), tmp_path, spoil)
 
 
 def spoilt(made, tmp_path, spoil):

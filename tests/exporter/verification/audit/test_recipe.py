@@ -39,6 +39,17 @@ WRONG = {
         {"options": {"deployment_target": "iOS17"}},
         {"options": {"compute_units": "all"}},
     ],
+    "litert": [
+        {"scheme": "pq"},
+        {"scheme": "w8a8"},
+        {"pq_dims": 8},
+        {"options": {"sequence_lengths": [1]}},
+        {"options": {"sequence_lengths": [16, 16]}},
+        {"options": {"sequence_lengths": [100_000]}},
+        {"options": {"sequence_lengths": 16}},
+        {"options": {"smoothed": "no"}},
+        {"options": {"opset": 20}},
+    ],
 }
 
 

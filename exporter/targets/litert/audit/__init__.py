@@ -1,0 +1,1 @@
+"""Audits of a saved LiteRT model, without running it."""
