@@ -115,8 +115,8 @@ REFUSED = {
 
 def _no_kit(place: Place) -> Any:
     platform = PLATFORMS[place.out.name.rpartition("_")[2]]
-    if place.target != platform.target:
-        return f"expected a bundle of target {platform.target}"
+    if place.target not in platform.targets:
+        return f"expected a bundle of target {' or '.join(platform.targets)}"
     if platform.emit_model:  # what has no wrapper there is the model alone
         return False
     if place.task not in WRAPPERS:

@@ -11,8 +11,11 @@ import pytest
 
 import exporter
 from exporter.appkit.registry import PLATFORMS
+from exporter.targets.registry import TARGETS
 
 ROOT = Path(__file__).parent.parent
+KITS = [(name, target) for name, one in PLATFORMS.items() for target in one.targets]
+"""Every platform with each target whose bundles it takes."""
 PACKAGES = ("exporter", "optimum", "runtimes")
 PROGRAM = """
 import json, sys
@@ -55,12 +58,13 @@ def test_the_wheel_carries_every_file_of_the_clone(package, installed):
 
 
 def commands(checkpoint, texts):
-    """Two bundles, and a kit of each for every platform that takes it."""
+    """A bundle of each target, and a kit of each for every platform that takes it."""
     export = ["export", str(checkpoint), "--texts", str(texts), "--quantize", "int8", "--keep-failing"]
     export += ["--max-relative", "9", "--min-agreement", "0"]
-    kits = [["app-kit", one.target, "--platform", one.name, "-o", f"Kit{one.name}"] for one in PLATFORMS.values()]
+    kits = [["app-kit", target, "--platform", name, "-o", f"Kit{name}{target}"] for name, target in KITS]
     coreml = [*export, "--target", "coreml", "--sequence-length", "24", "-o", "coreml"]
-    return json.dumps([[*export, "-o", "onnx"], coreml, *kits])
+    litert = [*export, "--target", "litert", "-o", "litert"]
+    return json.dumps([[*export, "-o", "onnx"], coreml, litert, *kits])
 
 
 def test_the_same_bytes_from_the_wheel_and_the_clone(installed, checkpoint, texts_file, tmp_path):
@@ -76,7 +80,7 @@ def test_the_same_bytes_from_the_wheel_and_the_clone(installed, checkpoint, text
         assert modes == {0o777 & ~way.umask, 0o666 & ~way.umask}
     assert contents(tmp_path / "clone") == contents(tmp_path / "wheel")
     made = [path.name for path in (tmp_path / "clone").iterdir()]
-    assert sorted(made) == sorted([*(f"Kit{name}" for name in PLATFORMS), "coreml", "onnx"])
+    assert sorted(made) == sorted([*(f"Kit{name}{target}" for name, target in KITS), *TARGETS])
 
 
 def test_another_seed_of_weights_gives_other_bytes(make_checkpoint, checkpoint, tmp_path):

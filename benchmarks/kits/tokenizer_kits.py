@@ -36,17 +36,18 @@ def build_web(folder: Path) -> Platform:
     return command("node", HARNESSES / "web" / "harness" / "tokenize.mjs", kit)
 
 
-def build_android(folder: Path) -> Platform:
+def build_android(folder: Path, target: str | None = None) -> Platform:
     """`java …`, of the kit's own sources compiled for the JVM."""
-    kit, classes = make_kit(folder, "android"), folder / "classes"
+    kit, classes = make_kit(folder, "android", target), folder / "classes"
     compile_kotlin(kit, classes)
     return command("java", "-Xmx3g", "-classpath", f"{classes}:{CLASSPATH}", f"{kit.name.lower()}.TokenizeKt")
 
 
-def make_kit(folder: Path, platform: str) -> Path:
-    """Export the demo, and make its kit for the platform."""
+def make_kit(folder: Path, platform: str, target: str | None = None) -> Path:
+    """Export the demo, and make its kit for the platform; to the first target that it takes if none is said."""
     bundle, kit = folder / "bundle", folder / "TestedKit"
-    bertport_says("export", "demo", "--target", PLATFORMS[platform].target, "--quantize", "int8", "-o", bundle)
+    target = target or PLATFORMS[platform].targets[0]
+    bertport_says("export", "demo", "--target", target, "--quantize", "int8", "-o", bundle)
     bertport_says("app-kit", bundle, "--platform", platform, "-o", kit)
     return kit
 

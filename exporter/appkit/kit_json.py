@@ -33,7 +33,7 @@ class Input:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file or a package, beside kit.json. One of a fixed `length` says so, and in which `function` (iOS 18)."""
+    """A file or a package, beside kit.json. One of a fixed `length` says so, and in which `function` (or signature)."""
 
     file: str
     length: int | None = None
@@ -71,12 +71,14 @@ class KitSettings:
 
     `manifest_sha256` says which export this is. `activation` makes scores of a classifier's logits: softmax, sigmoid or
     none. `prompt` stands before every text, and before the first of two. `max_tokens` is where a text is truncated,
-    special tokens included. `models`: shortest first. `compute_units`: as exported, where the target has that choice.
-    `tokenizer`: a `WordPiece` but for its vocabulary, which is vocab.txt.
+    special tokens included. `token_outputs` are those of `outputs` with a row for each token. `models`: shortest first.
+    `compute_units`: as exported, where the target has that choice. `tokenizer`: a `WordPiece` but for its vocabulary,
+    which is vocab.txt.
     """
 
     bertport: str
     source: str
+    target: str
     task: str
     scheme: str
     manifest_sha256: str
@@ -87,6 +89,7 @@ class KitSettings:
     max_tokens: int
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
+    token_outputs: tuple[str, ...]
     models: tuple[ModelFile, ...]
     compute_units: str | None
     parity: Parity
@@ -104,9 +107,11 @@ def settings(kit: Kit, wordpiece: WordPiece, models: Sequence[ModelFile]) -> Kit
     """What a kit is told of its model."""
     manifest = kit.bundle.manifest
     besides, units = TASKS[manifest.recipe.task].besides, manifest.recipe.options.get("compute_units")
+    outputs = [spec for spec in manifest.outputs if spec.name not in besides]
     return KitSettings(
         bertport=manifest.versions["bertport"],
         source=manifest.source_model,
+        target=manifest.recipe.target,
         task=manifest.recipe.task,
         scheme=manifest.recipe.scheme,
         manifest_sha256=sha256(kit.bundle.directory / MANIFEST),
@@ -116,7 +121,8 @@ def settings(kit: Kit, wordpiece: WordPiece, models: Sequence[ModelFile]) -> Kit
         prompt=manifest.prompt,
         max_tokens=longest_of(kit.bundle),
         inputs=tuple(Input(spec.name, spec.dtype) for spec in manifest.inputs),
-        outputs=tuple(spec.name for spec in manifest.outputs if spec.name not in besides),
+        outputs=tuple(spec.name for spec in outputs),
+        token_outputs=tuple(spec.name for spec in outputs if spec.per_token),
         models=tuple(models),
         compute_units=None if units is None else str(units),
         parity=Parity(kit.parity["verdict"], kit.parity_text, kit.tolerance),

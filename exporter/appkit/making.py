@@ -67,10 +67,10 @@ def check_place(destination: Path) -> None:
 def _read(platform: Platform, request: Request) -> Kit:
     bundle = read_bundle(request.bundle)
     found = bundle.manifest.recipe.target
-    if found != platform.target:
+    if found not in platform.targets:
         raise UsageError(
-            f"{request.bundle}: expected a bundle of target {platform.target} for --platform {platform.name}, found "
-            f"{found}; bertport export MODEL --target {platform.target}"
+            f"{request.bundle}: expected a bundle of target {' or '.join(platform.targets)} for --platform "
+            f"{platform.name}, found {found}; bertport export MODEL --target {platform.targets[0]}"
         )
     check_files(bundle)
     parity = read_bundled(request.bundle / PARITY)

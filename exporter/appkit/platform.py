@@ -32,15 +32,16 @@ class Wrapper:
 class Platform:
     """One platform.
 
-    `name` is that of `--platform`, `language` that of its code, `target` that of the bundles it takes. `read_tokenizer`
-    describes the tokenizer in a bundle's folder for its code, and raises UnsupportedError for a kind that its code does
-    not have. `emit` writes a kit's files into an empty folder. `emit_model` does so for the model alone, with the
-    reason, where there is no wrapper for the task or the tokenizer; without it such a bundle is refused.
+    `name` is that of `--platform`, `language` that of its code, `targets` are those of the bundles it takes, the first
+    the one it advises. `read_tokenizer` describes the tokenizer in a bundle's folder for its code, and raises
+    UnsupportedError for a kind that its code does not have. `emit` writes a kit's files into an empty folder.
+    `emit_model` does so for the model alone, with the reason, where there is no wrapper for the task or the tokenizer;
+    without it such a bundle is refused.
     """
 
     name: str
     language: str
-    target: str
+    targets: tuple[str, ...]
     read_tokenizer: Callable[[Path], WordPiece]
     emit: Callable[[Kit, Wrapper, Path], None]
     emit_model: Callable[[Kit, str, Path], None] | None = None

@@ -85,4 +85,4 @@ def _values(kit: Kit) -> dict[str, str]:
     }
 
 
-PLATFORM = Platform("android", "Kotlin", "onnx", read_wordpiece, emit)
+PLATFORM = Platform("android", "Kotlin", ("onnx",), read_wordpiece, emit)

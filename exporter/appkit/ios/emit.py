@@ -159,4 +159,4 @@ def _models(package: _Package) -> list[ModelFile]:
     return [found[length] for length in sorted(found)]
 
 
-PLATFORM = Platform("ios", "Swift", "coreml", read_wordpiece, emit)
+PLATFORM = Platform("ios", "Swift", ("coreml",), read_wordpiece, emit)

@@ -138,4 +138,4 @@ _CALLS = {
     "question-answering": 'const answer = await model.answer("question", "context"); // { text, score, start, end }',
     "sentence-similarity": 'const similarity = (await model.embed("…")).similarity(await model.embed("…"));',
 }
-PLATFORM = Platform("web", "JavaScript", "onnx", read_wordpiece, emit, emit_model)
+PLATFORM = Platform("web", "JavaScript", ("onnx",), read_wordpiece, emit, emit_model)

@@ -12,6 +12,8 @@ from exporter.cli.main import main
 from exporter.verification.check import Limit
 from runtimes.bundle.reading import hash_files, read_bundle
 
+KITS = [(name, target) for name, one in PLATFORMS.items() for target in one.targets]
+
 
 def kit(bundle, place, *more, platform="ios"):
     return main(["app-kit", str(bundle), "--platform", platform, "-o", str(place), *more])
@@ -19,10 +21,10 @@ def kit(bundle, place, *more, platform="ios"):
 
 @pytest.fixture
 def make_for(make_bundle):
-    """A bundle of a checkpoint for a platform."""
+    """A bundle of a checkpoint for a platform, of the first target that it takes if none is said."""
 
-    def make(platform, checkpoint, **changes):
-        return make_bundle(checkpoint, targets=(PLATFORMS[platform].target,), **changes)
+    def make(platform, checkpoint, target=None, **changes):
+        return make_bundle(checkpoint, targets=(target or PLATFORMS[platform].targets[0],), **changes)
 
     return make
 
@@ -62,9 +64,11 @@ CODE = {
 }
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_what_failed_parity_is_refused_and_said_where_it_is_wanted(platform, checkpoint, make_for, refused, tmp_path):
-    failing = make_for(platform, checkpoint, limit=Limit(max_absolute=1e-12), keep_failing=True)
+@pytest.mark.parametrize(("platform", "target"), KITS)
+def test_what_failed_parity_is_refused_and_said_where_it_is_wanted(
+    platform, target, checkpoint, make_for, refused, tmp_path
+):
+    failing = make_for(platform, checkpoint, target, limit=Limit(max_absolute=1e-12), keep_failing=True)
     refused(failing, 3, "max_absolute", platform=platform)
     place = tmp_path / "Kit"
     assert kit(failing, place, "--even-failing", platform=platform) == 0
@@ -75,9 +79,9 @@ def test_what_failed_parity_is_refused_and_said_where_it_is_wanted(platform, che
     assert json.loads(next(place.rglob("kit.json")).read_bytes())["parity"]["verdict"] == "fail"
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_what_passed_carries_no_warning(platform, checkpoint, make_for, tmp_path):
-    assert kit(make_for(platform, checkpoint), tmp_path / "Kit", "--even-failing", platform=platform) == 0
+@pytest.mark.parametrize(("platform", "target"), KITS)
+def test_what_passed_carries_no_warning(platform, target, checkpoint, make_for, tmp_path):
+    assert kit(make_for(platform, checkpoint, target), tmp_path / "Kit", "--even-failing", platform=platform) == 0
     texts = [path for path in (tmp_path / "Kit").rglob("*") if path.suffix in (".md", ".swift", ".js", ".kt")]
     assert len(texts) > 10
     assert not [path for path in texts if "WARNING" in path.read_text()]
@@ -93,8 +97,10 @@ def test_a_changed_bundle_is_refused(bundle, refused):
     refused(bundle, 3, "changed vocab.txt")
 
 
-def test_a_bundle_of_another_target_is_refused(checkpoint, make_bundle, refused):
-    refused(make_bundle(checkpoint, targets=("onnx",)), 2, "--target coreml")
+def test_a_bundle_of_another_target_is_refused(bundle, checkpoint, make_bundle, refused):
+    refused(make_bundle(checkpoint, "other", targets=("onnx",)), 2, "--target coreml")
+    words = "expected a bundle of target onnx for --platform android, found coreml; bertport export MODEL"
+    refused(bundle, 2, words, platform="android")
 
 
 def test_no_bundle_no_platform_no_name(bundle, refused, tmp_path):

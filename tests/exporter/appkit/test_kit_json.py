@@ -32,6 +32,7 @@ STRUCTS = {
 }
 """A type of the Swift sources → the class whose fields it decodes."""
 OPTIONAL = {"computeUnits"}
+KITS = [(name, target) for name, one in PLATFORMS.items() for target in one.targets]
 
 
 def names(kind: type) -> set[str]:
@@ -40,7 +41,7 @@ def names(kind: type) -> set[str]:
 
 @pytest.fixture(scope="module")
 def kits(tmp_path_factory, write_checkpoint):
-    """kit.json of one checkpoint on every platform."""
+    """kit.json of one checkpoint on every platform, for every target that it takes."""
     from exporter.options.request import Request
     from exporter.pipeline import export
     from exporter.targets.target import Settings
@@ -55,46 +56,46 @@ def kits(tmp_path_factory, write_checkpoint):
         )
     )
     found = {}
-    for name, platform in PLATFORMS.items():
-        bundle = root / platform.target
+    for name, target in KITS:
+        bundle, place = root / target, root / f"{name}-{target}"
         if not bundle.exists():
             settings = Settings(options={"sequence_lengths": (24,)})
-            export(
-                Request(str(checkpoint), (platform.target,), destination=bundle, settings=settings, texts=("a cat",))
-            )
-        assert main(["app-kit", str(bundle), "--platform", name, "-o", str(root / name / "Kit")]) == 0
-        (path,) = (root / name).rglob("kit.json")
+            export(Request(str(checkpoint), (target,), destination=bundle, settings=settings, texts=("a cat",)))
+        assert main(["app-kit", str(bundle), "--platform", name, "-o", str(place / "Kit")]) == 0
+        (path,) = place.rglob("kit.json")
         assert all((path.parent / model["file"]).exists() for model in json.loads(path.read_bytes())["models"])
-        found[name] = json.loads(path.read_bytes())
+        found[name, target] = json.loads(path.read_bytes())
     return found
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_every_platform_has_the_fields_of_the_one_class(platform, kits):
-    assert set(kits[platform]) | OPTIONAL == names(KitSettings)
-    assert set(kits[platform]["shown"]) == names(Shown)
-    assert set(kits[platform]["parity"]) == names(Parity)
-    assert set(kits[platform]["tokenizer"]) == names(WordPiece)
+@pytest.mark.parametrize("kit", KITS)
+def test_every_platform_has_the_fields_of_the_one_class(kit, kits):
+    assert set(kits[kit]) | OPTIONAL == names(KitSettings)
+    assert set(kits[kit]["shown"]) == names(Shown)
+    assert set(kits[kit]["parity"]) == names(Parity)
+    assert set(kits[kit]["tokenizer"]) == names(WordPiece)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_what_a_user_is_shown_is_stated_as_parity_has_it(platform, kits):
-    longest = kits[platform]["maxTokens"]
+@pytest.mark.parametrize("kit", KITS)
+def test_what_a_user_is_shown_is_stated_as_parity_has_it(kit, kits):
+    longest = kits[kit]["maxTokens"]
     window, shared = window_tokens(longest)
-    assert kits[platform]["shown"] == {
+    assert kits[kit]["shown"] == {
         "longestAnswer": LONGEST_ANSWER,
         "windowTokens": window,
         "sharedTokens": shared,
         "likelyLogit": LIKELY_LOGIT,
-        "tags": camel_json([read_tag(label) for label in kits[platform]["labels"]]),
+        "tags": camel_json([read_tag(label) for label in kits[kit]["labels"]]),
     }
-    assert [tag.get("shown") for tag in kits[platform]["shown"]["tags"]] == [None, "PER", "PER"]
+    assert [tag.get("shown") for tag in kits[kit]["shown"]["tags"]] == [None, "PER", "PER"]
 
 
 def test_all_platforms_are_told_the_same_of_a_checkpoint(kits):
-    same = ("source", "task", "problem", "labels", "activation", "prompt", "outputs", "tokenizer")
+    same = ("source", "task", "problem", "labels", "activation", "prompt", "outputs", "tokenOutputs", "tokenizer")
     stated = [{name: kit[name] for name in same} for kit in kits.values()]
     assert all(one == stated[0] for one in stated)
+    assert stated[0]["tokenOutputs"] == ["logits"]
+    assert {kit: told["target"] for kit, told in kits.items()} == {kit: kit[1] for kit in KITS}
 
 
 def swift_fields(source: str, struct: str) -> set[str]:
@@ -133,7 +134,8 @@ def test_kotlin_reads_fields_that_there_are():
     assert len(found["root"]) > 12
     assert found["root"] <= names(KitSettings)
     assert names(Shown) | names(Tag) <= found["json"]
-    assert found["json"] <= names(Shown) | names(Tag) | names(WordPiece) | names(AddedToken) | names(Slot)
+    others = names(ModelFile) | names(WordPiece) | names(AddedToken) | names(Slot)
+    assert found["json"] <= names(Shown) | names(Tag) | others
     changed = kotlin_fields(KOTLIN.read_text(encoding="utf-8").replace('"models"', '"model"'))
     assert not changed["root"] <= names(KitSettings)
 

@@ -73,7 +73,7 @@ def test_a_platform_is_one_object_and_one_line(checkpoint, make_bundle, tmp_path
     command = ["app-kit", str(bundle), "--platform", "desktop", "-o", str(tmp_path / "Kit")]
     assert main(command) == 2
     assert "desktop: not known; known: ios, web, android" in capsys.readouterr().err
-    monkeypatch.setitem(PLATFORMS, "desktop", Platform("desktop", "C", "onnx", read_wordpiece, emit_settings))
+    monkeypatch.setitem(PLATFORMS, "desktop", Platform("desktop", "C", ("onnx",), read_wordpiece, emit_settings))
     assert main(command) == 0
     assert {path.name for path in (tmp_path / "Kit").iterdir()} == {"kit.json", "vocab.txt"}
     assert json.loads((tmp_path / "Kit" / "kit.json").read_bytes())["models"] == [{"file": "model"}]

@@ -11,11 +11,13 @@ from exporter.cli.main import main
 from exporter.targets.target import Settings
 
 
-@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
-def test_the_kit_speaks_in_the_pieces_that_stayed(checkpoint, make_bundle, texts, tmp_path, platform):
+@pytest.mark.parametrize(
+    ("platform", "target"), [(name, target) for name, one in PLATFORMS.items() for target in one.targets]
+)
+def test_the_kit_speaks_in_the_pieces_that_stayed(checkpoint, make_bundle, texts, tmp_path, platform, target):
     settings = Settings({"sequence_lengths": (24,)}, trim=Trim(texts[:9]))
-    bundle = make_bundle(checkpoint, settings=settings, targets=(platform.target,))
-    assert main(["app-kit", str(bundle), "--platform", platform.name, "-o", str(tmp_path / "Kit")]) == 0
+    bundle = make_bundle(checkpoint, settings=settings, targets=(target,))
+    assert main(["app-kit", str(bundle), "--platform", platform, "-o", str(tmp_path / "Kit")]) == 0
     files = [path for path in (tmp_path / "Kit").rglob("*") if path.is_file()]
     pieces = (bundle / "vocab.txt").read_bytes()
     assert b"falls" in pieces

@@ -47,6 +47,7 @@ export type Problem =
 export interface KitSettings {
   readonly bertport: string;
   readonly source: string;
+  readonly target: string;
   readonly task: string;
   readonly scheme: string;
   /** SHA-256 of the bundle's manifest: which export this is. */
@@ -61,6 +62,8 @@ export interface KitSettings {
   readonly maxTokens: number;
   readonly inputs: readonly { name: string; dtype: "int32" | "int64" }[];
   readonly outputs: readonly string[];
+  /** Those of `outputs` that have a row for each token. */
+  readonly tokenOutputs: readonly string[];
   /** Beside kit.json; the first is the model. */
   readonly models: readonly { file: string; length?: number; function?: string }[];
   readonly computeUnits?: string;

@@ -20,7 +20,7 @@ export async function makeRecord(ort, golden, options) {
     status: "measured",
     bertport: settings.bertport,
     source: settings.source,
-    target: "onnx",
+    target: settings.target,
     task: settings.task,
     scheme: settings.scheme,
     manifest_sha256: settings.manifestSha256,

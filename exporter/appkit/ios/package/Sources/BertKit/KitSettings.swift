@@ -39,7 +39,7 @@ public struct KitSettings: Sendable, Codable {
         public let toleranceAbsolute: Float
     }
 
-    public let bertport, source, task, scheme: String
+    public let bertport, source, target, task, scheme: String
     /// SHA-256 of the bundle's manifest: which export this is.
     public let manifestSha256: String
     public let problem: Problem
@@ -50,6 +50,8 @@ public struct KitSettings: Sendable, Codable {
     public let prompt: String
     public let inputs: [Input]
     public let outputs: [String]
+    /// Those of `outputs` that have a row for each token.
+    public let tokenOutputs: [String]
     /// Where a text is cut, special tokens included.
     public let maxTokens: Int
     /// Shortest first.

@@ -6,8 +6,8 @@ import Foundation
 struct DeviceRecord: Codable {
     static let computeUnits = ["cpu-only", "cpu-and-gpu", "cpu-and-ne", "all"]
 
-    var kind = "device", schemaVersion = 1, status = "measured", target = "coreml"
-    let bertport, source, task, scheme, manifestSha256: String
+    var kind = "device", schemaVersion = 1, status = "measured"
+    let bertport, source, target, task, scheme, manifestSha256: String
     var host = Host()
     let vectors: Int
     let toleranceAbsolute: Float
@@ -46,7 +46,8 @@ struct DeviceRecord: Codable {
     }
 
     init(_ settings: KitSettings, vectors: Int) {
-        (bertport, source, task, scheme) = (settings.bertport, settings.source, settings.task, settings.scheme)
+        (bertport, source, target) = (settings.bertport, settings.source, settings.target)
+        (task, scheme) = (settings.task, settings.scheme)
         (manifestSha256, toleranceAbsolute) = (settings.manifestSha256, settings.parity.toleranceAbsolute)
         self.vectors = vectors
     }
