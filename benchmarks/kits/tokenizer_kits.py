@@ -59,7 +59,7 @@ def bertport_says(*arguments: str | Path) -> str:
 
 
 def compile_kotlin(kit: Path, classes: Path) -> None:
-    """The kit with its tests, against the stub of Android; warnings are errors. Raises CalledProcessError."""
+    """The kit with its tests, against stubs of Android and LiteRT; warnings are errors. Raises CalledProcessError."""
     script = HARNESSES / "android" / "harness" / "compile.sh"
     subprocess.run([script, kit, classes, ROOT], check=True, capture_output=True, text=True)
 

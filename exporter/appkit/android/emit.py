@@ -1,14 +1,16 @@
-"""The Android app kit: a Gradle module with the ONNX model, its tokenizer in Kotlin and a typed wrapper of its task.
+"""The Android app kit: a Gradle module with the model, its tokenizer in Kotlin and a typed wrapper of its task.
 
-The sources are the files in `module/`, a package called bertkit, which is given the kit's name; the model and its
-settings are assets.
+The sources are the files in `module/` and those of what runs the model (`runtimes.py`), a package called bertkit, which
+is given the kit's name; the model and its settings are assets.
 """
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+from exporter.appkit.android.runtimes import RUNTIMES, Runtime
 from exporter.appkit.kit import Kit
-from exporter.appkit.kit_json import ModelFile, write_settings
+from exporter.appkit.kit_json import write_settings
 from exporter.appkit.platform import Platform, Wrapper
 from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment
 from exporter.appkit.wordpiece import read_wordpiece
@@ -18,8 +20,7 @@ from runtimes.files.bounded_read import read_own
 from runtimes.files.json_text import to_json
 
 SOURCES = Path(__file__).parent / "module"
-ONNXRUNTIME_ANDROID = "1.22.0"
-_NAME, _MODEL = "bertkit", "model.onnx"
+_NAME = "bertkit"
 _KEYWORDS = (
     "as break class continue do else false for fun if in interface is null object package return super this throw true "
     "try typealias typeof val var when while"
@@ -35,17 +36,18 @@ _CALLS = {
 def emit(kit: Kit, wrapper: Wrapper, directory: Path) -> None:
     """See Platform. Raises UsageError for a folder whose name cannot be a package's."""
     name = package_name(kit.name)
-    values = _values(kit) | {"type": wrapper.type, "long": long_texts(kit, wrapper.tokenizer)}
-    for path in sorted(path for path in SOURCES.rglob("*") if path.is_file()):
-        place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, name)
+    runtime = RUNTIMES[kit.bundle.manifest.recipe.target]
+    values = _values(kit, runtime) | {"type": wrapper.type, "long": long_texts(kit, wrapper.tokenizer)}
+    for path, inside in _sources(runtime):
+        place = directory / inside.as_posix().replace(_NAME, name)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(_filled(kit, path, values).replace(_NAME, name), encoding="utf-8", newline="\n")
     main, tests = directory / "src" / "main", directory / "src" / "sharedTest" / "assets"
     (main / "kotlin" / name / "CharacterTables.kt").write_text(_tables_source(name), encoding="utf-8", newline="\n")
     assets = main / "assets" / name
     assets.mkdir(parents=True)
-    write_settings(kit, wrapper.tokenizer, [ModelFile(_MODEL)], assets)
-    shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], assets / _MODEL)
+    write_settings(kit, wrapper.tokenizer, runtime.models(kit.bundle), assets)
+    shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], assets / runtime.file)
     tests.mkdir(parents=True)
     (tests / GOLDEN).write_bytes(to_json(kit.golden))
 
@@ -58,6 +60,13 @@ def package_name(folder: str) -> str:
             f"{folder}: expected a folder whose name can be a Kotlin package's; -o MyModelKit, for instance"
         )
     return name
+
+
+def _sources(runtime: Runtime) -> Iterator[tuple[Path, Path]]:
+    """The files of every kit and those of its runtime, each with its place in the kit."""
+    for root in (SOURCES, runtime.sources):
+        for path in sorted(path for path in root.rglob("*") if path.is_file()):
+            yield path, path.relative_to(root)
 
 
 def _filled(kit: Kit, path: Path, values: dict[str, str]) -> str:
@@ -74,15 +83,15 @@ def _tables_source(name: str) -> str:
     return f"package {name}\n\n{tables_comment()}\ninternal object CharacterTables {{\n{lines}}}\n"
 
 
-def _values(kit: Kit) -> dict[str, str]:
+def _values(kit: Kit, runtime: Runtime) -> dict[str, str]:
     manifest = kit.bundle.manifest
     return {
         "title": manifest.source_model,
         "facts": facts(kit),
         "calling": _CALLS[manifest.recipe.task],
         "tolerance": f"{kit.tolerance:.3g}",
-        "onnxruntime": ONNXRUNTIME_ANDROID,
+        **runtime.values(),
     }
 
 
-PLATFORM = Platform("android", "Kotlin", ("onnx",), read_wordpiece, emit)
+PLATFORM = Platform("android", "Kotlin", tuple(RUNTIMES), read_wordpiece, emit)

@@ -29,16 +29,15 @@ android {
         getByName("test") { kotlin.srcDir("src/sharedTest/kotlin") }
     }
 
-    androidResources { noCompress += "onnx" }
+    androidResources { noCompress += "{extension}" }
 }
 
 dependencies {
-    implementation("com.microsoft.onnxruntime:onnxruntime-android:{onnxruntime}")
+{dependencies}
 
     androidTestImplementation("androidx.test.ext:junit:1.2.1")
     androidTestImplementation("androidx.test:runner:1.6.2")
 
     testImplementation("junit:junit:4.13.2")
-    testImplementation("com.microsoft.onnxruntime:onnxruntime:{onnxruntime}")
     testImplementation("org.json:json:20240303")
 }

@@ -4,7 +4,7 @@ package bertkit
  * Texts as the model reads them.
  *
  * The lists are of one length. `starts` and `ends` are UTF-16 positions in the text that a token came from (its
- * `sequence`), as `substring` takes them; a special token has none of its own: 0, 0, sequence and word -1.
+ * `sequence`), as `substring` takes them; a special or padding token has none of its own: 0, 0, sequence and word -1.
  */
 data class Encoding(
     val ids: List<Int>,

@@ -24,6 +24,10 @@ sealed class KitError(message: String) : Exception(message) {
     /** The model's answer lacks an output, or has it in another shape. */
     class UnexpectedOutput(name: String) : KitError("the model gave no $name of the expected shape")
 
-    /** ONNX Runtime could not load or run the model. */
-    class Runtime(reason: String) : KitError("ONNX Runtime: $reason")
+    /** A model of fixed lengths takes no more than its longest. */
+    class TooManyTokens(tokens: Int, longest: Int) :
+        KitError("$tokens tokens, and the model takes $longest at most; truncate the text")
+
+    /** What runs the model, `library`, could not load or run it. */
+    class Runtime(library: String, reason: String) : KitError("$library: $reason")
 }

@@ -1,12 +1,23 @@
 package bertkit
 
 import org.json.JSONArray
+import org.json.JSONException
 import org.json.JSONObject
 
 /** kit.json: what the exporter knew of the model. */
 class KitSettings(json: String) {
     /** An input of the model, `isLong` where it is int64. */
     class Input internal constructor(val name: String, val isLong: Boolean)
+
+    /** The model, or one of its fixed lengths: then `length`, and `function` where the file has several. */
+    class ModelFile internal constructor(json: JSONObject) {
+        val file: String = json.getString("file")
+        val length: Int? = if (json.has("length")) json.getInt("length") else null
+        val function: String? = if (json.has("function")) json.getString("function") else null
+
+        /** Most tokens that it takes. */
+        internal val longest get() = length ?: Int.MAX_VALUE
+    }
 
     /** What a user is shown of the model's outputs: as transformers' pipelines do. */
     class Shown internal constructor(json: JSONObject) {
@@ -36,6 +47,7 @@ class KitSettings(json: String) {
     private val root = JSONObject(json)
     val bertport: String = root.getString("bertport")
     val source: String = root.getString("source")
+    val target: String = root.getString("target")
     val task: String = root.getString("task")
     val scheme: String = root.getString("scheme")
 
@@ -51,13 +63,19 @@ class KitSettings(json: String) {
 
     /** What stands before every text, and before the first of two; nothing for most models. */
     val prompt: String = root.getString("prompt")
-    val model: String = root.getJSONArray("models").getJSONObject(0).getString("file")
+
+    /** The model, or its lengths, the shortest first. */
+    val models: List<ModelFile> =
+        root.getJSONArray("models").objects().map { ModelFile(it) }.ifEmpty { throw JSONException("no model") }
 
     /** Where a text is truncated, special tokens included. */
     val maxTokens: Int = root.getInt("maxTokens")
     val inputs: List<Input> =
         root.getJSONArray("inputs").objects().map { Input(it.getString("name"), it.getString("dtype") == "int64") }
     val outputs: List<String> = root.getJSONArray("outputs").strings()
+
+    /** Those of `outputs` that have a row for each token. */
+    val tokenOutputs: List<String> = root.getJSONArray("tokenOutputs").strings()
 
     /** What was measured when the model was exported. */
     val parity: String = root.getJSONObject("parity").getString("text")
@@ -66,6 +84,10 @@ class KitSettings(json: String) {
     val toleranceAbsolute: Double = root.getJSONObject("parity").getDouble("toleranceAbsolute")
     val shown = Shown(root.getJSONObject("shown"))
     val tokenizer = TokenizerSettings(root.getJSONObject("tokenizer"))
+
+    /** The shortest of `models` that holds so many tokens. Throws [KitError.TooManyTokens]. */
+    fun modelFor(tokens: Int): ModelFile =
+        models.firstOrNull { tokens <= it.longest } ?: throw KitError.TooManyTokens(tokens, models.maxOf { it.longest })
 }
 
 /** What tokenizer.json says beside the vocabulary: `tokenizer` of kit.json. */
@@ -97,6 +119,8 @@ class TokenizerSettings(json: JSONObject) {
     val added: List<AddedToken> = json.getJSONArray("added").objects().map { AddedToken(it) }
     val single: List<Slot> = json.getJSONArray("single").objects().map { Slot(it) }
     val pair: List<Slot> = json.getJSONArray("pair").objects().map { Slot(it) }
+    val padId: Int = json.getInt("padId")
+    val padTypeId: Int = json.getInt("padTypeId")
     val truncationStrategy: TruncationStrategy =
         TruncationStrategy.entries.first { it.name.equals(json.getString("truncationStrategy"), ignoreCase = true) }
     val truncateLeft: Boolean = json.getBoolean("truncateLeft")

@@ -46,6 +46,22 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
         }
     }
 
+    /** `encoding` with padding on the right up to `length` tokens; as it is where it has as many. */
+    fun padded(encoding: Encoding, length: Int): Encoding {
+        val more = length - encoding.size
+        if (more <= 0) return encoding
+        fun List<Int>.with(value: Int) = this + List(more) { value }
+        return Encoding(
+            ids = encoding.ids.with(settings.padId),
+            typeIds = encoding.typeIds.with(settings.padTypeId),
+            attentionMask = encoding.attentionMask.with(0),
+            starts = encoding.starts.with(0),
+            ends = encoding.ends.with(0),
+            sequences = encoding.sequences.with(-1),
+            words = encoding.words.with(-1),
+        )
+    }
+
     private fun capacity(length: Int, template: List<TokenizerSettings.Slot>): Int {
         val special = template.count { it.id != null }
         if (length < special) throw KitError.LengthTooShort(length, special)

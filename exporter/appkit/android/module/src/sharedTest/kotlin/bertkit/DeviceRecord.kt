@@ -21,7 +21,7 @@ class Host(private val device: String, private val system: String, private val i
 fun deviceRecord(files: KitFiles, golden: JSONObject, host: Host): JSONObject {
     val start = System.nanoTime()
     return Predictor(files).use { predictor ->
-        val encoding = encode(predictor, golden.getJSONArray("vectors").getJSONObject(0))
+        val encoding = encode(predictor.settings, predictor.tokenizer, golden.getJSONArray("vectors").getJSONObject(0))
         predictor.outputs(encoding)
         val load = secondsSince(start)
         val latency = List(WARM_UP_RUNS + RUNS) { System.nanoTime().also { predictor.outputs(encoding) }.let(::secondsSince) }
@@ -44,7 +44,7 @@ private fun run(found: Replayed, tolerance: Double): JSONObject {
 
 private fun record(settings: KitSettings, golden: JSONObject, run: JSONObject): JSONObject = JSONObject()
     .put("kind", "device").put("schema_version", 1).put("status", "measured")
-    .put("bertport", settings.bertport).put("source", settings.source).put("target", "onnx").put("task", settings.task)
+    .put("bertport", settings.bertport).put("source", settings.source).put("target", settings.target).put("task", settings.task)
     .put("scheme", settings.scheme).put("manifest_sha256", settings.manifestSha256)
     .put("vectors", golden.getJSONArray("vectors").length()).put("tolerance_absolute", settings.toleranceAbsolute)
     .put("runs", JSONArray(listOf(run))).put("peak_rss_bytes", peakRssBytes())

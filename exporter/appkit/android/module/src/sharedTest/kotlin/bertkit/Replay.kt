@@ -20,7 +20,7 @@ class Replayed {
 fun replay(predictor: Predictor, golden: JSONObject): Replayed {
     val found = Replayed()
     for (vector in golden.getJSONArray("vectors").objects()) {
-        val encoding = encode(predictor, vector)
+        val encoding = encode(predictor.settings, predictor.tokenizer, vector)
         val start = System.nanoTime()
         val outputs = predictor.outputs(encoding)
         found.runsMs.add((System.nanoTime() - start) / 1e6)
@@ -34,13 +34,13 @@ fun replay(predictor: Predictor, golden: JSONObject): Replayed {
 }
 
 /** A golden text is cut as it was at the export: the longest first, to the model's positions, whatever its tokenizer says. */
-internal fun encode(predictor: Predictor, vector: JSONObject): Encoding {
+internal fun encode(settings: KitSettings, tokenizer: WordPieceTokenizer, vector: JSONObject): Encoding {
     val pair = if (vector.has("text_pair")) vector.getString("text_pair") else null
-    val maxLength = maxOf(predictor.settings.maxTokens, vector.getJSONArray("input_ids").length())
-    return predictor.tokenizer.encode(predictor.settings.prompt + vector.getString("text"), pair, maxLength, TruncationStrategy.LONGEST_FIRST)
+    val maxLength = maxOf(settings.maxTokens, vector.getJSONArray("input_ids").length())
+    return tokenizer.encode(settings.prompt + vector.getString("text"), pair, maxLength, TruncationStrategy.LONGEST_FIRST)
 }
 
-private fun sameTokens(encoding: Encoding, vector: JSONObject): Boolean {
+internal fun sameTokens(encoding: Encoding, vector: JSONObject): Boolean {
     fun same(ours: List<Int>, name: String) = !vector.has(name) || ours.map { it.toDouble() } == flat(vector.getJSONArray(name))
     return same(encoding.ids, "input_ids") && same(encoding.typeIds, "token_type_ids") &&
         same(encoding.attentionMask, "attention_mask")

@@ -1,0 +1,78 @@
+package bertkit
+
+import java.io.File
+import java.io.FileInputStream
+import java.io.FileNotFoundException
+import org.json.JSONArray
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+/** The model on this machine, `./gradlew test`: for what runs it there is a desktop build. */
+class ModelTest {
+    private val files: KitFiles = { name -> FileInputStream(File("src/main/assets/bertkit/$name")) }
+    private val golden get() = JSONObject(File("src/sharedTest/assets/golden.json").readText())
+    private val settings = KitSettings(String(files("kit.json").readBytes(), Charsets.UTF_8))
+
+    @Test
+    fun goldenTextsGiveTheIdsAndWithinTheBudgetTheOutputsOfPyTorch() = Predictor(files).use { predictor ->
+        val found = replay(predictor, golden)
+        assertTrue(found.vectors > 0)
+        assertEquals(0, found.wrongTokens)
+        assertEquals(0, found.wrongDecisions)
+        assertTrue("${found.largestDifference}", found.largestDifference <= settings.toleranceAbsolute)
+    }
+
+    /** BERTPORT_RECORD says where. */
+    @Test
+    fun aRecordForBertportReportTellsOfIt() {
+        val system = "${System.getProperty("os.name")} ${System.getProperty("os.version")}, Java ${System.getProperty("java.version")}"
+        val record = deviceRecord(files, golden, Host(System.getProperty("os.arch"), system))
+        System.getenv("BERTPORT_RECORD")?.let { File(it).writeText(record.toString(2)) }
+        assertEquals("pass", record.getJSONArray("runs").getJSONObject(0).getString("verdict"))
+    }
+
+    @Test
+    fun aChangedOutputIsSeen() = Predictor(files).use { predictor ->
+        val changed = golden
+        val vector = changed.getJSONArray("vectors").getJSONObject(0)
+        vector.getJSONArray("input_ids").put(1, -1)
+        vector.put(settings.outputs[0], shifted(vector.getJSONArray(settings.outputs[0])))
+        val found = replay(predictor, changed)
+        assertEquals(1, found.wrongTokens)
+        assertTrue(found.largestDifference > settings.toleranceAbsolute)
+    }
+
+    private fun shifted(array: JSONArray): JSONArray =
+        JSONArray((0 until array.length()).map { i -> array.optJSONArray(i)?.let { shifted(it) } ?: (array.getDouble(i) + 10) })
+
+    @Test
+    fun errorsSayWhatIsWrongWithTheFiles() {
+        assertThrows(KitError.MissingFile::class.java) { Predictor({ throw FileNotFoundException(it) }) }
+        assertThrows(KitError.Runtime::class.java) { Predictor(damaged(settings.models[0].file)) }
+        assertThrows(KitError.InvalidSettings::class.java) { Predictor(damaged("kit.json")) }
+    }
+
+    private fun damaged(ending: String): KitFiles =
+        { name -> if (name.endsWith(ending)) "{".byteInputStream() else files(name) }
+
+    @Test
+    fun aTaskAnswersInTheTermsOfItsText() = Predictor(files).use { predictor ->
+        val vector = golden.getJSONArray("vectors").getJSONObject(0)
+        val text = vector.getString("text")
+        when (settings.task) {
+            "text-classification" -> assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text).map { it.label }.toSet())
+            "sentence-similarity" -> TextEmbedder(predictor).embed(text).let { assertEquals(1.0, it.similarity(it), 1e-6) }
+            "token-classification" -> for (entity in EntityFinder(predictor).entities(text)) {
+                assertEquals(entity.text, text.substring(entity.start, entity.end))
+            }
+            else -> {
+                val context = vector.getString("text_pair")
+                val answer = AnswerFinder(predictor).answer(text, context)
+                assertEquals(answer?.text, answer?.let { context.substring(it.start, it.end) })
+            }
+        }
+    }
+}
