@@ -1,6 +1,7 @@
 """Finding the checkpoint that a bundle was made from, and checking it against the manifest."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from exporter.checkpoint.checkpoint import Checkpoint, load
 from exporter.checkpoint.source import HubOptions, Source, resolve
@@ -28,7 +29,7 @@ def find_checkpoint(check: Check, compared: bool = False) -> Checkpoint:
         start_for(source.directory, check.answering.cached)
     checkpoint = load(source, manifest.recipe.task, check.allow_pickle)
     _check_source(manifest, checkpoint)
-    return checkpoint
+    return _as_exported(checkpoint, manifest)
 
 
 def kept_pieces(bundle: Bundle, checkpoint: Checkpoint) -> Array:
@@ -49,6 +50,12 @@ def _find_source(check: Check) -> Source:
         return resolve(manifest.source_model, options)
     except CheckpointError as error:
         raise RuntimeUnavailable(f"{error}; or name a copy of it with --checkpoint") from error
+
+
+def _as_exported(checkpoint: Checkpoint, manifest: Manifest) -> Checkpoint:
+    """The same checkpoint under the name that the export knew it by, which files say; it may lie elsewhere now."""
+    kind, model, revision = manifest.source_kind, manifest.source_model, manifest.source_revision
+    return replace(checkpoint, source=replace(checkpoint.source, kind=kind, model=model, revision=revision))
 
 
 def _check_source(manifest: Manifest, checkpoint: Checkpoint) -> None:

@@ -1,6 +1,7 @@
 """`verify --strict` follows a bundle from its source to its last byte, and the bill of materials says what both are."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.options.request import Request
 from exporter.pipeline import export
+from exporter.targets.target import Settings
 from runtimes.bundle.manifest import SBOM
 from runtimes.bundle.reading import hash_files, read_bundle, sha256
 
@@ -43,6 +45,15 @@ def test_what_the_checkpoint_gives_passes(target, scheme, checkpoint, tmp_path, 
     said = capsys.readouterr().err
     assert "byte for byte" in said
     assert SBOM in said
+
+
+@pytest.mark.parametrize(("target", "options"), [("onnx", {}), ("coreml", {}), ("litert", {"mediapipe": True})])
+def test_a_checkpoint_under_another_name_passes(target, options, checkpoint, tmp_path, capsys):
+    """A package and MediaPipe's metadata say the name that the export knew it by."""
+    settings = Settings.of(**options)
+    export(Request(str(checkpoint), (target,), ("int8",), tmp_path / "made", verify=False, settings=settings))
+    elsewhere = shutil.copytree(checkpoint, tmp_path / "elsewhere")
+    assert strict(tmp_path / "made", elsewhere, "--min-agreement", "0") == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])
