@@ -10,6 +10,7 @@ from exporter.model.ops import Role, Weight
 from exporter.targets.coreml.schemes import SCHEMES as COREML
 from exporter.targets.coreml.schemes import Form, find_scheme
 from exporter.targets.encoding.storage import Storage, wider
+from exporter.targets.litert.schemes import SCHEMES as LITERT
 from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.errors import UsageError
 
@@ -38,6 +39,26 @@ def test_an_onnx_scheme_stores_every_role(scheme, word, position, linear, tail):
 
 
 @pytest.mark.parametrize(
+    ("scheme", "word", "position", "linear", "integers"),
+    [
+        ("none", FLOAT32, FLOAT32, FLOAT32, False),
+        ("fp16", FLOAT16, FLOAT16, FLOAT16, False),
+        ("int8", INT8, INT8, DYNAMIC, True),
+        ("int8-weights", INT8, INT8, INT8, False),
+        ("int4-embeddings", INT4, INT8, DYNAMIC, True),
+        ("pq", CODES, INT8, DYNAMIC, True),
+        ("pq4", CODES8, SHARED, DYNAMIC4, True),
+    ],
+)
+def test_a_litert_scheme_stores_every_role(scheme, word, position, linear, integers):
+    wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: linear}
+    assert LITERT[scheme].storage == wide | dict.fromkeys(NARROW, FLOAT32)
+    assert LITERT[scheme].integers is integers
+    assert (LITERT[scheme].codes, LITERT[scheme].narrow) == (scheme.startswith("pq"), scheme == "pq4")
+    assert len(LITERT) == 7
+
+
+@pytest.mark.parametrize(
     ("storage", "form", "stored"),
     [
         (DYNAMIC, None, DYNAMIC),
@@ -52,7 +73,7 @@ def test_an_onnx_scheme_stores_every_role(scheme, word, position, linear, tail):
         (FLOAT32, "float16", FLOAT32),
     ],
 )
-def test_a_kept_onnx_weight_takes_the_wider_of_two(storage, form, stored):
+def test_a_kept_weight_of_onnx_or_litert_takes_the_wider_of_two(storage, form, stored):
     assert wider(storage, form) is stored
 
 
