@@ -4,7 +4,6 @@ Imports LiteRT and nothing else: a process that is measured opens models through
 """
 
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,7 +46,7 @@ def _without_created() -> Iterator[None]:
     whole process's: where another thread runs, which may write or start a process meanwhile, all is as it was. What
     would not fit into the pipe is lost, and nothing waits for room in it.
     """
-    if sys.platform == "win32" or threading.active_count() > 1:
+    if os.name == "nt" or threading.active_count() > 1:
         yield
         return
     try:
