@@ -4,8 +4,9 @@ Imports LiteRT and nothing else: a process that is measured opens models through
 """
 
 import os
+import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,25 +47,35 @@ def _without_created() -> Iterator[None]:
     whole process's: where another thread runs, which may write or start a process meanwhile, all is as it was. What
     would not fit into the pipe is lost, and nothing waits for room in it.
     """
-    if os.name == "nt" or threading.active_count() > 1:
-        yield
-        return
-    try:
-        saved = os.dup(2)
-    except OSError:  # closed: nothing is heard anyway
-        yield
-        return
-    said, write = os.pipe()
-    os.set_blocking(write, False)
-    os.dup2(write, 2)
-    os.close(write)
+    said = None if threading.active_count() > 1 else _caught()
     try:
         yield
     finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        with os.fdopen(said, "rb") as pipe:
-            os.write(2, pipe.read().replace(_CREATED, b""))
+        if said is not None:
+            said()
+
+
+def _caught() -> Callable[[], None] | None:
+    """Turn descriptor 2 into a pipe; what puts it back and says what was said. None where that cannot be."""
+    found: Callable[[], None] | None = None
+    if sys.platform != "win32":
+        try:
+            saved = os.dup(2)
+        except OSError:  # closed: nothing is heard anyway
+            return None
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        os.dup2(write, 2)
+        os.close(write)
+
+        def put_back() -> None:
+            os.dup2(saved, 2)
+            os.close(saved)
+            with os.fdopen(read, "rb") as pipe:
+                os.write(2, pipe.read().replace(_CREATED, b""))
+
+        found = put_back
+    return found
 
 
 class MainSignature:
