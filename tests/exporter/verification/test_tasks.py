@@ -22,7 +22,8 @@ from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
 LENGTH = 24
-UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
+UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "litert": ("any", "fixed")}
+"""What a target is exported for: compute units, or any length and fixed ones."""
 KINDS = [(task, target, units) for task in TASKS for target in TARGETS for units in UNITS[target]]
 
 
@@ -37,8 +38,9 @@ def exported(few, tmp_path_factory, checkpoint_of):
     def get(task, target, units):
         folder = checkpoint_of("bert", task)
         if (task, target, units) not in made:
-            options = {"sequence_lengths": (LENGTH,), "compute_units": units}
-            settings = Settings(options if target == "coreml" else {})
+            options = {"coreml": {"sequence_lengths": (LENGTH,), "compute_units": units}}
+            fixed = {"sequence_lengths": (LENGTH, 8)} if units == "fixed" else {}
+            settings = Settings(options.get(target, fixed))
             place = tmp_path_factory.mktemp(f"{task}-{target}-{units}") / "bundles"
             schemes = ("none", "fp16", "int8")
             request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)

@@ -20,7 +20,8 @@ from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
 LENGTH = 24
-UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu")}
+UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "litert": ("any", "fixed")}
+"""What a target is exported for: compute units, or any length and fixed ones."""
 PLACES = [(target, units) for target in UNITS for units in UNITS[target]]
 SMALLER = {"initializer_range": 0.15}
 """Weights whose activations stay as near to each other as those of trained models, for what rounds."""
@@ -40,8 +41,9 @@ def exported(few, checkpoint_of, tmp_path_factory):
     def get(family, task, target, units, schemes=("none",)):
         key = (family, task, target, units, schemes)
         if key not in made:
-            options = {"sequence_lengths": (LENGTH,), "compute_units": units, "deployment_target": "iOS18"}
-            settings = Settings(options if target == "coreml" else {})
+            options = {"coreml": {"sequence_lengths": (LENGTH,), "compute_units": units, "deployment_target": "iOS18"}}
+            fixed = {"sequence_lengths": (LENGTH, 8)} if units == "fixed" else {}
+            settings = Settings(options.get(target, fixed))
             folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
             place = tmp_path_factory.mktemp(f"{family}-{task}-{target}-{units}") / "bundles"
             request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
