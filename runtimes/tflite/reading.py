@@ -20,6 +20,8 @@ MOST_BYTES = 4 << 30
 """Of a file: a flatbuffer ends at 2 GB, and data may lie behind it."""
 _TYPES = {number: name for name, number in (schema.TYPES | schema.FOREIGN_TYPES).items()}
 _MOST_AXES = 8
+_MOST_FREE = 1 << 28
+"""Elements of all tensors of free sizes together, as large as LiteRT makes them before anybody says a size."""
 _CUSTOM = schema.OPERATOR_NAMES.index("CUSTOM")
 _BLOCKWISE = 2
 """Number of BlockwiseQuantization in the union QuantizationDetails."""
@@ -65,6 +67,7 @@ class _Reader:
         self._root = file.root(schema.IDENTIFIER)
         self._data: list[tuple[int, Array]] = []
         self._codes: list[tuple[str, int]] = []
+        self._free_elements = 0
 
     def model(self) -> Model:
         """All of the file."""
@@ -127,7 +130,10 @@ class _Reader:
         return Tensor(name, dtype, shape, buffer if filled else 0, self._quantization(name, table, shape, tensors))
 
     def _shape(self, name: str, table: Table) -> tuple[int, ...]:
-        """Sizes; FREE where the signature of the shape has it, which must otherwise say the same."""
+        """Sizes; FREE where the signature of the shape has it, which must otherwise say the same.
+
+        What the shape says there is what LiteRT begins with: a gigabyte, if it says so.
+        """
         shape, signature = table.ints(0), table.ints(7)
         if len(shape) > _MOST_AXES or any(size < 0 for size in shape):
             raise self._refused(f"tensor {name} has the shape {_listed(shape)}")
@@ -135,6 +141,9 @@ class _Reader:
             return shape
         if len(signature) != len(shape) or any(b not in (FREE, a) for a, b in zip(shape, signature, strict=True)):
             raise self._refused(f"tensor {name} has the shape {_listed(shape)} and the signature {_listed(signature)}")
+        self._free_elements += prod(max(1, size) for size in shape)
+        if self._free_elements > _MOST_FREE:
+            raise self._refused(f"tensor {name} has the shape {_listed(shape)} where any size is taken")
         return signature
 
     def _check_data(self, name: str, dtype: str, shape: tuple[int, ...], start: int, data: Array) -> bool:

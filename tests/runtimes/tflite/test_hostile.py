@@ -135,6 +135,7 @@ HONEST = {
     "one scale": lambda: quantized(floats(2, 1), longs(3, 0)),
     "a signature": lambda: signature("a", "b"),
     "metadata": lambda: metadata("a", "b"),
+    "a free size": lambda: of_tensor(lambda r: r.ints(7, -1, 16), shape=(512, 16)),
 }
 WRONG = {
     "version 4": (lambda: Raw().model(version=4), "schema version 4"),
@@ -143,6 +144,10 @@ WRONG = {
     "nine axes": (lambda: of_tensor(shape=(1,) * 9), "the shape"),
     "a signature of another shape": (lambda: of_tensor(lambda r: r.ints(7, 3)), "the signature"),
     "a signature of other axes": (lambda: of_tensor(lambda r: r.ints(7, -1, -1)), "the signature"),
+    "a free size that is absurd": (
+        lambda: of_tensor(lambda r: r.ints(7, -1, 16), shape=(2**26, 16)),
+        "where any size is taken",
+    ),
     "a type that is none": (lambda: of_tensor((1, "Int8", 99)), "the type 99"),
     "a buffer that is not there": (lambda: of_tensor((2, "Uint32", 7)), "buffer 7 of 1"),
     "a state": (lambda: of_tensor((5, "Bool", True)), "keeps a state"),
