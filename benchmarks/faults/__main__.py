@@ -93,6 +93,7 @@ SUBJECTS = (
     *(Subject("litert", scheme, model) for model in ("classes", "tokens") for scheme in TARGETS["litert"].schemes),
     *(Subject("litert", scheme, "answers") for scheme in ("none", "int8", "int4-embeddings")),
     *(Subject("litert", scheme, "classes", {"sequence_lengths": (16, LENGTH)}) for scheme in ("none", "int8", "pq4")),
+    Subject("litert", "int8", "classes", {"sequence_lengths": (16,), "mediapipe": True}),
     *(Subject("litert", scheme, "wide") for scheme in ("int8", "pq4")),
     _coreml("none", "all", "iOS16"),
     _coreml("fp16", "cpu-and-gpu", "iOS18"),
@@ -120,7 +121,7 @@ def spoil(subject: Subject, faults: int, seed: int, place: Path) -> dict[str, An
     if findings := audit_bundle(audited).findings:
         raise SystemExit(f"{subject.name}: untouched, and the audit finds {findings[0]}")
     every = FAULTS[subject.target](audited.bundle.directory, seed)
-    batch, started = probes(audited, LENGTH), time.perf_counter()
+    batch, started = probes(audited, max(audited.recipe.sequence_lengths, default=LENGTH)), time.perf_counter()
     rounding = rounding_of(audited, batch)
     chosen = draw(every, faults, seed)
     outcomes = judge(audited, chosen, rounding, effect_of(audited, batch), place / "spoilt")

@@ -3,6 +3,7 @@
 By the schema that ai-edge-litert ships, which has every field of a file, and none of our code.
 """
 
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from benchmarks.faults.frame import Fault
 from exporter.model.ops import Array
 from exporter.targets.litert.lower import FILE
+from exporter.targets.litert.mediapipe.metadata import append_files
 from runtimes.tflite.schema import ALIGNMENT, IDENTIFIER
 
 _TYPES = {number: name for name, number in vars(schema.TensorType).items() if isinstance(number, int)}
@@ -32,6 +34,7 @@ class Spoilt:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.model = schema.ModelT.InitFromPackedBuf((folder / FILE).read_bytes())
+        self._behind = _files_behind(folder / FILE)
         self.graph = self.model.subgraphs[0]
 
     def tensors(self) -> Iterator[Any]:
@@ -95,11 +98,14 @@ class Spoilt:
                 )
 
     def save(self) -> None:
-        """Write the model."""
+        """Write the model, and the files behind it where there were some."""
         builder = flatbuffers.Builder(1 << 20)
         self.model.buffers = [_AlignedBuffer(one.data) for one in self.model.buffers]
         builder.Finish(self.model.Pack(builder), file_identifier=IDENTIFIER)
-        (self.folder / FILE).write_bytes(builder.Output())
+        with (self.folder / FILE).open("w+b") as file:
+            file.write(builder.Output())
+            if self._behind:
+                append_files(file, self._behind)
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc] # of an untyped package
@@ -117,6 +123,14 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc] # of an untyped pack
         if data is not None:
             schema.BufferAddData(builder, data)
         return int(schema.BufferEnd(builder))
+
+
+def _files_behind(path: Path) -> dict[str, bytes]:
+    """The files in a zip that a model ends in."""
+    if not zipfile.is_zipfile(path):
+        return {}
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _options_of(operator: str) -> tuple[int, Any]:

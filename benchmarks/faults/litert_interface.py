@@ -35,6 +35,10 @@ def interface_faults(model: Spoilt) -> Iterator[Fault]:
             yield fault("interface", f"inputs {name}: {how}", partial(_change, name, change))
     for how, spoil in _FILE.items():
         yield fault("file", how, spoil)
+    for at, one in enumerate(model.model.metadata or []):
+        name = one.name.decode()
+        yield fault("file", f"metadata {name}: a byte of them", partial(_change_metadata, at))
+        yield fault("file", f"metadata {name}: left out", partial(_drop_metadata, at))
 
 
 def _side_faults(number: int, one: Any, side: str) -> Iterator[Fault]:
@@ -115,6 +119,16 @@ def _annotate(model: Spoilt) -> None:
     model.model.metadata = [*(model.model.metadata or []), metadata]
 
 
+def _change_metadata(at: int, model: Spoilt) -> None:
+    buffer = model.model.buffers[model.model.metadata[at].buffer]
+    buffer.data = np.array(buffer.data)
+    buffer.data[len(buffer.data) // 2] ^= 1
+
+
+def _drop_metadata(at: int, model: Spoilt) -> None:
+    del model.model.metadata[at]
+
+
 def _add_buffer(model: Spoilt) -> None:
     model.model.buffers.append(schema.BufferT(np.ones(64, np.uint8)))
 
@@ -152,7 +166,7 @@ def _add_signature(model: Spoilt) -> None:
 
 _FILE: dict[str, Callable[[Spoilt], None]] = {
     "described by another program": _describe,
-    "metadata": _annotate,
+    "metadata more": _annotate,
     "a buffer more": _add_buffer,
     "a tensor more": _add_tensor,
     "a tensor twice": _name_twice,

@@ -27,16 +27,22 @@ def compare_models(expected: Sequence[Graph], metadata: Mapping[str, bytes], sto
     model = stored.model
     if not model.description.startswith(_WRITER):
         yield "description", f"expected {_WRITER}and a version, found {model.description!r:.60}"
-    for name in dict.fromkeys((*metadata, *model.metadata)):
-        if metadata.get(name) != model.metadata.get(name):
-            sizes = [f"{len(one[name]):,} bytes" if name in one else "none" for one in (metadata, model.metadata)]
-            yield name, f"expected metadata of {sizes[0]}, found others of {sizes[1]}"
+    yield from _metadata(metadata, model.metadata)
     yield from _lists("graphs", [graph.key for graph in expected], [one.name for one in model.subgraphs])
     yield from _signatures(expected, stored)
     yield from _buffers(expected, stored)
     for graph, found in zip(expected, model.subgraphs, strict=False):
         place = f"{graph.key}: " if len(expected) > 1 else ""
         yield from ((f"{place}{name}", problem) for name, problem in _graph(graph, found, stored))
+
+
+def _metadata(expected: Mapping[str, bytes], found: Mapping[str, bytes]) -> Iterator[Problem]:
+    for name in {**expected, **found}:
+        ours, theirs = (
+            "none" if one is None else f"{len(one):,} bytes" for one in (expected.get(name), found.get(name))
+        )
+        if expected.get(name) != found.get(name):
+            yield f"metadata {name}", f"expected {ours}, found {'others of ' if ours == theirs else ''}{theirs}"
 
 
 def _lists(subject: str, expected: Sequence[str], found: Sequence[str]) -> Iterator[Problem]:

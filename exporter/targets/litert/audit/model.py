@@ -3,6 +3,10 @@
 The recipe is lowered again, in memory, through stores that compare where an export writes: no weight is held twice.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.outlier_channels import AS_IT_IS, NO_OUTLIERS, Treatment
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Weight
@@ -34,9 +38,7 @@ def audit_litert(audited: Audited) -> Audit:
         reason = str(error).removeprefix(f"{path}: ")
         return Audit((Finding(FILE, "file", f"expected a LiteRT model, found what cannot be read ({reason})"),))
     try:
-        expected = _expected(audited, stored, tally)
-        asked_by_mediapipe = recorded(audited.recipe).mediapipe
-        metadata = mediapipe.complete(expected[0], audited.checkpoint) if asked_by_mediapipe else {}
+        expected, metadata = _expected(audited, stored, tally)
     except BertportError as error:  # a recipe that no export takes
         tally.find("recipe", f"expected one that lowers the checkpoint, found {error}")
         return tally.audit
@@ -46,13 +48,22 @@ def audit_litert(audited: Audited) -> Audit:
     return tally.audit
 
 
-def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> list[Graph]:
-    """The graphs that the recipe lowers to; on the way, every tensor is compared."""
+def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> tuple[list[Graph], Mapping[str, bytes]]:
+    """The graphs that the recipe lowers to, and its metadata; on the way, every tensor is compared."""
     recipe, model = audited.recipe, audited.checkpoint.model
     held = Held(stored.tensors, recipe.pq_dims, audited.exact, model.multiplied)
     weights = AuditedStore(held, tally, SCHEMES[recipe.scheme].storage, Keep(recipe.keep), no_codes)
-    smoothed, lengths = recorded(recipe).smoothed, recorded(recipe).sequence_lengths or (FREE,)
-    return [lower(model, AuditedOps(length, weights, held, tally, smoothed)) for length in lengths]
+    made = recorded(recipe)
+    lengths = made.sequence_lengths or (FREE,)
+    graphs = [lower(model, AuditedOps(length, weights, held, tally, made.smoothed)) for length in lengths]
+    return graphs, mediapipe.complete(graphs[0], _as_exported(audited)) if made.mediapipe else {}
+
+
+def _as_exported(audited: Audited) -> Checkpoint:
+    """The checkpoint under the name that it was exported by, which metadata have."""
+    checkpoint, manifest = audited.checkpoint, audited.bundle.manifest
+    source = replace(checkpoint.source, kind=manifest.source_kind, model=manifest.source_model)
+    return replace(checkpoint, source=source)
 
 
 class AuditedOps(LiteRtOps):

@@ -137,7 +137,7 @@ ELSEWHERE = [
     ("none", "a graph more", "graphs"),
     ("none", "a graph of another name", "graphs"),
     ("none", "a buffer more", "buffers"),
-    ("none", "metadata", "min_runtime_version"),
+    ("none", "metadata more", "metadata min_runtime_version"),
     ("none", "described by another program", "description"),
     ("none", "id2label: reversed", "id2label"),
     ("none", "pad_id: 1", "pad_id"),
