@@ -70,7 +70,7 @@ def _numbers(flag: str, given: list[str]) -> tuple[int, ...]:
     wrong = [value for value in given if not value.isascii() or not value.isdigit()]
     if wrong:
         raise UsageError(
-            f"{flag} {wrong[0]}: expected a number of tokens; a range (RangeDim) cannot run on the Neural "
-            f"Engine: name the lengths you need, as in {flag} 32 {flag} 128"
+            f"{flag} {wrong[0]}: expected a number of tokens, and a range is none; name the lengths you need, as in "
+            f"{flag} 32 {flag} 128"
         )
     return tuple(dict.fromkeys(int(value) for value in given))

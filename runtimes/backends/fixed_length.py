@@ -1,4 +1,4 @@
-"""A runner over models of fixed lengths, one row at a time, as Core ML packages are."""
+"""A runner over models of fixed lengths, one row at a time: Core ML packages, and LiteRT files of such lengths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

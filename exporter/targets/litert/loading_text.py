@@ -26,8 +26,7 @@ In an Android app, `com.google.ai.edge.litert:litert` from 2.1 on has the same i
 path, so that weights are mapped and not copied, and call `runSignature` with {{keys}}.
 `bertport app-kit --platform android` writes a module that does.
 
-On iOS, LiteRT's library for C or Swift opens the file by its path too. An old one, as TensorFlow Lite 2.14, has not all
-of its operators."""
+On iOS, LiteRT's library for C or Swift opens the file by its path too. What is older than LiteRT 2.1 was not tried."""
 _FREE_SHAPE = "Inputs are int32 [{axes}],\nany number of each, padded with id {pad} and masked with 0."
 _FIXED_SHAPE = (
     "Inputs are int32 [1, length],\npadded on the right with id {pad} and masked with 0{choices}; the lengths share "

@@ -40,7 +40,9 @@ from runtimes.version import __version__
 class LiteRtOptions:
     """What a user may say of a LiteRT bundle."""
 
-    sequence_lengths: tuple[int, ...] = option((), "tokens of the inputs; may repeat", "--sequence-length", "N")
+    sequence_lengths: tuple[int, ...] = option(
+        (), "fixed tokens of the inputs, one row at a time; may repeat (litert without it: any)", "--sequence-length", "N"
+    )
     mediapipe: bool = option(
         False, "one file that MediaPipe's TextClassifier or TextEmbedder opens, of one length (default 128)"
     )

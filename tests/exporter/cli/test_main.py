@@ -81,7 +81,7 @@ MISTAKES = {
     "an unknown target": (["demo", "--target", "tflite"], 2, "known: onnx"),
     "an unknown task": (["demo", "--task", "translation"], 3, "known: auto, text-classification"),
     "an opset too new": (["demo", "--opset", "99"], 3, "pass --opset 20 to 26"),
-    "a range of lengths": (["demo", "--target", "coreml", "--sequence-length", "1..128"], 2, "RangeDim"),
+    "a range of lengths": (["demo", "--target", "coreml", "--sequence-length", "1..128"], 2, "a range is none"),
     "a length below one": (["demo", "--target", "coreml", "--sequence-length", "0"], 2, "below 1"),
     "a length beyond the positions": (["demo", "--target", "coreml", "--sequence-length", "513"], 2, "512 or less"),
     "int4 below iOS 18": (["demo", "--target", "coreml", "--quantize", "int4"], 3, "--deployment-target iOS18"),
