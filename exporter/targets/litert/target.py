@@ -41,7 +41,10 @@ class LiteRtOptions:
     """What a user may say of a LiteRT bundle."""
 
     sequence_lengths: tuple[int, ...] = option(
-        (), "fixed tokens of the inputs, one row at a time; may repeat (litert without it: any)", "--sequence-length", "N"
+        (),
+        "fixed tokens of the inputs, a row at a time; may repeat (litert without it: any)",
+        "--sequence-length",
+        "N",
     )
     mediapipe: bool = option(
         False, "one file that MediaPipe's TextClassifier or TextEmbedder opens, of one length (default 128)"

@@ -4,9 +4,7 @@ The recipe is lowered again, in memory, through stores that compare where an exp
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.outlier_channels import AS_IT_IS, NO_OUTLIERS, Treatment
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Weight
@@ -56,14 +54,7 @@ def _expected(audited: Audited, stored: StoredModel, tally: Tally) -> tuple[list
     made = recorded(recipe)
     lengths = made.sequence_lengths or (FREE,)
     graphs = [lower(model, AuditedOps(length, weights, held, tally, made.smoothed)) for length in lengths]
-    return graphs, mediapipe.complete(graphs[0], _as_exported(audited)) if made.mediapipe else {}
-
-
-def _as_exported(audited: Audited) -> Checkpoint:
-    """The checkpoint under the name that it was exported by, which metadata have."""
-    checkpoint, manifest = audited.checkpoint, audited.bundle.manifest
-    source = replace(checkpoint.source, kind=manifest.source_kind, model=manifest.source_model)
-    return replace(checkpoint, source=source)
+    return graphs, mediapipe.complete(graphs[0], audited.checkpoint) if made.mediapipe else {}
 
 
 class AuditedOps(LiteRtOps):

@@ -1,12 +1,14 @@
 """An untouched LiteRT bundle passes its audit, whatever its scheme, task, family and settings; it is read whole."""
 
 import functools
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from benchmarks.faults.litert_faults import every_fault
 from benchmarks.faults.litert_file import Spoilt
 from benchmarks.models.seeded import KINDS
 from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
@@ -93,6 +95,26 @@ def test_a_trimmed_vocabulary_passes_against_its_own_recipe(small, save_litert, 
     audited = save_litert(trimmed, tmp_path / "saved", scheme)
     passes(audited)
     assert audit_bundle(replace(audited, checkpoint=small)).findings
+
+
+def test_a_bundle_for_mediapipe_passes_and_no_other_model_does(of_family, save_litert, tmp_path):
+    checkpoint = of_family("bert", "text-classification")
+    audited = save_litert(checkpoint, tmp_path / "saved", "int8", mediapipe=True, sequence_lengths=(13,))
+    passes(audited)
+    plain = save_litert(checkpoint, tmp_path / "plain", "int8", sequence_lengths=(13,))
+    shutil.copy(plain.bundle.directory / FILE, audited.bundle.directory / FILE)
+    named = [finding.subject for finding in audit_bundle(audited).findings]
+    assert {"metadata TFLITE_METADATA", "outputs", "score"} <= set(named)
+
+
+@pytest.mark.parametrize("how", ["a byte of them", "left out"])
+def test_metadata_that_are_others_are_found(of_family, save_litert, tmp_path, how):
+    checkpoint = of_family("bert", "text-classification")
+    audited = save_litert(checkpoint, tmp_path / "saved", "int8", mediapipe=True, sequence_lengths=(13,))
+    name = f"metadata TFLITE_METADATA: {how}"
+    (fault,) = (one for one in every_fault(audited.bundle.directory, 0) if one.name == name)
+    fault.plant(audited.bundle.directory)
+    assert "metadata TFLITE_METADATA" in [finding.subject for finding in audit_bundle(audited).findings]
 
 
 def test_tiny_rows_pass_whose_scales_float16_has_few_numbers_for(
