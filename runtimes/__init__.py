@@ -35,8 +35,8 @@ def open(bundle: "str | Path", threads: int = 1) -> "Runner":  # noqa: A001 - as
     """Open a bundle's model, every file of it compared with the manifest first.
 
     `run` takes a Batch of int64 [B, S] each (a model of fixed lengths takes each row padded to one that `fit` gives)
-    and returns float32 arrays by output name. One runner may be used by many threads at once. Raises UsageError where there
-    is no bundle, BundleError where it is damaged.
+    and returns float32 arrays by output name. One runner may be used by many threads at once. Raises UsageError where
+    there is no bundle, BundleError where it is damaged.
     """
     from pathlib import Path
 
