@@ -48,7 +48,8 @@ _PICKLE = ["pytorch_model.bin", "*_Dense/pytorch_model.bin", "0_*/pytorch_model.
 class Source:
     """A checkpoint's folder, and the name and revision by which it was asked for; `kind` is folder, hub or demo.
 
-    `made_from` are the files that a merged adapter came from, by name: its own folder is temporary.
+    `made_from` are the files that a merged adapter came from, by name: its own folder is temporary, and goes with
+    `lifetime`, which copies of this under another name share.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Source:
     revision: str | None
     directory: Path
     made_from: Mapping[str, Path] = field(default_factory=dict)
+    lifetime: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,17 @@ def _whole(source: Source, options: HubOptions) -> Source:
     folder = Path(tempfile.mkdtemp(prefix="bertport-merged-"))
     try:
         merge(adapter, base, folder, options.allow_pickle)
-        merged = replace(source, directory=folder, made_from=sources(adapter, base))
+        return replace(source, directory=folder, made_from=sources(adapter, base), lifetime=_Lifetime(folder))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    weakref.finalize(merged, shutil.rmtree, folder, ignore_errors=True)
-    return merged
+
+
+class _Lifetime:
+    """A folder goes when the last object that refers to this has gone, or with the process."""
+
+    def __init__(self, folder: Path) -> None:
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
 
 def _find_base(adapter: Adapter, options: HubOptions) -> Path:
