@@ -25,6 +25,7 @@ from benchmarks import ARTIFACTS, ROOT
 from benchmarks.models.labelled_text import ag_news_test
 from benchmarks.peers.cases import Text, as_one_text, text_of
 from benchmarks.peers.contenders import (
+    BASE,
     PYTORCH,
     SHAPES,
     Contender,
@@ -172,7 +173,7 @@ def export_times(checkpoint: Path, work: Path) -> dict[str, list[float]]:
 def bench(checkpoint: Checkpoint, text: Text, given: argparse.Namespace, work: Path) -> dict[int, Any]:
     """The whole record of one checkpoint, for each number of threads."""
     directory = checkpoint.source.directory.absolute()
-    rows = [Row(contender) for contender in contenders(directory, work)]
+    rows = [Row(contender) for contender in contenders(directory, work) if is_asked(contender, given.contenders)]
     convert(rows)
     compare(rows, text)
     found = {}
@@ -189,6 +190,11 @@ def bench(checkpoint: Checkpoint, text: Text, given: argparse.Namespace, work: P
             "rows": [entry(row) for row in rows],
         }
     return found
+
+
+def is_asked(contender: Contender, names: list[str]) -> bool:
+    """Whether it takes part: everyone where nobody is named, and always those that the others are held against."""
+    return not names or contender.name in (PYTORCH, BASE, *names)
 
 
 def entry(row: Row) -> dict[str, Any]:
@@ -236,7 +242,7 @@ def measured(model: str, given: argparse.Namespace, work: Path) -> dict[str, Any
     texts, labels = labelled(given.data)
     demo = resolve(DEMO, HubOptions()).directory.absolute()
     folder = demo if model == "demo" else write_seeded(model, demo, work / "checkpoint")
-    times = {"export_s": export_times(demo, work)} if model == "demo" else {}
+    times = {"export_s": export_times(demo, work)} if model == "demo" and not given.contenders else {}
     checkpoint = load(resolve(str(folder), HubOptions()))
     text = text_of(checkpoint, texts, labels if model == "demo" else None)
     found = bench(checkpoint, text, given, work)
@@ -259,6 +265,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument(
+        "--contenders", nargs="+", default=[], help="these alone, by name, beside what they are held to"
+    )
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
