@@ -265,9 +265,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument(
-        "--contenders", nargs="+", default=[], help="these alone, by name, beside what they are held to"
-    )
+    parser.add_argument("--contenders", nargs="+", default=[], help="these alone, beside what they are held to")
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
