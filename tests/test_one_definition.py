@@ -10,7 +10,7 @@ from runtimes.parity.shown import LONGEST_ANSWER, SHARED_TOKENS, TOP_TOKENS, WIN
 
 ROOT = Path(__file__).parent.parent
 DEFINITION = ROOT / "runtimes" / "parity" / "shown.py"
-PRINTED = sorted((ROOT / "exporter" / "targets").glob("*/loading_python.py"))
+PRINTED = sorted((ROOT / "exporter" / "targets").rglob("loading_python.py"))
 """Lines for a reader's own program, which has nothing of ours to import: they state the rule, with our constants."""
 PYTHON = [
     path
