@@ -46,7 +46,7 @@ bench: .venv/made
 	$(BIN)/python -m benchmarks.peers.run $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks.results.readme_tables
 
-# Ten thousand hostile files for every reader, one bit of every byte of four bundles, then SECONDS of atheris each.
+# Ten thousand hostile files for every reader, one bit of every byte of six bundles, then SECONDS of atheris each.
 SECONDS ?= 60
 fuzz: .venv/made
 	$(BIN)/$(INSTALL) --editable '.[fuzz]'

@@ -30,7 +30,7 @@ class BundleReader:
     name = "bundle"
     strict = True
 
-    def __init__(self, targets: tuple[str, ...] = ("onnx", "coreml")) -> None:
+    def __init__(self, targets: tuple[str, ...] = ("onnx", "coreml", "litert")) -> None:
         self._targets = targets
 
     def seeds(self, folder: Path) -> list[Path]:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """One bit of every byte of two ONNX and two Core ML bundles; 1 where one was taken."""
+    """One bit of every byte of two bundles of each target; 1 where one was taken."""
     tally = Tally(0)
     with TemporaryDirectory() as place:
         checkpoint = write_checkpoint(Path(place) / "checkpoint")

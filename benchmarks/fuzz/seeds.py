@@ -128,7 +128,7 @@ def write_adapter(folder: Path) -> Path:
     return folder
 
 
-def write_bundles(folder: Path, checkpoint: Path, targets: Sequence[str] = ("onnx", "coreml")) -> list[Path]:
+def write_bundles(folder: Path, checkpoint: Path, targets: Sequence[str] = ("onnx", "coreml", "litert")) -> list[Path]:
     """Of each target in float32 and int8, compared with PyTorch: golden.json and parity.json are there too."""
     places = []
     for target, scheme in product(targets, ("none", "int8")):

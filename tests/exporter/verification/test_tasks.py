@@ -24,7 +24,14 @@ from runtimes.runner import Batch
 LENGTH = 24
 UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "litert": ("any", "fixed")}
 """What a target is exported for: compute units, or any length and fixed ones."""
-KINDS = [(task, target, units) for task in TASKS for target in TARGETS for units in UNITS[target]]
+SLOW = {("litert", "fixed")}
+"""Minutes of them; targets/litert holds each to its definition in seconds."""
+KINDS = [
+    pytest.param(task, target, units, marks=[pytest.mark.slow] if (target, units) in SLOW else [])
+    for task in TASKS
+    for target in TARGETS
+    for units in UNITS[target]
+]
 
 
 pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")

@@ -22,7 +22,13 @@ from runtimes.runner import Batch
 LENGTH = 24
 UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "litert": ("any", "fixed")}
 """What a target is exported for: compute units, or any length and fixed ones."""
-PLACES = [(target, units) for target in UNITS for units in UNITS[target]]
+SLOW = {("litert", "fixed")}
+"""Minutes of them; targets/litert holds each to its definition in seconds."""
+PLACES = [
+    pytest.param(target, units, marks=[pytest.mark.slow] if (target, units) in SLOW else [])
+    for target in UNITS
+    for units in UNITS[target]
+]
 SMALLER = {"initializer_range": 0.15}
 """Weights whose activations stay as near to each other as those of trained models, for what rounds."""
 SEGMENTED = ("electra", "mobilebert")
