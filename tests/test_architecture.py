@@ -27,7 +27,7 @@ ORDER = (
     ("runtimes.records",),
     ("runtimes.parity",),
     ("runtimes.backends",),
-    ("runtimes.mil", "runtimes.tflite"),
+    ("runtimes.mil", "runtimes.tflite", "runtimes.aimodel"),
     ("runtimes.bundle",),
     ("runtimes.process",),
     ("runtimes.files", "runtimes.plugins", "runtimes.runner", "runtimes.extras"),
@@ -37,7 +37,13 @@ ORDER = (
 SIBLINGS = (
     ("exporter.targets.onnx", "exporter.targets.coreml", "exporter.targets.litert"),
     ("exporter.appkit.ios", "exporter.appkit.android", "exporter.appkit.web"),
-    ("runtimes.backends.onnx", "runtimes.backends.coreml", "runtimes.backends.litert", "runtimes.backends.pytorch"),
+    (
+        "runtimes.backends.onnx",
+        "runtimes.backends.coreml",
+        "runtimes.backends.coreai",
+        "runtimes.backends.litert",
+        "runtimes.backends.pytorch",
+    ),
 )
 """Folders that never import each other."""
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
@@ -114,7 +120,7 @@ def test_siblings_do_not_know_each_other(folders: tuple[str, ...]) -> None:
 
 def test_the_tree_stays_as_small_as_it_is() -> None:
     """Rooms and arrows between them, by package: what a newcomer has to keep in mind."""
-    for package, most_rooms, most_arrows in (("exporter", 16, 60), ("runtimes", 16, 42)):
+    for package, most_rooms, most_arrows in (("exporter", 16, 60), ("runtimes", 17, 43)):
         rooms = {room(module) for module in MODULES if module.startswith(f"{package}.")}
         arrows = {(room(a), room(b)) for a, every in GRAPH.items() for b in every if {room(a), room(b)} <= rooms}
         assert len(rooms) <= most_rooms

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from runtimes.backends.backend import NATIVE, Backend
+from runtimes.backends.coreai.backend import BACKEND as COREAI
 from runtimes.backends.coreml.backend import BACKEND as COREML
 from runtimes.backends.litert.backend import BACKEND as LITERT
 from runtimes.backends.onnx.backend import BACKEND as ONNX
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from runtimes.bundle.reading import Bundle
     from runtimes.runner import Runner
 
-BACKENDS: Registry[Backend] = Registry({one.name: one for one in (ONNX, COREML, LITERT)}, "bertport.backends", Backend)
+BACKENDS: Registry[Backend] = Registry(
+    {one.name: one for one in (ONNX, COREML, LITERT, COREAI)}, "bertport.backends", Backend
+)
 """bertport's own, and those of packages with an entry point in the group `bertport.backends`."""
 
 

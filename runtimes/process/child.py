@@ -22,7 +22,7 @@ _LOG_BYTES = 65_536
 class Program:
     """What is started, and how errors speak of it: `subject`, `process`, and `refusal` for what the child complains of.
 
-    `environment` comes beside this process's own; an answer may take `limit_s`.
+    `environment` comes beside this process's own; an answer may take `limit_s`; `crash` is the advice on a signal.
     """
 
     subject: str
@@ -31,6 +31,7 @@ class Program:
     environment: Mapping[str, str]
     refusal: Callable[[str], BertportError]
     limit_s: float = ANSWER_LIMIT_S
+    crash: str = "9 is most often a lack of memory"
 
 
 class Child:
@@ -92,7 +93,7 @@ class Child:
             return f"{self._program.process} gave no answer within {self._program.limit_s:g} s and was ended"
         code = self._process.wait()
         if code < 0:
-            return f"{self._program.process} was ended by signal {-code}; 9 is most often a lack of memory"
+            return f"{self._program.process} was ended by signal {-code}; {self._program.crash}"
         self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LOG_BYTES))
         last = self._log.read(_LOG_BYTES).decode("utf-8", "replace").strip().splitlines()[-1:]
         return f"{self._program.process} ended with {code} before its answer: {''.join(last) or 'it said nothing'}"
