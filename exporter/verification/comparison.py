@@ -7,6 +7,7 @@ from exporter.model.tasks import TASKS
 from exporter.verification.reference.reference import Battery, Reference
 from runtimes.bundle.manifest import Budget, Manifest
 from runtimes.parity.cases import Case
+from runtimes.parity.chosen_cases import choose
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
 from runtimes.parity.judgement import near
 from runtimes.parity.sweep import coverage
@@ -19,7 +20,7 @@ class Compared:
 
     `lengths` are those that its inputs have, where they are fixed; `inputs` are what it reads. `empty_rows`: whether
     its answer to a row of padding alone counts, which no text is, and which others leave to chance. `besides` are
-    outputs that answer nothing by themselves; each is judged alone.
+    outputs that answer nothing by themselves; each is judged alone. `most_rows` are those that a slow runtime is asked.
     """
 
     outputs: Mapping[str, bool]
@@ -29,15 +30,18 @@ class Compared:
     inputs: tuple[str, ...]
     empty_rows: bool = True
     besides: Mapping[str, bool] = field(default_factory=dict)
+    most_rows: int | None = None
 
 
-def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
+def compare_with_pytorch(
+    reference: Reference, runner: Runner, manifest: Manifest, budget: Budget, most_rows: int | None = None
+) -> Parity:
     """Run the battery on the saved model of a bundle, and hold its outputs against the reference's."""
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
     besides = {name: outputs.pop(name) for name in TASKS[manifest.recipe.task].besides if name in outputs}
     inputs = tuple(spec.name for spec in manifest.inputs)
     what = Compared(outputs, manifest.problem, manifest.labels, manifest.recipe.sequence_lengths, inputs)
-    return compare_runner(reference, runner, replace(what, besides=besides), budget)
+    return compare_runner(reference, runner, replace(what, besides=besides, most_rows=most_rows), budget)
 
 
 def compare_runner(reference: Reference, runner: Runner, what: Compared, budget: Budget) -> Parity:
@@ -49,16 +53,26 @@ def compare_runner(reference: Reference, runner: Runner, what: Compared, budget:
     # word rows are the file's, whichever processor reads them, and an emulated one takes a hundred times as long
     swept = runner.status is not Status.EMULATED
     counted = [(c, o) for c, o in pairs if (what.empty_rows or _has_tokens(c)) and (swept or not c.generated)]
+    counted = _chosen(counted, what.most_rows)
     asked = _Asked(reference, runner, subject, [case for case, _ in counted], [outputs for _, outputs in counted])
     parity = asked.compared()
     if parity.verdict is Verdict.PASS and near(asdict(parity), budget):
-        more = reference.further(runner.positions, what.lengths)
+        more = _chosen_of(reference.further(runner.positions, what.lengths), what.most_rows)
         asked = asked.with_more(more) if more.cases else asked
         parity = asked.compared() if more.cases else parity
     parity = asked.with_besides(parity, what.besides)
     words, positions = len(reference.source.words), battery.limits.positions
     read = coverage([case for case, _ in counted], words, positions, "token_type_ids" in what.inputs)
     return replace(parity, coverage=read | {"compared_texts": asked.texts})
+
+
+def _chosen(pairs: list[tuple[Case, Outputs]], most_rows: int | None) -> list[tuple[Case, Outputs]]:
+    return [pairs[at] for at in choose([case for case, _ in pairs], most_rows)]
+
+
+def _chosen_of(battery: Battery, most_rows: int | None) -> Battery:
+    pairs = _chosen(list(zip(battery.cases, battery.outputs, strict=True)), most_rows)
+    return replace(battery, cases=[case for case, _ in pairs], outputs=[outputs for _, outputs in pairs])
 
 
 def _has_tokens(case: Case) -> bool:
