@@ -1,6 +1,7 @@
 """Running a Core AI asset in child processes: one for what is asked, and a second one once something is traced."""
 
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,8 @@ _CRASH = "9 is most often a lack of memory, any other a fault of Core AI's own; 
 class AssetProcesses:
     """The processes of one asset, which was checked before; one caller at a time. Raises RuntimeUnavailable as `Child`.
 
-    Opening an asset leaks memory in its process (1.7 MB, coreai-core 1.0.0b3), which ends with its runner.
+    Opening an asset leaks memory in its process (1.7 MB, coreai-core 1.0.0b3), which ends with its runner; it runs in a
+    folder of its own, where what it compiled lies, and what a crash leaves.
     """
 
     def __init__(self, path: Path, limit_s: float = ANSWER_LIMIT_S) -> None:
@@ -55,7 +57,8 @@ class AssetProcesses:
 
         command = (sys.executable, "-P", "-m", "runtimes.backends.coreai.child", str(self._path.absolute()), *further)
         process = f"its process for {self._path.name}"
-        return Child(Program("Core AI", process, command, python_path(), refused, self._limit_s, crash=_CRASH))
+        program = Program("Core AI", process, command, python_path(), refused, self._limit_s, crash=_CRASH)
+        return Child(program, Path(tempfile.mkdtemp(prefix="bertport.")))
 
 
 @dataclass(frozen=True)

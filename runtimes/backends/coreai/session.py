@@ -24,11 +24,14 @@ _DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "float16
 
 
 class Session:
-    """Every function of one asset. With `debug` its tensors can be traced, which the compiler must know beforehand."""
+    """Every function of one asset. With `debug` its tensors can be traced, which the compiler must know beforehand.
+
+    What is compiled lies in the folder that the process runs in.
+    """
 
     def __init__(self, path: Path, debug: bool = False) -> None:
         self._loop = asyncio.new_event_loop()
-        self._folder = TemporaryDirectory(suffix=".aimodelx")
+        self._folder = TemporaryDirectory(suffix=".aimodelx", dir=Path.cwd())
         # the public way, `executable`, compiles without what names tensors in a trace
         AIModelAsset.load(path)._write_odix(Path(self._folder.name), enable_debug_info=debug)
         self._model = self._loop.run_until_complete(AIModel.load(self._folder.name))
