@@ -19,9 +19,9 @@ from runtimes.mil.datatypes import DATA_TYPES, Array
 from runtimes.mil.package import Package, read_package
 from runtimes.mil.values import TensorType, read_value
 
-_MAX_RANK = 5
-_MAX_SIZE = 16384
-_LANES = 32
+MAX_RANK = 5
+MAX_SIZE = 16384
+LANES = 32
 _FLOAT16_MAX = 65504.0
 _SIXTEEN_BITS = ("int16", "uint16", "int8", "uint8")
 _CHUNK = 1 << 20
@@ -108,18 +108,18 @@ def _flexible_inputs(description: Any) -> Iterator[Finding]:
 
 def _large(seen: _Seen) -> Iterator[tuple[str, str]]:
     for output in seen.computed:
-        if len(output.shape) > _MAX_RANK:
-            yield output.name, f"rank {len(output.shape)}, more than {_MAX_RANK}"
-        if any(size is not None and size > _MAX_SIZE for size in output.shape):
-            yield output.name, f"shape {list(output.shape)} has an axis longer than {_MAX_SIZE}"
+        if len(output.shape) > MAX_RANK:
+            yield output.name, f"rank {len(output.shape)}, more than {MAX_RANK}"
+        if any(size is not None and size > MAX_SIZE for size in output.shape):
+            yield output.name, f"shape {list(output.shape)} has an axis longer than {MAX_SIZE}"
         if None in output.shape:
             yield output.name, "shape known only when it runs"
 
 
 def _thin(seen: _Seen) -> Iterator[tuple[str, str]]:
     for output in seen.computed:
-        if len(output.shape) >= 3 and output.dtype == "fp16" and 1 <= (output.shape[-1] or 0) < _LANES:
-            yield output.name, f"last axis of {output.shape[-1]} takes the room of {_LANES}"
+        if len(output.shape) >= 3 and output.dtype == "fp16" and 1 <= (output.shape[-1] or 0) < LANES:
+            yield output.name, f"last axis of {output.shape[-1]} takes the room of {LANES}"
 
 
 def _wide_types(seen: _Seen) -> Iterator[tuple[str, str]]:

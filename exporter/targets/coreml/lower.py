@@ -21,10 +21,17 @@ from exporter.compression.product_quantization import product_quantise
 from exporter.compression.weight_exceptions import NOTHING, Keep
 from exporter.model.model import Model
 from exporter.model.ops import Inputs
+from exporter.targets.apple_options import (
+    DEFAULT_COMPUTE_UNITS,
+    DEFAULT_LENGTH,
+    LAYOUTS,
+    check_known,
+    check_lengths,
+)
 from exporter.targets.coreml.metadata import Metadata, make_card
 from exporter.targets.coreml.schemes import CoreMLScheme, find_scheme
 from runtimes.bundle.reading import function_of
-from runtimes.errors import LoweringError, UsageError
+from runtimes.errors import LoweringError
 
 if TYPE_CHECKING:
     from exporter.targets.coreml.dialect import Constants, Dialect, Ranges
@@ -34,12 +41,8 @@ if TYPE_CHECKING:
 
     _Package = tuple[str, Content, tuple[int, ...]]
 
-LAYOUTS = {"all": "channels", "cpu-and-ne": "channels", "cpu-and-gpu": "rows", "cpu-only": "rows"}
-"""Compute units → layout."""
 DEPLOYMENT_TARGETS = ("iOS16", "iOS17", "iOS18", "iOS26")
-DEFAULT_COMPUTE_UNITS = "all"
 DEFAULT_DEPLOYMENT_TARGET = "iOS17"
-DEFAULT_LENGTH = 128
 _ONE_PROGRAM = threading.Lock()
 """coremltools 9.0 builds every program on one stack of blocks of the whole process; two at once spoil each other."""
 
@@ -70,23 +73,14 @@ class Options:
 
 def check(options: Options, scheme: str, positions: int) -> None:
     """Refuse what cannot be: UsageError for the call itself, LoweringError for what the target lacks."""
-    _known("compute-units", options.compute_units, tuple(LAYOUTS))
+    check_known("coreml", "compute-units", options.compute_units, LAYOUTS)
     _check_target(options.deployment_target)
-    chosen, lengths = find_scheme(scheme), options.sequence_lengths
+    chosen = find_scheme(scheme)
     if not options.has(chosen.oldest_target):
         raise LoweringError(
             f"coreml: {scheme} needs {chosen.oldest_target}; pass --deployment-target {chosen.oldest_target}"
         )
-    if not lengths or len(set(lengths)) != len(lengths):
-        raise UsageError(f"coreml: expected different sequence lengths, found {_listed(lengths)}; name each once")
-    for length in lengths:
-        if length < 1:
-            raise UsageError(f"coreml: sequence length {length} is below 1; pass --sequence-length {DEFAULT_LENGTH}")
-        if length > positions:
-            raise UsageError(
-                f"coreml: sequence length {length} exceeds the checkpoint's {positions} positions; "
-                f"pass --sequence-length {positions} or less"
-            )
+    check_lengths("coreml", options.sequence_lengths, positions)
 
 
 def file_names(options: Options) -> list[str]:
@@ -213,13 +207,4 @@ def _check_target(name: str) -> None:
     number = name.removeprefix("iOS")
     if number.isdigit() and int(number) < 16:
         raise LoweringError(f"coreml: {name} is too old, weights in float16 and below need iOS16; pass it or a newer")
-    _known("deployment-target", name, DEPLOYMENT_TARGETS)
-
-
-def _known(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"--{option} {value}: unknown to coreml; it has {', '.join(known)}")
-
-
-def _listed(lengths: tuple[int, ...]) -> str:
-    return ", ".join(map(str, lengths)) or "none"
+    check_known("coreml", "deployment-target", name, DEPLOYMENT_TARGETS)

@@ -1,12 +1,12 @@
 """Metadata of a package: the texts that Xcode shows, and the facts that apps read."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.model.model import Model
 from exporter.model.ops import Extent
-from runtimes.version import __version__
+from exporter.targets.apple_metadata import Metadata as Metadata
+from exporter.targets.apple_metadata import model_facts
 
 _PREVIEWS = {"question-answering": {"com.apple.coreml.model.preview.type": "bertQA"}}
 """Task → what makes Xcode show a preview (coremltools' guide, "Xcode Model Preview Types")."""
@@ -23,17 +23,6 @@ class Card:
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     facts: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What Xcode shows of where a package comes from; texts may be empty. `labels` in the order of the logits."""
-
-    description: str
-    author: str = ""
-    licence: str = ""
-    version: str = ""
-    labels: tuple[str, ...] = ()
 
 
 def make_card(model: Model, scheme: str, compute_units: str, metadata: Metadata, lengths: tuple[int, ...]) -> Card:
@@ -58,11 +47,6 @@ def make_card(model: Model, scheme: str, compute_units: str, metadata: Metadata,
         outputs={name: model.task.meanings.get(name, scores[extent]) for name, extent in model.outputs.items()},
         facts={
             **_PREVIEWS.get(model.task.name, {}),
-            "bertport_version": __version__,
-            "compute_units": compute_units,
-            "labels": json.dumps(metadata.labels, ensure_ascii=False),
-            "scheme": scheme,
-            "sequence_lengths": json.dumps(lengths),
-            "task": model.task.name,
+            **model_facts(model, scheme, compute_units, metadata.labels, lengths),
         },
     )

@@ -12,27 +12,24 @@ from exporter.compression.weight_exceptions import Keep
 from exporter.model.numpy_ops import trace
 from exporter.model.ops import Array, Inputs, Weight
 from exporter.model.tasks import TASKS
+from exporter.targets.apple_metadata import metadata_of
+from exporter.targets.apple_options import DEFAULT_COMPUTE_UNITS, DEFAULT_LENGTH, LAYOUTS
 from exporter.targets.audit.findings import Audit
 from exporter.targets.audit.subject import Audited
 from exporter.targets.coreml.inspection import inspect_package
 from exporter.targets.coreml.loading_text import loading_text
 from exporter.targets.coreml.lower import (
-    DEFAULT_COMPUTE_UNITS,
     DEFAULT_DEPLOYMENT_TARGET,
-    DEFAULT_LENGTH,
     DEPLOYMENT_TARGETS,
-    LAYOUTS,
     Options,
     check,
     file_names,
     lower,
 )
-from exporter.targets.coreml.metadata import Metadata
 from exporter.targets.coreml.names import canonical_tensors
-from exporter.targets.coreml.schemes import BY_WIDTH, SCHEMES
+from exporter.targets.coreml.schemes import SCHEMES
 from exporter.targets.target import Settings, Target, checked_keep, option, read_options
 from runtimes.bundle.manifest import Recipe, TensorSpec
-from runtimes.version import __version__
 
 
 @dataclass(frozen=True)
@@ -68,18 +65,10 @@ def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(name, "int32", (1, size)) for name in checkpoint.model.inputs)
 
 
-def _metadata(checkpoint: Checkpoint) -> Metadata:
-    """What its packages say of a checkpoint."""
-    labels = f" with {', '.join(checkpoint.labels)}" if checkpoint.labels else ""
-    description = f"{checkpoint.task.name}{labels} ({checkpoint.source.model})"
-    author, licence = checkpoint.authorship
-    return Metadata(description, author, licence, __version__, checkpoint.labels)
-
-
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:
     calibrated = SCHEMES[recipe.scheme].calibrated
     ranges = _ranges(checkpoint, calibration.samples(max(recipe.sequence_lengths))) if calibrated else None
-    asked = (checkpoint.model, recipe.scheme, _options(recipe), _metadata(checkpoint))
+    asked = (checkpoint.model, recipe.scheme, _options(recipe), metadata_of(checkpoint))
     encode = partial(calibration.encode, narrow=SCHEMES[recipe.scheme].narrow)
     return tuple(lower(*asked, directory, ranges, encode))
 
@@ -92,13 +81,13 @@ def _ranges(checkpoint: Checkpoint, samples: list[Inputs[Array]]) -> dict[str, f
 def _audit(audited: Audited) -> Audit:
     from exporter.targets.coreml.audit.package import audit_packages  # here: an export without parity has no use for it
 
-    return audit_packages(audited, _options(audited.recipe), _metadata(audited.checkpoint))
+    return audit_packages(audited, _options(audited.recipe), metadata_of(audited.checkpoint))
 
 
 def _read(audited: Audited) -> Mapping[str, Array]:
     from exporter.targets.coreml.audit.package import read_packages
 
-    return read_packages(audited, _options(audited.recipe), _metadata(audited.checkpoint))
+    return read_packages(audited, _options(audited.recipe), metadata_of(audited.checkpoint))
 
 
 def _advice(_checkpoint: Checkpoint, recipe: Recipe, _texts: Sequence[str]) -> str:
@@ -113,12 +102,7 @@ def _advice(_checkpoint: Checkpoint, recipe: Recipe, _texts: Sequence[str]) -> s
 
 
 def _as_wide(recipe: Recipe, scheme: str, weights: list[Weight]) -> bool:
-    """Arithmetic in float16 and inputs in int8 stay, whatever is kept."""
-    own, other = SCHEMES[recipe.scheme], SCHEMES[scheme]
-    if own.half > other.half or own.calibrated > other.calibrated:
-        return False
-    kept = replace(own, keep=Keep(recipe.keep))
-    return all(BY_WIDTH.index(kept.stored(weight)) <= BY_WIDTH.index(other.stored(weight)) for weight in weights)
+    return replace(SCHEMES[recipe.scheme], keep=Keep(recipe.keep)).as_wide(SCHEMES[scheme], weights)
 
 
 def _canonical(tensors: Mapping[str, Array]) -> Mapping[str, Array]:

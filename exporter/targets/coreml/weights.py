@@ -4,21 +4,18 @@ The forms are the ones that coremltools' own compression passes write; they are 
 scheme speaks of are known here, and because a package is then the same each time it is made.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from exporter.compression import integer_rounding, palettization
-from exporter.compression.product_quantization import ProductCodes, int8_codebooks, shared_quantise
+from exporter.compression.product_quantization import int8_codebooks, shared_quantise
 from exporter.model.ops import Array, Weight
 from exporter.targets.coreml.coremltools import mb, types
 from exporter.targets.coreml.dialect import Var
 from exporter.targets.coreml.names import mil_name
-from exporter.targets.coreml.schemes import BITS, BLOCKS, CODED, CoreMLScheme, Form, scale_shape
+from exporter.targets.coreml.schemes import CoreMLScheme
+from exporter.targets.encoding.encoded_weights import Encode as Encode
+from exporter.targets.encoding.forms import BITS, BLOCKS, CODED, Form, scale_shape
 from runtimes.errors import LoweringError
-
-Encode = Callable[[Array], ProductCodes]
-"""A table [rows, H] → its codes."""
 
 _FLOAT16_MAX = 65504.0
 _INDEX = {6: types.uint6, 4: types.uint4}

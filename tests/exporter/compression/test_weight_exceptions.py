@@ -14,7 +14,7 @@ from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Role, Weight
 from exporter.model.weight_list import rounded_weights
 from exporter.targets.coreml.schemes import SCHEMES as COREML
-from exporter.targets.coreml.schemes import Form
+from exporter.targets.encoding.forms import Form
 from exporter.targets.encoding.storage import Storage, wider
 from exporter.targets.onnx import ops as onnx_target
 from exporter.targets.onnx.schemes import SCHEMES

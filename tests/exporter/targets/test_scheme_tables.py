@@ -8,7 +8,8 @@ import pytest
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Role, Weight
 from exporter.targets.coreml.schemes import SCHEMES as COREML
-from exporter.targets.coreml.schemes import Form, find_scheme
+from exporter.targets.coreml.schemes import find_scheme
+from exporter.targets.encoding.forms import Form
 from exporter.targets.encoding.storage import Storage, wider
 from exporter.targets.litert.schemes import SCHEMES as LITERT
 from exporter.targets.onnx.schemes import SCHEMES

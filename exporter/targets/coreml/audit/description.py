@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from exporter.targets.apple_metadata import VERSION
 from exporter.targets.audit.tally import Tally
 from exporter.targets.coreml.metadata import Card
 from exporter.targets.coreml.package_files import MODEL, WEIGHTS, contents
@@ -12,7 +13,6 @@ from runtimes.files.bounded_read import read_bounded
 from runtimes.mil.package import SPECIFICATION_VERSIONS, Package
 
 _MOST_BYTES = 1_000_000
-_VERSION = "bertport_version"
 
 
 def audit_description(package: Package, card: Card, deployment_target: str, tally: Tally) -> None:
@@ -26,7 +26,7 @@ def audit_description(package: Package, card: Card, deployment_target: str, tall
     for what in ("description", "author"):
         tally.expect(f"metadata {what}", "text", getattr(card, what), getattr(metadata, what))
     tally.expect("metadata license", "text", card.licence, metadata.license)
-    for key in sorted({*card.facts, *metadata.user_defined} - {_VERSION}):
+    for key in sorted({*card.facts, *metadata.user_defined} - {VERSION}):
         tally.expect(f"metadata {key}", "text", card.facts.get(key), metadata.user_defined.get(key))
     for described in list(package.model.description.functions) or [package.model.description]:
         _features("input", described.input, card.inputs, tally)

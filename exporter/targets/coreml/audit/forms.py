@@ -1,6 +1,6 @@
 """Reading each form of a stored weight row by row, to compare it with the float weight."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, prod
 
@@ -8,20 +8,12 @@ import numpy as np
 
 from exporter.compression import product_quantization
 from exporter.model.ops import Array
-from exporter.targets.coreml.audit import rounding
+from exporter.targets.audit import form_rows
+from exporter.targets.audit.form_rows import Part, Rows, UnlikeError
 from exporter.targets.coreml.audit.shapes import Tensor
-from exporter.targets.coreml.schemes import BITS, BLOCKS, Form, scale_shape
+from exporter.targets.encoding.forms import BITS, BLOCKS, Form, scale_shape
 from runtimes.mil.datatypes import BY_NAME
 from runtimes.mil.listing import Constant, Elements, Listed, Listing
-
-Ratios = Callable[[int, Array], Array]
-"""First row, and float rows from there on → by how many times each stored row exceeds its bound."""
-_BOOK_OFF, _WEIGHED_BOOK_OFF = 0.5, 3.0
-"""How far an entry may be from the mean of what it stands for: see `rounding.BOUNDS`."""
-
-
-class UnlikeError(Exception):
-    """A weight that is stored in another way than its scheme stores it; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +40,6 @@ class Reader:
         return operation
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A weight, opened: where it is stored, how its rows are compared, and what is to be said when all were.
-
-    `values` are the floats [rows, n] that it stands for, in the forms that a fine-tuned bundle has.
-    """
-
-    form: str
-    places: tuple[tuple[str, int] | None, ...]
-    ratios: Ratios
-    whole: Callable[[], list[str]] = list
-    values: Callable[[tuple[int, int]], Array] | None = None
-
-
 def open_rows(
     reader: Reader, tensor: Tensor, form: Form, rows: tuple[int, int], trained: str = "", exact: bool = True
 ) -> Rows:
@@ -84,14 +62,7 @@ def open_rows(
 
 def _plain(reader: Reader, tensor: Tensor, trained: str) -> Rows:
     constant = reader.constant(tensor.name, tensor.dtype, tensor.shape)
-    values, half = constant.elements(), tensor.dtype == "fp16"
-    compared = rounding.trained_vector if trained else rounding.float16 if half else rounding.float32
-    return Rows(
-        "float16" if half else "float32",
-        (constant.place,),
-        lambda start, wanted: compared(_part(values, start, wanted.shape), wanted),
-        values=lambda shape: _part(values, 0, shape),
-    )
+    return form_rows.open_floats(_parts(constant.elements()), tensor.dtype == "fp16", trained, (constant.place,))
 
 
 def _int8(reader: Reader, tensor: Tensor, rows: tuple[int, int], trained: str) -> Rows:
@@ -114,19 +85,7 @@ def _int8(reader: Reader, tensor: Tensor, rows: tuple[int, int], trained: str) -
             raise UnlikeError(
                 f"{tensor.name}: expected scales along axis {tensor.shape.index(rows[0])}, found {axis.read()}"
             )
-    return _scaled_by_row("int8", data, scale, rounding.TRAINED[trained] if trained else rounding.int8)
-
-
-def _scaled_by_row(
-    kind: str, data: Constant, scale: Constant, compared: Callable[[Array, Array, Array], Array]
-) -> Rows:
-    """Integers and a scale for each row; `compared` takes both and the rows that are wanted."""
-    levels, steps = data.elements(), scale.read().reshape(-1, 1)
-
-    def ratios(start: int, wanted: Array) -> Array:
-        return compared(_part(levels, start, wanted.shape), steps[start : start + len(wanted)], wanted)
-
-    return Rows(kind, (data.place, scale.place), ratios, values=lambda shape: _part(levels, 0, shape) * steps)
+    return form_rows.open_int8(_parts(data.elements()), scale.read().reshape(-1, 1), trained, (data.place, scale.place))
 
 
 def _int4(reader: Reader, tensor: Tensor, rows: tuple[int, int], size: int) -> Rows:
@@ -134,23 +93,20 @@ def _int4(reader: Reader, tensor: Tensor, rows: tuple[int, int], size: int) -> R
     operation = reader.operation(tensor.name, "constexpr_blockwise_shift_scale")
     given = {"data": ("int4", tensor.shape), "scale": (tensor.dtype, scale_shape(tensor.shape, rows[0], blocks))}
     data, scale = _arguments(operation, given)
-    levels, steps = data.elements(), scale.read().reshape(-1, blocks)
-
-    def ratios(start: int, wanted: Array) -> Array:
-        return rounding.int4(_part(levels, start, wanted.shape), steps[start : start + len(wanted)], wanted)
-
-    return Rows("int4", (data.place, scale.place), ratios)
+    steps = scale.read().reshape(-1, blocks)
+    return form_rows.open_int4_blocks(_parts(data.elements()), steps, (data.place, scale.place))
 
 
 def _int4_rows(reader: Reader, tensor: Tensor, rows: tuple[int, int], trained: str) -> Rows:
     operation = reader.operation(tensor.name, "constexpr_blockwise_shift_scale")
     given = {"data": ("int4", tensor.shape), "scale": (tensor.dtype, scale_shape(tensor.shape, rows[0], 1))}
     data, scale = _arguments(operation, given)
-    return _scaled_by_row("int4", data, scale, rounding.TRAINED_INT4[trained] if trained else rounding.int4_rows)
+    steps = scale.read().reshape(-1, 1)
+    return form_rows.open_int4_rows(_parts(data.elements()), steps, trained, (data.place, scale.place))
 
 
 def _shared_codes(reader: Reader, tensor: Tensor, rows: tuple[int, int], exact: bool) -> Rows:
-    """A vector palette along the last axis; of positions, which training leaves as they are."""
+    """A vector palette along the last axis."""
     width, entries = product_quantization.shared_width(rows[1]), product_quantization.ENTRIES
     codes, lut = (*tensor.shape[:-1], rows[1] // width), (*[1] * len(tensor.shape), entries, width)
     operation = reader.operation(tensor.name, "constexpr_lut_to_dense")
@@ -158,22 +114,8 @@ def _shared_codes(reader: Reader, tensor: Tensor, rows: tuple[int, int], exact: 
     data, table, axis = _arguments(operation, kinds)
     if axis.read() != len(tensor.shape) - 1:
         raise UnlikeError(f"{tensor.name}: expected vectors along the last axis, found {axis.read()}")
-    indices, codebook = data.elements(), table.read().reshape(1, entries, width)
-    fit = rounding.Fit(codebook[0])
-
-    def ratios(start: int, wanted: Array) -> Array:
-        found, points = _part(indices, start, (len(wanted), rows[1] // width)), wanted.reshape(-1, width)
-        fit.add(found.reshape(-1), points)
-        worst = rounding.nearest_of_codebooks(found.reshape(-1, 1), codebook, points)
-        return np.asarray(worst.reshape(len(wanted), -1).max(-1))
-
-    return Rows(
-        "codes",
-        (data.place, table.place),
-        ratios,
-        lambda: _misfits("books", [fit.off_spreads(_BOOK_OFF)]) if exact else [],
-        lambda shape: codebook[0][_part(indices, 0, (shape[0], rows[1] // width))].reshape(shape),
-    )
+    codebook = table.read().reshape(1, entries, width)
+    return form_rows.open_shared_codes(_parts(data.elements()), codebook, exact, (data.place, table.place))
 
 
 def _palette(reader: Reader, tensor: Tensor, rows: tuple[int, int], bits: int) -> Rows:
@@ -189,15 +131,7 @@ def _palette(reader: Reader, tensor: Tensor, rows: tuple[int, int], bits: int) -
         if tuple(shape.read()) != tensor.shape:
             raise UnlikeError(f"{tensor.name}: expected the shape {tensor.shape}, found {tuple(shape.read().tolist())}")
         indices = Elements(data.elements().data, BY_NAME[f"uint{bits}"], count, packed=True)
-    palette = lut.read().reshape(-1)
-    nearest, fit = rounding.Palette(palette), rounding.Fit(palette[:, None])
-
-    def ratios(start: int, wanted: Array) -> Array:
-        found, half = _part(indices, start, wanted.shape), wanted.astype(np.float16)
-        fit.add(found.reshape(-1), half.reshape(-1, 1))
-        return nearest.ratios(found, half)
-
-    return Rows("palette", (data.place, lut.place), ratios, lambda: _misfits("palette", [fit.off_steps()]))
+    return form_rows.open_palette(_parts(indices), lut.read().reshape(-1), (data.place, lut.place))
 
 
 def open_codes(reader: Reader, tensors: Sequence[Tensor], trained: str, *, weighed: bool, narrow: bool) -> Rows:
@@ -210,25 +144,8 @@ def open_codes(reader: Reader, tensors: Sequence[Tensor], trained: str, *, weigh
     places, entries = tensors[0].shape[1], tensors[2].shape[0] // tensors[0].shape[1]
     if not np.array_equal(starts.read(), np.arange(places) * entries):
         raise UnlikeError(f"{tensors[1].name}: expected multiples of {entries}, found others")
-    stored, codebooks = codes.elements(), whole.reshape(places, entries, -1)
-    fits = [rounding.Fit(one, step, bool(trained)) for one in codebooks]
-    compared = rounding.trained_codes if trained else rounding.nearest_of_codebooks
-
-    def ratios(start: int, wanted: Array) -> Array:
-        found = _part(stored, start, (len(wanted), places))
-        points = wanted.reshape(len(wanted), places, -1)
-        for place, fit in enumerate(fits):
-            fit.add(found[:, place], points[:, place])
-        return compared(found, codebooks, wanted)
-
-    off = _WEIGHED_BOOK_OFF if weighed or trained else _BOOK_OFF
-    return Rows(
-        "codes",
-        (codes.place, place),
-        ratios,
-        lambda: _misfits("books", [fit.off_spreads(off) for fit in fits]),
-        lambda shape: codebooks[np.arange(places), _part(stored, 0, (shape[0], places))].reshape(shape),
-    )
+    codebooks, where = whole.reshape(places, entries, -1), (codes.place, place)
+    return form_rows.open_codes(_parts(codes.elements()), codebooks, step, trained, weighed=weighed, places=where)
 
 
 def _codebooks(reader: Reader, tensor: Tensor, narrow: bool) -> tuple[Array, float, tuple[str, int] | None]:
@@ -240,19 +157,6 @@ def _codebooks(reader: Reader, tensor: Tensor, narrow: bool) -> tuple[Array, flo
     data, scale = _arguments(operation, {"data": ("int8", tensor.shape), "scale": (tensor.dtype, (1, 1))})
     step = float(scale.read().reshape(()))
     return data.read().astype(np.float32) * np.float32(step), step, data.place
-
-
-def _misfits(what: str, offs: Sequence[Array]) -> list[str]:
-    """What is wrong with entries that are not in the middle of what they stand for."""
-    wrong = [(off[entry], entry, codebook) for codebook, off in enumerate(offs) for entry in np.flatnonzero(off > 1)]
-    if not wrong:
-        return []
-    off, entry, codebook = max(wrong)
-    place = f" of codebook {codebook}" if len(offs) > 1 else ""
-    return [
-        f"{len(wrong):,} entries of its {what} are not the mean of what they stand for: expected at most 1 bound away, "
-        f"found {off:.3g} (entry {entry}{place})"
-    ]
 
 
 def _arguments(operation: Listed, given: Mapping[str, tuple[str, Sequence[int]]]) -> list[Constant]:
@@ -278,7 +182,11 @@ def _checked(constant: Constant, subject: str, dtype: str, shape: Sequence[int])
     return constant
 
 
-def _part(elements: Elements, start: int, shape: tuple[int, ...]) -> Array:
-    """Rows from `start` on, in `shape`."""
-    rows, size = shape
-    return elements.part(start * size, (start + rows) * size).reshape(shape)
+def _parts(elements: Elements) -> Part:
+    """What reads some rows, in their shape."""
+
+    def part(start: int, shape: tuple[int, int]) -> Array:
+        rows, size = shape
+        return elements.part(start * size, (start + rows) * size).reshape(shape)
+
+    return part

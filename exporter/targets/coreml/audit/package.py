@@ -6,14 +6,14 @@ against the checkpoint's as they are asked for. What is saved must be what was r
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from threadpoolctl import ThreadpoolController
 
-from exporter.model.ops import Array, Inputs, Role, Weight
+from exporter.model.ops import Array, Inputs
 from exporter.targets.audit.findings import Audit
 from exporter.targets.audit.subject import Audited
 from exporter.targets.audit.tally import Tally
+from exporter.targets.audit.trained_weights import what_training_did
 from exporter.targets.coreml import lower as coreml
 from exporter.targets.coreml.audit.activations import audit_ranges, stored_ranges
 from exporter.targets.coreml.audit.description import audit_contents, audit_description
@@ -130,19 +130,5 @@ class _Auditor:
         reader = Reader(listing, self._options.has("iOS18"), operations)
         recipe = self._audited.recipe
         weighed = recipe.frequencies_sha256 is not None
-        exact, folded_norms = self._audited.exact, self._audited.checkpoint.model.family.folded_norms
-        trained = _untouched if exact else partial(_trained, folded_norms)
+        exact, trained = self._audited.exact, what_training_did(self._audited)
         return StoredWeights(reader, self._scheme, tally, recipe.pq_dims or 0, trained, weighed, exact, compared)
-
-
-def _untouched(_: Weight) -> str:
-    return ""
-
-
-def _trained(folded_norms: bool, weight: Weight) -> str:
-    """What fine-tuning did to a weight (`finetuning.distillation`): "", or a key of `rounding.TRAINED`."""
-    encoder = weight.name.startswith(("layer.", "embeddings.", "pooler."))
-    if not encoder or weight.role in (Role.POSITION_EMBEDDING, Role.TYPE_EMBEDDING, Role.HEAD):
-        return ""
-    multiplied = weight.role is Role.TAIL and ".attention." in weight.name
-    return "products" if multiplied or folded_norms else "rows"

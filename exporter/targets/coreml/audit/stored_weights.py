@@ -10,16 +10,14 @@ import numpy as np
 
 from exporter.compression import product_quantization
 from exporter.model.ops import Array, Weight
+from exporter.targets.audit.form_rows import Rows, UnlikeError, compare_rows
 from exporter.targets.audit.tally import Tally
-from exporter.targets.coreml.audit.forms import Reader, Rows, UnlikeError, open_codes, open_rows
+from exporter.targets.coreml.audit.forms import Reader, open_codes, open_rows
 from exporter.targets.coreml.audit.shapes import Tensor
 from exporter.targets.coreml.names import mil_name
-from exporter.targets.coreml.schemes import CODED, CoreMLScheme, Form
+from exporter.targets.coreml.schemes import CoreMLScheme
+from exporter.targets.encoding.forms import CODED, Form
 from runtimes.errors import BundleError
-
-_PART = 1 << 18
-"""Elements that are compared at once."""
-_SHOWN = 5
 
 
 @dataclass
@@ -90,22 +88,9 @@ class StoredWeights:
             key = (weight.name, stored.places)
             if None in stored.places or key not in self.compared:
                 self.compared.add(key)
-                self._compare_rows(weight, rows, stored)
+                compare_rows(self.tally, weight.name, rows, stored)
         except (UnlikeError, BundleError) as error:
             self.tally.find(weight.name, str(error))
-
-    def _compare_rows(self, weight: Weight, rows: Array, stored: Rows) -> None:
-        self.tally.weights += 1
-        self.tally.rows += len(rows)
-        size = max(8, _PART // max(1, rows.shape[1]) // 8 * 8)  # packed elements begin at a byte
-        starts = range(0, len(rows), size)
-        with np.errstate(all="ignore"):
-            ratios = np.concatenate([stored.ratios(start, rows[start : start + size]) for start in starts])
-        wrong = np.flatnonzero(ratios > 1)
-        if len(wrong):
-            self.tally.find(weight.name, _told(wrong, ratios, stored.form))
-        for problem in stored.whole():
-            self.tally.find(weight.name, problem)
 
 
 @dataclass
@@ -121,11 +106,3 @@ class ReadWeights(StoredWeights):
                 f"{weight.name}: stored as {stored.form}, and no fine-tuned bundle has that; export again"
             )
         self.read[weight.name] = stored.values(rows.shape).astype(np.float32).reshape(weight.values.shape)
-
-
-def _told(wrong: Array, ratios: Array, form: str) -> str:
-    listed = ", ".join(map(str, wrong[:_SHOWN])) + (", …" if len(wrong) > _SHOWN else "")
-    return (
-        f"{len(wrong):,} of {len(ratios):,} rows ({listed}) are not the checkpoint's within the rounding of {form}: "
-        f"expected at most 1 bound, found {ratios.max():.3g}"
-    )

@@ -65,7 +65,7 @@ def test_wide_indices(checkpoint, model_of, save):
 
 def test_high_rank(made, monkeypatch):
     """coremltools itself writes no rank above 5; others may."""
-    monkeypatch.setattr(eligibility, "_MAX_RANK", 4)
+    monkeypatch.setattr(eligibility, "MAX_RANK", 4)
     found = findings(made(lambda x: mb.squeeze(x=mb.expand_dims(x=x, axes=[0], name="five"), axes=[0])))
     assert ("expand_dims", "five", "rank 5, more than 4") in found
 

@@ -14,7 +14,8 @@ from exporter.targets.coreml import ops as coreml_spelling
 from exporter.targets.coreml.lower import DEPLOYMENT_TARGETS, LAYOUTS, Options, check, lower
 from exporter.targets.coreml.metadata import Metadata
 from exporter.targets.coreml.names import canonical_tensors
-from exporter.targets.coreml.schemes import SCHEMES, Form
+from exporter.targets.coreml.schemes import SCHEMES
+from exporter.targets.encoding.forms import Form
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import LoweringError, UsageError
 from runtimes.mil import open_package
