@@ -2,7 +2,8 @@
 
     python .ci/range_versions.py lowest|newest|pinned
 
-Lowest: each at the lower bound that it states. Newest: whatever its range allows. Pinned: as in constraints.txt.
+Lowest: each at the lower bound that it states; what states one version wants newer ones of others than those, and is
+left out. Newest: whatever its range allows. Pinned: as in constraints.txt.
 """
 
 import re
@@ -21,10 +22,13 @@ def requirements(end: str) -> list[str]:
         return (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()[1:]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     stated = [*project["dependencies"], *project["optional-dependencies"]["test"]]
-    return [_at(end, one) for one in stated if not one.startswith(_CHECKERS)]
+    left_out = (*_CHECKERS, *(one for one in stated if "==" in one.partition(";")[0] and end == "lowest"))
+    return [_at(end, one) for one in stated if not one.startswith(left_out)]
 
 
 def _at(end: str, requirement: str) -> str:
+    if "==" in requirement.partition(";")[0]:
+        return requirement
     found = _REQUIREMENT.fullmatch(requirement)
     if found is None or end not in ("lowest", "newest"):
         raise ValueError(f"{requirement}, {end}: expected NAME>=VERSION and lowest, newest or pinned")

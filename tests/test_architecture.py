@@ -35,7 +35,7 @@ ORDER = (
 )
 """Folders and files below the two packages, from the top: each imports from itself and from lower lines alone."""
 SIBLINGS = (
-    ("exporter.targets.onnx", "exporter.targets.coreml", "exporter.targets.litert"),
+    ("exporter.targets.onnx", "exporter.targets.coreml", "exporter.targets.coreai", "exporter.targets.litert"),
     ("exporter.appkit.ios", "exporter.appkit.android", "exporter.appkit.web"),
     (
         "runtimes.backends.onnx",

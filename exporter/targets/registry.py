@@ -7,6 +7,7 @@ from exporter.compression.calibration import texts_sha256
 from exporter.compression.product_quantization import check_divisible
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.weight_list import WORD_TABLE
+from exporter.targets.coreai.target import TARGET as COREAI
 from exporter.targets.coreml.target import TARGET as COREML
 from exporter.targets.litert.target import TARGET as LITERT
 from exporter.targets.onnx.target import TARGET as ONNX
@@ -15,7 +16,9 @@ from runtimes.bundle.manifest import Recipe
 from runtimes.errors import UnsupportedError, UsageError
 from runtimes.plugins import Registry
 
-TARGETS: Registry[Target] = Registry({one.name: one for one in (ONNX, COREML, LITERT)}, "bertport.targets", Target)
+TARGETS: Registry[Target] = Registry(
+    {one.name: one for one in (ONNX, COREML, COREAI, LITERT)}, "bertport.targets", Target
+)
 """bertport's own, and those of packages with an entry point in the group `bertport.targets`."""
 DEFAULT_TARGET, DEFAULT_SCHEME = ONNX.name, "none"
 """What is exported where nothing is said."""

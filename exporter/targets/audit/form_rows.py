@@ -62,7 +62,7 @@ def open_scaled(
     def ratios(start: int, wanted: Array) -> Array:
         return compared(part(start, wanted.shape), steps[start : start + len(wanted)], wanted)
 
-    return Rows(kind, places, ratios, values=lambda shape: part(0, shape) * steps)
+    return Rows(kind, places, ratios, values=lambda shape: part(0, shape) * steps.astype(np.float32))
 
 
 def open_int8(part: Part, steps: Array, trained: str, places: tuple[Place, ...]) -> Rows:

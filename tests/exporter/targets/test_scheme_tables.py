@@ -7,6 +7,8 @@ import pytest
 
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Role, Weight
+from exporter.targets.coreai.schemes import SCHEMES as COREAI
+from exporter.targets.coreai.schemes import in_float32
 from exporter.targets.coreml.schemes import SCHEMES as COREML
 from exporter.targets.coreml.schemes import find_scheme
 from exporter.targets.encoding.forms import Form
@@ -100,6 +102,20 @@ def test_a_coreml_scheme_stores_every_role(scheme, word, position, linear, half,
     wide = {Role.WORD_EMBEDDING: word, Role.POSITION_EMBEDDING: position, Role.LINEAR: linear, Role.TAIL: linear}
     assert {role: found.form(role) for role in Role} == wide | dict.fromkeys(NARROW, PLAIN)
     assert len(COREML) == 10
+
+
+def test_core_ai_stores_every_role_as_core_ml_does():
+    assert list(COREAI) == ["none", "fp16", "int8", "int4-embeddings", "int4", "pq", "palettize6", "palettize4"]
+    for name, scheme in COREAI.items():
+        other = COREML[name]
+        assert {role: scheme.form(role) for role in Role} == {role: other.form(role) for role in Role}
+        assert (scheme.half, scheme.codes, scheme.budget) == (other.half, other.codes, other.budget)
+
+
+def test_a_scheme_in_float32_stores_the_same_forms():
+    wide = in_float32(COREAI["int4"])
+    assert (wide.half, COREAI["int4"].half) == (False, True)
+    assert {role: wide.form(role) for role in Role} == {role: COREAI["int4"].form(role) for role in Role}
 
 
 def weight(name):

@@ -30,6 +30,16 @@ AGREED = {
         "palettize6": (None, 0.10, 0.96, 0.99),
         "palettize4": (None, 0.25, 0.92, 0.74),
     },
+    "coreai": {
+        "none": EXACT,
+        "fp16": HALF,
+        "int8": (None, 0.05, 0.98, 0.998),
+        "int4-embeddings": (None, 0.20, 0.95, 0.99),
+        "int4": (None, 0.25, 0.92, 0.90),
+        "pq": (None, 0.25, 0.92, 0.93),
+        "palettize6": (None, 0.10, 0.96, 0.99),
+        "palettize4": (None, 0.25, 0.92, 0.74),
+    },
     "litert": {
         "none": EXACT,
         "fp16": HALF,
@@ -48,7 +58,7 @@ def test_no_budget_moves_unseen():
     agreed = {name: {scheme: Budget(*limits) for scheme, limits in schemes.items()} for name, schemes in AGREED.items()}
     assert agreed == {name: {s: one.budget for s, one in target.schemes.items()} for name, target in TARGETS.items()}
     own, coreml = Budget(None, 0.10, 0.97, 0.998), Budget(None, 0.05, 0.98, 0.998)
-    finetuned = {"onnx": own, "coreml": coreml, "litert": own}
+    finetuned = {"onnx": own, "coreml": coreml, "coreai": coreml, "litert": own}
     assert finetuned == {name: target.finetuned_budget for name, target in TARGETS.items()}
     assert DEEP_LAYERS == 12
 
@@ -78,7 +88,7 @@ def test_an_unknown_scheme_is_refused_with_the_list():
 def test_an_unknown_target_is_refused_with_the_list():
     with pytest.raises(UsageError) as error:
         find_scheme("tflite", "int8")
-    assert str(error.value) == "--target tflite: unknown; known: onnx, coreml, litert"
+    assert str(error.value) == "--target tflite: unknown; known: onnx, coreml, coreai, litert"
 
 
 def test_a_deep_models_other_limits_stay():

@@ -1,0 +1,1 @@
+"""Core AI: writes, inspects and audits `.aimodel` folders."""

@@ -1,0 +1,1 @@
+"""Audits of a saved Core AI asset, without running it."""

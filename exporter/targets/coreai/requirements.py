@@ -1,0 +1,20 @@
+"""Whether Apple's package is here, and of a version that was tried: it is a beta, and its compiler is unstable."""
+
+from importlib.metadata import version
+
+from runtimes.errors import RuntimeUnavailable
+from runtimes.extras import require_extra
+
+PACKAGE = "coreai-core"
+TESTED = ("1.0.0b3",)
+
+
+def require_coreai(purpose: str) -> None:
+    """Raise RuntimeUnavailable where a purpose lacks the package, or a version of it that was tried."""
+    require_extra("coreai", purpose)
+    found = version(PACKAGE)
+    if found not in TESTED:
+        raise RuntimeUnavailable(
+            f"{purpose}: expected {PACKAGE} {' or '.join(TESTED)}, found {found}, which was not tried: "
+            "pip install 'bertport[coreai]'"
+        )
