@@ -21,7 +21,7 @@ SYSTEMS = {2: "27"}
 """Version of the stored dialect → the first systems that read it."""
 _ASSET, _GRAPH = f"{DIALECT}.serialization.asset", f"{DIALECT}.dataflow.graph_v1"
 _CONSTANT, _GATHER = f"{DIALECT}.primitive.constant_v1", f"{DIALECT}.primitive.gather_nd_v1"
-_SAME_NUMBERS = (f"{DIALECT}.primitive.reshape_v2", f"{DIALECT}.primitive.cast_v1")
+_SAME_NUMBERS = frozenset(("reshape", "cast", "expand_dims", "shrink_dims"))
 _NAME = f"{DIALECT}.name"
 _ATTRIBUTES, _RESULTS, _OPERANDS, _SUCCESSORS, _REGIONS, _ORDERS, _PROPERTIES = 1, 2, 4, 8, 16, 32, 64
 _GRAPH_PROPERTIES = 9
@@ -196,7 +196,8 @@ class _Values:
     def add(self, cursor: Cursor, operation: Operation) -> None:
         """Follow an operation. Raises BundleError where it reads what is not made."""
         kinds = [chosen(cursor, self._types, number, "value") for number in operation.operands]
-        if operation.name in _SAME_NUMBERS and operation.operands and operation.operands[0] in self._inputs:
+        same = short_name(operation.name) in _SAME_NUMBERS
+        if same and operation.operands and operation.operands[0] in self._inputs:
             self._inputs[len(self._types)] = self._inputs[operation.operands[0]]
         if operation.name == _GATHER and len(kinds) == 2 and operation.operands[1] in self._inputs:
             name, table = self._inputs[operation.operands[1]], self._decoder.tensor(kinds[0])

@@ -33,7 +33,7 @@ def test_a_target_without_a_runtime_is_refused(checkpoint, tmp_path):
     export(Request(str(checkpoint), destination=tmp_path / "made", verify=False))
     manifest = read_bundle(tmp_path / "made").manifest
     other = Bundle(tmp_path / "made", replace(manifest, recipe=replace(manifest.recipe, target="gguf")))
-    with pytest.raises(BundleError, match=r"made for 'gguf', and the runtimes are of .*litert; export again"):
+    with pytest.raises(BundleError, match=r"made for 'gguf', and the runtimes are of .*litert, coreai; export again"):
         open_runner(other)
 
 

@@ -77,7 +77,7 @@ class _OneLength:
         return self.processes.trace(self._checked(feeds))
 
     def _checked(self, feeds: Mapping[str, Array]) -> Batch:
-        """Raise UsageError for an id that has no row: a negative one counts from the end there, others read on."""
+        """Raise UsageError for an id that has no row: a negative one would count from the end."""
         for name, rows in self.function.rows.items():
             wrong = feeds[name][(feeds[name] < 0) | (feeds[name] >= rows)]
             if wrong.size:

@@ -19,6 +19,8 @@ from coreai.runtime import AIModel, CompileIdentifiers, IntermediateLogger, NDAr
 
 from runtimes.runner import Array, Outputs
 
+_FREE = -1
+"""A size that is not fixed; by its documentation it is None."""
 _DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "float16": np.float16}
 """What inputs of ids may be: of another type than they are declared to be, the process ends."""
 
@@ -45,7 +47,7 @@ class Session:
         """The function that takes rows of so many tokens. Raises ValueError where there is none."""
         for name, function in self._functions.items():
             described = function.desc
-            if described.input_descriptor(described.input_names[0]).shape[1] in (length, None):
+            if described.input_descriptor(described.input_names[0]).shape[1] in (length, _FREE):
                 return str(name)
         raise ValueError(f"no function takes {length} tokens")
 
