@@ -176,4 +176,10 @@ def _flatbuffer(content: bytes, choice: random.Random) -> bytes | None:
     return changed_flatbuffer(content, choice)
 
 
-PARSERS: tuple[Callable[[bytes, random.Random], bytes | None], ...] = (_flatbuffer, _protobuf)
+def _bytecode(content: bytes, choice: random.Random) -> bytes | None:
+    from benchmarks.fuzz.bytecode import changed_bytecode
+
+    return changed_bytecode(content, choice, _blind)
+
+
+PARSERS: tuple[Callable[[bytes, random.Random], bytes | None], ...] = (_bytecode, _flatbuffer, _protobuf)

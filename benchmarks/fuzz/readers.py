@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.fuzz import seeds
+from benchmarks.fuzz import bytecode, seeds
 from benchmarks.fuzz.bundles import TEXTS, BundleReader
 from benchmarks.fuzz.records import write_records
 from exporter.checkpoint.checkpoint import load
@@ -24,6 +24,8 @@ from exporter.gate.baseline import read_baseline
 from exporter.gate.config import read_config
 from exporter.options.request import Request
 from exporter.pipeline import export
+from runtimes.aimodel.asset import read_asset
+from runtimes.aimodel.names import ASSET
 from runtimes.backends.foreign import Expected
 from runtimes.backends.registry import open_file
 from runtimes.errors import BertportError
@@ -73,6 +75,28 @@ class PlainReader:
 
     def finish(self, folder: Path, choice: random.Random) -> None:
         """Nothing."""
+
+
+class AssetReader:
+    """Core AI assets: what our checks show of one; in two thirds of the cases its hash fits, as a forger's would."""
+
+    name = "aimodel"
+    strict = False
+
+    def seeds(self, folder: Path) -> list[Path]:
+        """See Reader."""
+        return seeds.write_assets(folder)
+
+    def read(self, folder: Path) -> Hashable:
+        """See Reader."""
+        found = read_asset(folder / ASSET)
+        print_(found.metadata, found.producer)
+        return repr((found.functions, found.constants))
+
+    def finish(self, folder: Path, choice: random.Random) -> None:
+        """See Reader."""
+        if choice.randrange(3):
+            bytecode.seal(folder / ASSET)
 
 
 def read_checkpoint(folder: Path) -> Hashable:
@@ -187,6 +211,7 @@ _ALL: tuple[Reader, ...] = (
     PlainReader("checkpoint", _checkpoints, read_checkpoint),
     PlainReader("package", seeds.write_packages, read_mlpackage),
     PlainReader("tflite", seeds.write_tflites, read_tflite),
+    AssetReader(),
     BundleReader(),
     PlainReader("rows", seeds.write_tables, read_table_of_rows),
     PlainReader("records", _records, read_records),

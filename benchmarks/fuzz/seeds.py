@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from benchmarks.fuzz.bytecode import small, write_asset
 from exporter.model.families.registry import FAMILIES
 from exporter.options.request import Request
 from exporter.pipeline import export
 from exporter.targets.target import Settings
 from exporter.verification.reference.default_texts import default_texts
+from runtimes.aimodel.names import ASSET
 
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "the", "##s", "##ing", "cat")
 CONFIG: dict[str, Any] = {
@@ -177,6 +179,13 @@ def write_tflites(folder: Path) -> list[Path]:
             path.unlink()
         made.append(place)
     return made
+
+
+def write_assets(folder: Path) -> list[Path]:
+    """Core AI assets by themselves, of one length and of two; no library of Apple's is needed."""
+    for name, lengths in (("one", (4,)), ("two", (4, 8))):
+        write_asset(folder / name / ASSET, small(lengths).content(), creatorDefinedMetadata={"labels": ["a"]})
+    return [folder / "one", folder / "two"]
 
 
 SETTINGS = """

@@ -35,7 +35,7 @@ HELP = "compare a bundle with PyTorch again"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
-        "bundle", type=Path, help="with --against: an .onnx or .tflite file or .mlpackage that others made"
+        "bundle", type=Path, help="with --against: an .onnx or .tflite file, .mlpackage or .aimodel that others made"
     )
     parser.add_argument("--against", metavar="CHECKPOINT", help="compare a model file with this folder or hub id")
     parser.add_argument("--task", help="--against: what the model file is for, as for export (default auto)")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.fuzz.bytecode import numbers, section, signed, small
 from runtimes.aimodel.bytecode import read_bytecode
 from runtimes.aimodel.cursor import Cursor
 from runtimes.errors import BundleError
-from tests.runtimes.aimodel.conftest import numbers, section, signed, small
 
 WHERE = Path("x.mlirb")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.fuzz.bytecode import Program, numbers, small
 from runtimes.aimodel.bytecode import read_bytecode
 from runtimes.aimodel.model import FREE
 from runtimes.aimodel.program import read_program, short_name
 from runtimes.errors import BundleError
-from tests.runtimes.aimodel.conftest import Program, numbers, small
 
 WHERE = Path("x.mlirb")
 
