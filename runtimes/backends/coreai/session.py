@@ -19,6 +19,8 @@ from coreai.runtime import AIModel, CompileIdentifiers, IntermediateLogger, NDAr
 
 from runtimes.runner import Array, Outputs
 
+_FLOATS = ("float16", "float32")
+"""What is traced; numpy has no array of six bits, and an error in what is called back spoils the call of a function."""
 _FREE = -1
 """A size that is not fixed; by its documentation it is None."""
 _DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "float16": np.float16}
@@ -63,12 +65,11 @@ class Session:
         places, found = _places(json.loads(self._model._debug_infos)), dict[str, Array]()
 
         def keep(values: list[Any], kind: str, where: Any) -> None:
-            if kind != "output" or len(values) != 1 or values[0] is None:
+            if kind != "output" or len(values) != 1 or values[0] is None or values[0].dtype not in _FLOATS:
                 return
-            array = NDArray._wrap(values[0]).numpy().copy()
-            for one in places.get(where.id, ()) if array.dtype.kind == "f" else ():
+            for one in places.get(where.id, ()):
                 found.pop(one, None)
-                found[one] = array
+                found[one] = NDArray._wrap(values[0]).numpy().copy()
 
         logger = IntermediateLogger([CompileIdentifiers(number) for number in places], keep)
         outputs = self._called(self._model.load_function(name, intermediate_logger=logger), feeds)
