@@ -110,7 +110,7 @@ def compared(path: Path, family: str, task: str, scheme: str) -> dict[str, Any]:
         "tensors": len(worst),
         "largest": max(worst.values()),
         "worst": ordered[0],
-        "outputs": {name: worst[name] for name in checkpoint.model.outputs},
+        "outputs": {name: worst[name] for name in checkpoint.model.outputs if name in worst},
         "equal_share": float(np.mean([*equal.values()])),
         "relative": {name: float(f"{worst[name]:.2e}") for name in ordered},
         "seconds": round(time.perf_counter() - start_s, 1),
