@@ -34,6 +34,7 @@ from exporter.targets.coreai.lower import WITNESS, lower
 from exporter.targets.coreai.program.writing import write_asset
 from exporter.targets.coreai.schemes import SCHEMES
 from exporter.targets.coreai.weights import WeightStore
+from exporter.targets.embedding_outputs import answering
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
 from runtimes.aimodel.asset import read_asset
@@ -95,7 +96,7 @@ def defined(checkpoint: Checkpoint, batch: Batch, tensors: Tensors) -> Tensors:
 
 def compared(path: Path, family: str, task: str, scheme: str) -> dict[str, Any]:
     """The entry of one family, task and scheme: worst tensors first."""
-    start_s, checkpoint = time.perf_counter(), load(Source("folder", f"{family}-{task}", None, path), task)
+    start_s, checkpoint = time.perf_counter(), answering(load(Source("folder", f"{family}-{task}", None, path), task))
     with TemporaryDirectory() as folder:
         ours, theirs = interpreted(path, scheme, Path(folder) / "coreml"), apples(checkpoint, scheme, Path(folder))
         every: dict[str, list[tuple[float, float]]] = {}
@@ -110,7 +111,7 @@ def compared(path: Path, family: str, task: str, scheme: str) -> dict[str, Any]:
         "tensors": len(worst),
         "largest": max(worst.values()),
         "worst": ordered[0],
-        "outputs": {name: worst[name] for name in checkpoint.model.outputs if name in worst},
+        "outputs": {name: worst[name] for name in checkpoint.model.outputs},
         "equal_share": float(np.mean([*equal.values()])),
         "relative": {name: float(f"{worst[name]:.2e}") for name in ordered},
         "seconds": round(time.perf_counter() - start_s, 1),
