@@ -41,7 +41,7 @@ OTHER = "other"
 """The element type of a tensor of a kind that is not known here."""
 _BITS = dict(SCALARS.values())
 _FREE = -(1 << 63)
-_MOST_AXES, _MOST_ELEMENTS = 8, 1 << 36
+_MOST_AXES, _MOST_ELEMENTS = 8, 1 << 30
 
 
 @dataclass(frozen=True)

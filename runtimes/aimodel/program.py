@@ -8,6 +8,7 @@ passed over. Apple's runtime reads all of it, in a process that may end.
 
 from collections import Counter
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ _ATTRIBUTES, _RESULTS, _OPERANDS, _SUCCESSORS, _REGIONS, _ORDERS, _PROPERTIES = 
 _GRAPH_PROPERTIES = 9
 """Inputs' names, what it stands for, a flag, its type, a flag, its name, a flag, …, outputs' names."""
 _MOST_DEPTH = 16
+_MOST_COMPUTED = 1 << 33
+"""Elements of all that a function makes: ten times what twenty-four layers of 512 tokens do."""
 
 
 class Operation(NamedTuple):
@@ -192,6 +195,7 @@ class _Values:
         self._decoder, self._types = decoder, types
         self._inputs = {at: one.name for at, one in enumerate(inputs)}
         self.rows: dict[str, int] = {}
+        self._computed = 0
 
     def add(self, cursor: Cursor, operation: Operation) -> None:
         """Follow an operation. Raises BundleError where it reads what is not made."""
@@ -204,6 +208,14 @@ class _Values:
             if table is not None and table.shape:
                 self.rows[name] = min(table.shape[0], self.rows.get(name, table.shape[0]))
         self._types += operation.results
+        self._spend(cursor, operation.results)
+
+    def _spend(self, cursor: Cursor, results: tuple[int, ...]) -> None:
+        """A runtime makes room for what is computed; of sizes that a caller sets nobody knows here."""
+        made = [kind for number in results if (kind := self._decoder.tensor(number)) is not None]
+        self._computed += sum(abs(prod(one.shape)) for one in made)
+        if self._computed > _MOST_COMPUTED:
+            raise cursor.refused(f"a function that makes more than {_MOST_COMPUTED:,} numbers")
 
 
 def short_name(operation: str) -> str:

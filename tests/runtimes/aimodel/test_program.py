@@ -122,6 +122,13 @@ def _huge(program):
     program.graph([], [("x", "float32", (1 << 20, 1 << 20))], [("y", "float32", (1,))], "other")
 
 
+def _endless(program):
+    """A thousand results that are each as large as one may be."""
+    kind = program.tensor("float32", (1 << 15, 1 << 15))
+    operations = [program.operation("relu_v1", [kind], [0]) for _ in range(1000)]
+    program.graph(operations, [("x", "float32", (1,))], [("y", "float32", (1,))], "other")
+
+
 def _negative(program):
     program.graph([], [("x", "float32", (-2,))], [("y", "float32", (1,))], "other")
 
@@ -136,6 +143,7 @@ WRONG = {
     _twice: "expected functions of different names, found main, main",
     _same_inputs: "expected tensors by different names, found x, x",
     _huge: r"a tensor of shape \[1048576, 1048576\]",
+    _endless: "a function that makes more than 8,589,934,592 numbers",
     _negative: r"a tensor of shape \[-2\]",
     _strange: "'aicode.dataflow.graph_v9' is no graph",
 }
