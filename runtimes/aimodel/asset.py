@@ -25,7 +25,14 @@ _HASH_BYTES = 32
 
 
 def read_asset(path: Path) -> Asset:
-    """Read the asset at `path`, a folder. Raises BundleError where it is not what it should be."""
+    """Read the asset at `path`, a folder. Raises BundleError where it is not what it should be, or cannot be read."""
+    try:
+        return _read_asset(path)
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror or error}); give the path of an asset") from error
+
+
+def _read_asset(path: Path) -> Asset:
     _check_files(path)
     view = _mapped(path / PROGRAM)
     if hashlib.sha256(view).digest() != _read(path / HASH, _HASH_BYTES):

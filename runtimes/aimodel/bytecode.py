@@ -25,8 +25,10 @@ _NEEDED = {
     IR: "operations",
     PROPERTIES: "properties",
 }
-MOST_STRUCTURE_BYTES = 1 << 24
-"""Of everything but the constants: many times what twenty-four layers in four lengths take."""
+MOST_STRUCTURE_BYTES = 1 << 23
+"""Of everything but the constants: twelve layers of twelve heads take 0.8 MB in four lengths."""
+MOST_ENTRIES = 1 << 20
+"""Of one table, or operations: such a model has 55,000 attributes."""
 _BLOB = 0
 
 T = TypeVar("T")
@@ -133,7 +135,7 @@ class _Tables:
 
     def _read_strings(self, cursor: Cursor) -> list[str]:
         """Lengths from the last string to the first, a 0 counted with each; then the strings, first to last."""
-        sizes = [cursor.number() for _ in range(cursor.count())]
+        sizes = [cursor.number() for _ in range(_bounded(cursor, cursor.count()))]
         if sum(sizes) != cursor.left or 0 in sizes:
             raise cursor.refused("the lengths of its strings do not add up to what is there")
         found = []
@@ -152,7 +154,7 @@ class _Tables:
         found: list[str] = []
         while cursor.left:
             dialect = self._dialect(cursor)
-            names = [cursor.flagged()[0] for _ in range(cursor.count())]
+            names = [cursor.flagged()[0] for _ in range(_bounded(cursor, len(found) + cursor.count()) - len(found))]
             found += [f"{dialect}.{chosen(cursor, self._strings, name, 'string')}" for name in names]
         return found
 
@@ -167,7 +169,7 @@ class _Tables:
 
     def _read_entries(self, cursor: Cursor) -> tuple[list[Entry], list[Entry]]:
         """Attributes, then types, each in groups of one dialect; all lie behind one another in their own section."""
-        numbers = cursor.count(), cursor.count()
+        numbers = [_bounded(cursor, cursor.count()) for _ in range(2)]
         content = self._of(ENTRIES)
         attributes, types = (self._read_groups(cursor, content, number) for number in numbers)
         if cursor.left or content.left:
@@ -187,7 +189,7 @@ class _Tables:
         return found
 
     def _read_properties(self, cursor: Cursor) -> list[Span]:
-        found = [cursor.skip(cursor.number()) for _ in range(cursor.count())]
+        found = [cursor.skip(cursor.number()) for _ in range(_bounded(cursor, cursor.count()))]
         if cursor.left:
             raise cursor.refused("more properties than are listed")
         return found
@@ -200,7 +202,8 @@ class _Tables:
         found: list[Resource] = []
         while listed.left:
             self._dialect(listed)
-            found += [self._read_resource(listed, content) for _ in range(listed.count(3))]
+            number = _bounded(listed, len(found) + listed.count(3)) - len(found)
+            found += [self._read_resource(listed, content) for _ in range(number)]
         if content.left:
             raise content.refused("more constants than are listed")
         if len({one.name for one in found}) < len(found):
@@ -218,6 +221,13 @@ class _Tables:
         if one.left != length:
             raise one.refused(f"the constant {excerpt(name)} has {one.left:,} bytes, and is said to have {length:,}")
         return Resource(name, one.skip(length), alignment)
+
+
+def _bounded(cursor: Cursor, number: int) -> int:
+    """A number of entries that are made objects of. Raises BundleError for more than any encoder has."""
+    if number > MOST_ENTRIES:
+        raise cursor.refused(f"{number:,} entries of one kind, and at most {MOST_ENTRIES:,} are read")
+    return number
 
 
 def chosen(cursor: Cursor, table: Sequence[T], number: int, what: str) -> T:

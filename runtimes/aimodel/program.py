@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runtimes.aimodel.attributes import DIALECT, Decoder
-from runtimes.aimodel.bytecode import IR, Bytecode, chosen
+from runtimes.aimodel.bytecode import IR, MOST_ENTRIES, Bytecode, chosen
 from runtimes.aimodel.cursor import Cursor
 from runtimes.aimodel.model import Asset, Constant, Function, Metadata, TensorSpec, TensorType
 from runtimes.errors import BundleError, some
@@ -27,7 +27,7 @@ _NAME = f"{DIALECT}.name"
 _ATTRIBUTES, _RESULTS, _OPERANDS, _SUCCESSORS, _REGIONS, _ORDERS, _PROPERTIES = 1, 2, 4, 8, 16, 32, 64
 _GRAPH_PROPERTIES = 9
 """Inputs' names, what it stands for, a flag, its type, a flag, its name, a flag, …, outputs' names."""
-_MOST_DEPTH = 16
+_MOST_DEPTH, _MOST_VALUES = 16, 1 << 16
 _MOST_COMPUTED = 1 << 33
 """Elements of all that a function makes: ten times what twenty-four layers of 512 tokens do."""
 
@@ -63,6 +63,7 @@ class _Walk:
     def __init__(self, file: Bytecode) -> None:
         self._file, self._decoder = file, Decoder(file)
         self._stored: dict[int, TensorType] = {}
+        self._left = MOST_ENTRIES
 
     def all(self) -> tuple[list[Function], list[Constant]]:
         """Entry points by name; constants that a graph reads, in the order of the file."""
@@ -147,6 +148,9 @@ class _Walk:
             self._stored[number] = kind
 
     def _operation(self, cursor: Cursor) -> Operation:
+        self._left -= 1
+        if self._left < 0:
+            raise cursor.refused(f"more than {MOST_ENTRIES:,} operations")
         name, mask = chosen(cursor, self._file.operations, cursor.number(), "operation"), cursor.byte()
         cursor.number()  # where it comes from
         if mask & _ATTRIBUTES:
@@ -224,7 +228,10 @@ def short_name(operation: str) -> str:
 
 
 def _numbers(cursor: Cursor) -> tuple[int, ...]:
-    return tuple(cursor.number() for _ in range(cursor.count()))
+    number = cursor.count()
+    if number > _MOST_VALUES:
+        raise cursor.refused(f"an operation of {number:,} values")
+    return tuple(cursor.number() for _ in range(number))
 
 
 def _blocks(cursor: Cursor) -> int:

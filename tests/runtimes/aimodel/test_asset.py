@@ -85,6 +85,17 @@ def test_a_folder_that_is_not_as_it_should_be_is_refused(program, saved, damage)
     assert str(error.value).isprintable()
 
 
+def test_what_the_system_does_not_give_is_one_line(program, saved, monkeypatch):
+    path = saved(program)
+
+    def refused(*_args, **_kwargs):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("runtimes.aimodel.asset.np.memmap", refused)
+    with pytest.raises(BundleError, match=r"Model\.aimodel: cannot be read \(Cannot allocate memory\); give the path"):
+        read_asset(path)
+
+
 SAID = {
     "another version": ({"assetVersion": "3.0"}, "an asset of version '3.0', bertport reads 2.0; update bertport"),
     "a version that is none": ({"assetVersion": 2.0}, "an asset of version 2.0, bertport reads 2.0; update"),

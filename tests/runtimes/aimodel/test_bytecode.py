@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fuzz.bytecode import numbers, section, signed, small
+from benchmarks.fuzz.bytecode import Program, numbers, section, signed, small
 from runtimes.aimodel.bytecode import read_bytecode
 from runtimes.aimodel.cursor import Cursor
 from runtimes.errors import BundleError
@@ -107,6 +107,18 @@ def test_what_is_read_into_memory_is_bounded(monkeypatch):
     monkeypatch.setattr("runtimes.aimodel.bytecode.MOST_STRUCTURE_BYTES", 100)
     with pytest.raises(BundleError, match=r"bytes besides constants, and at most 100 are read"):
         read(content)
+
+
+@pytest.mark.parametrize(
+    ("letter", "content"),
+    [(0, numbers(9)), (1, numbers(1, 0, 9, 0, 9)), (3, numbers(9, 0)), (3, numbers(0, 9)), (8, numbers(9))],
+)
+def test_what_objects_are_made_of_is_bounded(monkeypatch, letter, content):
+    monkeypatch.setattr("runtimes.aimodel.bytecode.MOST_ENTRIES", 8)
+    program = Program()
+    program.spoilt = {letter: content + bytes(60)}
+    with pytest.raises(BundleError, match="9 entries of one kind, and at most 8 are read"):
+        read(program.content())
 
 
 def test_a_changed_byte_is_read_or_refused():

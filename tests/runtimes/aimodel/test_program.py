@@ -129,6 +129,11 @@ def _endless(program):
     program.graph(operations, [("x", "float32", (1,))], [("y", "float32", (1,))], "other")
 
 
+def _wide(program):
+    operation = program.operation("concat_v1", [program.tensor("float32", (1,))], [0] * 70_000)
+    program.graph([operation], [("x", "float32", (1,))], [("y", "float32", (1,))], "other")
+
+
 def _negative(program):
     program.graph([], [("x", "float32", (-2,))], [("y", "float32", (1,))], "other")
 
@@ -144,6 +149,7 @@ WRONG = {
     _same_inputs: "expected tensors by different names, found x, x",
     _huge: r"a tensor of shape \[1048576, 1048576\]",
     _endless: "a function that makes more than 8,589,934,592 numbers",
+    _wide: "an operation of 70,000 values",
     _negative: r"a tensor of shape \[-2\]",
     _strange: "'aicode.dataflow.graph_v9' is no graph",
 }
@@ -160,6 +166,12 @@ def test_a_constant_of_a_type_that_is_not_known_is_refused():
         read(of_constant(lambda program: program.dense(bytes(4)), "mystery"))
     with pytest.raises(BundleError, match="is of another kind than it should be"):
         read(of_constant(lambda program: program.text("no constant")))
+
+
+def test_operations_without_end_are_refused(monkeypatch):
+    monkeypatch.setattr("runtimes.aimodel.program.MOST_ENTRIES", 5)
+    with pytest.raises(BundleError, match="more than 5 operations"):
+        read(small((4, 8)))
 
 
 def test_regions_within_regions_end():
