@@ -1,0 +1,44 @@
+"""The page's table is what the record says, and the record says that the two agree."""
+
+import json
+import re
+
+import pytest
+
+from benchmarks import ARTIFACTS, ROOT
+from benchmarks.results.witness_table import PAGE, filled, table
+
+RECORD = ARTIFACTS / "coreml_witness.json"
+TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
+COMPARED = json.loads(RECORD.read_text(encoding="utf-8"))["compared"]
+
+
+def test_the_table_is_the_records():
+    assert filled(TEXT, RECORD) == TEXT
+
+
+STEP = 2**-10
+"""Of float16, as a share of a number, at most."""
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_the_two_agree(name):
+    """In float32 as sums in another order do; in float16 within 8 steps, and 32 where nothing is normalised."""
+    family, _, scheme = name.split()
+    half = (32 if family == "mobilebert" else 8) * STEP
+    assert COMPARED[name]["largest"] < (1e-5 if scheme == "none" else half)
+    assert COMPARED[name]["tensors"] >= 15
+
+
+def test_another_figure_is_noticed(tmp_path):
+    one = {"tensors": 3, "largest": 0.25, "worst": "logits", "outputs": {"logits": 0.25}, "equal_share": 0.5}
+    (tmp_path / "record.json").write_text(json.dumps({"compared": {"bert fill-mask none": one}}))
+    assert "| `none` | 1 of " in table({"compared": {"bert fill-mask none": one}})
+    assert "2.5e-01 | `logits` (bert, fill-mask) | 2.5e-01 | 50% |" in filled(TEXT, tmp_path / "record.json")
+    assert filled(TEXT, tmp_path / "record.json") != TEXT
+
+
+def test_every_file_that_it_names_is_there():
+    named = re.findall(r"`((?:tests|benchmarks|artifacts|runtimes)/[\w/.]+)`", TEXT)
+    assert named
+    assert not {name for name in named if not (ROOT / name).exists()}
