@@ -23,7 +23,7 @@ from exporter.targets.registry import TARGETS
 from runtimes.measurement import measure
 
 LENGTH = 24
-OF_TARGET = {"coreml": ["--sequence-length", str(LENGTH)]}
+OF_TARGET = {key: ["--sequence-length", str(LENGTH)] for key in ("coreml", "coreai")}
 """What an export of a target is told, so that it is small."""
 
 
@@ -104,10 +104,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 """Labelled rows of the tasks that have them; the others are given the first ones, and refuse."""
 UNLABELLED = set(TASKS) - set(ROWS)
 
+UNTIMED = {"coreml": "Core ML needs macOS", "coreai": "whose times say nothing of a device"}
+"""Target → why nothing is timed here."""
 REFUSED = {
     "evaluate": lambda place: place.task in UNLABELLED and "cannot be evaluated on labelled rows",
     "tune": lambda place: place.task in UNLABELLED and "cannot be evaluated on labelled rows",
-    "check": lambda place: place.target == "coreml" and "Core ML needs macOS",
+    "check": lambda place: UNTIMED.get(place.target, False),
     "app-kit": lambda place: _no_kit(place),
 }
 """Command → what its one line says of a combination that cannot be; false for one that can."""

@@ -62,9 +62,9 @@ def commands(checkpoint, texts):
     export = ["export", str(checkpoint), "--texts", str(texts), "--quantize", "int8", "--keep-failing"]
     export += ["--max-relative", "9", "--min-agreement", "0"]
     kits = [["app-kit", target, "--platform", name, "-o", f"Kit{name}{target}"] for name, target in KITS]
-    coreml = [*export, "--target", "coreml", "--sequence-length", "24", "-o", "coreml"]
+    fixed = [[*export, "--target", name, "--sequence-length", "24", "-o", name] for name in ("coreml", "coreai")]
     litert = [*export, "--target", "litert", "-o", "litert"]
-    return json.dumps([[*export, "-o", "onnx"], coreml, litert, *kits])
+    return json.dumps([[*export, "-o", "onnx"], *fixed, litert, *kits])
 
 
 def test_the_same_bytes_from_the_wheel_and_the_clone(installed, checkpoint, texts_file, tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 from runtimes.mil.eligibility import LANES, MAX_RANK, MAX_SIZE
 
 _TENSOR = re.compile(r"tensor<((?:\d+x)*)(\w+)>")
-_CONSTANTS = ("coreai.constant", "coreai.blockwise_shift_scale", "coreai.lut_to_dense")
+_CONSTANTS = ("constant", "blockwise_shift_scale", "lut_to_dense")
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ def _in_graph(operations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, st
         source.rpartition(" ")[0] for one in operations if one["kind"] == "coreai.output" for source in one["operands"]
     }
     for one in operations:
-        for result in one["results"] if one["kind"] not in _CONSTANTS else ():
+        kind = one["kind"].rpartition(".")[2]
+        for result in one["results"] if kind not in _CONSTANTS else ():
             if matched := _TENSOR.fullmatch(result):
                 shape = tuple(int(size) for size in matched[1].split("x") if size)
-                made = _Made(one["kind"], matched[2], shape, one["name"] in outputs)
-                subject = f"{one['kind'].removeprefix('coreai.')} {one['name']}"
+                made = _Made(kind, matched[2], shape, one["name"] in outputs)
+                subject = f"{kind} {one['name']}"
                 yield from ((subject, problem) for rule in _RULES for problem in rule(made))
 
 
@@ -62,12 +63,12 @@ def _wide(made: _Made) -> Iterator[str]:
 
 
 def _gathered(made: _Made) -> Iterator[str]:
-    if made.kind == "coreai.gather_nd":
+    if made.kind == "gather_nd":
         yield "gathers by int32 indices; 16-bit ones run"
 
 
 def _rows(made: _Made) -> Iterator[str]:
-    if made.kind == "coreai.batch_matmul" and len(made.shape) == 2:
+    if made.kind == "batch_matmul" and len(made.shape) == 2:
         yield "a product of matrices [S, C], reported to be inexact there; 1×1 convolutions over (B, C, 1, S) suit it"
 
 

@@ -71,9 +71,11 @@ def test_with_nothing_kept_it_is_the_schemes(read, target, scheme):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_bundle_cannot_buy_the_budget_of_codes_that_it_lacks(checkpoint, texts, tmp_path, target):
-    settings = Settings(options={"sequence_lengths": (24,) if target == "coreml" else ()}, keep=(f"{WORDS}=int8",))
-    if target == "coreml":
-        settings = Settings(options={"sequence_lengths": (24,), "deployment_target": "iOS17"}, keep=settings.keep)
+    options = {
+        "coreml": {"sequence_lengths": (24,), "deployment_target": "iOS17"},
+        "coreai": {"sequence_lengths": (24,)},
+    }
+    settings = Settings(options=options.get(target, {"sequence_lengths": ()}), keep=(f"{WORDS}=int8",))
     asked = {"texts": texts[::9], "settings": settings, "keep_failing": True}
     for name, limit in {
         "own": Limit(),

@@ -22,12 +22,21 @@ from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
 LENGTH = 24
-UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "litert": ("any", "fixed")}
+UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "coreai": ("all",), "litert": ("any", "fixed")}
 """What a target is exported for: compute units, or any length and fixed ones."""
 SLOW = {("litert", "fixed")}
 """Minutes of them; targets/litert holds each to its definition in seconds."""
+SECONDS, QUICK = ("coreai",), ("token-classification",)
+"""Targets whose runtime takes seconds for each bundle, and the task that is quick of these."""
+
+
+def marks(task, target, units):
+    """Of what takes minutes."""
+    return pytest.mark.slow if (target, units) in SLOW or (target in SECONDS and task not in QUICK) else ()
+
+
 KINDS = [
-    pytest.param(task, target, units, marks=[pytest.mark.slow] if (target, units) in SLOW else [])
+    pytest.param(task, target, units, marks=marks(task, target, units))
     for task in TASKS
     for target in TARGETS
     for units in UNITS[target]
@@ -45,7 +54,8 @@ def exported(few, tmp_path_factory, checkpoint_of):
     def get(task, target, units):
         folder = checkpoint_of("bert", task)
         if (task, target, units) not in made:
-            options = {"coreml": {"sequence_lengths": (LENGTH,), "compute_units": units}}
+            fixed_alone = {"sequence_lengths": (LENGTH,), "compute_units": units}
+            options = dict.fromkeys(("coreml", "coreai"), fixed_alone)
             fixed = {"sequence_lengths": (LENGTH, 8)} if units == "fixed" else {}
             settings = Settings(options.get(target, fixed))
             place = tmp_path_factory.mktemp(f"{task}-{target}-{units}") / "bundles"

@@ -20,20 +20,38 @@ from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
 
 LENGTH = 24
-UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "litert": ("any", "fixed")}
+UNITS = {
+    "onnx": ("all",),
+    "coreml": ("all", "cpu-and-gpu"),
+    "coreai": ("all", "cpu-and-gpu"),
+    "litert": ("any", "fixed"),
+}
 """What a target is exported for: compute units, or any length and fixed ones."""
 SLOW = {("litert", "fixed")}
 """Minutes of them; targets/litert holds each to its definition in seconds."""
-PLACES = [
-    pytest.param(target, units, marks=[pytest.mark.slow] if (target, units) in SLOW else [])
-    for target in UNITS
-    for units in UNITS[target]
-]
+PLACES = [(target, units) for target in UNITS for units in UNITS[target]]
+SECONDS = ("coreai",)
+"""Targets whose runtime takes seconds for each bundle; of these a few combinations are quick."""
 SMALLER = {"initializer_range": 0.15}
 """Weights whose activations stay as near to each other as those of trained models, for what rounds."""
 SEGMENTED = ("electra", "mobilebert")
+QUICK = ("text-classification", "all")
+"""Task and units of those."""
 OTHERS = tuple(name for name in FAMILIES if name != "bert")
 KINDS = [(family, task) for family, task in seeded.KINDS if family != "bert"]  # BERT: test_tasks.py
+
+
+def marks(target, units, quick):
+    """Of what takes minutes; `quick` is what is not, of a target that takes seconds."""
+    return pytest.mark.slow if (target, units) in SLOW or (target in SECONDS and not quick) else ()
+
+
+OF_KINDS = [
+    pytest.param(*kind, *place, marks=marks(*place, quick=(kind[1], place[1]) == QUICK))
+    for kind in KINDS
+    for place in PLACES
+]
+OF_FAMILIES = [pytest.param(family, *place, marks=marks(*place, quick=False)) for family in OTHERS for place in PLACES]
 
 
 pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
@@ -47,7 +65,10 @@ def exported(few, checkpoint_of, tmp_path_factory):
     def get(family, task, target, units, schemes=("none",)):
         key = (family, task, target, units, schemes)
         if key not in made:
-            options = {"coreml": {"sequence_lengths": (LENGTH,), "compute_units": units, "deployment_target": "iOS18"}}
+            options = {
+                "coreml": {"sequence_lengths": (LENGTH,), "compute_units": units, "deployment_target": "iOS18"},
+                "coreai": {"sequence_lengths": (LENGTH,), "compute_units": units},
+            }
             fixed = {"sequence_lengths": (LENGTH, 8)} if units == "fixed" else {}
             settings = Settings(options.get(target, fixed))
             folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
@@ -59,8 +80,7 @@ def exported(few, checkpoint_of, tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize(("target", "units"), PLACES)
-@pytest.mark.parametrize(("family", "task"), KINDS)
+@pytest.mark.parametrize(("family", "task", "target", "units"), OF_KINDS)
 def test_float32_agrees_with_pytorch(exported, family, task, target, units):
     (item,) = exported(family, task, target, units)
     assert item.parity.verdict is Verdict.PASS, item.parity.failures
@@ -68,8 +88,7 @@ def test_float32_agrees_with_pytorch(exported, family, task, target, units):
     assert min(item.parity.seen.values()) > 0.9999
 
 
-@pytest.mark.parametrize(("target", "units"), PLACES)
-@pytest.mark.parametrize(("family", "task"), KINDS)
+@pytest.mark.parametrize(("family", "task", "target", "units"), OF_KINDS)
 def test_golden_vectors_replay(exported, family, task, target, units):
     """With what the family's tokenizer gives, and nothing else."""
     (item,) = exported(family, task, target, units)
@@ -92,8 +111,7 @@ def test_golden_vectors_replay(exported, family, task, target, units):
             np.testing.assert_allclose(found[spec.name][0], vector[spec.name], atol=1e-4)
 
 
-@pytest.mark.parametrize(("target", "units"), PLACES)
-@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.parametrize(("family", "target", "units"), OF_FAMILIES)
 def test_verify_explains_every_layer(exported, checkpoint_of, few, family, target, units):
     task = "token-classification"
     (item,) = exported(family, task, target, units)
@@ -108,8 +126,7 @@ def test_verify_explains_every_layer(exported, checkpoint_of, few, family, targe
     assert borders <= {row.name for row in found.file}
 
 
-@pytest.mark.parametrize(("target", "units"), PLACES)
-@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.parametrize(("family", "target", "units"), OF_FAMILIES)
 def test_every_scheme_is_near(exported, family, target, units):
     schemes = tuple(name for name in TARGETS[target].schemes if name != "none")
     for item in exported(family, "text-classification", target, units, schemes):
