@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from benchmarks.models import seeded
 from benchmarks.models.tokenizer_files import TEXTS
+from runtimes.extras import EXTRAS, missing
 
 torch.set_num_threads(1)  # these models are too small to share: a second thread is waited for in every layer
 
@@ -32,6 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("transformers_5"):
                 item.add_marker(pytest.mark.xfail(strict=True))
+    for extra in filter(missing, EXTRAS):
+        for item in items:
+            if extra in _words_of(item):
+                item.add_marker(pytest.mark.skip(reason=missing(extra)))
+
+
+def _words_of(item: pytest.Item) -> set[str]:
+    """Folders of a test's file, and the texts that it is given: a target's name among them tells what it needs."""
+    given = getattr(item, "callspec", None)
+    return {*item.path.parts, *(one for one in (given.params.values() if given else ()) if isinstance(one, str))}
 
 
 @pytest.hookimpl(wrapper=True)
