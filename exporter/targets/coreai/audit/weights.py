@@ -7,6 +7,7 @@ that is lowered then differs from the saved one in its operations alone.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -42,8 +43,9 @@ class Against:
 class AuditedStore(WeightStore):
     """Reads what the file has under the names that an export writes, and compares it.
 
-    `unlike`: something was not there, or of another kind. In the place of a vector that is not there the export's own
-    is given: Apple's package leaves out gains of 1 and what is stored already, and does so again of the same numbers.
+    `unlike`: something was of another kind, or codes were not there. In the place of anything else that is not there
+    stands what an export writes: Apple's package leaves out gains of 1, and of the same bytes all but one, and does so
+    again of the same numbers; where the saved program has others, its operations differ.
     """
 
     def __init__(self, scheme: FormScheme, held: Mapping[str, StoredConstant], tally: Tally, against: Against) -> None:
@@ -56,7 +58,11 @@ class AuditedStore(WeightStore):
     def parts(self, weight: Weight, lay: Lay) -> Parts:
         """See WeightStore."""
         name, kinds = lay.name(weight), self._kinds(weight, lay)
-        found = {key: self._part(self._stored_name(weight, lay, key), *kind) for key, kind in kinds.items()}
+        own = cache(lambda: super(AuditedStore, self).parts(weight, lay))
+        found = {
+            key: self._part(self._stored_name(weight, lay, key), *kind) or self._unwritten(weight, lay, key, own)
+            for key, kind in kinds.items()
+        }
         if name not in self._seen and None not in found.values():
             self._compare(weight, lay, {key: one for key, one in found.items() if one is not None})
         self._seen.add(name)
@@ -97,9 +103,18 @@ class AuditedStore(WeightStore):
         """A palette is one for all rows of a table, however many of them are stored."""
         return f"{weight.name if key == PALETTE else lay.name(weight)}{key}"
 
+    def _unwritten(self, weight: Weight, lay: Lay, key: str, own: Callable[[], Parts]) -> StoredConstant | None:
+        """What an export writes, where the file has nothing under a name."""
+        if self._stored_name(weight, lay, key) in self._held or self.scheme.stored(weight) in CODED:
+            return None
+        one = own()[key]
+        return StoredConstant(one.element, one.shape, np.ascontiguousarray(one.data).reshape(-1).view(np.uint8))
+
     def _part(self, name: str, element: str, shape: tuple[int, ...]) -> StoredConstant | None:
-        """What the file has under a name; None, and a finding, where that is missing or of another kind."""
+        """What the file has under a name; None where there is nothing, and with a finding what is of another kind."""
         stored = self._held.get(name)
+        if stored is None and not name.endswith((CODES, CODEBOOK)):
+            return None
         if stored is not None and (stored.element, stored.shape) == (element, shape):
             return stored
         self.unlike = True
@@ -139,13 +154,9 @@ class AuditedStore(WeightStore):
     def _opened(self, weight: Weight, lay: Lay, stored: Mapping[str, StoredConstant]) -> Rows:
         form, shape, trained = self.scheme.stored(weight), weight.values.shape, self._against.trained(weight)
         if form in CODED:
-            codebooks = (
-                stored[CODEBOOK]
-                .read()
-                .reshape(stored[CODES].shape[1], product_quantization.ENTRIES, -1)
-                .astype(np.float32)
-            )
-            part, weighed = _reading(stored[CODES], Lay(), stored[CODES].shape), self._against.weighed
+            codes, entries = stored[CODES], product_quantization.ENTRIES
+            codebooks = stored[CODEBOOK].read().reshape(codes.shape[1], entries, -1).astype(np.float32)
+            part, weighed = _reading(codes, Lay(), codes.shape), self._against.weighed
             return form_rows.open_codes(part, codebooks, 0.0, trained, weighed=weighed, places=())
         part = _reading(stored[_VALUES], lay, shape)
         if form in BITS:

@@ -43,13 +43,8 @@ def saved(small, tmp_path_factory):
 
     def get(scheme, units="all"):
         if (scheme, units) not in made:
-            settings = Settings.of(sequence_lengths=(13, 7), compute_units=units)
-            recipe = make_recipe(small, "coreai", scheme, settings)
-            calibration = Calibration(small, Reference(small, ()).samples, recipe.pq_dims or 0, ())
             directory = tmp_path_factory.mktemp(f"{scheme}-{units}")
-            models = TARGET.write(small, recipe, directory, calibration)
-            manifest = make_manifest(small, recipe, find_scheme("coreai", scheme).budget, models)
-            made[scheme, units] = audit_subject(Bundle(directory, manifest), small)
+            made[scheme, units] = bundle_of(small, scheme, directory, sequence_lengths=(13, 7), compute_units=units)
         return made[scheme, units]
 
     return get
@@ -71,6 +66,15 @@ def test_an_untouched_asset_passes(saved, small, scheme, units):
     assert audit.rows > len(small.tokenizer.tokenizer.get_vocab())
     assert audit.operators > 100
     assert audit.facts > 8
+
+
+def bundle_of(checkpoint, scheme, directory, **settings):
+    """What is audited of a bundle's asset alone."""
+    recipe = make_recipe(checkpoint, "coreai", scheme, Settings.of(**settings))
+    calibration = Calibration(checkpoint, Reference(checkpoint, ()).samples, recipe.pq_dims or 0, ())
+    models = TARGET.write(checkpoint, recipe, directory, calibration)
+    manifest = make_manifest(checkpoint, recipe, find_scheme("coreai", scheme).budget, models)
+    return audit_subject(Bundle(directory, manifest), checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +143,22 @@ def test_a_function_that_is_not_there_is_found(saved, small, tmp_path):
     (found,) = findings(saved("none"), tmp_path, rewritten(small, saved("none"), change))
     assert found.subject == "functions"
     assert found.problem == "names: expected ['length_13', 'length_7'], found ['length_13']"
+
+
+@pytest.mark.parametrize("scheme", ["int8", "palettize4"])
+def test_weights_of_the_same_numbers_are_stored_once_and_pass(make_checkpoint, edit_weights, tmp_path, scheme):
+    """Of equal constants Apple's package keeps one name: nothing is missing then."""
+    folder = make_checkpoint(type_vocab_size=1)
+
+    def repeat(weights):
+        for name in [one for one in weights if ".layer.0." in one]:
+            weights[name.replace(".layer.0.", ".layer.1.")] = weights[name].copy()
+
+    edit_weights(folder, repeat)
+    audited = bundle_of(load(resolve(str(folder), HubOptions())), scheme, tmp_path, sequence_lengths=(13,))
+    names = {one.name for one in read_asset(audited.bundle.directory / ASSET).constants}
+    assert len({"layer.0.dense.weight", "layer.1.dense.weight"} & names) == 1
+    assert not TARGET.audit(audited).findings
 
 
 def test_what_metadata_says_is_held_to_the_checkpoint(saved, tmp_path):
