@@ -1,7 +1,6 @@
 """The channels layout, [B, C, 1, S], for the Neural Engine: 1×1 convolutions, attention one head at a time.
 
-After Apple's "Deploying Transformers on the Apple Neural Engine" (2022). LayerNorm over the channels is no composite:
-Apple's own converter makes one of the last axis only, and no device has shown what becomes of another.
+After Apple's "Deploying Transformers on the Apple Neural Engine" (2022).
 """
 
 from dataclasses import replace
@@ -19,6 +18,8 @@ KERNEL = Lay(trail=2)
 
 class ChannelsOps(CoreAIOps):
     """Ops on [B, C, 1, S], and [B, C, 1, 1] for the first token."""
+
+    feature_axis = 1
 
     def positions(self, name: str, table: Weight, tokens: Tensor) -> Tensor:
         """See Ops; [B, S, H] → [B, H, 1, S]: the embeddings were gathered as rows, and here they are turned."""

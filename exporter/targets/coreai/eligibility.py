@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.targets.coreai.weights import RECOVERED
 from runtimes.mil.eligibility import LANES, MAX_RANK, MAX_SIZE
 
 _TENSOR = re.compile(r"tensor<((?:\d+x)*)(\w+)>")
@@ -23,6 +24,7 @@ class _Made:
     element: str
     shape: tuple[int, ...]
     put_out: bool
+    of_a_weight: bool
 
 
 def obstacles(graphs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tuple[str, str]]:
@@ -40,9 +42,14 @@ def _in_graph(operations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, st
         for result in one["results"] if kind not in _CONSTANTS else ():
             if matched := _TENSOR.fullmatch(result):
                 shape = tuple(int(size) for size in matched[1].split("x") if size)
-                made = _Made(kind, matched[2], shape, one["name"] in outputs)
+                made = _Made(kind, matched[2], shape, one["name"] in outputs, any(map(_is_weight, one["operands"])))
                 subject = f"{kind} {one['name']}"
                 yield from ((subject, problem) for rule in _RULES for problem in rule(made))
+
+
+def _is_weight(source: str) -> bool:
+    """A constant, or one that was recovered from integers or a palette."""
+    return source.startswith("dense_resource<") or source.rpartition(" ")[0].endswith(RECOVERED)
 
 
 def _large(made: _Made) -> Iterator[str]:
@@ -68,8 +75,8 @@ def _gathered(made: _Made) -> Iterator[str]:
 
 
 def _rows(made: _Made) -> Iterator[str]:
-    if made.kind == "batch_matmul" and len(made.shape) == 2:
-        yield "a product of matrices [S, C], reported to be inexact there; 1×1 convolutions over (B, C, 1, S) suit it"
+    if made.kind == "batch_matmul" and made.of_a_weight:
+        yield "a product of rows [S, C], reported to be inexact there; 1×1 convolutions over (B, C, 1, S) suit it"
 
 
 _RULES: tuple[Callable[[_Made], Iterator[str]], ...] = (_large, _thin, _wide, _gathered, _rows)

@@ -5,8 +5,8 @@
 | all, cpu-and-ne | channels (B, C, 1, S): what the Neural Engine can take |
 | cpu-and-gpu, cpu-only | rows (B, S, C) |
 
-Lengths are fixed: composites of a free length fail when they run (coreai-core 1.0.0b3), and the Neural Engine takes
-fixed shapes. One length becomes the function `main`, several become `length_16` and so on, which share their weights.
+Lengths are fixed: the Neural Engine takes fixed shapes. One length becomes the function `main`, several become
+`length_16` and so on, which share their weights.
 """
 
 from collections.abc import Mapping

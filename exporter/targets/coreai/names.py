@@ -30,9 +30,11 @@ def canonical_tensors(tensors: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _tokens(tensor: Array) -> Array:
-    """[B, C, 1, S] → [B, S, C], [B, C, 1, 1] → [B, C], [S, C] → [B, S, C]; any other shape stays."""
+    """[B, C, 1, S] → [B, S, C], [B, C, 1, 1] and [B, 1, C] → [B, C], [S, C] → [B, S, C]; any other shape stays."""
     if tensor.ndim == 2 and tensor.shape[0] > 1:
         return tensor[None]
+    if tensor.ndim == 3 and tensor.shape[1] == 1:
+        return tensor[:, 0]
     if tensor.ndim != 4 or tensor.shape[2] != 1:
         return tensor
     return tensor[:, :, 0, 0] if tensor.shape[3] == 1 else np.swapaxes(tensor[:, :, 0], 1, 2)

@@ -49,8 +49,11 @@ def unsigned(*numbers: int) -> Array:
 class CoreAIOps(ABC):
     """Every operation of `Ops` for one function; a layout emits the rest.
 
-    `longest`: the most tokens of any function that shares these weights.
+    `longest`: the most tokens of any function that shares these weights. The numbers of a vector lie along
+    `feature_axis`.
     """
+
+    feature_axis: int
 
     def __init__(self, graph: Graph, weights: WeightStore, longest: int) -> None:
         self.graph, self.builder, self.weights = graph, Builder(graph), weights
@@ -168,15 +171,16 @@ class CoreAIOps(ABC):
         """See Ops; divided by the largest magnitude first, for squares that float16 can hold."""
         builder, tiny = self.builder, self.weights.number(TINY)
         with builder.named(name):
-            largest = builder.reduce_max(builder.abs_(x), whole(1))
+            largest = builder.reduce_max(builder.abs_(x), whole(self.feature_axis))
             scaled = builder.broadcasting_divide(x, builder.broadcasting_maximum(largest, tiny))
-            norm = builder.sqrt(builder.reduce_sum(builder.broadcasting_mul(scaled, scaled), whole(1)))
+            norm = builder.sqrt(builder.reduce_sum(builder.broadcasting_mul(scaled, scaled), whole(self.feature_axis)))
             return builder.broadcasting_divide(scaled, builder.broadcasting_maximum(norm, tiny))
 
     def output(self, name: str, x: Tensor, extent: Extent) -> None:
         """See Ops; float32 in every program."""
         rows = self._tokens(f"{name}.rows", x) if extent in (Extent.TOKEN, Extent.POSITION) else x
-        shape = rows.shape if extent is Extent.TOKEN else rows.shape[:2]
+        vector = (1, x.shape[self.feature_axis])
+        shape = {Extent.TOKEN: rows.shape, Extent.POSITION: rows.shape[:2]}.get(extent, vector)
         with self.builder.named(name):
             flat = self.builder.reshape(rows, whole(*shape))
             self.graph.outputs[name] = self.builder.cast(flat, dtype="float32") if self.weights.scheme.half else flat

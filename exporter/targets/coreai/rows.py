@@ -4,13 +4,17 @@ import numpy as np
 
 from exporter.model.ops import Weight
 from exporter.targets.coreai.ops import CoreAIOps, Mask, normalised, unsigned, whole
-from exporter.targets.coreai.program.graph import Builder, Graph
 from exporter.targets.coreai.program.shapes import Tensor
 from exporter.targets.coreai.weights import Lay
 
+MATRIX = Lay(transposed=True, lead=1)
+"""A linear weight as [1, in, out]: a reshape of what it multiplies would hide tensors from a trace."""
+
 
 class RowsOps(CoreAIOps):
-    """Ops on [B, S, C] and [B, C]."""
+    """Ops on [B, S, C], and [B, 1, C] for the first token: the compiler moves a change of rank to the end."""
+
+    feature_axis = 2
 
     def scale(self, name: str, x: Tensor, gain: Weight) -> Tensor:
         """See Ops."""
@@ -18,27 +22,21 @@ class RowsOps(CoreAIOps):
             return self.builder.broadcasting_mul(x, self._vector(gain))
 
     def layer_norm(self, name: str, x: Tensor, gain: Weight, bias: Weight, epsilon: float) -> Tensor:
-        """See Ops; over the last axis, as a composite: what Apple's own converter makes of torch's LayerNorm."""
-        axis, inner = len(x.shape) - 1, Graph("layer_norm")
+        """See Ops; over the last axis."""
         with self.builder.named(name):
-            given = {"input": x, "gamma": self._vector(gain), "beta": self._vector(bias)}
-            body = Builder(inner)
-            with body.named(name):
-                tensors = (body.input(one, tensor.element, tensor.shape) for one, tensor in given.items())
-                inner.outputs["output"] = normalised(body, *tensors, axis=axis, epsilon=epsilon)
-            attributes = f"axes = [{axis} : si64], eps = {epsilon:.9e} : f32, version = 1 : si64"
-            return self.builder.composite("layer_norm", attributes, given, inner, x)
+            vectors = (self.weights.vector(self.builder, one, element="float32") for one in (gain, bias))
+            return normalised(self.builder, x, *vectors, axis=len(x.shape) - 1, epsilon=epsilon)
 
     def linear(self, name: str, x: Tensor, weight: Weight, bias: Weight | None) -> Tensor:
         """See Ops."""
-        *lead, inner = x.shape
-        out, builder = len(weight.values), self.builder
+        builder, matrix = self.builder, self.weights.matrix(self.builder, weight, MATRIX)
+        if bias is None:
+            with builder.named(name):
+                return builder.batch_matmul(x, matrix)
+        with builder.named(f"{name}.products"):
+            products = builder.batch_matmul(x, matrix)
         with builder.named(name):
-            flat = x if len(lead) == 1 else builder.reshape(x, whole(lead[-1], inner))
-            y = builder.batch_matmul(flat, self.weights.matrix(builder, weight, Lay(transposed=True)))
-            if bias is not None:
-                y = builder.broadcasting_add(y, self._vector(bias))
-            return y if len(lead) == 1 else builder.reshape(y, whole(*lead, out))
+            return builder.broadcasting_add(products, self._vector(bias))
 
     def grouped_linear(self, name: str, x: Tensor, weight: Weight) -> Tensor:
         """See Ops; B is 1, so that the groups are a batch."""
@@ -46,7 +44,7 @@ class RowsOps(CoreAIOps):
         with self.builder.named(name):
             columns = self.builder.reshape(x, whole(groups, inner, 1))
             y = self.builder.batch_matmul(self.weights.matrix(self.builder, weight), columns)
-            return self.builder.reshape(y, whole(1, groups * out))
+            return self.builder.reshape(y, whole(1, 1, groups * out))
 
     def attention(self, name: str, query: Tensor, key: Tensor, value: Tensor, bias: Mask, heads: int) -> Tensor:
         """See Ops."""
@@ -64,15 +62,15 @@ class RowsOps(CoreAIOps):
             weights = builder.softmax(scores, np.array(3, np.int32))
         with builder.named(f"{name}.heads"):
             context = builder.batch_matmul(weights, v)
+        with builder.named(f"{name}.merged"):
+            merged = builder.transpose(context, unsigned(0, 2, 1, 3))
         with builder.named(f"{name}.context"):
-            return builder.reshape(builder.transpose(context, unsigned(0, 2, 1, 3)), whole(*query.shape))
+            return builder.reshape(merged, whole(*query.shape))
 
     def first_token(self, name: str, x: Tensor) -> Tensor:
-        """See Ops; [B, H]."""
-        _, _, width = x.shape
+        """See Ops; [B, 1, H]."""
         with self.builder.named(name):
-            first = self.builder.slice_(x, whole(0, 0, 0), whole(1, 1, width), whole(1, 1, 1))
-            return self.builder.reshape(first, whole(1, width))
+            return self.builder.slice_(x, whole(0, 0, 0), whole(1, 1, x.shape[2]), whole(1, 1, 1))
 
     def _split_heads(self, x: Tensor, heads: int) -> Tensor:
         """[B, S, H] → [B, A, S, D]."""
@@ -84,4 +82,4 @@ class RowsOps(CoreAIOps):
         return x
 
     def _as_vector(self, x: Tensor) -> Tensor:
-        return self.builder.reshape(x, whole(1, x.shape[-1] * x.shape[-2]))
+        return self.builder.reshape(x, whole(1, 1, x.shape[-1] * x.shape[-2]))

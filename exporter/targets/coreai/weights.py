@@ -23,6 +23,8 @@ from runtimes.errors import LoweringError
 _FLOAT16_MAX = 65504.0
 SCALE, PALETTE, CODES, CODEBOOK = ".scale", ".palette", ".codes", ".book"
 """What follows a weight's name in the names of what is stored beside its values, or in their place."""
+RECOVERED = ".recovered"
+"""What follows it in the name of the floats that are made of it."""
 T = TypeVar("T")
 Parts = Mapping[str, Constant]
 """What is stored of a weight, by what follows its name."""
@@ -107,13 +109,14 @@ class WeightStore:
         name, parts = lay.name(weight), self.parts(weight, lay)
         if not parts.keys() - {""}:
             return self._put(builder, name, parts[""])
-        values = self._put(builder, name, parts[""])
-        if PALETTE in parts:
-            table = self._put(builder, f"{weight.name}{PALETTE}", parts[PALETTE])
-            return builder.lut_to_dense(values, table, np.array(0, np.int16))
-        scale = self._put(builder, f"{name}{SCALE}", parts[SCALE])
-        zero = builder.zeros(values.element, scale.shape)
-        return builder.blockwise_shift_scale(values, scale, zero, builder.zeros(self.element, scale.shape))
+        with builder.named(f"{name}{RECOVERED}"):
+            values = self._put(builder, name, parts[""])
+            if PALETTE in parts:
+                table = self._put(builder, f"{weight.name}{PALETTE}", parts[PALETTE])
+                return builder.lut_to_dense(values, table, np.array(0, np.int16))
+            scale = self._put(builder, f"{name}{SCALE}", parts[SCALE])
+            zero = builder.zeros(values.element, scale.shape)
+            return builder.blockwise_shift_scale(values, scale, zero, builder.zeros(self.element, scale.shape))
 
     def gathered(self, builder: Builder, table: Weight, ids: Tensor) -> Tensor:
         """Rows of a table [rows, H] at int32 `ids` [B, S] → [B, S, H]; those of int8 are scaled once they are found."""
@@ -183,7 +186,8 @@ class WeightStore:
 
     def _put(self, builder: Builder, name: str, constant: Constant) -> Tensor:
         self.constants.setdefault(name, constant)
-        return builder.constant(name, constant.element, constant.shape)
+        with builder.named(name):  # a tensor's name is of what is computed alone
+            return builder.constant(name, constant.element, constant.shape)
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         """What is encoded once, however often it is laid."""

@@ -21,7 +21,6 @@ from coreai._compiler._mlir_libs._coreaiIR._bindings.mlir import set_block_arg_l
 from coreai._compiler.dialects._coreai_ops_gen import ConstantOp, OutputOp
 from coreai._compiler.dialects.debuginfo import UnresolvedType
 from coreai._compiler.ir import (
-    Attribute,
     DenseElementsAttr,
     DenseResourceElementsAttr,
     F16Type,
@@ -54,52 +53,38 @@ class _Building:
     def __init__(self, module: ca.Module, constants: Described, content: mmap.mmap | bytes) -> None:
         self._module = module
         self._constants = {name: _attribute(name, one, content) for name, one in constants.items()}
-        self._composites = 0
 
     def function(self, graph: Described) -> None:
         """A function that an app calls by its name."""
-        self._graph(graph, graph["name"], InsertionPoint(self._module._body), graph["name"])
-
-    def _graph(self, graph: Described, name: str, place: Any, scope: str, **options: Any) -> GraphOp:
+        name, place = graph["name"], InsertionPoint(self._module._body)
         inputs, outputs = ([_tensor_type(*one[1:]) for one in graph[side].values()] for side in ("inputs", "outputs"))
         declared = str(UnresolvedType.get(FunctionType.get(inputs=inputs, results=outputs)))
         whole = ca.DebugInfo.file(_PLACE, 1).with_subprogram(name, mlir_type_str=declared, linkage_name=name)._to_mlir()
-        made = GraphOp(name, inputs, outputs, [*graph["inputs"]], [*graph["outputs"]], loc=whole, ip=place, **options)
+        made = GraphOp(name, inputs, outputs, [*graph["inputs"]], [*graph["outputs"]], loc=whole, ip=place)
         for one in made.arguments:
             set_block_arg_location(one, whole)
-        with made.block, _location(name, scope):
-            self._body(graph, made, scope)
-        return made
+        with made.block, _location(name, name):
+            self._body(graph, made)
 
-    def _body(self, graph: Described, made: GraphOp, scope: str) -> None:
+    def _body(self, graph: Described, made: GraphOp) -> None:
         numbers = [one[0] for one in graph["inputs"].values()]
         values = {number: ca.Value._from_mlir(one) for number, one in zip(numbers, made.arguments, strict=True)}
         for one in graph["operations"]:
-            with _location(one["name"], scope):
-                values[one["result"][0]] = self._operation(one, values, scope)
+            with _location(one["name"], graph["name"]):
+                values[one["result"][0]] = self._operation(one, values)
         OutputOp([values[one[0]]._to_mlir() for one in graph["outputs"].values()])
 
-    def _operation(self, one: Described, values: Mapping[int, ca.Value], scope: str) -> ca.Value:
+    def _operation(self, one: Described, values: Mapping[int, ca.Value]) -> ca.Value:
         _, element, shape = one["result"]
         if one["kind"] == "constant":
             return _constant(self._constants[one["options"]["constant"]])
         if one["kind"] == "filled":
             return _constant(_filled(element, shape, float(one["options"]["value"])))
         operands = [_operand(given, values) for given in one["operands"]]
-        made = self._composite(one, operands, scope) if one["inner"] else _called(one["kind"], operands, one["options"])
+        made = _called(one["kind"], operands, one["options"])
         if tuple(made.type.shape) != tuple(shape):
             raise ValueError(f"{one['name']}: {one['kind']} gives {list(made.type.shape)}, expected {shape}")
         return made
-
-    def _composite(self, one: Described, operands: Sequence[ca.Value], scope: str) -> ca.Value:
-        """A private graph before the others, and a call of it."""
-        self._composites += 1
-        place = InsertionPoint.at_block_begin(self._module._body)
-        options = {"private": True, "no_inline": True, "composite_decl": Attribute.parse(one["options"]["declaration"])}
-        name = f"{scope}_{one['inner']['name']}_{self._composites}"
-        inner = self._graph(one["inner"], name, place, scope, **options)
-        (result,) = inner(*(given._to_mlir() for given in operands))
-        return ca.Value._from_mlir(result)
 
 
 def _location(name: str, scope: str) -> Any:

@@ -31,7 +31,7 @@ class Constant:
 class Operation:
     """One operation: `operands` in order (a list of them where it takes several as one), `options` beside them.
 
-    `constant` reads no operand, and `options` name what is stored. `composite` has an inner graph.
+    `constant` reads no operand, and `options` name what is stored.
     """
 
     kind: str
@@ -39,12 +39,11 @@ class Operation:
     operands: tuple[Operand | list[Tensor], ...]
     options: Mapping[str, str]
     result: Tensor
-    inner: "Graph | None" = None
 
 
 @dataclass
 class Graph:
-    """A function, or the inside of a composite: its inputs by name, its operations in order, its outputs by name."""
+    """A function: its inputs by name, its operations in order, its outputs by name."""
 
     name: str
     inputs: dict[str, Tensor] = field(default_factory=dict)
@@ -94,16 +93,6 @@ class Builder:
         """Ones, which take the room of one."""
         return self._record("filled", (), {"value": "1"}, (element, shape))
 
-    def composite(self, kind: str, attributes: str, inputs: Mapping[str, Tensor], inner: Graph, like: Tensor) -> Tensor:
-        """A graph that Apple's compilers may replace by a kernel of theirs; its result is as `like`."""
-        declared = ", ".join(f'"{name}"' for name in inputs)
-        declaration = (
-            f'#coreai.composite_declaration<"{kind}" = {{input_names = [{declared}], op_attrs = {{{attributes}}}, '
-            f'output_names = ["output"]}}>'
-        )
-        options = {"declaration": declaration}
-        return self._record("composite", tuple(inputs.values()), options, (like.element, like.shape), inner)
-
     def __getattr__(self, kind: str) -> Callable[..., Tensor]:
         """Any operation that is known in `shapes`. Raises AttributeError for another."""
         if kind not in RESULTS:
@@ -120,10 +109,9 @@ class Builder:
         operands: Sequence[Any],
         options: Mapping[str, str],
         result: tuple[str, tuple[int, ...]],
-        inner: Graph | None = None,
     ) -> Tensor:
         made = self._tensor(*result)
-        self.graph.operations.append(Operation(kind, self._names[-1], tuple(operands), dict(options), made, inner))
+        self.graph.operations.append(Operation(kind, self._names[-1], tuple(operands), dict(options), made))
         return made
 
     def _tensor(self, element: str, shape: tuple[int, ...]) -> Tensor:

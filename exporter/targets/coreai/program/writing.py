@@ -98,7 +98,6 @@ def _operation(one: Operation) -> dict[str, Any]:
         "operands": [*map(_operand, one.operands)],
         "options": one.options,
         "result": [one.result.number, one.result.element, one.result.shape],
-        "inner": one.inner and _graph(one.inner),
     }
 
 

@@ -48,14 +48,24 @@ def save(tmp_path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def run() -> Callable:
-    """Run the rows of a batch in Apple's runtime; every output by its name."""
+def opened() -> Callable:
+    """An asset in Apple's runtime."""
 
-    def run_rows(path: Path, model, batch: Batch, lengths=(13,)) -> Mapping[str, Array]:
+    def open_asset(path: Path, model, lengths=(13,)):
         tokens = frozenset(name for name, extent in model.outputs.items() if "S" in extent.value)
         names = {name: length for length, name in function_names(lengths).items()}
         functions = functions_of(path, read_asset(path).functions, names)
-        return open_functions(path, functions, Interface(model.inputs, tokens, model.geometry.pad)).run(batch)
+        return open_functions(path, functions, Interface(model.inputs, tokens, model.geometry.pad))
+
+    return open_asset
+
+
+@pytest.fixture(scope="session")
+def run(opened) -> Callable:
+    """Run the rows of a batch; every output by its name."""
+
+    def run_rows(path: Path, model, batch: Batch, lengths=(13,)) -> Mapping[str, Array]:
+        return opened(path, model, lengths).run(batch)
 
     return run_rows
 

@@ -10,6 +10,7 @@ from exporter.compression.product_quantization import product_quantise
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.families.registry import FAMILIES
 from exporter.targets.coreai.lower import lower
+from exporter.targets.coreai.names import canonical_tensors
 from exporter.targets.coreai.schemes import SCHEMES, in_float32
 from exporter.targets.coreai.weights import WeightStore
 from runtimes.aimodel.asset import read_asset
@@ -20,6 +21,8 @@ from .conftest import batch_of, defined
 EXACT = 1e-5
 """Of the largest logit: sums in another order."""
 LENGTHS = (13, 7)
+HIDDEN = -3e4
+"""What no score of padding is below in float16: −1e18 is none."""
 FORMS = ("int8", "int4", "pq", "palettize4")
 """A scheme of each form; the others are these forms elsewhere."""
 
@@ -77,6 +80,21 @@ def test_every_family_in_rows_and_of_several_lengths(checkpoint_of, model_of, sa
         run(save(model, "none", LENGTHS, "rows"), model, batch, LENGTHS),
         outputs(model, defined(model, batch, SCHEMES["none"])),
     )
+
+
+@pytest.mark.parametrize("layout", ["rows", "channels"])
+@pytest.mark.parametrize(
+    "family", [pytest.param(one, marks=() if one == "roberta" else pytest.mark.slow) for one in FAMILIES]
+)
+def test_every_named_tensor_equals_the_definition(checkpoint_of, model_of, save, opened, family, layout):
+    """Under the same name, in the same shape; the mask's is each target's own, and so is a hidden token's score."""
+    model = model_of(checkpoint_of(family, "text-classification"))
+    runner, item = opened(save(model, "none", layout=layout), model), batch_of(model).items[0]
+    saved, ours = canonical_tensors(runner.trace(runner.fit(item))), defined(model, item, SCHEMES["none"])
+    assert set(ours) - set(saved) <= {"mask"}
+    for name in set(ours) - {"mask"}:
+        assert saved[name].shape == ours[name].shape, name
+        np.testing.assert_allclose(saved[name], np.maximum(ours[name], HIDDEN), atol=2e-4, err_msg=name)
 
 
 def test_float16_is_near_and_its_witness_nearer(checkpoint, model_of, save, run):
