@@ -244,7 +244,7 @@ MISTAKES = {
     "a negative budget": (["--max-drop", "-1"], "--max-drop -1.0"),
     "a budget that is no number": (["--max-drop", "nan"], "--max-drop nan"),
     "nothing left to decide": (["--holdout", "1"], "--holdout 1.0"),
-    "an option of no target asked for": (["--sequence-length", "64"], "of coreml and litert alone"),
+    "an option of no target asked for": (["--sequence-length", "64"], "of coreml and coreai and litert alone"),
     "an unknown target": (["--target", "tflite"], "known: onnx"),
     "a record in no folder": (["--record", "no/such/file"], "cannot be written"),
     "rows to learn from that judge": (["--finetune-codes", "DATA"], "judged by what it learnt"),

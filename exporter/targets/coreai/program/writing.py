@@ -51,7 +51,8 @@ def write_asset(program: Program, metadata: Mapping[str, Any], path: Path) -> No
 def build(program: Program, folder: Path) -> Path:
     """The bytecode of `program`, in a file of `folder`, which is empty. Raises as `write_asset`."""
     places = _write_constants(program.constants, folder / CONSTANTS)
-    (folder / GRAPHS).write_text(json.dumps({"functions": [*map(_graph, program.functions)], "constants": places}))
+    described = {"functions": [*map(_graph, program.functions)], "constants": places}
+    (folder / GRAPHS).write_bytes(json.dumps(described).encode())
     ask("build", folder)
     return folder / BUILT / PROGRAM
 
