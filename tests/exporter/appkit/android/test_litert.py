@@ -41,7 +41,9 @@ def interpreter(monkeypatch):
     monkeypatch.setenv("BERTPORT_INTERPRETER", f"{sys.executable}\n{HERE / 'harness' / 'litert' / 'interpreter.py'}")
 
 
-@pytest.mark.parametrize("options", [{}, FIXED], ids=["any length", "fixed lengths"])
+@pytest.mark.parametrize(
+    "options", [{}, pytest.param(FIXED, marks=pytest.mark.slow)], ids=["any length", "fixed lengths"]
+)
 def test_every_tasks_own_tests_pass_and_a_report_tells_of_their_record(
     options, kits, java, report_tells, tmp_path, monkeypatch
 ):

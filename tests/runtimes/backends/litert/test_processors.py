@@ -39,7 +39,7 @@ def demo(tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize("scheme", ["none", "int8"])
+@pytest.mark.parametrize("scheme", [pytest.param("none", marks=pytest.mark.slow), "int8"])
 def test_the_demo_agrees_with_pytorch_on_a_phones_kernels(demo, scheme, need, is_arm):
     need(ARM64)
     parity = verify(Check(demo(scheme), texts=tuple(default_texts()[:2]), arch=ARM64)).parity

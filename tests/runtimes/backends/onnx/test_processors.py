@@ -34,7 +34,7 @@ def demo_bundles(tmp_path_factory):
     return {item.recipe.scheme: read_bundle(item.directory) for item in done}
 
 
-@pytest.mark.parametrize("scheme", INT8)
+@pytest.mark.parametrize("scheme", ["int8", *(pytest.param(one, marks=pytest.mark.slow) for one in INT8[1:])])
 def test_the_demo_in_int8_agrees_with_pytorch_on_a_phones_kernels(demo_bundles, scheme, need, is_arm):
     need(ARM64)
     parity = verify(Check(demo_bundles[scheme], texts=tuple(default_texts()[:2]), arch=ARM64)).parity
