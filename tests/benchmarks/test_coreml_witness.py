@@ -8,9 +8,8 @@ from benchmarks.accuracy.coreml_witness import apples, compared, defined, differ
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import Source
 from exporter.targets.registry import TARGETS
-from runtimes.extras import missing
 
-needs_coreai = pytest.mark.skipif(bool(missing("coreai")), reason=missing("coreai"))
+needs_coreai = pytest.mark.needs("coreai")
 
 
 def test_differences_are_shares_of_the_largest_value():

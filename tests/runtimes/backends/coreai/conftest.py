@@ -1,7 +1,5 @@
 """Small assets, written by Apple's library in a process of its own; and bundles around them."""
 
-import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -13,7 +11,6 @@ import pytest
 from runtimes.aimodel.names import ASSET
 from runtimes.bundle.manifest import Budget, Manifest, Recipe, TensorSpec
 from runtimes.bundle.reading import Bundle
-from runtimes.extras import missing
 
 READS = ("input_ids", "attention_mask")
 
@@ -21,10 +18,6 @@ READS = ("input_ids", "attention_mask")
 @pytest.fixture(scope="session")
 def assets(tmp_path_factory):
     """one, two (4 and 8 tokens), free and wide (int64, scores) .aimodel, and table.npy."""
-    if lacking := missing("coreai"):
-        if os.environ.get("CI") and (platform.system(), platform.machine()) == ("Linux", "x86_64"):
-            pytest.fail(f"CI must have it: {lacking}")
-        pytest.skip(lacking)
     place = tmp_path_factory.mktemp("assets")
     child = Path(__file__).with_name("assets_child.py")
     subprocess.run([sys.executable, "-P", str(child), str(place)], check=True, capture_output=True)
