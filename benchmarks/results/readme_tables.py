@@ -8,7 +8,6 @@ is written, and a README that the records would change is an error.
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable
 from statistics import median
@@ -16,6 +15,7 @@ from typing import Any
 
 from benchmarks import ARTIFACTS, ROOT
 from benchmarks.results import family_tables, peers_page
+from benchmarks.results.blocks import with_block
 from benchmarks.results.peers_tables import markdown
 from exporter.targets.registry import TARGETS
 
@@ -158,10 +158,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 def filled(text: str) -> str:
     """The README with every block made anew."""
     for name, make in BLOCKS.items():
-        block = f"<!-- {name} -->\n\n{make()}\n\n<!-- /{name} -->"
-        text, count = re.subn(f"<!-- {name} -->.*?<!-- /{name} -->", lambda _, block=block: block, text, flags=re.S)
-        if count != 1:
-            raise SystemExit(f"README.md: expected one block {name}, found {count}")
+        text = with_block(text, name, make(), "README.md")
     return text
 
 

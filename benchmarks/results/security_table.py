@@ -5,17 +5,15 @@
 With --check nothing is written, and a table that the record would change is an error.
 """
 
-import argparse
 import json
-import re
-import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ARTIFACTS, ROOT
+from benchmarks import ARTIFACTS
+from benchmarks.results.blocks import with_block, write_or_check
 
 OUTCOMES = ("refused", "same", "read", "crash", "hang", "false pass")
-_BLOCK = re.compile(r"<!-- fuzz -->.*?<!-- /fuzz -->", re.DOTALL)
+PAGE = Path("SECURITY.md")
 
 
 def table(record: dict[str, Any]) -> str:
@@ -34,23 +32,13 @@ def filled(text: str, path: Path) -> str:
     found = "Not run yet: `make fuzz` has left no record."
     if path.is_file():
         found = table(json.loads(path.read_text(encoding="utf-8")))
-    block = f"<!-- fuzz -->\n\n{found}\n\n<!-- /fuzz -->"
-    text, count = _BLOCK.subn(lambda _: block, text)
-    if count != 1:
-        sys.exit(f"SECURITY.md: expected one block fuzz, found {count}")
-    return text
+    return with_block(text, "fuzz", found, PAGE.name)
 
 
 def main() -> None:
     """Write, or check."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true")
-    given, path = parser.parse_args(), ROOT / "SECURITY.md"
-    old = path.read_text(encoding="utf-8")
-    new = filled(old, ARTIFACTS / "fuzz.json")
-    if given.check and new != old:
-        sys.exit("SECURITY.md: its table is stale; run python -m benchmarks.results.security_table")
-    path.write_text(new, encoding="utf-8")
+    record = ARTIFACTS / "fuzz.json"
+    write_or_check(__doc__.splitlines()[0], "security_table", PAGE, lambda text: filled(text, record))
 
 
 if __name__ == "__main__":

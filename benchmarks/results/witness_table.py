@@ -5,19 +5,16 @@
 With --check nothing is written, and a table that the record would change is an error.
 """
 
-import argparse
 import json
-import re
-import sys
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks import ARTIFACTS, ROOT
+from benchmarks import ARTIFACTS
 from benchmarks.models.seeded import KINDS
+from benchmarks.results.blocks import with_block, write_or_check
 
 PAGE = Path("docs/explanation/coreml-witness.md")
-_BLOCK = re.compile(r"<!-- witness -->.*?<!-- /witness -->", re.DOTALL)
 _HEAD = """| scheme | compared | tensors | largest difference | where | of an output | equal to the bit |
 | --- | ---: | ---: | ---: | --- | ---: | ---: |"""
 
@@ -48,23 +45,13 @@ def _row(scheme: str, found: dict[str, dict[str, Any]]) -> str:
 
 def filled(text: str, path: Path) -> str:
     """The page with the table of the record at `path`."""
-    block = f"<!-- witness -->\n\n{table(json.loads(path.read_text(encoding='utf-8')))}\n\n<!-- /witness -->"
-    text, count = _BLOCK.subn(lambda _: block, text)
-    if count != 1:
-        sys.exit(f"{PAGE}: expected one block witness, found {count}")
-    return text
+    return with_block(text, "witness", table(json.loads(path.read_text(encoding="utf-8"))), str(PAGE))
 
 
 def main() -> None:
     """Write, or check."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true")
-    given, path = parser.parse_args(), ROOT / PAGE
-    old = path.read_text(encoding="utf-8")
-    new = filled(old, ARTIFACTS / "coreml_witness.json")
-    if given.check and new != old:
-        sys.exit(f"{PAGE}: its table is stale; run python -m benchmarks.results.witness_table")
-    path.write_text(new, encoding="utf-8")
+    record = ARTIFACTS / "coreml_witness.json"
+    write_or_check(__doc__.splitlines()[0], "witness_table", PAGE, lambda text: filled(text, record))
 
 
 if __name__ == "__main__":
