@@ -143,6 +143,12 @@ def flag_of(one: Any) -> str:
     return one.metadata["flag"] or f"--{one.name.replace('_', '-')}"
 
 
+def fixed_inputs(names: Sequence[str], lengths: tuple[int, ...]) -> tuple[TensorSpec, ...]:
+    """int32 inputs [1, length] of a model that takes rows of these lengths."""
+    size = lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths))
+    return tuple(TensorSpec(name, "int32", (1, size)) for name in names)
+
+
 def checked_keep(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
     """What is kept wider; refused, before anything is written, where a pattern matches no weight."""
     if settings.keep:

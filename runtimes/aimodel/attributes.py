@@ -39,7 +39,8 @@ SCALARS = {
 """Kind of a scalar type → its name, and its bits as it is stored: below 8 values lie packed."""
 OTHER = "other"
 """The element type of a tensor of a kind that is not known here."""
-_BITS = dict(SCALARS.values())
+BITS = dict(SCALARS.values())
+"""Name of a scalar type → its bits as it is stored."""
 _FREE = -(1 << 63)
 _MOST_AXES, _MOST_ELEMENTS = 8, 1 << 30
 
@@ -156,4 +157,4 @@ class Decoder:
 
 def size_of(kind: TensorType) -> int:
     """Bytes of a constant of a type that is known."""
-    return -(-prod(kind.shape) * _BITS[kind.dtype] // 8)
+    return -(-prod(kind.shape) * BITS[kind.dtype] // 8)

@@ -23,7 +23,7 @@ from exporter.targets.coreai.requirements import PACKAGE, require_coreai
 from exporter.targets.coreai.schemes import SCHEMES
 from exporter.targets.coreai.weights import WeightStore
 from exporter.targets.encoding.forms import FormScheme
-from exporter.targets.target import Settings, Target, checked_keep, option, read_options
+from exporter.targets.target import Settings, Target, checked_keep, fixed_inputs, option, read_options
 from runtimes.aimodel.names import ASSET
 from runtimes.bundle.manifest import Recipe, TensorSpec
 
@@ -57,9 +57,7 @@ def scheme_of(recipe: Recipe) -> FormScheme:
 
 
 def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
-    lengths = recipe.sequence_lengths
-    size = lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths))
-    return tuple(TensorSpec(name, "int32", (1, size)) for name in checkpoint.model.inputs)
+    return fixed_inputs(checkpoint.model.inputs, recipe.sequence_lengths)
 
 
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:

@@ -17,10 +17,9 @@ from exporter.model.ops import Array, Weight
 from exporter.targets.coreai.program.graph import Builder, Constant
 from exporter.targets.coreai.program.shapes import Tensor
 from exporter.targets.encoding.encoded_weights import Encode
+from exporter.targets.encoding.float16_range import check_float16
 from exporter.targets.encoding.forms import BITS, BLOCKS, CODED, Form, FormScheme
-from runtimes.errors import LoweringError
 
-_FLOAT16_MAX = 65504.0
 SCALE, PALETTE, CODES, CODEBOOK = ".scale", ".palette", ".codes", ".book"
 """What follows a weight's name in the names of what is stored beside its values, or in their place."""
 RECOVERED = ".recovered"
@@ -197,11 +196,8 @@ class WeightStore:
         return found
 
     def _check_range(self, weight: Weight) -> None:
-        largest = float(np.abs(weight.values).max(initial=0))
-        if self.scheme.half and largest > _FLOAT16_MAX:
-            raise LoweringError(
-                f"coreai: {weight.name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; pass --quantize none"
-            )
+        if self.scheme.half:
+            check_float16("coreai", weight.name, weight.values, "pass --quantize none")
 
 
 def _rounded(values: Array, form: Form) -> tuple[Array, Array]:

@@ -28,7 +28,7 @@ from exporter.targets.coreml.lower import (
 )
 from exporter.targets.coreml.names import canonical_tensors
 from exporter.targets.coreml.schemes import SCHEMES
-from exporter.targets.target import Settings, Target, checked_keep, option, read_options
+from exporter.targets.target import Settings, Target, checked_keep, fixed_inputs, option, read_options
 from runtimes.bundle.manifest import Recipe, TensorSpec
 
 
@@ -60,9 +60,7 @@ def _check(recipe: Recipe, checkpoint: Checkpoint) -> None:
 
 
 def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
-    lengths = recipe.sequence_lengths
-    size = lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths))
-    return tuple(TensorSpec(name, "int32", (1, size)) for name in checkpoint.model.inputs)
+    return fixed_inputs(checkpoint.model.inputs, recipe.sequence_lengths)
 
 
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:

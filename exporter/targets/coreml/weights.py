@@ -14,10 +14,9 @@ from exporter.targets.coreml.dialect import Var
 from exporter.targets.coreml.names import mil_name
 from exporter.targets.coreml.schemes import CoreMLScheme
 from exporter.targets.encoding.encoded_weights import Encode as Encode
+from exporter.targets.encoding.float16_range import check_float16
 from exporter.targets.encoding.forms import BITS, BLOCKS, CODED, Form, scale_shape
-from runtimes.errors import LoweringError
 
-_FLOAT16_MAX = 65504.0
 _INDEX = {6: types.uint6, 4: types.uint4}
 
 
@@ -105,11 +104,8 @@ class WeightStore:
         return mb.constexpr_lut_to_dense(indices=narrow, lut=table.reshape(*[1] * len(shape), -1, 1), name=name)
 
     def _check_range(self, weight: Weight) -> None:
-        largest = float(np.abs(weight.values).max(initial=0))
-        if self._scheme.half and largest > _FLOAT16_MAX:
-            raise LoweringError(
-                f"coreml: {weight.name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; pass --quantize none"
-            )
+        if self._scheme.half:
+            check_float16("coreml", weight.name, weight.values, "pass --quantize none")
 
 
 def _int4(name: str, rows: Array, shape: tuple[int, ...], size: int) -> Var:

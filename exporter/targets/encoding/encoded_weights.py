@@ -17,6 +17,7 @@ from exporter.compression.outlier_channels import AS_IT_IS, Treatment
 from exporter.compression.product_quantization import ProductCodes, int8_codebooks, shared_quantise
 from exporter.compression.weight_exceptions import Keep
 from exporter.model.ops import Array, Role, Weight
+from exporter.targets.encoding.float16_range import check_float16
 from exporter.targets.encoding.storage import IN_INTEGERS, Storage, wider
 from runtimes.errors import LoweringError
 
@@ -24,7 +25,6 @@ Encode = Callable[[Array], ProductCodes]
 """A table [rows, H] → its codes."""
 SMOOTHED = ".smoothed"
 """What follows the name of a weight that is stored with the factors of its outlier channels."""
-_FLOAT16_MAX = 65504.0
 
 
 class Layout(Enum):
@@ -93,12 +93,7 @@ class EncodedWeights(ABC):
     @_once
     def halves(self, name: str, values: Array) -> str:
         """Store values as float16; return the stored tensor's name."""
-        largest = float(np.abs(values).max(initial=0))
-        if largest > _FLOAT16_MAX:
-            raise LoweringError(
-                f"{self.target}: {name} holds {largest:.4g}, beyond float16's {_FLOAT16_MAX:.0f}; "
-                "use --quantize none or int8"
-            )
+        check_float16(self.target, name, values, "use --quantize none or int8")
         return self.add(f"{name}.float16", values.astype(np.float16))
 
     @_once

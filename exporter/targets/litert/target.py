@@ -27,7 +27,7 @@ from exporter.targets.litert.names import canonical_tensors
 from exporter.targets.litert.recipe import LiteRtRecipe, recorded
 from exporter.targets.litert.schemes import SCHEMES
 from exporter.targets.litert.weights import WeightStore
-from exporter.targets.target import Settings, Target, checked_keep, kept_in_embeddings, option
+from exporter.targets.target import Settings, Target, checked_keep, fixed_inputs, kept_in_embeddings, option
 from runtimes.bundle.manifest import CALIBRATION, CHOICES, SEQUENCE, Recipe, TensorSpec
 from runtimes.bundle.reading import Bundle
 from runtimes.extras import require_extra
@@ -77,13 +77,11 @@ def _check_made(made: LiteRtRecipe, checkpoint: Checkpoint) -> None:
 
 
 def _inputs(checkpoint: Checkpoint, recipe: Recipe) -> tuple[TensorSpec, ...]:
-    lengths = recipe.sequence_lengths
-    choices = (CHOICES,) if TASKS[recipe.task].choices else ()
-    shape: tuple[str | int, ...] = ("batch_size", *choices, SEQUENCE)
-    if lengths:
-        shape = (1, lengths[0] if len(lengths) == 1 else " or ".join(map(str, lengths)))
     names = INPUTS if recorded(recipe).mediapipe else checkpoint.model.inputs
-    return tuple(TensorSpec(name, "int32", shape) for name in names)
+    if recipe.sequence_lengths:
+        return fixed_inputs(names, recipe.sequence_lengths)
+    choices = (CHOICES,) if TASKS[recipe.task].choices else ()
+    return tuple(TensorSpec(name, "int32", ("batch_size", *choices, SEQUENCE)) for name in names)
 
 
 def _write(checkpoint: Checkpoint, recipe: Recipe, directory: Path, calibration: Calibration) -> tuple[str, ...]:

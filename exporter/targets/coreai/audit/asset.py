@@ -16,7 +16,7 @@ from exporter.targets.coreai.audit.graph import compare_operations
 from exporter.targets.coreai.audit.stored import stored_constants
 from exporter.targets.coreai.audit.weights import Against, AuditedStore, ReadStore
 from exporter.targets.coreai.lower import Options, function_names, lower
-from exporter.targets.coreai.metadata import asset_metadata
+from exporter.targets.coreai.metadata import FACTS, asset_metadata
 from exporter.targets.coreai.program.graph import Program
 from exporter.targets.coreai.requirements import require_coreai
 from exporter.targets.encoding.forms import FormScheme
@@ -35,7 +35,7 @@ def audit_asset(audited: Audited, scheme: FormScheme, options: Options) -> Audit
     tally, path = Tally(ASSET), audited.bundle.directory / ASSET
     try:
         asset = read_asset(path)
-    except (BundleError, OSError) as error:
+    except BundleError as error:
         tally.find("asset", f"expected a Core AI asset, found what cannot be read ({error})")
         return tally.audit
     _audit_metadata(asset, audited, options, tally)
@@ -70,7 +70,7 @@ def _audit_metadata(asset: Asset, audited: Audited, options: Options, tally: Tal
     said = {"author": found.author, "creationDate": found.creation_date, "description": found.description}
     for key, value in (said | {"license": found.license}).items():
         tally.expect(f"metadata {key}", "text", expected.get(key, ""), value)
-    facts = expected["creatorDefinedMetadata"]
+    facts = expected[FACTS]
     for key in sorted({*facts, *found.user_defined} - {VERSION}):
         tally.expect(f"metadata {key}", "text", facts.get(key), found.user_defined.get(key))
 

@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from exporter.targets.audit.tally import Tally
+from exporter.targets.coreai.program.files import BUILT
 from exporter.targets.coreai.program.graph import Program
-from exporter.targets.coreai.program.writing import BUILT, ask, build
+from exporter.targets.coreai.program.writing import ask, build
 from runtimes.aimodel.names import PROGRAM
 from runtimes.bundle.reading import sha256
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.model.ops import Array
+from runtimes.aimodel.attributes import BITS
 from runtimes.aimodel.model import Asset
 from runtimes.aimodel.names import PROGRAM
 from runtimes.mil.datatypes import BY_NAME, unpack
@@ -29,7 +30,7 @@ class StoredConstant:
 
     def numbers(self, start: int, end: int) -> Array:
         """Some of its numbers, flat; `start` is a multiple of 8."""
-        bits = bits_of(self.element)
+        bits = BITS[self.element]
         if bits >= _BYTE:
             return self.data.view(self.element)[start:end]
         part = self.data[start * bits // _BYTE : math.ceil(end * bits / _BYTE)]
@@ -40,23 +41,10 @@ class StoredConstant:
         return self.numbers(0, math.prod(self.shape)).reshape(self.shape)
 
 
-def bits_of(element: str) -> int:
-    """Of one number."""
-    return int("".join(filter(str.isdigit, element)))
-
-
-def size_bytes(element: str, shape: tuple[int, ...]) -> int:
-    """What so many numbers take."""
-    return math.ceil(math.prod(shape) * bits_of(element) / _BYTE)
-
-
 def stored_constants(asset: Asset) -> Mapping[str, StoredConstant]:
-    """Every constant of an asset that was checked; one whose bytes its type does not fill is left out."""
+    """Every constant of an asset, whose reader holds its bytes to its type."""
     content = np.memmap(asset.directory / PROGRAM, np.uint8, mode="r")
     return {
-        one.name: StoredConstant(
-            one.type.dtype, tuple(one.type.shape), content[one.offset : one.offset + one.size_bytes]
-        )
+        one.name: StoredConstant(one.type.dtype, one.type.shape, content[one.offset : one.offset + one.size_bytes])
         for one in asset.constants
-        if size_bytes(one.type.dtype, tuple(one.type.shape)) == one.size_bytes
     }

@@ -17,10 +17,12 @@ from exporter.targets.audit import form_rows
 from exporter.targets.audit.encoded_tables import no_codes
 from exporter.targets.audit.form_rows import Part, Rows, UnlikeError, compare_rows
 from exporter.targets.audit.tally import Tally
-from exporter.targets.coreai.audit.stored import StoredConstant, size_bytes
+from exporter.targets.coreai.audit.stored import StoredConstant
 from exporter.targets.coreai.program.graph import Constant
 from exporter.targets.coreai.weights import CODEBOOK, CODES, PALETTE, SCALE, Lay, Parts, WeightStore
 from exporter.targets.encoding.forms import BITS, BLOCKS, CODED, Form, FormScheme
+from runtimes.aimodel.attributes import size_of
+from runtimes.aimodel.model import TensorType
 
 _VALUES = ""
 Kinds = Mapping[str, tuple[str, tuple[int, ...]]]
@@ -172,7 +174,7 @@ class AuditedStore(WeightStore):
 
 def _given(stored: StoredConstant | None, element: str, shape: tuple[int, ...]) -> Constant:
     """What the file has; zeros in the place of what it has not."""
-    data = np.zeros(size_bytes(element, shape), np.uint8) if stored is None else stored.data
+    data = np.zeros(size_of(TensorType(element, shape)), np.uint8) if stored is None else stored.data
     return Constant(element, shape, data)
 
 

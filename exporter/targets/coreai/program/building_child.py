@@ -34,6 +34,7 @@ from coreai._compiler.ir import (
 )
 from coreai.authoring.graph_builder import GraphOp
 
+from exporter.targets.coreai.program.files import BUILT, CONSTANTS, GRAPHS
 from exporter.targets.coreai.program.listing import listed
 from runtimes.errors import BundleError
 from runtimes.files.bounded_read import read_bounded
@@ -138,15 +139,15 @@ def _element(name: str) -> Any:
 
 def _save(folder: Path) -> bytes:
     """Build what lies in a folder; nothing is said of it."""
-    described = json.loads(read_bounded(folder / "program.json", _MOST_BYTES, BundleError))
-    with (folder / "constants.bin").open("rb") as file:
+    described = json.loads(read_bounded(folder / GRAPHS, _MOST_BYTES, BundleError))
+    with (folder / CONSTANTS).open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     module = ca.Module.create()
     with module:
         building = _Building(module, described["constants"], content)
         for graph in described["functions"]:
             building.function(graph)
-    ca.AIProgram(module).save_asset(folder / "built.aimodel")
+    ca.AIProgram(module).save_asset(folder / BUILT)
     return b""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from exporter.targets.coreai.program.files import BUILT, CONSTANTS, GRAPHS
 from exporter.targets.coreai.program.graph import Constant, Graph, Operand, Operation, Program
 from exporter.targets.coreai.program.shapes import Tensor
 from runtimes.aimodel.names import HASH, METADATA, PROGRAM
@@ -24,8 +25,6 @@ from runtimes.process import child
 from runtimes.process.frames import ARRAYS
 from runtimes.process.launch import python_path
 
-CONSTANTS, GRAPHS, BUILT = "constants.bin", "program.json", "built.aimodel"
-"""What the child reads in its folder, and what it writes there."""
 _ALIGNMENT = 64
 _MOST_METADATA_BYTES = 1_000_000
 _LIMIT_S = 900.0
