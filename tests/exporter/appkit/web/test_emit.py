@@ -43,6 +43,11 @@ def node(script: Path | str, *arguments: Path | str, cwd: Path | None = None) ->
     return done.stdout
 
 
+def open_in_chromium(kit: Path, folder: Path) -> dict:
+    """What `harness/chromium.mjs` found; the browser's profile stays in `folder`, for pytest to remove."""
+    return json.loads(node(HERE / "harness" / "chromium.mjs", kit, BROWSER or "chromium", folder / "profile"))
+
+
 def make_kit(bundle: Path, place: Path, *more: str) -> int:
     code = main(["app-kit", str(bundle), "--platform", "web", "-o", str(place), *more])
     if code == 0 and PACKAGES.is_dir():
@@ -164,7 +169,7 @@ def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_
     kit = tmp_path / "Kit"
     assert make_kit(make_onnx("demo", schemes=("int8",), texts=()), kit) == 0
     settings = json.loads((kit / "model" / "kit.json").read_bytes())
-    found = json.loads(node(HERE / "harness" / "chromium.mjs", kit, BROWSER or "chromium"))
+    found = open_in_chromium(kit, tmp_path)
     replay = found["replay"]
     assert replay["vectors"] == len(vectors(kit)) > 3
     assert replay["wrongTokens"] == replay["wrongDecisions"] == 0
@@ -181,9 +186,9 @@ def test_in_chromium_a_text_goes_in_and_pytorchs_label_comes_out(make_onnx, tmp_
 @needs_node
 @needs_chromium
 @pytest.mark.parametrize("kind", ["entities", "answers"])
-def test_the_page_marks_what_it_finds_and_changes_nothing_else(kits, kind):
+def test_the_page_marks_what_it_finds_and_changes_nothing_else(kits, kind, tmp_path):
     kit, _ = kits(kind)
-    found = json.loads(node(HERE / "harness" / "chromium.mjs", kit, BROWSER or "chromium"))
+    found = open_in_chromium(kit, tmp_path)
     assert found["replay"]["wrongTokens"] == found["replay"]["wrongDecisions"] == 0
     for vector, shown in zip(vectors(kit), found["shown"], strict=True):
         whole = vector.get("text_pair", vector["text"])

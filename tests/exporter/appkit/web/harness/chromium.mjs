@@ -1,15 +1,15 @@
-// chromium.mjs KIT: opens a web kit (its node_modules installed) in headless Chromium.
+// chromium.mjs KIT BROWSER PROFILE: opens a web kit (its node_modules installed) in headless Chromium.
 //
 // On stdout, as JSON: `replay`, what test/replay.js finds there; `shown`, for each golden text what the page shows after it
 // was typed; `violations`, what the page's Content-Security-Policy forbade; `bytes`, sent for each path. No host but this
-// one can be reached from the browser.
+// one can be reached from the browser. PROFILE is the caller's to remove: the browser's helpers write into it for a while
+// after the browser itself has ended.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 
-const [kit, browser = "chromium"] = process.argv.slice(2);
+const [kit, browser, profile] = process.argv.slice(2);
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"];
 const bytes = {};
@@ -37,7 +37,6 @@ function receive(request, response, finish) {
   });
 }
 
-const profile = mkdtempSync(join(tmpdir(), "chromium-"));
 let finish;
 const finished = new Promise((resolve) => (finish = resolve));
 const server = createServer((request, response) => serve(request, response, finish)).listen(0, "127.0.0.1");
@@ -53,6 +52,5 @@ child.kill();
 await ended;
 server.closeAllConnections();
 server.close();
-rmSync(profile, { recursive: true, force: true, maxRetries: 20 }); // its helpers write on for a while
 if (!found) throw new Error(`${browser} ended before it had an answer: ${said.slice(-2000)}`);
 console.log(JSON.stringify({ ...found, bytes }));
