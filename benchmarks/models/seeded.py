@@ -1,13 +1,14 @@
 """Small seeded checkpoints of every family and task, with a tokenizer of its kind: no network, no hub."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
-from benchmarks.models.tokenizer_files import TOKENS, write_byte_level_bpe, write_vocabulary
+from benchmarks.models.tokenizer_files import TOKENS, write_byte_level_bpe, write_modern_bpe, write_vocabulary
 from exporter.model.families.registry import FAMILIES
 
 GEOMETRIES: dict[str, dict[str, Any]] = {
@@ -39,8 +40,35 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
         "num_feedforward_networks": 2,
         "initializer_range": 0.2,  # nothing holds its activations together: with 0.4 they reach 10⁵
     },
+    "modernbert": {
+        "hidden_size": 32,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "intermediate_size": 24,
+        "local_attention": 8,
+        "initializer_range": 0.2,  # what is added to is never normalised: with 0.4 rounding shows
+        "pad_token_id": 0,
+    },
+    "deberta-v2": {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "relative_attention": True,
+        "position_buckets": 8,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+    },
 }
 """model_type → a geometry in which no two widths that differ in the published models are the same."""
+_TOKENIZERS: dict[str, Callable[[Path], int]] = {
+    "roberta": write_byte_level_bpe,
+    "modernbert": write_modern_bpe,
+    "deberta-v2": write_modern_bpe,
+}
+"""model_type → what writes its tokenizer's files and returns the number of entries; others have BERT's."""
 KINDS = tuple((name, head.task.name) for name, family in FAMILIES.items() for head in family.heads)
 """Every family with every task that it has."""
 _TWO_LABELS = ("question-answering", "next-sentence-prediction")
@@ -75,7 +103,7 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
     """A seeded checkpoint of one family, with the tokenizer files of its kind; 48 positions."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = write_byte_level_bpe(folder) if model_type == "roberta" else write_vocabulary(folder)
+    tokens = _TOKENIZERS.get(model_type, write_vocabulary)(folder)
     common = {"vocab_size": tokens, "max_position_embeddings": 48, "num_labels": labels, "initializer_range": 0.4}
     settings = {**common, **GEOMETRIES[model_type], **config}
     model = getattr(transformers, architecture)(transformers.AutoConfig.for_model(model_type, **settings))
@@ -84,7 +112,7 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
             torch.nn.init.normal_(weight, std=0.3)
         elif name.endswith(("norm.weight", "LayerNorm.weight")):
             torch.nn.init.normal_(weight, mean=0.9, std=0.2)
-        elif name.endswith("word_embeddings.weight"):
+        elif name.endswith(("word_embeddings.weight", "tok_embeddings.weight")):
             torch.nn.init.normal_(weight, std=0.4)  # the row of the padding too, as in checkpoints from TensorFlow
     model.save_pretrained(folder)
     return folder

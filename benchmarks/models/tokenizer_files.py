@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import transformers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
 _WORDS = "the a of to and in cat dog runs sleeps market team wins falls un ##able ##s ##ing blue red fast slow"
@@ -44,6 +45,26 @@ def write_byte_level_bpe(folder: Path, texts: Iterable[str] = TEXTS, size: int =
         show_progress=False,
     )
     made.save_model(str(folder))
+    return int(made.get_vocab_size())
+
+
+def write_modern_bpe(folder: Path, texts: Iterable[str] = TEXTS, size: int = 320) -> int:
+    """Write the files of a byte-level BPE between [CLS] and [SEP], as ModernBERT's; return its number of tokens."""
+    made = Tokenizer(models.BPE())
+    made.normalizer = normalizers.NFC()
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(
+        iter(texts),
+        trainers.BpeTrainer(
+            vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=letters, show_progress=False
+        ),
+    )
+    ends = [(token, made.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    made.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ends)
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    transformers.PreTrainedTokenizerFast(tokenizer_object=made, **names).save_pretrained(folder)
     return int(made.get_vocab_size())
 
 

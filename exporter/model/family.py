@@ -80,7 +80,8 @@ class Family(Generic[G]):
     `tokenizer_class` is transformers' for it; `reads_types` says whether a model reads segment numbers, as far as that
     tokenizer gives any. `schema` is what its config.json may say, and `read_geometry` reads it. `padding_shows`: what
     follows a text changes its answer, padding too. `folded_norms`: its norms are linear and fold into the tables and
-    layers before them.
+    layers before them. `multiplies_last`: where the first token alone is read, weights
+    of the last layer's attention are multiplied with each other.
 
     `prefix` stands before the encoder's tensors in a checkpoint with a head; `entries` are without it, and so are
     `buffers`, the constants that older transformers stored. `modules` are those parts of transformers' model whose
@@ -100,6 +101,7 @@ class Family(Generic[G]):
     heads: tuple[Head, ...]
     padding_shows: bool = False
     folded_norms: bool = False
+    multiplies_last: bool = True
 
     @property
     def name(self) -> str:

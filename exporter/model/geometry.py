@@ -65,6 +65,8 @@ class EncoderConfig(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
     aliases: ClassVar[Mapping[str, str]] = {}
+    position_types: ClassVar[frozenset[str] | None] = frozenset(("absolute",))
+    """What `position_embedding_type` may be; None for a family that does not read it."""
 
     vocab_size: Rows = 30522
     max_position_embeddings: Positions = 512
@@ -90,6 +92,10 @@ class EncoderConfig(BaseModel):
         if problems:
             raise CheckpointError(f"config.json: {'; '.join(problems)}; correct the file")
         return found
+
+    def for_reference(self) -> dict[str, Any]:
+        """What transformers' config class is given."""
+        return self.model_dump()
 
     def contradictions(self) -> list[str]:
         """Numbers that do not go together."""
@@ -138,10 +144,10 @@ def heads_that_do_not_divide(config: EncoderConfig, width: str, heads: str) -> l
     return [f"{width} {wide} is not a multiple of {heads} {count}"] if wide % count else []
 
 
-def refuse_variants(config: Mapping[str, Any]) -> None:
-    """Raise UnsupportedError for positions that are not absolute, for decoders, and for layers unlike each other."""
+def refuse_variants(schema: type[EncoderConfig], config: Mapping[str, Any]) -> None:
+    """Raise UnsupportedError for positions not of the family, for decoders, and for layers unlike each other."""
     positions = config.get("position_embedding_type") or "absolute"
-    if positions != "absolute":
+    if schema.position_types is not None and positions not in schema.position_types:
         raise UnsupportedError(
             f"config.json: position_embedding_type {excerpt(positions)} is not supported; only 'absolute' is: "
             "fine-tune from a checkpoint with absolute positions"

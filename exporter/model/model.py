@@ -56,7 +56,8 @@ class Model:
         """Beginnings of names of weights that no target stores: folding multiplies them with others of these."""
         if self.family.folded_norms:
             return ("layer.", "embeddings.position.", "embeddings.type.")
-        return (f"layer.{self.geometry.layers - 1}.attention.",) if self.head.first_token_only else ()
+        multiplies = self.family.multiplies_last and self.head.first_token_only
+        return (f"layer.{self.geometry.layers - 1}.attention.",) if multiplies else ()
 
     def build(self, ops: Ops[T], inputs: Inputs[T]) -> None:
         """Emit the model through `ops`; `inputs` are [B, S] each."""

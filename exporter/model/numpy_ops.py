@@ -6,8 +6,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from exporter.model.distances import Distances
 from exporter.model.model import Model
 from exporter.model.ops import Array, Extent, Inputs, Weight
+from exporter.model.rotary import Rotation
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
@@ -48,6 +50,10 @@ class NumpyOps:
         """See Ops."""
         return self._keep(name, tokens + self._values(table)[: tokens.shape[1]])
 
+    def as_tokens(self, name: str, rows: Array) -> Array:  # noqa: ARG002 - they are what they were
+        """See Ops."""
+        return rows
+
     def counted_positions(self, name: str, table: Weight, tokens: Array, ids: Array, pad: int) -> Array:
         """See Ops."""
         is_token = ids != pad
@@ -61,6 +67,18 @@ class NumpyOps:
     def add(self, name: str, left: Array, right: Array) -> Array:
         """See Ops."""
         return self._keep(name, left + right)
+
+    def multiply(self, name: str, left: Array, right: Array) -> Array:
+        """See Ops."""
+        return self._keep(name, left * right)
+
+    def rotary(self, name: str, x: Array, heads: int, rotation: Rotation) -> Array:
+        """See Ops."""
+        pairs = x.reshape(*x.shape[:2], heads, 2, -1)  # [B, S, A, 2, D / 2]
+        cosine, sine = (one[:, None] for one in rotation.tables(x.shape[1]))
+        first, second = pairs[..., 0, :], pairs[..., 1, :]
+        turned = np.stack([first * cosine - second * sine, second * cosine + first * sine], -2)
+        return self._keep(name, turned.reshape(x.shape))
 
     def scale(self, name: str, x: Array, gain: Weight) -> Array:
         """See Ops."""
@@ -90,11 +108,46 @@ class NumpyOps:
         """See Ops; [B, S]. −1e18 takes in any score: a row of padding alone comes out uniform, as in PyTorch."""
         return self._keep(name, (mask.astype(np.float32) - 1) * np.float32(1e18))
 
-    def attention(self, name: str, query: Array, key: Array, value: Array, bias: Array, heads: int) -> Array:
+    def local_bias(self, name: str, bias: Array, reach: int) -> Array:
+        """See Ops; [B, S, S]."""
+        place = np.arange(bias.shape[1])
+        near = np.abs(place[:, None] - place) <= reach
+        return self._keep(name, np.where(near & (bias[:, None] == 0), np.float32(0), np.float32(-1e18)))
+
+    def pair_bias(self, name: str, bias: Array, mask: Array) -> Array:  # noqa: ARG002 - the mask says it all
+        """See Ops; [B, S, S]."""
+        pairs = mask[:, :, None] * mask[:, None]
+        return self._keep(name, (pairs.astype(np.float32) - 1) * np.float32(1e18))
+
+    def relative_scores(
+        self, name: str, x: Array, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> Array:
+        """See Ops."""
+        rows = _split_heads(self._values(table)[None], heads)  # [1, A, rows, D]
+        products = _split_heads(x, heads) @ rows.swapaxes(-1, -2)  # [B, A, S, rows]
+        square = distances.square(x.shape[1])  # [i, j]
+        if of_keys:
+            found = np.take_along_axis(products, square.T[None, None], -1).swapaxes(-1, -2)
+        else:
+            found = np.take_along_axis(products, square[None, None], -1)
+        return self._keep(name, found)
+
+    def position_scores(self, name: str, x: Array, table: Weight, distances: Distances) -> Array:
+        """See Ops; [1, A, S, S]."""
+        return self._keep(name, self._values(table)[distances.square(x.shape[1])].transpose(2, 0, 1)[None])
+
+    def hide_padding(self, name: str, x: Array, mask: Array) -> Array:
+        """See Ops."""
+        return self._keep(name, x * mask[..., None].astype(np.float32))
+
+    def attention(
+        self, name: str, query: Array, key: Array, value: Array, bias: Array, heads: int, scores: tuple[Array, ...] = ()
+    ) -> Array:
         """See Ops."""
         q, k, v = (_split_heads(x, heads) for x in (query, key, value))  # [B, A, S, D]
-        scores = self._keep(f"{name}.scores", q @ k.swapaxes(-1, -2) + bias[:, None, None, :])  # [B, A, S, S]
-        context = self._keep(f"{name}.probabilities", _softmax(scores)) @ v
+        every = bias[:, None] if bias.ndim == 3 else bias[:, None, None]  # [B, 1, S or 1, S]
+        total = self._keep(f"{name}.scores", sum(scores, q @ k.swapaxes(-1, -2)) + every)  # [B, A, S, S]
+        context = self._keep(f"{name}.probabilities", _softmax(total)) @ v
         return self._keep(f"{name}.context", context.swapaxes(1, 2).reshape(query.shape))
 
     def first_token(self, name: str, x: Array) -> Array:
@@ -119,6 +172,8 @@ class NumpyOps:
     def pool(self, name: str, x: Array, mask: Array, kind: str) -> Array:
         """See Ops; as sentence-transformers' Pooling, with its −1e9 for no token and its 1e-9 for no division by 0."""
         seen = mask.astype(np.float32)[..., None]  # [B, S, 1]
+        if kind == "first":
+            return self._keep(name, x[np.arange(len(x)), mask.argmax(1)])
         if kind == "max":
             return self._keep(name, np.where(seen > 0, x, np.float32(-1e9)).max(1))
         number = np.maximum(seen.sum(1), np.float32(1e-9))  # [B, 1]

@@ -16,6 +16,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.model.distances import Distances
+from exporter.model.rotary import Rotation
+
 Array = NDArray[Any]
 T = TypeVar("T")
 
@@ -75,6 +78,9 @@ class Ops(Protocol[T]):
     def positions(self, name: str, table: Weight, tokens: T) -> T:
         """`tokens` [B, S, H] plus the first S rows of `table` [positions, H]."""
 
+    def as_tokens(self, name: str, rows: T) -> T:
+        """Rows of `embedding`, [B, S, H], as token tensors, for a model that adds no `positions` to them."""
+
     def counted_positions(self, name: str, table: Weight, tokens: T, ids: T, pad: int) -> T:
         """`tokens` [B, S, H] plus the row of `table` at pad + n for the n-th of a text's tokens, and at pad for `pad`.
 
@@ -86,6 +92,12 @@ class Ops(Protocol[T]):
 
     def add(self, name: str, left: T, right: T) -> T:
         """Elementwise sum of two tensors of one shape."""
+
+    def multiply(self, name: str, left: T, right: T) -> T:
+        """Elementwise product of two tensors of one shape."""
+
+    def rotary(self, name: str, x: T, heads: int, rotation: Rotation) -> T:
+        """[B, S, H] with each head's pairs of numbers turned by their token's position: see `exporter.model.rotary`."""
 
     def scale(self, name: str, x: T, gain: Weight) -> T:
         """x · gain over the last axis, gain [n]."""
@@ -105,8 +117,35 @@ class Ops(Protocol[T]):
     def mask_bias(self, name: str, mask: T) -> T:
         """`mask` [B, S] of ones and zeros → what is added to attention scores: 0, or so low that softmax gives 0."""
 
-    def attention(self, name: str, query: T, key: T, value: T, bias: T, heads: int) -> T:
-        """softmax(q·kᵀ + bias)·v per head, [B, S, H] each → [B, S, H]; the query comes scaled by 1/√D."""
+    def local_bias(self, name: str, bias: T, reach: int) -> T:
+        """What `mask_bias` gave, and as low for a key more than `reach` tokens from the query.
+
+        `attention` alone takes it. A query that sees no key at all attends to all alike.
+        """
+
+    def pair_bias(self, name: str, bias: T, mask: T) -> T:
+        """What `mask_bias` gave, and as low for every key of a query that is padding: such attend to all alike.
+
+        `attention` alone takes it.
+        """
+
+    def relative_scores(
+        self, name: str, x: T, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> T:
+        """What each head finds in the rows of a table for the distances between tokens, for `attention`: [B, A, S, S].
+
+        `table` [rows, H]; `x` [B, S, H] are the queries, or with `of_keys` the keys: q_i · row or k_j · row, of the row
+        for i − j (He et al. 2021, "disentangled attention").
+        """
+
+    def position_scores(self, name: str, x: T, table: Weight, distances: Distances) -> T:
+        """Each head's score of each distance, whatever the tokens `x` are; `table` [rows, A] (Raffel et al. 2020)."""
+
+    def hide_padding(self, name: str, x: T, mask: T) -> T:
+        """[B, S, H] with zeros for padding."""
+
+    def attention(self, name: str, query: T, key: T, value: T, bias: T, heads: int, scores: tuple[T, ...] = ()) -> T:
+        """softmax(q·kᵀ + scores + bias)·v per head, [B, S, H] each → [B, S, H]; the query comes scaled by 1/√D."""
 
     def first_token(self, name: str, x: T) -> T:
         """[B, S, H] → [B, H], the first token's."""
@@ -123,8 +162,8 @@ class Ops(Protocol[T]):
     def pool(self, name: str, x: T, mask: T, kind: str) -> T:
         """The tokens of `x` [B, S, H] that `mask` [B, S] shows, as one vector [B, H].
 
-        `kind` is "mean" (their sum over their number), "mean_sqrt_len" (over its root) or "max"; of a row of padding
-        alone a mean is 0.
+        `kind` is "mean" (their sum over their number), "mean_sqrt_len" (over its root), "max" or "first"; of a row of
+        padding alone a mean is 0, and the first is its first.
         """
 
     def normalise(self, name: str, x: T) -> T:

@@ -10,7 +10,7 @@ from exporter.model.tensor_table import Entry, StoredTensor
 from runtimes.errors import CheckpointError
 
 _SHOWN = 3
-_LAYER = re.compile(r"\.layer\.(\d+)\.")
+_LAYER = re.compile(r"\.layers?\.(\d+)\.")
 
 
 def resolve(

@@ -21,7 +21,7 @@ def run_layers(ops: Ops[T], read: Read, geometry: Geometry, x: T, mask: T, first
     """Return what `encode` does, from the embeddings `x` [B, S, H]."""
     bias = ops.mask_bias("mask", mask)
     for number in range(geometry.layers):
-        layer = _Layer(ops, read, geometry, f"layer.{number}")
+        layer = Layer(ops, read, geometry, f"layer.{number}")
         if first_token_only and number == geometry.layers - 1:
             return layer.first_token(x, bias)
         x = layer.every_token(x, bias)
@@ -48,7 +48,7 @@ def sum_words_and_types(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inp
     return x, weight_of("embeddings.position.weight", positions, Role.POSITION_EMBEDDING)
 
 
-class _Layer(Generic[T]):
+class Layer(Generic[T]):
     """One layer: attention and feed-forward, each with its residual and LayerNorm."""
 
     def __init__(self, ops: Ops[T], read: Read, geometry: Geometry, name: str) -> None:
@@ -56,15 +56,18 @@ class _Layer(Generic[T]):
 
     def every_token(self, x: T, bias: T) -> T:
         """[B, S, H] → [B, S, H]."""
-        name, ops = f"{self.name}.attention", self.ops
+        weight, name = self._f64("attention.dense.weight"), f"{self.name}.attention.dense"
+        dense = self._linear(name, self.attended(x, bias), weight, self._output_bias(), Role.LINEAR)
+        return self._finish(x, dense, Role.LINEAR)
+
+    def attended(self, x: T, bias: T) -> T:
+        """What each token sees of the others, [B, S, H] → [B, S, H]."""
+        name = f"{self.name}.attention"
         query_weight, query_bias = self._scaled_query()
         query = self._linear(f"{name}.query", x, query_weight, query_bias, Role.LINEAR)
         key = self._linear(f"{name}.key", x, self._f64("attention.key.weight"), None, Role.LINEAR)
         value = self._linear(f"{name}.value", x, self._f64("attention.value.weight"), None, Role.LINEAR)
-        context = ops.attention(name, query, key, value, bias, self.geometry.heads)  # [B, S, H]
-        weight = self._f64("attention.dense.weight")
-        dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.LINEAR)
-        return self._finish(x, dense, Role.LINEAR)
+        return self.ops.attention(name, query, key, value, bias, self.geometry.heads)
 
     def first_token(self, x: T, bias: T) -> T:
         """[B, S, H] → [B, H]: the layer for token 0 alone, the only one that a pooled head reads."""

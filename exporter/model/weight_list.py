@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from exporter.model.distances import Distances
 from exporter.model.model import Model
 from exporter.model.numpy_ops import NumpyOps
 from exporter.model.ops import Array, Inputs, Role, Weight
@@ -35,6 +36,11 @@ class _Listing(NumpyOps):
 
     def counted_positions(self, name: str, table: Weight, tokens: Array, ids: Array, pad: int) -> Array:
         return super().counted_positions(name, self._met(table), tokens, ids, pad)
+
+    def relative_scores(
+        self, name: str, x: Array, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> Array:
+        return super().relative_scores(name, x, self._met(table), distances, heads, of_keys)
 
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:
         return super().linear(name, x, self._met(weight), bias)

@@ -62,7 +62,7 @@ def read_config(directory: Path) -> Config:
 def sanitised(raw: Mapping[str, Any]) -> Config:
     """The config without what libraries stumble over. Raises as `read_config` for its architecture."""
     family = find_family(raw)
-    refuse_variants(raw)
+    refuse_variants(family.schema, raw)
     essential = _ESSENTIAL | family.schema.model_fields.keys() | family.schema.aliases.keys()
     values, left_out = without_stumbling_blocks(raw, frozenset(essential))
     return Config(family, values, tuple(left_out))
@@ -73,5 +73,5 @@ def for_reference(family: Family[Any], config: Mapping[str, Any], labels: int | 
 
     `labels` are the rows of a classifier; without, transformers takes 2, which is what every other head has.
     """
-    values = family.schema.read(config).model_dump()
+    values = family.schema.read(config).for_reference()
     return {"model_type": family.model_type, **values, **({} if labels is None else {"num_labels": labels})}

@@ -5,7 +5,7 @@ The decoder is the table of word embeddings again, and is stored once; a checkpo
 its table, and has a matrix beside it for the rest.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,18 +20,28 @@ from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
 
 
 @dataclass(frozen=True)
-class MaskedNames:
-    """How a family calls the parts of its fill-mask head: layers, the decoder, its bias, and the table it is tied to.
+class Transform:
+    """A family's own transform before the decoder, where it is not dense, activation and LayerNorm with biases."""
 
-    `activation` of the transform; None: the encoder's own, as `hidden_act` says. `rest` is the matrix [H − E, V] that
-    reads the numbers of the transform beyond the table's E; None: the transform is as wide as the table.
+    entries: Callable[[Any], Iterator[Entry]]
+    build: Callable[[Encoded[Any]], Any]
+
+
+@dataclass(frozen=True)
+class MaskedNames:
+    """How a family calls the parts of its fill-mask head: the decoder, its bias, the table it is tied to, the layers.
+
+    `dense` and `norm` are layers of the transform, `transform` stands in their place. `activation` of the transform;
+    None: the encoder's own, as `hidden_act` says. `rest` is the matrix [H − E, V] that reads the numbers of the
+    transform beyond the table's E; None: the transform is as wide as the table.
     """
 
-    dense: str
-    norm: str
     decoder: str
     bias: str
     table: str
+    dense: str = ""
+    norm: str = ""
+    transform: Transform | None = None
     activation: str | None = None
     rest: str | None = None
 
@@ -54,8 +64,11 @@ def masked_head(architecture: str, names: MaskedNames, **details: Any) -> Head:
 
 def _entries(names: MaskedNames, geometry: Geometry) -> Iterator[Entry]:
     h, e, v = geometry.hidden, geometry.embedding, geometry.vocabulary
-    yield from dense_entries("transform", names.dense, h if names.rest else e, h)
-    yield from layer_norm_entries("transform.norm", names.norm, h if names.rest else e)
+    if names.transform:
+        yield from names.transform.entries(geometry)
+    else:
+        yield from dense_entries("transform", names.dense, h if names.rest else e, h)
+        yield from layer_norm_entries("transform.norm", names.norm, h if names.rest else e)
     yield Entry("decoder.bias", names.bias, (v,))
     if names.rest:
         yield Entry("decoder.rest", names.rest, (h - e, v))
@@ -79,7 +92,7 @@ def _adapt(head: Head, names: MaskedNames, stored: Stored, config: Mapping[str, 
         build=lambda given: _score(given, names, "decoder.weight"),
         tied=False,
         copies=() if untied else ((names.bias, f"{names.decoder}.bias"),),
-        leftovers=(*head.leftovers, names.bias) if untied else head.leftovers,
+        leftovers=(*head.leftovers, names.bias) if untied and names.bias != bias else head.leftovers,
     )
 
 
@@ -87,12 +100,17 @@ def _equal(left: Any, right: Any) -> bool:
     return left.shape == right.shape and bool(np.array_equal(left, right))
 
 
-def _score(given: Encoded[Any], names: MaskedNames, decoder: str | None) -> None:
-    """Dense, activation and LayerNorm, as wide as the decoder; then that: [B, S, H] → logits [B, S, V]."""
-    ops = given.ops
+def _transformed(given: Encoded[Any], names: MaskedNames) -> Any:
+    """Dense, activation and LayerNorm."""
     x = linear(given, "transform", "transform.dense", given.x, Role.LINEAR)
-    x = ops.activation("transform.activation", x, names.activation or given.geometry.activation)
-    x = layer_norm(given, "transform.norm", "transform", x)
+    x = given.ops.activation("transform.activation", x, names.activation or given.geometry.activation)
+    return layer_norm(given, "transform.norm", "transform", x)
+
+
+def _score(given: Encoded[Any], names: MaskedNames, decoder: str | None) -> None:
+    """The transform, as wide as the decoder; then that: [B, S, H] → logits [B, S, V]."""
+    ops = given.ops
+    x = names.transform.build(given) if names.transform else _transformed(given, names)
     bias = Weight("decoder.bias", given.read("decoder.bias"), Role.VECTOR)
     rest = np.ascontiguousarray(given.read("decoder.rest").T) if names.rest else None  # [V, H − E]
     if decoder:

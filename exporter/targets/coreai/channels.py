@@ -3,12 +3,15 @@
 After Apple's "Deploying Transformers on the Apple Neural Engine" (2022).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from exporter.model.ops import Weight
-from exporter.targets.coreai.ops import CoreAIOps, Mask, normalised, unsigned, whole
+from exporter.model.distances import Distances
+from exporter.model.ops import Array, Weight
+from exporter.targets.coreai.attention import Mask, unsigned, whole
+from exporter.targets.coreai.ops import CoreAIOps, normalised
 from exporter.targets.coreai.program.shapes import Tensor
 from exporter.targets.coreai.weights import Lay
 
@@ -19,11 +22,15 @@ KERNEL = Lay(trail=2)
 class ChannelsOps(CoreAIOps):
     """Ops on [B, C, 1, S], and [B, C, 1, 1] for the first token."""
 
-    feature_axis = 1
+    feature_axis, token_axis = 1, 3
 
     def positions(self, name: str, table: Weight, tokens: Tensor) -> Tensor:
         """See Ops; [B, S, H] → [B, H, 1, S]: the embeddings were gathered as rows, and here they are turned."""
         return self._turned(name, super().positions(f"{name}.rows", table, tokens))
+
+    def as_tokens(self, name: str, rows: Tensor) -> Tensor:
+        """See Ops; [B, S, H] → [B, H, 1, S]."""
+        return self._turned(name, rows)
 
     def counted_positions(self, name: str, table: Weight, tokens: Tensor, ids: Tensor, pad: int) -> Tensor:
         """See Ops; [B, S, H] → [B, H, 1, S]."""
@@ -56,12 +63,42 @@ class ChannelsOps(CoreAIOps):
         with self.builder.named(name):
             return self._convolved(x, self.weights.matrix(self.builder, weight, kernel), len(weight.values))
 
-    def attention(self, name: str, query: Tensor, key: Tensor, value: Tensor, bias: Mask, heads: int) -> Tensor:
+    def relative_scores(
+        self, name: str, x: Tensor, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> list[Tensor]:
+        """See Ops; of each head by key and query, [B, k, q]."""
+        size, found = x.shape[1] // heads, []
+        for n in range(heads):
+            head = (n * size, (n + 1) * size)
+            part = f"{name}.head{n}" if of_keys else f"{name}.by_query.head{n}"
+            scores = self._by_distance(part, x, table, distances, head, of_keys)
+            with self.builder.named(f"{name}.head{n}"):
+                found.append(scores if of_keys else self.builder.transpose(scores, unsigned(0, 2, 1)))
+        return found
+
+    def position_scores(self, name: str, x: Tensor, table: Weight, distances: Distances) -> list[Tensor]:
+        """See Ops; a constant of each head by key and query, [1, k, q]."""
+        length = x.shape[3]
+        by_key = table.values[distances.square(length).T].transpose(2, 0, 1)
+        heads = (np.ascontiguousarray(one[None]) for one in by_key)
+        return [self._stored(f"{name}.{length}.head{n}", one) for n, one in enumerate(heads)]
+
+    def attention(
+        self,
+        name: str,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Mask,
+        heads: int,
+        scores: tuple[list[Tensor], ...] = (),
+    ) -> Tensor:
         """See Ops."""
         builder = self.builder
         with builder.named(f"{name}.key.seen"):
             key = builder.broadcasting_mul(key, builder.expand_dims(bias.seen, whole(1, 2)))
-        contexts = [self._head(name, head, (query, key, value), bias.low, heads) for head in range(heads)]
+        inputs = (query, key, value)
+        contexts = [self._head(name, head, inputs, [one[head] for one in scores], bias, heads) for head in range(heads)]
         with builder.named(f"{name}.context"):
             return contexts[0] if heads == 1 else builder.concat(np.array(1, np.int32), contexts)
 
@@ -70,7 +107,15 @@ class ChannelsOps(CoreAIOps):
         with self.builder.named(name):
             return self.builder.slice_(x, whole(0, 0, 0, 0), whole(1, x.shape[1], 1, 1), whole(1, 1, 1, 1))
 
-    def _head(self, name: str, head: int, inputs: tuple[Tensor, Tensor, Tensor], low: Tensor, heads: int) -> Tensor:
+    def _head(
+        self,
+        name: str,
+        head: int,
+        inputs: tuple[Tensor, Tensor, Tensor],
+        scores: Sequence[Tensor],
+        bias: Mask,
+        heads: int,
+    ) -> Tensor:
         """softmax over the keys k of [B, k, q], then the mean of the values: [B, D, 1, S]."""
         builder, (_, hidden, _, length) = self.builder, inputs[0].shape
         size = hidden // heads
@@ -78,10 +123,9 @@ class ChannelsOps(CoreAIOps):
         with builder.named(f"{name}.products.head{head}"):
             q, k, v = (builder.reshape(builder.slice_(x, *bounds), whole(1, size, length)) for x in inputs)
             products = self._product(builder.transpose(k, unsigned(0, 2, 1)), q)  # [B, k, q]
-        with builder.named(f"{name}.scores.head{head}"):
-            scores = builder.broadcasting_add(products, builder.expand_dims(low, whole(2)))
+        every = self._biased(f"{name}.scores.head{head}", products, scores, bias)
         with builder.named(f"{name}.probabilities.head{head}"):
-            weights = builder.softmax(scores, np.array(1, np.int32))
+            weights = builder.softmax(every, np.array(1, np.int32))
         with builder.named(f"{name}.heads.head{head}"):
             return builder.reshape(self._product(v, weights), whole(1, size, 1, length))
 
@@ -102,6 +146,19 @@ class ChannelsOps(CoreAIOps):
             return x
         with self.builder.named(name):
             return self.builder.transpose(self.builder.shrink_dims(x, whole(2)), unsigned(0, 2, 1))
+
+    def _over_scores(self, low: Tensor) -> Tensor:
+        return self.builder.expand_dims(low, whole(2))
+
+    def _with_heads(self, shape: Sequence[int], heads: int) -> tuple[tuple[int, ...], int]:
+        return (heads, shape[1] // heads, 1, shape[3]), 1
+
+    def _positioned(self, name: str, table: Array) -> Tensor:
+        return self._stored(name, np.ascontiguousarray(table.T[None, :, None]))
+
+    def _of_head(self, x: Tensor, first: int, end: int) -> Tensor:
+        own = self.builder.reshape(self._features(x, first, end), whole(1, end - first, x.shape[3]))
+        return self.builder.transpose(own, unsigned(0, 2, 1))
 
     def _as_vector(self, x: Tensor) -> Tensor:
         return self.builder.reshape(x, whole(1, x.shape[-1] * x.shape[-2], 1, 1))

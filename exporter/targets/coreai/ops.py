@@ -4,19 +4,19 @@ The batch is 1. Shapes: B = 1, S the fixed sequence length, H hidden, A heads, D
 the program as that of the file of its location, which Core AI keeps as debug information.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from exporter.model.ops import Array, Extent, Inputs, Weight
-from exporter.targets.coreai.program.graph import Builder, Graph
+from exporter.model.distances import Distances
+from exporter.model.ops import Extent, Inputs, Weight
+from exporter.targets.coreai.attention import CoreAIAttention, Mask, unsigned, whole
+from exporter.targets.coreai.program.graph import Builder
 from exporter.targets.coreai.program.shapes import Tensor
-from exporter.targets.coreai.weights import Lay, WeightStore
+from exporter.targets.coreai.weights import Lay
 
-LOWEST = 4e4
 TINY = 1e-4
 """What a vector is at least divided by; smaller ones, and zeros, come out smaller than 1."""
 _ACTIVATIONS = {
@@ -28,36 +28,8 @@ _ACTIVATIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Mask:
-    """The mask in the type that is computed in: `seen` is 1 for a token, `low` 0 for a token, [B, S] each."""
-
-    seen: Tensor
-    low: Tensor
-
-
-def whole(*numbers: int) -> Array:
-    """Axes, sizes and bounds."""
-    return np.array(numbers, np.int32)
-
-
-def unsigned(*numbers: int) -> Array:
-    """The same where an operation takes them without a sign."""
-    return np.array(numbers, np.uint32)
-
-
-class CoreAIOps(ABC):
-    """Every operation of `Ops` for one function; a layout emits the rest.
-
-    `longest`: the most tokens of any function that shares these weights. The numbers of a vector lie along
-    `feature_axis`.
-    """
-
-    feature_axis: int
-
-    def __init__(self, graph: Graph, weights: WeightStore, longest: int) -> None:
-        self.graph, self.builder, self.weights = graph, Builder(graph), weights
-        self._longest = longest
+class CoreAIOps(CoreAIAttention):
+    """Every operation of `Ops` for one function; a layout emits the rest."""
 
     def read(self, names: Sequence[str], length: int) -> Inputs[Any]:
         """Declare the inputs of a function of so many tokens."""
@@ -75,6 +47,10 @@ class CoreAIOps(ABC):
         with self.builder.named(name):
             lay = Lay(lead=1, head=length if length < self._longest else None)
             return self.builder.broadcasting_add(tokens, self.weights.matrix(self.builder, rows, lay))
+
+    def as_tokens(self, name: str, rows: Tensor) -> Tensor:  # noqa: ARG002 - no tensor is made here
+        """See Ops; [B, S, H]."""
+        return rows
 
     def counted_positions(self, name: str, table: Weight, tokens: Tensor, ids: Tensor, pad: int) -> Tensor:
         """See Ops; [B, S, H]. Only rows that the longest function reads are kept."""
@@ -103,39 +79,17 @@ class CoreAIOps(ABC):
         with self.builder.named(name):
             return self.builder.add(left, right)
 
+    def multiply(self, name: str, left: Tensor, right: Tensor) -> Tensor:
+        """See Ops."""
+        with self.builder.named(name):
+            return self.builder.broadcasting_mul(left, right)
+
     def activation(self, name: str, x: Tensor, kind: str) -> Tensor:
         """See Ops."""
         operation, options = _ACTIVATIONS[kind]
         with self.builder.named(name):
             made: Tensor = getattr(self.builder, operation)(x, **options)
             return made
-
-    def mask_bias(self, name: str, mask: Tensor) -> Mask:
-        """See Ops; what `name` bears is [B, S], 0 or −4e4.
-
-        That is finite in float16 with any score added; but neighbours are 32 apart there, so that padded keys are made
-        zero too: a row of padding alone comes out uniform, as in PyTorch.
-        """
-        builder = self.builder
-        with builder.named(f"{name}.seen"):
-            seen = builder.cast(mask, dtype=self.weights.element)
-        with builder.named(name):
-            return Mask(seen, self._lowered(seen))
-
-    def first_token_attention(self, name: str, query: Tensor, x: Tensor, bias: Mask, heads: int) -> Tensor:
-        """See Ops; `query` and the result hold A·H numbers for the one token."""
-        builder, tokens = self.builder, self._tokens(f"{name}.tokens", x)
-        with builder.named(f"{name}.seen"):
-            keys = builder.broadcasting_mul(tokens, builder.expand_dims(bias.seen, whole(2)))
-        with builder.named(f"{name}.products"):
-            split = builder.reshape(query, whole(1, heads, tokens.shape[2]))  # [B, A, H]
-            products = self._product(split, builder.transpose(keys, unsigned(0, 2, 1)))
-        with builder.named(f"{name}.scores"):
-            scores = builder.broadcasting_add(products, builder.expand_dims(bias.low, whole(1)))  # [B, A, S]
-        with builder.named(f"{name}.probabilities"):
-            weights = builder.softmax(scores, np.array(2, np.int32))
-        with builder.named(f"{name}.context"):
-            return self._as_vector(self._product(weights, tokens))
 
     def row_products(self, name: str, x: Tensor, table: Weight, bias: Weight, rest: Weight | None = None) -> Tensor:
         """See Ops; [B, S, rows] in every layout. The table that `embedding` reads is transposed when it runs."""
@@ -159,6 +113,8 @@ class CoreAIOps(ABC):
             seen = builder.cast(mask, dtype=self.weights.element)  # [B, S]
             if kind == "max":
                 low = builder.expand_dims(self._lowered(seen), whole(2))
+            elif kind == "first":
+                weights = self._first_shown(seen)
             else:
                 number = builder.broadcasting_maximum(builder.reduce_sum(seen, whole(1)), self.weights.number(1.0))
                 weights = builder.broadcasting_divide(seen, number if kind == "mean" else builder.sqrt(number))
@@ -166,6 +122,23 @@ class CoreAIOps(ABC):
             if kind == "max":
                 return self._as_vector(builder.reduce_max(builder.broadcasting_add(tokens, low), whole(1)))
             return self._as_vector(self._product(builder.expand_dims(weights, whole(1)), tokens))
+
+    def _first_shown(self, seen: Tensor) -> Tensor:
+        """Of 1 for a token, [B, S], 1 for the first token, or where there is none for the first place."""
+        builder, one = self.builder, self.weights.number(1.0)
+        shown, start = (self._up_to_second(tokens) for tokens in (seen, builder.broadcasting_maximum(seen, one)))
+        some = builder.reduce_max(seen, whole(1))
+        none = builder.broadcasting_sub(builder.broadcasting_maximum(some, one), some)
+        return builder.add(builder.broadcasting_mul(shown, seen), builder.broadcasting_mul(start, none))
+
+    def _up_to_second(self, tokens: Tensor) -> Tensor:
+        """1 before the second of some tokens, [B, S] of ones and zeros; 0 from there on."""
+        builder = self.builder
+        count = builder.scan(tokens, np.array(1, np.uint32), np.array(False), combiner="sum")
+        left = builder.broadcasting_add(
+            builder.broadcasting_mul(count, self.weights.number(-1.0)), self.weights.number(2.0)
+        )
+        return builder.broadcasting_maximum(left, self.weights.number(0.0))
 
     def normalise(self, name: str, x: Tensor) -> Tensor:
         """See Ops; divided by the largest magnitude first, for squares that float16 can hold."""
@@ -202,29 +175,31 @@ class CoreAIOps(ABC):
         """See Ops."""
 
     @abstractmethod
-    def attention(self, name: str, query: Tensor, key: Tensor, value: Tensor, bias: Mask, heads: int) -> Tensor:
+    def attention(
+        self,
+        name: str,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Mask,
+        heads: int,
+        scores: tuple[Any, ...] = (),
+    ) -> Tensor:
+        """See Ops."""
+
+    @abstractmethod
+    def relative_scores(
+        self, name: str, x: Tensor, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> Any:
+        """See Ops."""
+
+    @abstractmethod
+    def position_scores(self, name: str, x: Tensor, table: Weight, distances: Distances) -> Any:
         """See Ops."""
 
     @abstractmethod
     def first_token(self, name: str, x: Tensor) -> Tensor:
         """See Ops."""
-
-    @abstractmethod
-    def _tokens(self, name: str, x: Tensor) -> Tensor:
-        """Tokens of the layout as [B, S, C]."""
-
-    @abstractmethod
-    def _as_vector(self, x: Tensor) -> Tensor:
-        """The numbers of one token in the layout's shape."""
-
-    def _product(self, left: Tensor, right: Tensor) -> Tensor:
-        """[B, m, k] · [B, k, n]."""
-        return self.builder.batch_matmul(left, right)
-
-    def _lowered(self, seen: Tensor) -> Tensor:
-        """1 for a token → 0, 0 → −4e4."""
-        padding = self.builder.broadcasting_sub(seen, self.weights.number(1.0))
-        return self.builder.broadcasting_mul(padding, self.weights.number(LOWEST))
 
     def _columns(self, x: Tensor, first: int, end: int) -> Tensor:
         """Some columns of [S, C]."""

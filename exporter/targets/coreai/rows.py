@@ -1,9 +1,13 @@
 """The rows layout, [B, S, C]: matrix products of all tokens and heads, for the GPU and the CPU."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from exporter.model.ops import Weight
-from exporter.targets.coreai.ops import CoreAIOps, Mask, normalised, unsigned, whole
+from exporter.model.distances import Distances
+from exporter.model.ops import Array, Weight
+from exporter.targets.coreai.attention import Mask, unsigned, whole
+from exporter.targets.coreai.ops import CoreAIOps, normalised
 from exporter.targets.coreai.program.shapes import Tensor
 from exporter.targets.coreai.weights import Lay
 
@@ -14,7 +18,7 @@ MATRIX = Lay(transposed=True, lead=1)
 class RowsOps(CoreAIOps):
     """Ops on [B, S, C], and [B, 1, C] for the first token: the compiler moves a change of rank to the end."""
 
-    feature_axis = 2
+    feature_axis, token_axis = 2, 1
 
     def scale(self, name: str, x: Tensor, gain: Weight) -> Tensor:
         """See Ops."""
@@ -46,20 +50,48 @@ class RowsOps(CoreAIOps):
             y = self.builder.batch_matmul(self.weights.matrix(self.builder, weight), columns)
             return self.builder.reshape(y, whole(1, 1, groups * out))
 
-    def attention(self, name: str, query: Tensor, key: Tensor, value: Tensor, bias: Mask, heads: int) -> Tensor:
+    def relative_scores(
+        self, name: str, x: Tensor, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> Tensor:
+        """See Ops; [B, A, S, S]."""
+        builder, size = self.builder, x.shape[2] // heads
+        bounds = [(n * size, (n + 1) * size) for n in range(heads)]
+        found = [
+            self._by_distance(f"{name}.head{n}", x, table, distances, one, of_keys) for n, one in enumerate(bounds)
+        ]
+        with builder.named(f"{name}.by_key" if of_keys else name):
+            every = builder.concat(np.array(0, np.int32), found)  # [A, S, S]
+        with builder.named(name):
+            every = builder.transpose(every, unsigned(0, 2, 1)) if of_keys else every
+        with builder.named(f"{name}.wide"):
+            return builder.expand_dims(every, whole(0))
+
+    def position_scores(self, name: str, x: Tensor, table: Weight, distances: Distances) -> Tensor:
+        """See Ops; a constant, [1, A, S, S]."""
+        scores = table.values[distances.square(x.shape[1])].transpose(2, 0, 1)[None]
+        return self._stored(f"{name}.{x.shape[1]}", np.ascontiguousarray(scores))
+
+    def attention(
+        self,
+        name: str,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Mask,
+        heads: int,
+        scores: tuple[Tensor, ...] = (),
+    ) -> Tensor:
         """See Ops."""
         builder = self.builder
         with builder.named(f"{name}.key.seen"):
             key = builder.broadcasting_mul(key, builder.expand_dims(bias.seen, whole(2)))
         with builder.named(f"{name}.split"):
             q, k, v = (self._split_heads(x, heads) for x in (query, key, value))  # [B, A, S, D]
-            every = builder.expand_dims(bias.low, whole(1, 2))  # [B, 1, 1, S]
         with builder.named(f"{name}.products"):
             products = builder.batch_matmul(q, builder.transpose(k, unsigned(0, 1, 3, 2)))
-        with builder.named(f"{name}.scores"):
-            scores = builder.broadcasting_add(products, every)  # [B, A, S, S]
+        every = self._biased(f"{name}.scores", products, scores, bias)  # [B, A, S, S]
         with builder.named(f"{name}.probabilities"):
-            weights = builder.softmax(scores, np.array(3, np.int32))
+            weights = builder.softmax(every, np.array(3, np.int32))
         with builder.named(f"{name}.heads"):
             context = builder.batch_matmul(weights, v)
         with builder.named(f"{name}.merged"):
@@ -80,6 +112,18 @@ class RowsOps(CoreAIOps):
 
     def _tokens(self, name: str, x: Tensor) -> Tensor:  # noqa: ARG002 - no tensor is made here
         return x
+
+    def _over_scores(self, low: Tensor) -> Tensor:
+        return self.builder.expand_dims(low, whole(1, 2))
+
+    def _with_heads(self, shape: Sequence[int], heads: int) -> tuple[tuple[int, ...], int]:
+        return (*shape[:2], heads, shape[2] // heads), 3
+
+    def _positioned(self, name: str, table: Array) -> Tensor:
+        return self._stored(name, table[None, :, None])
+
+    def _of_head(self, x: Tensor, first: int, end: int) -> Tensor:
+        return self._features(x, first, end)
 
     def _as_vector(self, x: Tensor) -> Tensor:
         return self.builder.reshape(x, whole(1, 1, x.shape[-1] * x.shape[-2]))

@@ -7,8 +7,8 @@ computed in float32 here. Nothing is shipped so: it is what Apple's runtime is a
 import numpy as np
 
 from exporter.model.ops import Weight
+from exporter.targets.coreai.attention import unsigned, whole
 from exporter.targets.coreai.channels import KERNEL, ChannelsOps
-from exporter.targets.coreai.ops import unsigned, whole
 from exporter.targets.coreai.program.shapes import Tensor
 
 

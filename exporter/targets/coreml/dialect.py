@@ -31,12 +31,14 @@ class Mask:
     """The mask in the shapes that its readers need: 1 for a token as a factor of keys, 0 for a token added to scores.
 
     Over every query, in the layout's shapes; and for the first token, factor as `_sequence` and bias [B, 1, S].
+    `pairs`: a factor of scores, where not every query sees the same keys.
     """
 
     key_factor: Var
     score_bias: Var
     first_key_factor: Var
     first_score_bias: Var
+    pairs: Var | None = None
 
 
 class Constants(Protocol):

@@ -7,18 +7,19 @@ Shapes: B = 1, S the fixed sequence length, H hidden, A heads, D = H / A. The pr
 computed in: no pass rewrites it, and every tensor keeps the name given here.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 
+from exporter.model.distances import Distances
 from exporter.model.ops import Extent, Role, Weight
-from exporter.targets.coreml.dialect import Constants, Dialect, Mask, Ranges, Var
+from exporter.targets.coreml.attention import LOWEST, MilAttention
+from exporter.targets.coreml.dialect import Mask, Var
 from exporter.targets.coreml.names import canonical_name, mil_name
 from runtimes.errors import LoweringError
 
 _UINT16_ROWS = 1 << 16
-_LOWEST = 4e4
 _TINY = 1e-4
 """What a vector is at least divided by; smaller ones, and zeros, come out smaller than 1."""
 _ACTIVATIONS = {
@@ -30,15 +31,8 @@ _ACTIVATIONS = {
 }
 
 
-class MilOps(ABC):
+class MilOps(MilAttention):
     """Every operation of `Ops`, of the builder `mb`; a layout emits the rest."""
-
-    def __init__(self, mb: Any, weights: Constants, dialect: Dialect, ranges: Ranges) -> None:
-        self.mb, self.weights, self.dialect = mb, weights, dialect
-        self.outputs: list[Var] = []
-        self._ranges = ranges
-        self._half = weights.dtype is np.float16
-        self._rounded: dict[str, Var] = {}
 
     def embedding(self, name: str, table: Weight, ids: Var) -> Var:
         """See Ops; [B, S, H] in both layouts."""
@@ -81,6 +75,10 @@ class MilOps(ABC):
             stored = self.mb.slice_by_index(x=stored, begin=[0, 0, 0], end=end, name=mil_name(f"{name}.positions"))
         return self.mb.add(x=tokens, y=stored, name=mil_name(name))
 
+    def as_tokens(self, name: str, rows: Var) -> Var:  # noqa: ARG002 - no tensor is made here
+        """See Ops; [B, S, H]."""
+        return rows
+
     def counted_positions(self, name: str, table: Weight, tokens: Var, ids: Var, pad: int) -> Var:
         """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""
         kept = pad + 1 + max(tokens.shape[1], self.dialect.longest)
@@ -95,6 +93,10 @@ class MilOps(ABC):
     def add(self, name: str, left: Var, right: Var) -> Var:
         """See Ops."""
         return self.mb.add(x=left, y=right, name=mil_name(name))
+
+    def multiply(self, name: str, left: Var, right: Var) -> Var:
+        """See Ops."""
+        return self.mb.mul(x=left, y=right, name=mil_name(name))
 
     def _beyond_ends(self, name: str, x: Var, axis: int) -> list[Var]:
         """Each token's next and the one before along `axis`; zeros beyond the ends."""
@@ -115,35 +117,6 @@ class MilOps(ABC):
         operation, arguments = _ACTIVATIONS[kind]
         return getattr(self.mb, operation)(x=x, **arguments, name=mil_name(name))
 
-    def mask_bias(self, name: str, mask: Var) -> Mask:
-        """See Ops; what `name` bears is [B, 1, S], 0 or −4e4.
-
-        That is finite in float16 with any score added, so that no row becomes NaN; but neighbours are 32 apart there,
-        and scores of ±80 occur. A padded key is therefore made zero too: a row of padding alone then comes out
-        uniform, as in PyTorch.
-        """
-        seen = self.mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.seen"))
-        padding = self.mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
-        bias = self.mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.flat"))
-        return self._mask(name, seen, self.mb.expand_dims(x=bias, axes=[1], name=mil_name(name)))
-
-    def first_token_attention(self, name: str, query: Var, x: Var, bias: Mask, heads: int) -> Var:
-        """See Ops; `query` and the result hold A·H numbers for the one token.
-
-        All heads in one matmul whose last axis is S or H: head by head it would be 1, of the 32 that the Neural Engine
-        lays out.
-        """
-        tokens, by_token = self._sequence(f"{name}.tokens", x)
-        split = self.mb.reshape(x=query, shape=[1, heads, -1], name=mil_name(f"{name}.query.heads"))  # [B, A, H]
-        keys = self.mb.mul(x=tokens, y=bias.first_key_factor, name=mil_name(f"{name}.seen"))
-        products = self.mb.matmul(x=split, y=keys, transpose_y=by_token, name=mil_name(f"{name}.products"))
-        scores = self.mb.add(x=products, y=bias.first_score_bias, name=mil_name(f"{name}.scores"))  # [B, A, S]
-        weights = self.mb.softmax(x=scores, axis=-1, name=mil_name(f"{name}.probabilities"))
-        seen = self.mb.matmul(
-            x=weights, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.heads")
-        )  # [B, A, H]
-        return self.mb.reshape(x=seen, shape=self._vector_shape, name=mil_name(f"{name}.context"))
-
     def row_products(self, name: str, x: Var, table: Weight, bias: Weight, rest: Weight | None = None) -> Var:
         """See Ops; [B, S, rows] in both layouts, so that one constant serves `embedding` and this."""
         tokens, matrix, vector = self._tokens(f"{name}.tokens", x, True), self.weights.table(table), self._vector(bias)
@@ -162,15 +135,32 @@ class MilOps(ABC):
         seen = self.mb.cast(x=mask, dtype="fp16" if self._half else "fp32", name=mil_name(f"{name}.mask"))  # [B, S]
         if kind == "max":
             return self._largest(name, tokens, seen, by_token)
-        number = self.mb.reduce_sum(x=seen, axes=[1], keep_dims=True, name=mil_name(f"{name}.number"))
-        some = self.mb.maximum(x=number, y=self._number(1.0), name=mil_name(f"{name}.at_least_one"))
-        divisor = some if kind == "mean" else self.mb.sqrt(x=some, name=mil_name(f"{name}.root"))
-        weights = self.mb.real_div(x=seen, y=divisor, name=mil_name(f"{name}.weights"))
+        weights = self._first_shown(name, seen) if kind == "first" else self._shares(name, seen, kind)
         row = self.mb.expand_dims(x=weights, axes=[1], name=mil_name(f"{name}.row"))  # [B, 1, S]
         product = self.mb.matmul(
             x=row, y=tokens, transpose_y=not by_token, name=mil_name(f"{name}.product")
         )  # [B, 1, H]
         return self.mb.reshape(x=product, shape=self._vector_shape, name=mil_name(name))
+
+    def _shares(self, name: str, seen: Var, kind: str) -> Var:
+        """Of 1 for a token, [B, S], each token's share of a mean."""
+        number = self.mb.reduce_sum(x=seen, axes=[1], keep_dims=True, name=mil_name(f"{name}.number"))
+        some = self.mb.maximum(x=number, y=self._number(1.0), name=mil_name(f"{name}.at_least_one"))
+        divisor = some if kind == "mean" else self.mb.sqrt(x=some, name=mil_name(f"{name}.root"))
+        return self.mb.real_div(x=seen, y=divisor, name=mil_name(f"{name}.weights"))
+
+    def _first_shown(self, name: str, seen: Var) -> Var:
+        """Of 1 for a token, [B, S], 1 for the first token, or where there is none for the first place."""
+        count = self.mb.cumsum(x=seen, axis=1, name=mil_name(f"{name}.count"))
+        left = self.mb.sub(x=self._number(2.0), y=count, name=mil_name(f"{name}.left"))
+        early = self.mb.relu(x=left, name=mil_name(f"{name}.early"))
+        shown = self.mb.mul(x=early, y=seen, name=mil_name(f"{name}.first"))
+        some = self.mb.reduce_max(x=seen, axes=[1], keep_dims=True, name=mil_name(f"{name}.some"))
+        none = self.mb.sub(x=self._number(1.0), y=some, name=mil_name(f"{name}.none"))
+        start = np.zeros((1, seen.shape[1]), self.weights.dtype)
+        start[0, 0] = 1
+        instead = self.mb.mul(x=none, y=start, name=mil_name(f"{name}.instead"))
+        return self.mb.add(x=shown, y=instead, name=mil_name(f"{name}.weights"))
 
     def normalise(self, name: str, x: Var) -> Var:
         """See Ops; divided by the largest magnitude first, for squares that float16 can hold."""
@@ -196,7 +186,7 @@ class MilOps(ABC):
     def _largest(self, name: str, tokens: Var, seen: Var, by_token: bool) -> Var:
         """The largest of each feature over the tokens: padding is pushed below any of them, tokens stay exact."""
         padding = self.mb.sub(x=seen, y=self._number(1.0), name=mil_name(f"{name}.padding"))
-        low = self.mb.mul(x=padding, y=self._number(_LOWEST), name=mil_name(f"{name}.low"))
+        low = self.mb.mul(x=padding, y=self._number(LOWEST), name=mil_name(f"{name}.low"))
         axis = 1 if by_token else 2
         wide = self.mb.expand_dims(x=low, axes=[3 - axis], name=mil_name(f"{name}.wide"))
         shown = self.mb.add(x=tokens, y=wide, name=mil_name(f"{name}.shown"))
@@ -224,25 +214,24 @@ class MilOps(ABC):
         """See Ops."""
 
     @abstractmethod
-    def attention(self, name: str, query: Var, key: Var, value: Var, bias: Mask, heads: int) -> Var:
+    def attention(
+        self, name: str, query: Var, key: Var, value: Var, bias: Mask, heads: int, scores: tuple[Any, ...] = ()
+    ) -> Var:
+        """See Ops."""
+
+    @abstractmethod
+    def relative_scores(
+        self, name: str, x: Var, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> Any:
+        """See Ops."""
+
+    @abstractmethod
+    def position_scores(self, name: str, x: Var, table: Weight, distances: Distances) -> Any:
         """See Ops."""
 
     @abstractmethod
     def first_token(self, name: str, x: Var) -> Var:
         """See Ops."""
-
-    @property
-    @abstractmethod
-    def _vector_shape(self) -> list[int]:
-        """The shape of one token's numbers, for reshape."""
-
-    @abstractmethod
-    def _mask(self, name: str, seen: Var, bias: Var) -> Mask:
-        """The mask from 1 for a token [B, S] and 0 for a token [B, 1, S]."""
-
-    @abstractmethod
-    def _sequence(self, name: str, x: Var) -> tuple[Var, bool]:
-        """A token tensor as [B, S, H] and True, or as [B, H, S] and False: what the layout has at hand."""
 
     @abstractmethod
     def _tokens(self, name: str, x: Var, every: bool) -> Var:
@@ -266,10 +255,6 @@ class MilOps(ABC):
     def _vector(self, weight: Weight) -> Var:
         """A bias or gain, [n]."""
         return self.weights.constant(weight, weight.values.shape)
-
-    def _number(self, value: float) -> Any:
-        """A constant of the type that is computed in."""
-        return self.weights.dtype(value)
 
     def _epsilon(self, value: float) -> Any:
         """LayerNorm's ε; in float16 1e-12 would be 0, and a row of one value NaN: 1e-7 is safe."""

@@ -2,7 +2,10 @@
 
 import math
 
-from exporter.model.ops import Weight
+import numpy as np
+
+from exporter.model.distances import Distances
+from exporter.model.ops import Role, Weight
 from exporter.targets.coreml.dialect import Mask, Var
 from exporter.targets.coreml.names import mil_name
 from exporter.targets.coreml.ops import MilOps
@@ -10,6 +13,9 @@ from exporter.targets.coreml.ops import MilOps
 
 class RowsOps(MilOps):
     """Ops on [B, S, C] and [B, C]."""
+
+    _feature_axis, _token_axis = 2, 1
+    _square_axes = (1, 1, -1, 1), (1, 1, 1, -1)
 
     def trigram(self, name: str, x: Var) -> Var:
         """See Ops."""
@@ -44,16 +50,39 @@ class RowsOps(MilOps):
         )
         return self.mb.squeeze(x=product, axes=[2], name=mil_name(name))
 
-    def attention(self, name: str, query: Var, key: Var, value: Var, bias: Mask, heads: int) -> Var:
+    def relative_scores(
+        self, name: str, x: Var, table: Weight, distances: Distances, heads: int, of_keys: bool = False
+    ) -> Var:
+        """See Ops; [B, A, S, S]."""
+        rows = self._rows_by_distance(name, table, distances, x.shape[1], of_keys)  # [1, 2·S, H]
+        split = self.mb.reshape(x=rows, shape=[1, rows.shape[1], heads, -1], name=mil_name(f"{name}.rows.split"))
+        turned = self.mb.transpose(x=split, perm=[0, 2, 1, 3], name=mil_name(f"{name}.rows.heads"))
+        tokens = self._split_heads(mil_name(f"{name}.tokens"), x, heads)
+        products = self.mb.matmul(x=tokens, y=turned, transpose_y=True, name=mil_name(f"{name}.products"))
+        if not of_keys:
+            return self._sheared(name, products)
+        by_key = self._sheared(f"{name}.by_key", products)
+        return self.mb.transpose(x=by_key, perm=[0, 1, 3, 2], name=mil_name(name))
+
+    def position_scores(self, name: str, x: Var, table: Weight, distances: Distances) -> Var:
+        """See Ops; a constant, [1, A, S, S]."""
+        scores = table.values[distances.square(x.shape[1])].transpose(2, 0, 1)
+        return self.weights.constant(
+            Weight(f"{name}.{x.shape[1]}", np.ascontiguousarray(scores), Role.VECTOR), (1, *scores.shape)
+        )
+
+    def attention(
+        self, name: str, query: Var, key: Var, value: Var, bias: Mask, heads: int, scores: tuple[Var, ...] = ()
+    ) -> Var:
         """See Ops."""
         seen = self.mb.mul(x=key, y=bias.key_factor, name=mil_name(f"{name}.key.seen"))
-        q, k, v = (self._split_heads(x, heads) for x in (query, seen, value))  # [B, A, S, D]
-        if self.dialect.fused_attention:
+        q, k, v = (self._split_heads(x.name, x, heads) for x in (query, seen, value))  # [B, A, S, D]
+        if self.dialect.fused_attention and not scores and bias.pairs is None:
             context = self._fused_attention(name, q, k, v, bias.score_bias)
         else:
             products = self.mb.matmul(x=q, y=k, transpose_y=True, name=mil_name(f"{name}.products"))
-            scores = self.mb.add(x=products, y=bias.score_bias, name=mil_name(f"{name}.scores"))  # [B, A, S, S]
-            weights = self.mb.softmax(x=scores, axis=-1, name=mil_name(f"{name}.probabilities"))
+            every = self._biased(name, products, scores, bias)  # [B, A, S, S]
+            weights = self.mb.softmax(x=every, axis=-1, name=mil_name(f"{name}.probabilities"))
             context = self.mb.matmul(x=weights, y=v, name=mil_name(f"{name}.heads"))
         merged = self.mb.transpose(x=context, perm=[0, 2, 1, 3], name=mil_name(f"{name}.merged"))  # [B, S, A, D]
         return self.mb.reshape(x=merged, shape=list(query.shape), name=mil_name(f"{name}.context"))
@@ -70,15 +99,18 @@ class RowsOps(MilOps):
             query=unscaled, key=k, value=v, attn_mask=bias, name=mil_name(f"{name}.heads")
         )
 
-    def _split_heads(self, x: Var, heads: int) -> Var:
+    def _split_heads(self, name: str, x: Var, heads: int) -> Var:
         """[B, S, H] → [B, A, S, D]."""
-        split = self.mb.reshape(x=x, shape=[1, x.shape[1], heads, -1], name=f"{x.name}_split")
-        return self.mb.transpose(x=split, perm=[0, 2, 1, 3], name=f"{x.name}_heads")
+        split = self.mb.reshape(x=x, shape=[1, x.shape[1], heads, -1], name=f"{name}_split")
+        return self.mb.transpose(x=split, perm=[0, 2, 1, 3], name=f"{name}_heads")
 
     def _mask(self, name: str, seen: Var, bias: Var) -> Mask:
         factor = self.mb.expand_dims(x=seen, axes=[2], name=mil_name(f"{name}.keys"))  # [B, S, 1]
         every = self.mb.expand_dims(x=bias, axes=[1], name=mil_name(f"{name}.scores"))  # [B, 1, 1, S]
         return Mask(factor, every, factor, bias)
+
+    def _positioned(self, table: Weight) -> Var:
+        return self.weights.constant(table, (1, *table.values.shape))
 
     @property
     def _vector_shape(self) -> list[int]:

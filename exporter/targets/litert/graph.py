@@ -154,7 +154,11 @@ class Graph:
         return self.node("RESHAPE", [x, sizes], name, shape, self.values[x].dtype)
 
     def sizes(self, name: str, *parts: str | int) -> str:
-        """A vector of sizes: numbers, and names of int32 vectors."""
+        """A vector of sizes: numbers, and names of int32 vectors. Numbers alone are a constant, of all subgraphs."""
+        if all(isinstance(part, int) for part in parts):
+            return self.integers(
+                f"{name}.{'.'.join(map(str, parts))}", [part for part in parts if isinstance(part, int)]
+            )
         pieces = [self.integers(f"size.{part}", [part]) if isinstance(part, int) else part for part in parts]
         total = sum(self.shape(piece)[0] for piece in pieces)
         return self.node("CONCATENATION", pieces, name, (total,), "int32", axis=0)

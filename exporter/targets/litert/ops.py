@@ -36,6 +36,10 @@ class LiteRtOps(Attention):
         """See Ops."""
         return self.arithmetic("ADD", tokens, self.first_rows(f"{name}.positions", table), name)
 
+    def as_tokens(self, name: str, rows: str) -> str:  # noqa: ARG002 - no tensor is made here
+        """See Ops."""
+        return rows
+
     def counted_positions(self, name: str, table: Weight, tokens: str, ids: str, pad: int) -> str:
         """See Ops."""
         shape, padding = self.shape(ids), self.constant("pad", np.int32(pad))
@@ -60,6 +64,18 @@ class LiteRtOps(Attention):
     def add(self, name: str, left: str, right: str) -> str:
         """See Ops."""
         return self.arithmetic("ADD", left, right, name)
+
+    def hide_padding(self, name: str, x: str, mask: str) -> str:
+        """See Ops."""
+        last, shape = self.integers("axis.2", [2]), (self.rows, self.length, 1)
+        column = self.cast(
+            self.node("EXPAND_DIMS", [mask, last], f"{name}.column", shape, "int32"), f"{name}.shown", "float32"
+        )
+        return self.arithmetic("MUL", x, column, name)
+
+    def multiply(self, name: str, left: str, right: str) -> str:
+        """See Ops."""
+        return self.arithmetic("MUL", left, right, name)
 
     def scale(self, name: str, x: str, gain: Weight) -> str:
         """See Ops."""
@@ -106,13 +122,40 @@ class LiteRtOps(Attention):
         row = self.node(
             "EXPAND_DIMS", [mask, self.integers("axis.1", [1])], f"{name}.row", (self.rows, 1, self.length), "int32"
         )
-        one, last = self.cast(row, f"{name}.mask", "float32"), self.integers("axis.2", [2])
+        one = self.cast(row, f"{name}.mask", "float32")
+        weights = self._first_shown(name, row, one) if kind == "first" else self._shares(name, one, kind)
+        product = self.node("BATCH_MATMUL", [weights, x], f"{name}.product", (self.rows, 1, width))
+        return self.reshaped(product, name, (self.rows, width))
+
+    def _shares(self, name: str, one: str, kind: str) -> str:
+        """Of the mask's floats [B, 1, S] each token's share of a mean."""
+        last = self.integers("axis.2", [2])
         number = self.node("SUM", [one, last], f"{name}.number", (self.rows, 1, 1), keep_dims=True)
         some = self.node("MAXIMUM", [number, self.constant("one", np.float32(1))], f"{name}.some", (self.rows, 1, 1))
         divisor = some if kind == "mean" else self.node("SQRT", [some], f"{name}.root", (self.rows, 1, 1))
-        weights = self.arithmetic("DIV", one, divisor, f"{name}.weights")
-        product = self.node("BATCH_MATMUL", [weights, x], f"{name}.product", (self.rows, 1, width))
-        return self.reshaped(product, name, (self.rows, width))
+        return self.arithmetic("DIV", one, divisor, f"{name}.weights")
+
+    def _first_shown(self, name: str, row: str, one: str) -> str:
+        """Of the mask [B, 1, S] and its floats 1 for the first token, or where there is none for the first place."""
+        shape, unit = self.shape(row), self.constant("one", np.float32(1))
+        count = self.node("CUMSUM", [row, self.constant("last_axis", np.int32(2))], f"{name}.count", shape, "int32")
+        left = self.arithmetic(
+            "SUB",
+            self.constant("two", np.float32(2)),
+            self.cast(count, f"{name}.counted", "float32"),
+            f"{name}.left",
+            shape,
+        )
+        shown = self.arithmetic("MUL", self.node("RELU", [left], f"{name}.early", shape), one, f"{name}.first")
+        some = self.node(
+            "REDUCE_MAX", [one, self.integers("axis.2", [2])], f"{name}.some", (self.rows, 1, 1), keep_dims=True
+        )
+        none = self.arithmetic("SUB", unit, some, f"{name}.none", (self.rows, 1, 1))
+        ahead = self.arithmetic("SUB", unit, self._places((1, self.length)), f"{name}.ahead", (1, 1, self.length))
+        start = self.node("RELU", [ahead], f"{name}.start", (1, 1, self.length))
+        return self.arithmetic(
+            "ADD", shown, self.arithmetic("MUL", start, none, f"{name}.instead", shape), f"{name}.weights"
+        )
 
     def normalise(self, name: str, x: str) -> str:
         """See Ops."""

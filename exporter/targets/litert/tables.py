@@ -116,7 +116,7 @@ class Tables(Graph):
         book = self.stored(codebook, "float16", (product_quantization.ENTRIES, dimensions))
         vectors = self._gather(book, self.cast(codes, f"{name}.wide", "int32"), f"{name}.sub_vectors")
         if len(self.shape(codes)) == 2:
-            flat = self.reshaped(vectors, f"{name}.float16", (self.length, width))
+            flat = self.reshaped(vectors, f"{name}.float16", (self.shape(codes)[0], width))
         else:
             flat = self._by_token(vectors, f"{name}.float16", width)
         return self._dequantized(flat, name)

@@ -21,8 +21,8 @@ from exporter.model.ops import Extent, Inputs, Weight
 from exporter.targets.encoding.encoded_weights import Encode
 from exporter.targets.encoding.storage import IN_INTEGERS
 from exporter.targets.onnx import file as onnx_file
+from exporter.targets.onnx.attention import Attention
 from exporter.targets.onnx.graph import FIRST
-from exporter.targets.onnx.integers import IntegerGraph
 from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.bundle.manifest import CHOICES as CHOICES
 from runtimes.errors import LoweringError
@@ -99,7 +99,7 @@ def check_opset(opset: int) -> None:
         raise LoweringError(f"onnx: opset {opset} is not supported; pass --opset {OPSETS[0]} to {OPSETS[-1]}")
 
 
-class OnnxOps(IntegerGraph):
+class OnnxOps(Attention):
     """Every operation of `Ops`."""
 
     def one_by_one(self, inputs: tuple[str, ...]) -> list[str]:
@@ -116,9 +116,13 @@ class OnnxOps(IntegerGraph):
 
     def positions(self, name: str, table: Weight, tokens: str) -> str:
         """See Ops; [B, S, H]."""
-        zero, length = self._integers("zero", [0]), self._once("sequence_length", "Shape", [self._ids], start=1, end=2)
+        zero, length = self._integers("zero", [0]), self._length()
         rows = self.weights.first_rows(f"{name}.positions", table, [zero, length, zero])  # [S, H]
         return self._unflat(self._node("Add", [tokens, rows], name))
+
+    def as_tokens(self, name: str, rows: str) -> str:  # noqa: ARG002 - no tensor is made here
+        """See Ops; [B, S, H]."""
+        return rows
 
     def counted_positions(self, name: str, table: Weight, tokens: str, ids: str, pad: int) -> str:
         """See Ops; [B, S, H]. Counted in int64, whatever the ids are."""
@@ -146,6 +150,16 @@ class OnnxOps(IntegerGraph):
         if {left, right} <= self._unflattened:
             return self._unflat(self._node("Add", [left, right], name))
         return self._node("Add", [self._flat(left), self._flat(right)], name)
+
+    def hide_padding(self, name: str, x: str, mask: str) -> str:
+        """See Ops; [B, S, H]."""
+        floats = self._once("mask.floats", "Cast", [mask], to=TensorProto.FLOAT)
+        column = self._once("mask.column", "Unsqueeze", [floats, self._integers("axis_2", [2])])
+        return self._unflat(self._node("Mul", [self._tokens(x), column], name))
+
+    def multiply(self, name: str, left: str, right: str) -> str:
+        """See Ops."""
+        return self._node("Mul", [self._flat(left), self._flat(right)], name)
 
     def scale(self, name: str, x: str, gain: Weight) -> str:
         """See Ops."""
@@ -183,46 +197,9 @@ class OnnxOps(IntegerGraph):
         operator, attributes = _ACTIVATIONS[kind]
         return self._node(operator, [x], name, **attributes)
 
-    def mask_bias(self, name: str, mask: str) -> str:
-        """See Ops; [B, A, 1, S]. −1e18 takes in any score, its square is finite: no NaN in a row of padding alone."""
-        wide = self._node("Unsqueeze", [self._seen(mask), self._integers("axes_1_2", [1, 2])], f"{name}.wide")
-        nothing = self._constant("nothing", np.zeros((1, self._heads, 1, 1), np.float32))
-        return self._node("Where", [wide, nothing, self._constant("lowest", np.float32(-1e18))], name)
-
-    def attention(self, name: str, query: str, key: str, value: str, bias: str, heads: int) -> str:
-        """See Ops.
-
-        The bias rides along as one more dimension, [q, c]·[k, bias] = q·k + c·bias with c ≥ 1, which spares a pass over
-        all scores: at 512 tokens that pass costs as much as a third of a layer's matrix work.
-        """
-        q = self._split_heads(f"{name}.query", query, heads, (0, 2, 3, 1))  # [B, A, D, S]
-        k = self._split_heads(f"{name}.key", key, heads, (0, 2, 3, 1))  # [B, A, D, S]
-        v = self._split_heads(f"{name}.value", value, heads, (0, 2, 1, 3))  # [B, A, S, D]
-        one = self._constant("one", np.float32(1))
-        factor = self._once(f"{bias}.factor", "Sub", [one, bias])  # [B, A, 1, S]: 1 for a token
-        long_q = self._node("Concat", [q, factor], f"{name}.query.extended", axis=2)  # [B, A, D + 1, S]
-        long_k = self._node("Concat", [k, bias], f"{name}.key.extended", axis=2)  # [B, A, D + 1, S]
-        turned = self._node("Transpose", [long_q], f"{name}.query.turned", perm=(0, 1, 3, 2))
-        scores = self._node("MatMul", [turned, long_k], f"{name}.scores")  # [B, A, S, S]
-        context = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), v], f"{name}.heads")
-        merged = self._node("Transpose", [context], f"{name}.merged", perm=(0, 2, 1, 3))  # [B, S, A, D]
-        return self._node("Flatten", [merged], f"{name}.context", axis=2)
-
     def first_token(self, name: str, x: str) -> str:
         """See Ops; [B, H]."""
         return self._node("Gather", [self._tokens(x), self._constant("first", np.int64(0))], name, axis=1)
-
-    def first_token_attention(self, name: str, query: str, x: str, bias: str, heads: int) -> str:
-        """See Ops; [B, A·H] → [B, A·H]."""
-        tokens = self._tokens(x)  # [B, S, H]
-        shape = self._integers(f"{name}.split", [0, heads, -1])
-        split = self._node("Reshape", [query, shape], f"{name}.query.heads")  # [B, A, H]
-        keys = self._node("Transpose", [tokens], f"{name}.keys", perm=(0, 2, 1))  # [B, H, S]
-        product = self._node("MatMul", [split, keys], f"{name}.products")
-        flat = self._once(f"{bias}.flat", "Squeeze", [bias, self._integers("axis_2", [2])])
-        scores = self._node("Add", [product, flat], f"{name}.scores")  # [B, A, S]
-        seen = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), tokens], f"{name}.heads")
-        return self._node("Flatten", [seen], f"{name}.context", axis=1)
 
     def row_products(self, name: str, x: str, table: Weight, bias: Weight, rest: Weight | None = None) -> str:
         """See Ops; [rows, E] → [rows, table rows]. The table lies there once, for `embedding` and for this."""
@@ -252,13 +229,34 @@ class OnnxOps(IntegerGraph):
             shown = self._node("Where", [seen, tokens, lowest], f"{name}.shown")
             return self._node("ReduceMax", [shown, self._integers("axis_1", [1])], name, keepdims=0)
         one = self._node("Cast", [mask], f"{name}.mask", to=TensorProto.FLOAT)  # [B, S]
-        number = self._node("ReduceSum", [one, self._integers("axis_1", [1])], f"{name}.number")  # [B, 1]
-        some = self._node("Max", [number, self._constant("one", np.float32(1))], f"{name}.at_least_one")
-        divisor = some if kind == "mean" else self._node("Sqrt", [some], f"{name}.root")
-        weights = self._node("Div", [one, divisor], f"{name}.weights")
+        weights = self._first_shown(name, one) if kind == "first" else self._shares(name, one, kind)
         row = self._node("Unsqueeze", [weights, self._integers("axis_1", [1])], f"{name}.row")  # [B, 1, S]
         product = self._node("MatMul", [row, tokens], f"{name}.product")  # [B, 1, H]
         return self._node("Squeeze", [product, self._integers("axis_1", [1])], name)
+
+    def _shares(self, name: str, one: str, kind: str) -> str:
+        """Of the mask's floats [B, S] each token's share of a mean."""
+        number = self._node("ReduceSum", [one, self._integers("axis_1", [1])], f"{name}.number")  # [B, 1]
+        some = self._node("Max", [number, self._constant("one", np.float32(1))], f"{name}.at_least_one")
+        divisor = some if kind == "mean" else self._node("Sqrt", [some], f"{name}.root")
+        return self._node("Div", [one, divisor], f"{name}.weights")
+
+    def _first_shown(self, name: str, one: str) -> str:
+        """Of the mask's floats [B, S] 1 for the first token, or where there is none for the first place."""
+        two, axis = self._constant("two_floats", np.float32(2)), self._constant("token_axis", np.int64(1))
+        count = self._node("CumSum", [one, axis], f"{name}.count")
+        early = self._node(
+            "Relu", [self._node("Sub", [two, count], f"{name}.left")], f"{name}.early"
+        )  # 1 up to the second
+        shown = self._node("Mul", [early, one], f"{name}.first")
+        some = self._node("ReduceMax", [one, self._integers("axis_1", [1])], f"{name}.some")
+        none = self._node("Sub", [self._constant("one", np.float32(1)), some], f"{name}.none")  # [B, 1]
+        start = self._node(
+            "Relu",
+            [self._node("Sub", [self._constant("one", np.float32(1)), self._places()], f"{name}.ahead")],
+            f"{name}.start",
+        )
+        return self._node("Add", [shown, self._node("Mul", [none, start], f"{name}.instead")], f"{name}.weights")
 
     def normalise(self, name: str, x: str) -> str:
         """See Ops."""
@@ -282,14 +280,3 @@ class OnnxOps(IntegerGraph):
         """Some of the numbers of each row: [rows, n] → [rows, end − start]."""
         bounds = [self._integers(f"{name}.{part}", [value]) for part, value in (("start", start), ("end", end))]
         return self._node("Slice", [x, *bounds, self._integers("axis_1", [1])], name)
-
-    def _seen(self, mask: str) -> str:
-        """The mask as booleans, [B, S]."""
-        return self._once("mask.seen", "Cast", [mask], to=TensorProto.BOOL)
-
-    def _split_heads(self, name: str, x: str, heads: int, order: tuple[int, ...]) -> str:
-        """[B·S, H] → [B, S, A, D], transposed by `order`."""
-        shape = self._shape("shape.heads", [heads, -1])
-        return self._node(
-            "Transpose", [self._node("Reshape", [x, shape], f"{name}.split")], f"{name}.heads", perm=order
-        )

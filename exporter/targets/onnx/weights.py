@@ -5,7 +5,7 @@ model: small on disk, as fast as float32. DequantizeLinear would say the same, b
 are gathered first and made floats after, so that a table stays small in memory too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from onnx import TensorProto
@@ -73,20 +73,20 @@ class WeightStore(CodedTables):
 
         Cut out before they become floats: a table that is folded when loaded is float32 in memory, and twice meanwhile.
         """
+        return self.picked_rows(name, table, lambda stored, rows: self._node("Slice", [stored, *bounds], rows))
 
-        def first(stored: str, rows: str) -> str:
-            return self._node("Slice", [stored, *bounds], rows)
-
+    def picked_rows(self, name: str, table: Weight, pick: Callable[[str, str], str]) -> str:
+        """Store a table [rows, H]; return float32 rows of it. `pick` gives those of a stored tensor, under a name."""
         match self.storage(table):
             case Storage.FLOAT32:
-                return first(self.floats(table.name, table.values), name)
+                return pick(self.floats(table.name, table.values), name)
             case Storage.FLOAT16:
-                return self._cast(first(self.halves(table.name, table.values), f"{name}.float16"), name)
+                return self._cast(pick(self.halves(table.name, table.values), f"{name}.float16"), name)
             case Storage.SHARED_CODES:
-                return self._first_shared_rows(name, table, first)
+                return self._first_shared_rows(name, table, pick)
             case _:
                 stored, scale = self.int8_table(table)
-                return self._scaled(name, first(stored, f"{name}.int8"), first(scale, f"{name}.scale"))
+                return self._scaled(name, pick(stored, f"{name}.int8"), pick(scale, f"{name}.scale"))
 
     def int8_table(self, table: Weight) -> tuple[str, str]:
         """Store a table [rows, H] as int8: names of it and of its scales [rows, 1]."""

@@ -15,19 +15,19 @@ from runtimes.errors import BundleError, in_our_words
 
 OPERATORS = frozenset(
     (  # noqa: SIM905 - read by people
-        "Add BitShift BitwiseAnd Cast Concat CumSum Div DynamicQuantizeLinear Equal Flatten Gather Gelu Gemm Identity "
-        "LayerNormalization MatMul MatMulInteger Max Mul Not Pad ReduceL2 ReduceMax ReduceSum Relu Reshape Shape "
-        "Sigmoid Slice Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
+        "Abs Add And BitShift BitwiseAnd Cast Concat Cos CumSum Div DynamicQuantizeLinear Equal Flatten Gather Gelu Gemm "
+        "Greater Identity LayerNormalization MatMul MatMulInteger Max Mul Not Pad Range ReduceL2 ReduceMax ReduceSum "
+        "Relu Reshape Shape Sigmoid Sin Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
     ).split()
 )
-"""All that the ONNX target emits: no branches, loops or functions, and nothing that makes a tensor of a size."""
+"""All that the ONNX target emits: no branches, loops or functions. Range makes a tensor of a size: see `sizes`."""
 FOREIGN_OPERATORS = OPERATORS | frozenset(
     (  # noqa: SIM905 - read by people
-        "Abs And Attention Ceil Clip Constant ConstantOfShape DequantizeLinear Einsum Elu Erf Exp Expand Floor "
-        "GatherElements GatherND Greater GreaterOrEqual HardSigmoid IsInf IsNaN LeakyRelu Less LessOrEqual Log "
-        "LogSoftmax LpNormalization Mean Min Mod Neg OneHot Or Pow QLinearMatMul QuantizeLinear Range Reciprocal "
-        "ReduceL1 ReduceMean ReduceMin ReduceProd ReduceSumSquare Round ScatterElements ScatterND Sign Sin Cos Size "
-        "Softplus Split Sum Swish Tile Trilu Xor com.microsoft::Attention com.microsoft::BiasGelu "
+        "Attention Ceil Clip Constant ConstantOfShape DequantizeLinear Einsum Elu Erf Exp Expand Floor "
+        "GatherElements GatherND GreaterOrEqual HardSigmoid IsInf IsNaN LeakyRelu Less LessOrEqual Log "
+        "LogSoftmax LpNormalization Mean Min Mod Neg OneHot Or Pow QLinearMatMul QuantizeLinear Reciprocal "
+        "ReduceL1 ReduceMean ReduceMin ReduceProd ReduceSumSquare Round ScatterElements ScatterND Sign Size "
+        "Softplus Sum Swish Tile Trilu Xor com.microsoft::Attention com.microsoft::BiasGelu "
         "com.microsoft::DynamicQuantizeMatMul com.microsoft::EmbedLayerNormalization com.microsoft::FastGelu "
         "com.microsoft::FusedMatMul com.microsoft::Gelu com.microsoft::MatMulIntegerToFloat "
         "com.microsoft::MatMulNBits com.microsoft::MultiHeadAttention com.microsoft::QAttention "

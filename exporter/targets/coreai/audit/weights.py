@@ -165,7 +165,7 @@ class AuditedStore(WeightStore):
             return form_rows.open_palette(part, stored[PALETTE].read().reshape(-1), ())
         if form is Form.PLAIN:
             return form_rows.open_floats(part, self.scheme.half, trained, ())
-        blocks = stored[SCALE].shape[0 if lay.transposed else -1 - lay.trail]
+        blocks = stored[SCALE].shape[lay.lead if lay.transposed else -1 - lay.trail]
         scale = lay.rows(stored[SCALE].read(), (*shape[:-1], blocks))
         if form is Form.INT8:
             return form_rows.open_int8(part, scale, trained, ())

@@ -100,7 +100,9 @@ def _recovered(data: Tensor, _scale: Any, _zero: Any, offset: Tensor) -> Kind:
 RESULTS: Mapping[str, Callable[..., Kind]] = {
     **dict.fromkeys(("abs_", "gelu", "relu", "rsqrt", "scan", "silu", "softmax", "sqrt", "tanh"), _same),
     "add": _same,
-    **dict.fromkeys((f"broadcasting_{name}" for name in ("add", "divide", "maximum", "mul", "sub")), _broadcast),
+    **dict.fromkeys(
+        (f"broadcasting_{name}" for name in ("add", "divide", "maximum", "minimum", "mul", "sub")), _broadcast
+    ),
     **dict.fromkeys(("reduce_max", "reduce_mean", "reduce_sum"), _reduced),
     "batch_matmul": _multiplied,
     "blockwise_shift_scale": _recovered,

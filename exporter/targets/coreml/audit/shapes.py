@@ -31,8 +31,9 @@ def _same(x: Tensor, **_: Any) -> Kind:
     return x.dtype, x.shape
 
 
-def _broadcast(x: Tensor, y: Any) -> Kind:
-    return x.dtype, _broadcast_shape(x.shape, y.shape if isinstance(y, Tensor) else ())
+def _broadcast(x: Any, y: Any) -> Kind:
+    """Of tensors, and of numbers and arrays that the operation holds."""
+    return _FLOATS.get(str(x.dtype), str(x.dtype)), _broadcast_shape(x.shape, getattr(y, "shape", ()))
 
 
 def _broadcast_shape(left: Shape, right: Shape) -> Shape:
@@ -159,7 +160,7 @@ RESULTS: Mapping[str, Callable[..., Kind | list[Kind]]] = {
     "gather": _gathered,
     "linear": _linear,
     "matmul": _multiplied,
-    "not_equal": _compared,
+    **dict.fromkeys(("less_equal", "not_equal"), _compared),
     "pad": _padded,
     "quantize": _quantized,
     "reshape": _reshaped,

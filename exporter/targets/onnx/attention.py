@@ -1,0 +1,97 @@
+"""Attention in ONNX: the mask and the products of all heads."""
+
+from functools import cached_property
+
+import numpy as np
+from onnx import TensorProto
+
+from exporter.targets.onnx.relative import Relative
+
+_LOWEST = np.float32(-1e18)
+"""It takes in any score, and its square is finite: no NaN in a row of padding alone."""
+
+
+class Attention(Relative):
+    """What attends, of `Ops`."""
+
+    @cached_property
+    def _pairs(self) -> set[str]:
+        """Biases that are no numbers, but say which scores `attention` takes."""
+        return set()
+
+    def mask_bias(self, name: str, mask: str) -> str:
+        """See Ops; [B, A, 1, S]."""
+        wide = self._node("Unsqueeze", [self._seen(mask), self._integers("axes_1_2", [1, 2])], f"{name}.wide")
+        nothing = self._constant("nothing", np.zeros((1, self._heads, 1, 1), np.float32))
+        return self._node("Where", [wide, nothing, self._constant("lowest", _LOWEST)], name)
+
+    def local_bias(self, name: str, bias: str, reach: int) -> str:  # noqa: ARG002 - the mask says the rest
+        """See Ops; [B, 1, S, S], true where a token sees another."""
+        place = self._places()  # [S]
+        column = self._once("places.column", "Unsqueeze", [place, self._integers("axis_1", [1])])
+        apart = self._once("places.apart", "Abs", [self._once("places.difference", "Sub", [column, place])])
+        far = self._node("Greater", [apart, self._constant(f"{name}.reach", np.float32(reach))], f"{name}.far")
+        self._pairs.add(name)
+        return self._node("And", [self._node("Not", [far], f"{name}.near"), self._shown_keys()], name)
+
+    def pair_bias(self, name: str, bias: str, mask: str) -> str:  # noqa: ARG002 - the mask says it all
+        """See Ops; [B, 1, S, S], true where both are tokens."""
+        queries = self._node("Unsqueeze", [self._seen(mask), self._integers("axes_1_3", [1, 3])], f"{name}.queries")
+        self._pairs.add(name)
+        return self._node("And", [queries, self._shown_keys()], name)
+
+    def attention(
+        self, name: str, query: str, key: str, value: str, bias: str, heads: int, scores: tuple[str, ...] = ()
+    ) -> str:
+        """See Ops.
+
+        The bias rides along as one more dimension, [q, c]·[k, bias] = q·k + c·bias with c ≥ 1, which spares a pass over
+        all scores: at 512 tokens that pass costs as much as a third of a layer's matrix work.
+        """
+        q = self._split_heads(f"{name}.query", query, heads, (0, 2, 3, 1))  # [B, A, D, S]
+        k = self._split_heads(f"{name}.key", key, heads, (0, 2, 3, 1))  # [B, A, D, S]
+        v = self._split_heads(f"{name}.value", value, heads, (0, 2, 1, 3))  # [B, A, S, D]
+        if bias not in self._pairs:
+            q, k = self._with_bias(name, q, k, bias)
+        turned = self._node("Transpose", [q], f"{name}.query.turned", perm=(0, 1, 3, 2))
+        every = self._scores(name, turned, k, scores, bias if bias in self._pairs else None)  # [B, A, S, S]
+        context = self._node("MatMul", [self._node("Softmax", [every], f"{name}.probabilities"), v], f"{name}.heads")
+        merged = self._node("Transpose", [context], f"{name}.merged", perm=(0, 2, 1, 3))  # [B, S, A, D]
+        return self._node("Flatten", [merged], f"{name}.context", axis=2)
+
+    def first_token_attention(self, name: str, query: str, x: str, bias: str, heads: int) -> str:
+        """See Ops; [B, A·H] → [B, A·H]."""
+        tokens = self._tokens(x)  # [B, S, H]
+        shape = self._integers(f"{name}.split", [0, heads, -1])
+        split = self._node("Reshape", [query, shape], f"{name}.query.heads")  # [B, A, H]
+        keys = self._node("Transpose", [tokens], f"{name}.keys", perm=(0, 2, 1))  # [B, H, S]
+        product = self._node("MatMul", [split, keys], f"{name}.products")
+        flat = self._once(f"{bias}.flat", "Squeeze", [bias, self._integers("axis_2", [2])])
+        scores = self._node("Add", [product, flat], f"{name}.scores")  # [B, A, S]
+        seen = self._node("MatMul", [self._node("Softmax", [scores], f"{name}.probabilities"), tokens], f"{name}.heads")
+        return self._node("Flatten", [seen], f"{name}.context", axis=1)
+
+    def _with_bias(self, name: str, query: str, key: str, bias: str) -> tuple[str, str]:
+        """Query and key with one more dimension, [B, A, D + 1, S]."""
+        factor = self._once(f"{bias}.factor", "Sub", [self._constant("one", np.float32(1)), bias])  # 1 for a token
+        long_query = self._node("Concat", [query, factor], f"{name}.query.extended", axis=2)
+        return long_query, self._node("Concat", [key, bias], f"{name}.key.extended", axis=2)
+
+    def _scores(self, name: str, query: str, key: str, added: tuple[str, ...], pairs: str | None) -> str:
+        """[B, A, S, D] · [B, A, D, S] and what is added to that; of `pairs` alone, where they are given."""
+        steps = [("Add", one) for one in added] + ([("Where", pairs)] if pairs else [])
+        names = [f"{name}.products", *(f"{name}.scores.{number}" for number in range(len(steps)))]
+        names[-1] = f"{name}.scores"
+        found = self._node("MatMul", [query, key], names[0])
+        for (operator, one), result in zip(steps, names[1:], strict=True):
+            inputs = [found, one] if operator == "Add" else [one, found, self._constant("lowest", _LOWEST)]
+            found = self._node(operator, inputs, result)
+        return found
+
+    def _shown_keys(self) -> str:
+        """Of the mask that `mask_bias` was given, true for a token, [B, 1, 1, S]."""
+        return self._once("mask.keys", "Unsqueeze", ["mask.seen", self._integers("axes_1_2", [1, 2])])
+
+    def _seen(self, mask: str) -> str:
+        """The mask as booleans, [B, S]."""
+        return self._once("mask.seen", "Cast", [mask], to=TensorProto.BOOL)
