@@ -10,10 +10,12 @@ INSTALL = pip install --quiet --disable-pip-version-check --constraint constrain
 demo: .venv/made
 	$(BIN)/python -m benchmarks.demo
 
-# Beside each other, a module to a worker: what a module's fixtures make is made once. WORKERS=0: one after another.
+# Beside each other, a module to a worker: what a module's fixtures make is made once. Those that take longest come first
+# (tests/longest.py). WORKERS=0: one after another.
 WORKERS ?= logical
+BESIDE = --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 test: .venv/made
-	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope
+	$(BIN)/python -m pytest -m "not slow" $(BESIDE)
 
 test-all: .venv/made .venv-optimum/made .venv-mediapipe/made
 	$(BIN)/python -m pytest

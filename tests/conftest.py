@@ -1,6 +1,7 @@
 """Fixtures of all tests: small checkpoints (benchmarks/models/seeded.py), texts, and what changes them."""
 
 import functools
+import gc
 import json
 import logging
 import os
@@ -21,6 +22,8 @@ from safetensors.numpy import load_file, save_file
 from benchmarks.models import seeded
 from benchmarks.models.tokenizer_files import TEXTS
 from runtimes.extras import EXTRAS, missing
+from tests.longest import longest_first
+from tests.made_once import MadeOnce
 
 torch.set_num_threads(1)  # these models are too small to share: a second thread is waited for in every layer
 
@@ -32,7 +35,7 @@ PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "-
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Strict: under transformers 4, what it reads otherwise must not agree."""
+    """Strict: under transformers 4, what it reads otherwise must not agree. What takes longest comes first."""
     if int(transformers.__version__.split(".")[0]) < 5:
         for item in items:
             if item.get_closest_marker("transformers_5"):
@@ -41,6 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if extra in _words_of(item):
                 item.add_marker(pytest.mark.skip(reason=missing(extra)))
+    items[:] = longest_first(items)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_not_searched_for_garbage() -> None:
+    """An export collects twice, coremltools after each conversion: a third of a second each over torch's modules."""
+    gc.collect()
+    gc.freeze()
 
 
 def _words_of(item: pytest.Item) -> set[str]:
@@ -82,22 +93,35 @@ def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MadeOnce]:
+    """(name, what writes it) → a folder that the first worker to ask makes, and that all workers only read."""
+    place = tmp_path_factory.getbasetemp()
+    made = MadeOnce((place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "made-once")
+    yield made
+    assert made.changed() == [], "a test wrote into what others read: let it take a copy"
+
+
+@pytest.fixture(scope="session")
+def wheel(made_once: MadeOnce) -> Path:
     """The wheel of this clone, built offline."""
-    place = tmp_path_factory.mktemp("wheel")
-    build = ["wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)]
-    subprocess.run([*PIP, *build], check=True, capture_output=True)
-    (found,) = place.glob("bertport-*.whl")
+
+    def build(place: Path) -> None:
+        options = ["--no-index", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)]
+        subprocess.run([*PIP, "wheel", *options], check=True, capture_output=True)
+
+    (found,) = made_once("wheel", build).glob("bertport-*.whl")
     return found
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(wheel: Path, made_once: MadeOnce) -> Path:
     """The folder that pip installed the wheel into; offline."""
-    place = tmp_path_factory.mktemp("installed") / "site"
-    install = ["install", "--no-index", "--no-deps", "--no-compile", "--target", str(place), str(wheel)]
-    subprocess.run([*PIP, *install], check=True, capture_output=True)
-    return place
+
+    def install(place: Path) -> None:
+        options = ["--no-index", "--no-deps", "--no-compile", "--target", str(place), str(wheel)]
+        subprocess.run([*PIP, "install", *options], check=True, capture_output=True)
+
+    return made_once("installed", install)
 
 
 @pytest.fixture(scope="session")

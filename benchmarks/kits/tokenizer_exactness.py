@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from itertools import zip_longest
+from itertools import cycle, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from tokenizers.normalizers import BertNormalizer
 
 from benchmarks import ARTIFACTS
 from benchmarks.kits.tokenizer_kits import Platform, build_android, build_swift, build_web
-from benchmarks.kits.tokenizer_texts import mark_texts, mixed_texts, pair_texts, scalar_texts
+from benchmarks.kits.tokenizer_texts import CODES, edges, is_scalar, mark_texts, mixed_texts, pair_texts, scalar_texts
+from exporter.appkit.character_tables import ask_tokenizers
 from exporter.appkit.wordpiece import read_wordpiece
 from exporter.checkpoint.source import DEMO_DIRECTORY
 from runtimes.measurement.measure import fingerprint
@@ -84,7 +85,7 @@ MIXTURES: dict[bool, list[list[str]]] = {False: [], True: [BESIDE_ADDED.split(";
 class Step:
     """One set of texts in one mode, cut to `longest` tokens, or as windows of these that share `stride`.
 
-    `pieces_of`: with tokens for each n-th scalar.
+    `pieces_of`: with tokens for each of these scalars.
     """
 
     mode: Mode
@@ -92,7 +93,7 @@ class Step:
     texts: Texts
     longest: int | None = None
     stride: int | None = None
-    pieces_of: int | None = None
+    pieces_of: Sequence[int] = ()
 
     @property
     def limits(self) -> list[int]:
@@ -165,9 +166,9 @@ def demo_pieces() -> dict[str, int]:
 
 
 @cache
-def scalar_pieces(every: int) -> dict[str, int]:
-    """The demo's vocabulary with tokens for each `every`-th scalar that can stand in a word, at its start and after."""
-    scalars = [chr(code) for code in range(0, 0x110000, every) if code > 0x20 and not 0xD800 <= code < 0xE000]
+def scalar_pieces(codes: Sequence[int]) -> dict[str, int]:
+    """The demo's vocabulary with tokens for each of these scalars that can stand in a word, at its start and after."""
+    scalars = [chr(code) for code in codes if code > 0x20 and is_scalar(code)]
     wanted = dict.fromkeys([*demo_pieces(), *scalars, *(f"##{scalar}" for scalar in scalars)])
     return {piece: number for number, piece in enumerate(wanted)}
 
@@ -208,27 +209,70 @@ def rows(numbers: "np.ndarray[Any, Any]") -> "list[np.ndarray[Any, Any]]":
 
 def plan(share: int) -> list[Step]:
     """Everything; or every scalar in the first mode, and of all else every `share`-th."""
-    words = [piece for piece in demo_pieces() if piece.isalpha()]
-    marks, pairs = mark_texts(20_000)[::share], pair_texts(5_000, words)[::share]
-    mixed = {kind: mixed_texts(10_000, words, *tokens)[::share] for kind, tokens in MIXTURES.items()}
+    texts = _texts(share)
     work: list[Step] = []
     for number, mode in enumerate(MODES):
-        every = share if number else 1
-        if mode.added:
-            work.append(Step(mode, "neighbours", scalar_texts(every, "the{0} {0}the")))
-        elif not mode.truncation:
-            work.append(Step(mode, "scalars", scalar_texts(every), pieces_of=every))
+        codes = CODES[::share] if number else CODES
+        work += _scalars(mode, codes)
         if number == 0:
             work.append(Step(mode, "news", news() * NEWS_ROUNDS))
         if not mode.truncation:
-            work += [Step(mode, "marks", marks), Step(mode, "mixed", mixed[mode.added])]
-        for longest in PAIR_LENGTHS:
-            cut = cuttable(mode, pairs, longest) if "strategy" in mode.truncation else pairs
-            work.append(Step(mode, f"pairs cut to {longest}", cut, longest))
-        for longest, stride in WINDOWS if number == 0 or mode.truncation else ():
-            cut = cuttable(mode, pairs, longest - stride)
-            work.append(Step(mode, f"windows of {longest} that share {stride}", cut, longest, stride))
+            work += [Step(mode, "marks", texts.marks), Step(mode, "mixed", texts.mixed[mode.added])]
+        work += [_cut(mode, texts.pairs, longest) for longest in PAIR_LENGTHS]
+        if number == 0 or mode.truncation:
+            work += [_windows(mode, texts.pairs, *limits) for limits in WINDOWS]
     return work
+
+
+def short_plan(share: int) -> list[Step]:
+    """As `plan`, in minutes less: of scalars in the first mode those at which a table changes, the news once.
+
+    A mode is given its texts at once, and one of the lengths, by turns: each step starts a platform's process anew.
+    """
+    texts, few = _texts(share), CODES[::share]
+    first = tuple(sorted({*edges(ask_tokenizers()), *few}))
+    lengths, windows = cycle(PAIR_LENGTHS), cycle(WINDOWS)
+    work: list[Step] = []
+    for number, mode in enumerate(MODES):
+        work += _scalars(mode, few if number else first)
+        if not mode.truncation:
+            work.append(Step(mode, "mixed", [*texts.marks, *texts.mixed[mode.added], *([] if number else news())]))
+        work.append(_cut(mode, texts.pairs, next(lengths)))
+        if number == 0 or mode.truncation:
+            work.append(_windows(mode, texts.pairs, *next(windows)))
+    return work
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """What every mode is given; `mixed`: by whether it has added tokens."""
+
+    marks: list[str]
+    mixed: dict[bool, list[str]]
+    pairs: list[list[str]]
+
+
+@cache
+def _texts(share: int) -> _Texts:
+    words = [piece for piece in demo_pieces() if piece.isalpha()]
+    mixed = {kind: mixed_texts(10_000, words, *tokens)[::share] for kind, tokens in MIXTURES.items()}
+    return _Texts(mark_texts(20_000)[::share], mixed, pair_texts(5_000, words)[::share])
+
+
+def _scalars(mode: Mode, codes: Sequence[int]) -> list[Step]:
+    if mode.added:
+        return [Step(mode, "neighbours", scalar_texts(codes, "the{0} {0}the"))]
+    return [] if mode.truncation else [Step(mode, "scalars", scalar_texts(codes), pieces_of=codes)]
+
+
+def _cut(mode: Mode, pairs: list[list[str]], longest: int) -> Step:
+    cut = cuttable(mode, pairs, longest) if "strategy" in mode.truncation else pairs
+    return Step(mode, f"pairs cut to {longest}", cut, longest)
+
+
+def _windows(mode: Mode, pairs: list[list[str]], longest: int, stride: int) -> Step:
+    cut = cuttable(mode, pairs, longest - stride)
+    return Step(mode, f"windows of {longest} that share {stride}", cut, longest, stride)
 
 
 def cuttable(mode: Mode, pairs: Sequence[list[str]], longest: int) -> list[list[str]]:

@@ -2,9 +2,11 @@
 
 import random
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-SCALARS = 0x110000 - 0x800
+from exporter.appkit.character_tables import CharacterTables
+
+CODES = range(0x110000)
 SCALARS_A_TEXT = 1000
 SPECIALS = (
     "[CLS]",
@@ -64,17 +66,33 @@ _BLOCKS = {
 _EMOJI = ("👩‍👩‍👧‍👦", "🤦🏽‍♂️", "🇺🇸", "1️⃣", "❤️‍🔥", "🏴\U000e0067\U000e0062\U000e007f")
 
 
-def scalar_texts(every: int = 1, pattern: str = "a{}b") -> list[str]:
-    """Each scalar (or every `every`-th) once in the pattern, a thousand in a text."""
-    codes = [code for code in range(0, 0x110000, every) if not 0xD800 <= code < 0xE000]
-    groups = [codes[at : at + SCALARS_A_TEXT] for at in range(0, len(codes), SCALARS_A_TEXT)]
+def scalar_texts(codes: Iterable[int] = CODES, pattern: str = "a{}b") -> list[str]:
+    """Each scalar once in the pattern, a thousand in a text; surrogates are none."""
+    scalars = [code for code in codes if is_scalar(code)]
+    groups = [scalars[at : at + SCALARS_A_TEXT] for at in range(0, len(scalars), SCALARS_A_TEXT)]
     return [" ".join(pattern.format(chr(code)) for code in group) for group in groups]
+
+
+def is_scalar(code: int) -> bool:
+    """Whether a code stands for a character."""
+    return code in CODES and not 0xD800 <= code < 0xE000
+
+
+def edges(tables: CharacterTables) -> list[int]:
+    """The scalars at which a range of a table begins or ends, all that a table maps, and the neighbours of each.
+
+    Kits read sets as ranges and maps by their keys: a table that is read wrongly differs from itself here.
+    """
+    found = set[int]()
+    for table in vars(tables).values():
+        found.update(code for code in table if not isinstance(table, frozenset) or not {code - 1, code + 1} <= table)
+    return sorted({near for code in found for near in (code - 1, code, code + 1) if is_scalar(near)})
 
 
 def mark_texts(count: int) -> list[str]:
     """A letter, plain or composed, and up to six marks of any class in any order; sometimes no letter."""
     rng = random.Random(1)
-    every = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    every = [chr(code) for code in CODES if is_scalar(code)]
     marks = [c for c in every if unicodedata.category(c) in ("Mn", "Mc", "Me")]
     spacing = [c for c in marks if unicodedata.category(c) != "Mn"]
     composed = [c for c in every if unicodedata.decomposition(c) and "<" not in unicodedata.decomposition(c)]

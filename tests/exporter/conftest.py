@@ -1,7 +1,5 @@
 """What tests of the exporter share: a bundle, and what the contract tests of tasks and of families begin with."""
 
-import gc
-
 import pytest
 
 from exporter.options.request import Request
@@ -13,14 +11,6 @@ def made(checkpoint, tmp_path):
     """An unverified bundle."""
     export(Request(str(checkpoint), destination=tmp_path / "made", verify=False))
     return tmp_path / "made"
-
-
-@pytest.fixture(scope="module")
-def modules_that_are_not_searched():
-    """`ct.convert` ends with a full collection: a quarter of a second over torch's modules."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

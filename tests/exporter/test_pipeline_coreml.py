@@ -1,5 +1,6 @@
 """Core ML bundles through the whole pipeline: written, simulated, compared, verified, explained, inspected."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import hash_files, read_bundle
 from runtimes.errors import BundleError, LoweringError, UsageError
 from runtimes.parity.compare import Verdict
+from tests.covering import cover, marked
 
 IOS18 = Settings(options={"sequence_lengths": (24,), "deployment_target": "iOS18"})
 
@@ -32,42 +34,50 @@ def request(checkpoint, place, texts, *schemes, **changes):
     return Request(str(checkpoint), targets=("coreml",), destination=place, **settings)
 
 
+CASES = [(units, scheme) for units in ("all", "cpu-and-gpu") for scheme in TARGETS["coreml"].schemes]
+FLOATS = [(units, scheme) for units, scheme in CASES if scheme in ("none", "fp16")]
+QUICK = {*cover(CASES, [(0,), (1,)]), *FLOATS}
+"""Every scheme; test_families.py compares each in both layouts."""
+
+
 @pytest.fixture(scope="module")
 def bundles(checkpoint, texts, tmp_path_factory):
-    """Every scheme, rows and channels."""
-    place = tmp_path_factory.mktemp("coreml")
-    found = {}
-    for units in ("all", "cpu-and-gpu"):
+    """(units, scheme) → its bundle in rows or channels, made once."""
+
+    @functools.cache
+    def get(units, scheme):
+        place = tmp_path_factory.mktemp(f"{units}-{scheme}") / "bundle"
         settings = Settings({**IOS18.options, "compute_units": units})
-        done = export(request(checkpoint, place / units, texts, *TARGETS["coreml"].schemes, settings=settings))
-        found |= {(units, item.recipe.scheme): item for item in done}
-    return found
+        (done,) = export(request(checkpoint, place, texts, scheme, settings=settings))
+        return done
+
+    return get
 
 
-@pytest.mark.parametrize("units", ["all", "cpu-and-gpu"])
-@pytest.mark.parametrize("scheme", ["none", "fp16"])
+@pytest.mark.parametrize(("units", "scheme"), FLOATS)
 def test_float_packages_pass_within_their_budgets(bundles, units, scheme):
-    parity = bundles[units, scheme].parity
+    parity = bundles(units, scheme).parity
     assert parity.verdict is Verdict.PASS, parity.failures
     assert parity.status == "simulated"
 
 
-def test_every_scheme_was_written_and_compared(bundles):
-    for item in bundles.values():
-        assert item.parity.rows > 30
-        assert np.isfinite(item.parity.max_absolute)
-        names = {path.name for path in item.directory.iterdir()}
-        assert {"Model.mlpackage", "bertport.json", "golden.json", "parity.json", "vocab.txt", "README.md"} <= names
+@pytest.mark.parametrize(("units", "scheme"), marked(CASES, QUICK))
+def test_every_scheme_is_written_and_compared(bundles, units, scheme):
+    item = bundles(units, scheme)
+    assert item.parity.rows > 30
+    assert np.isfinite(item.parity.max_absolute)
+    names = {path.name for path in item.directory.iterdir()}
+    assert {"Model.mlpackage", "bertport.json", "golden.json", "parity.json", "vocab.txt", "README.md"} <= names
 
 
 def test_a_simulated_figure_is_never_called_measured(bundles):
-    card = (bundles["all", "fp16"].directory / "README.md").read_text()
+    card = (bundles("all", "fp16").directory / "README.md").read_text()
     assert "pass, simulated" in card
     assert "measured" not in card
 
 
 def test_golden_vectors_fit_the_length(bundles):
-    directory = bundles["all", "none"].directory
+    directory = bundles("all", "none").directory
     vectors = json.loads((directory / "golden.json").read_text())["vectors"]
     assert max(len(vector["input_ids"]) for vector in vectors) <= 24
 
@@ -85,7 +95,7 @@ def test_several_lengths_in_one_package_and_in_several(checkpoint, texts, tmp_pa
 
 def test_verify_and_explain(bundles, checkpoint, texts):
     for units in ("all", "cpu-and-gpu"):
-        verification = verify(Check(read_bundle(bundles[units, "none"].directory), str(checkpoint), texts))
+        verification = verify(Check(read_bundle(bundles(units, "none").directory), str(checkpoint), texts))
         parity = verification.parity
         assert parity.verdict is Verdict.PASS
         found = verification.explain()
@@ -108,7 +118,7 @@ def test_a_swapped_weight_is_caught_and_located(bundles, make_checkpoint, edit_w
 
     edit_weights(other, swap)
     (wrong,) = export(request(other, tmp_path / "wrong", texts))
-    forged = copytree(bundles["all", "none"].directory, tmp_path / "forged")
+    forged = copytree(bundles("all", "none").directory, tmp_path / "forged")
     copytree(wrong.directory / "Model.mlpackage", forged / "Model.mlpackage", dirs_exist_ok=True)
     write_manifest(forged, replace(read_bundle(forged).manifest, files=hash_files(forged)))
     verification = verify(Check(read_bundle(forged), str(checkpoint), texts))
@@ -148,7 +158,7 @@ def test_what_cannot_be_is_refused(checkpoint, texts, tmp_path, settings, scheme
 
 
 def test_inspect_a_bundle_and_a_package(bundles, capsys):
-    directory = bundles["cpu-and-gpu", "fp16"].directory
+    directory = bundles("cpu-and-gpu", "fp16").directory
     whole, alone = inspect(directory), inspect(directory / "Model.mlpackage")
     assert whole.facts["target"] == "coreml, fp16"
     assert alone.operators == whole.operators
@@ -158,7 +168,7 @@ def test_inspect_a_bundle_and_a_package(bundles, capsys):
 
 
 def test_a_damaged_package_is_one_line(bundles, tmp_path, capsys):
-    package = copytree(bundles["all", "fp16"].directory / "Model.mlpackage", tmp_path / "x.mlpackage")
+    package = copytree(bundles("all", "fp16").directory / "Model.mlpackage", tmp_path / "x.mlpackage")
     weights = next(package.rglob("weight.bin"))
     weights.write_bytes(weights.read_bytes()[:100])
     assert main(["inspect", str(package)]) == 3

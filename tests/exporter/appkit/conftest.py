@@ -67,12 +67,12 @@ def make_bundle(tmp_path: Path, texts: tuple[str, ...]) -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture
-def make_kind(tmp_path, write_checkpoint, write_sentence_files) -> Callable[[str], Path]:
-    """The checkpoint of one of KINDS."""
+@pytest.fixture(scope="session")
+def kind_of(made_once, write_checkpoint, write_sentence_files) -> Callable[[str], Path]:
+    """The checkpoint of one of KINDS, which is only read."""
 
-    def make(kind: str) -> Path:
-        folder = write_checkpoint(tmp_path / kind, **KINDS[kind])
+    def write(kind: str, place: Path) -> None:
+        folder = write_checkpoint(place / kind, **KINDS[kind])
         config = json.loads((folder / "config.json").read_text())
         if kind == "entities":
             config |= {
@@ -87,9 +87,28 @@ def make_kind(tmp_path, write_checkpoint, write_sentence_files) -> Callable[[str
             (folder / "tokenizer_config.json").write_text('{"model_max_length": 20}')
             prompts = {"prompts": {"query": PROMPT, "passage": ""}, "default_prompt_name": "query"}
             (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
-        return folder
 
-    return make
+    return lambda kind: made_once(f"kinds/{kind}", lambda place: write(kind, place)) / kind
+
+
+@pytest.fixture(scope="session")
+def kit_of(made_once, kind_of, texts) -> Callable[..., Path]:
+    """(platform, target, kind, options of the export) → a kit that is only read; bundles are made once for all."""
+
+    def write_bundle(place: Path, target: str, kind: str, options: dict[str, Any]) -> None:
+        wanted = {"destination": place / "bundle", "settings": Settings.of(**options), "texts": texts}
+        export(Request(str(kind_of(kind)), (target,), **wanted))
+
+    def get(platform: str, target: str, kind: str, **options: Any) -> Path:
+        name = " ".join([target, kind, *(f"{one}={value}" for one, value in options.items())])
+        bundle = made_once(f"bundles/{name}", lambda place: write_bundle(place, target, kind, options)) / "bundle"
+
+        def write_kit(place: Path) -> None:
+            assert main(["app-kit", str(bundle), "--platform", platform, "-o", str(place / "TestedKit")]) == 0
+
+        return made_once(f"kits/{platform}, {name}", write_kit) / "TestedKit"
+
+    return get
 
 
 @pytest.fixture(scope="session")

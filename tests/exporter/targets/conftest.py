@@ -1,7 +1,6 @@
 """Core ML packages made on the spot, and what runs them."""
 
 import functools
-import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,14 +16,6 @@ from exporter.targets.coreml.metadata import Metadata
 from runtimes.mil import open_package
 
 RANGES_FROM = 4  # texts
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _imported_modules_are_not_searched_for_garbage():
-    """`ct.convert` ends with a full collection: a quarter of a second over torch's modules."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

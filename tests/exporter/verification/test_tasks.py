@@ -11,7 +11,6 @@ from exporter.model.ops import Extent
 from exporter.model.tasks import TASKS
 from exporter.options.request import Request
 from exporter.pipeline import export
-from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
 from exporter.verification.check import Check
 from exporter.verification.verify import verify
@@ -20,30 +19,15 @@ from runtimes.bundle.reading import read_bundle
 from runtimes.errors import BertportError
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
+from tests.covering import marked
+from tests.exporter.places import PLACES, QUICK, SECONDS, options_of
 
-LENGTH = 24
-UNITS = {"onnx": ("all",), "coreml": ("all", "cpu-and-gpu"), "coreai": ("all",), "litert": ("any", "fixed")}
-"""What a target is exported for: compute units, or any length and fixed ones."""
-SLOW = {("litert", "fixed")}
-"""Minutes of them; targets/litert holds each to its definition in seconds."""
-SECONDS, QUICK = ("coreai",), ("token-classification",)
-"""Targets whose runtime takes seconds for each bundle, and the task that is quick of these."""
-
-
-def marks(task, target, units):
-    """Of what takes minutes."""
-    return pytest.mark.slow if (target, units) in SLOW or (target in SECONDS and task not in QUICK) else ()
-
-
-KINDS = [
-    pytest.param(task, target, units, marks=marks(task, target, units))
-    for task in TASKS
-    for target in TARGETS
-    for units in UNITS[target]
-]
-
-
-pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
+OF_TASKS = [(task, *place) for task in TASKS for place in PLACES]
+ONE_TASK = "token-classification"
+"""The quick one of targets whose runtime takes seconds; test_families.py has the others."""
+KINDS = marked(
+    OF_TASKS, [one for one in OF_TASKS if one[1:] in QUICK and (one[1] not in SECONDS or one[0] == ONE_TASK)]
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +38,7 @@ def exported(few, tmp_path_factory, checkpoint_of):
     def get(task, target, units):
         folder = checkpoint_of("bert", task)
         if (task, target, units) not in made:
-            fixed_alone = {"sequence_lengths": (LENGTH,), "compute_units": units}
-            options = dict.fromkeys(("coreml", "coreai"), fixed_alone)
-            fixed = {"sequence_lengths": (LENGTH, 8)} if units == "fixed" else {}
-            settings = Settings(options.get(target, fixed))
+            settings = Settings(options_of(target, units))
             place = tmp_path_factory.mktemp(f"{task}-{target}-{units}") / "bundles"
             schemes = ("none", "fp16", "int8")
             request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)

@@ -1,7 +1,6 @@
 """Packages made on the spot: one operation at a time, and a small seeded BERT spelled through the MIL builder."""
 
 import functools
-import gc
 import itertools
 import math
 from collections.abc import Callable
@@ -33,14 +32,6 @@ def pytest_collection_modifyitems(items):
         if Path(__file__).parent in item.path.parents:
             for warning in COREMLTOOLS_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _imported_modules_are_not_searched_for_garbage():
-    """`ct.convert` ends with a full collection: a quarter of a second over torch's modules, 97 % of a small convert."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ from exporter.targets.target import Settings
 
 ROOT = Path(__file__).parents[4]
 ASSETS = Path("src/main/assets/testedkit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_lived() -> Iterator[None]:
+    """A JVM that ends after seconds is done before its optimizing compiler and its collector's threads are of use."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +42,12 @@ def make_own(make_bundle, target):
 
 
 @pytest.fixture
-def kits(make_kind, make_own, make_kit, tmp_path):
-    """A kit of a kind, all of one name, and the checkpoint it was made of."""
+def kits(kit_of, kind_of, target, tmp_path):
+    """A copy of the kit of a kind, all of one name, and the checkpoint it was made of."""
 
-    def make(kind: str, **settings: object) -> tuple[Path, Path]:
-        folder, kit = make_kind(kind), tmp_path / f"{kind}-kit" / "TestedKit"
-        assert make_kit(make_own(folder, name=f"{kind}-bundle", settings=Settings.of(**settings)), kit) == 0
-        return kit, folder
+    def make(kind: str, **options: object) -> tuple[Path, Path]:
+        made = kit_of("android", target, kind, **options)
+        return shutil.copytree(made, tmp_path / f"{kind}-kit" / made.name), kind_of(kind)
 
     return make
 

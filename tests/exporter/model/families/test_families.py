@@ -18,43 +18,32 @@ from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import read_bundle
 from runtimes.parity.compare import Verdict
 from runtimes.runner import Batch
+from tests.covering import cover, marked
+from tests.exporter.places import LENGTH, PLACES, QUICK, SECONDS, options_of
 
-LENGTH = 24
-UNITS = {
-    "onnx": ("all",),
-    "coreml": ("all", "cpu-and-gpu"),
-    "coreai": ("all", "cpu-and-gpu"),
-    "litert": ("any", "fixed"),
-}
-"""What a target is exported for: compute units, or any length and fixed ones."""
-SLOW = {("litert", "fixed")}
-"""Minutes of them; targets/litert holds each to its definition in seconds."""
-PLACES = [(target, units) for target in UNITS for units in UNITS[target]]
-SECONDS = ("coreai",)
-"""Targets whose runtime takes seconds for each bundle; of these a few combinations are quick."""
 SMALLER = {"initializer_range": 0.15}
 """Weights whose activations stay as near to each other as those of trained models, for what rounds."""
 SEGMENTED = ("electra", "mobilebert")
-QUICK = ("text-classification", "all")
-"""Task and units of those."""
 OTHERS = tuple(name for name in FAMILIES if name != "bert")
-KINDS = [(family, task) for family, task in seeded.KINDS if family != "bert"]  # BERT: test_tasks.py
+KINDS = [(*kind, *place) for kind in seeded.KINDS if kind[0] != "bert" for place in PLACES]  # BERT: test_tasks.py
+FAMILY, TASK, TARGET, UNITS = range(4)
+OF_KINDS = cover(
+    [kind for kind in KINDS if kind[TARGET:] in QUICK],
+    [(FAMILY, TASK), (FAMILY, TARGET, UNITS), (TASK, TARGET)],
+    cost=lambda kind: SECONDS.get(kind[TARGET], 1.0),
+)
+"""Every family for each of its tasks and on every target, and every task on every target."""
+OF_FAMILIES = [(family, *place) for family in OTHERS for place in PLACES]
+OF_SCHEMES = [(*one, scheme) for one in OF_FAMILIES for scheme in TARGETS[one[1]].schemes if scheme != "none"]
 
 
-def marks(target, units, quick):
-    """Of what takes minutes; `quick` is what is not, of a target that takes seconds."""
-    return pytest.mark.slow if (target, units) in SLOW or (target in SECONDS and not quick) else ()
+def quick(families):
+    """Those where a runtime does not take seconds."""
+    return [one for one in families if one[1:3] in QUICK and one[1] not in SECONDS]
 
 
-OF_KINDS = [
-    pytest.param(*kind, *place, marks=marks(*place, quick=(kind[1], place[1]) == QUICK))
-    for kind in KINDS
-    for place in PLACES
-]
-OF_FAMILIES = [pytest.param(family, *place, marks=marks(*place, quick=False)) for family in OTHERS for place in PLACES]
-
-
-pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
+QUICK_SCHEMES = cover(quick(OF_SCHEMES), [(0, 3), (0, 1, 2), (1, 2, 3)])
+"""Every scheme for every family, and on every target in every layout."""
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +54,8 @@ def exported(few, checkpoint_of, tmp_path_factory):
     def get(family, task, target, units, schemes=("none",)):
         key = (family, task, target, units, schemes)
         if key not in made:
-            options = {
-                "coreml": {"sequence_lengths": (LENGTH,), "compute_units": units, "deployment_target": "iOS18"},
-                "coreai": {"sequence_lengths": (LENGTH,), "compute_units": units},
-            }
-            fixed = {"sequence_lengths": (LENGTH, 8)} if units == "fixed" else {}
-            settings = Settings(options.get(target, fixed))
+            newest = {"deployment_target": "iOS18"} if target == "coreml" else {}
+            settings = Settings(options_of(target, units) | newest)
             folder = checkpoint_of(family, task, **({} if schemes == ("none",) else SMALLER))
             place = tmp_path_factory.mktemp(f"{family}-{task}-{target}-{units}") / "bundles"
             request = Request(str(folder), (target,), schemes, place, settings=settings, texts=few, keep_failing=True)
@@ -80,7 +65,7 @@ def exported(few, checkpoint_of, tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize(("family", "task", "target", "units"), OF_KINDS)
+@pytest.mark.parametrize(("family", "task", "target", "units"), marked(KINDS, OF_KINDS))
 def test_float32_agrees_with_pytorch(exported, family, task, target, units):
     (item,) = exported(family, task, target, units)
     assert item.parity.verdict is Verdict.PASS, item.parity.failures
@@ -88,7 +73,7 @@ def test_float32_agrees_with_pytorch(exported, family, task, target, units):
     assert min(item.parity.seen.values()) > 0.9999
 
 
-@pytest.mark.parametrize(("family", "task", "target", "units"), OF_KINDS)
+@pytest.mark.parametrize(("family", "task", "target", "units"), marked(KINDS, OF_KINDS))
 def test_golden_vectors_replay(exported, family, task, target, units):
     """With what the family's tokenizer gives, and nothing else."""
     (item,) = exported(family, task, target, units)
@@ -111,7 +96,7 @@ def test_golden_vectors_replay(exported, family, task, target, units):
             np.testing.assert_allclose(found[spec.name][0], vector[spec.name], atol=1e-4)
 
 
-@pytest.mark.parametrize(("family", "target", "units"), OF_FAMILIES)
+@pytest.mark.parametrize(("family", "target", "units"), marked(OF_FAMILIES, quick(OF_FAMILIES)))
 def test_verify_explains_every_layer(exported, checkpoint_of, few, family, target, units):
     task = "token-classification"
     (item,) = exported(family, task, target, units)
@@ -126,13 +111,21 @@ def test_verify_explains_every_layer(exported, checkpoint_of, few, family, targe
     assert borders <= {row.name for row in found.file}
 
 
-@pytest.mark.parametrize(("family", "target", "units"), OF_FAMILIES)
-def test_every_scheme_is_near(exported, family, target, units):
-    schemes = tuple(name for name in TARGETS[target].schemes if name != "none")
-    for item in exported(family, "text-classification", target, units, schemes):
-        parity = item.parity
-        assert 0 < parity.max_relative < (0.02 if item.recipe.scheme == "fp16" else 0.6), item.recipe.name
-        assert parity.mean_absolute < 0.15 * parity.logit_range, item.recipe.name
+@pytest.mark.parametrize(("family", "target", "units", "scheme"), marked(OF_SCHEMES, QUICK_SCHEMES))
+def test_every_scheme_is_near(exported, family, target, units, scheme):
+    (item,) = exported(family, "text-classification", target, units, (scheme,))
+    assert 0 < item.parity.max_relative < (0.02 if scheme == "fp16" else 0.6)
+    assert item.parity.mean_absolute < 0.15 * item.parity.logit_range
+
+
+def test_the_quick_ones_have_every_two_of_family_task_and_target():
+    every = {"families": [(FAMILY, TASK), (FAMILY, TARGET), (TASK, TARGET)], "schemes": [(0, 1), (0, 3), (1, 3)]}
+    for rows, chosen, columns in (
+        (KINDS, OF_KINDS, every["families"]),
+        (quick(OF_SCHEMES), QUICK_SCHEMES, every["schemes"]),
+    ):
+        for a, b in columns:
+            assert {(row[a], row[b]) for row in chosen} == {(row[a], row[b]) for row in rows}
 
 
 def test_choices_of_a_text_are_weighed_at_one_length(checkpoint_of, tmp_path):

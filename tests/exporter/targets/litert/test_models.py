@@ -30,6 +30,7 @@ from runtimes.backends.litert.runner import LiteRtRunner
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import UsageError
 from runtimes.runner import Batch
+from tests.covering import cover, marked
 
 LENGTHS = (13, 7)
 HIDDEN = -3e4
@@ -181,9 +182,10 @@ def possible(family, task, scheme):
 
 INT4 = "int4-embeddings"
 CASES = [(*kind, scheme) for kind in KINDS for scheme in SCHEMES if possible(*kind, scheme)]
+OF_LENGTHS = [(*kind, scheme) for kind in KINDS for scheme in ("none", "int8")]
 
 
-@pytest.mark.parametrize(("family", "task", "scheme"), CASES)
+@pytest.mark.parametrize(("family", "task", "scheme"), marked(CASES, cover(CASES)))
 def test_a_model_computes_what_its_stored_weights_say(checkpoint_of, tmp_path, family, task, scheme):
     model = model_of(checkpoint_of(family, task))
     runner = opened(model, tmp_path, scheme)
@@ -191,8 +193,7 @@ def test_a_model_computes_what_its_stored_weights_say(checkpoint_of, tmp_path, f
     assert_as_stored(model, runner, batches, scheme)
 
 
-@pytest.mark.parametrize("scheme", ["none", "int8"])
-@pytest.mark.parametrize(("family", "task"), KINDS)
+@pytest.mark.parametrize(("family", "task", "scheme"), marked(OF_LENGTHS, cover(OF_LENGTHS)))
 def test_so_does_one_of_fixed_lengths(checkpoint_of, tmp_path, family, task, scheme):
     model = model_of(checkpoint_of(family, task))
     runner = opened(model, tmp_path, scheme, LENGTHS)

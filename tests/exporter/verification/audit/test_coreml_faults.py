@@ -23,7 +23,6 @@ PLACES = {
     "palettize6": ("all", "iOS18"),
     "palettize4": ("all", "iOS16"),
 }
-pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
 
 
 @pytest.fixture(scope="module")

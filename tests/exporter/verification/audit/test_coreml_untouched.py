@@ -10,7 +10,6 @@ from runtimes.mil.listing import list_function
 from runtimes.mil.package import read_package
 
 COREML, UNITS = TARGETS["coreml"], ("all", "cpu-and-gpu")
-pytestmark = pytest.mark.usefixtures("modules_that_are_not_searched")
 KEPT = {"int4": ("layer.0.*=int8", "embeddings.position.weight"), "int8": ("*.intermediate.*",)}
 
 
