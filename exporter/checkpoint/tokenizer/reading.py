@@ -11,6 +11,7 @@ parity run compares the ids with AutoTokenizer's (exporter.verification.tokenize
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from tokenizers import Tokenizer
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, parse_json, refuse_code
 from exporter.checkpoint.tokenizer.files import bundled_files
+from exporter.checkpoint.tokenizer.kind import TokenizerKind
 from exporter.checkpoint.tokenizer.kinds import (
     ADDED,
-    KINDS,
+    FILE_SETS,
     SETTINGS,
     SPECIAL,
     VOCABULARIES,
@@ -28,7 +30,7 @@ from exporter.checkpoint.tokenizer.kinds import (
     find_kind,
     kind_of_files,
 )
-from exporter.checkpoint.tokenizer.limits import check_growth, probe
+from exporter.checkpoint.tokenizer.limits import check_document, probe
 from exporter.checkpoint.tokenizer.settings import ID_PARTS, differing, parts_of
 from exporter.checkpoint.tokenizer.standard_bert import ROLES, from_vocabulary, is_as_built, is_plain
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
@@ -141,7 +143,7 @@ def _find(directory: Path) -> _Found:
             "special tokens in a text all the same; remove it, or the tokens from the added ones"
         )
     if WHOLE not in files and kind_of_files(files) is None:
-        expected = ", or ".join((WHOLE, *(" with ".join(kind.files) for kind in KINDS)))
+        expected = ", or ".join((WHOLE, *(" with ".join(names) for names in FILE_SETS)))
         raise CheckpointError(
             f"{directory}: no tokenizer; expected {expected} beside config.json: "
             "AutoTokenizer.from_pretrained(…).save_pretrained(…) writes them"
@@ -186,7 +188,19 @@ def _own(found: _Found, table: int) -> Tokenizer | None:
         return own
     if kind := kind_of_files(found.files):
         _check_size(found.directory, kind.read_files(found.directory), table)
+        _check_packages(found.directory, kind)
     return None
+
+
+def _check_packages(directory: Path, kind: TokenizerKind) -> None:
+    """transformers without a package that it needs ends in an error about another one."""
+    lacking = [name for name in kind.packages if find_spec(name) is None]
+    if lacking:
+        raise UnsupportedError(
+            f"{directory}: a {kind.title} tokenizer without {WHOLE}, which transformers makes with the package "
+            f"{lacking[0]}: pip install {lacking[0]}, or where it is installed "
+            f"AutoTokenizer.from_pretrained(…).save_pretrained(…), which writes {WHOLE}"
+        )
 
 
 def _from_transformers(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]]:
@@ -226,7 +240,7 @@ def open_tokenizer(path: Path) -> Tokenizer:
 
 def read_whole(path: Path, content: bytes) -> Tokenizer:
     """A tokenizer.json with what it says of truncation and padding. Raises CheckpointError that names `path`."""
-    check_growth(path, content)
+    check_document(path, content)
     return _parse(path, content)
 
 
