@@ -1,6 +1,8 @@
 """Small seeded checkpoints of every family and task, with a tokenizer of its kind: no network, no hub."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,18 @@ import torch
 import transformers
 
 from benchmarks.models.tokenizer_files import TOKENS, write_byte_level_bpe, write_vocabulary
+from benchmarks.models.unigram_files import LAYOUTS, write_unigram
 from exporter.model.families.registry import FAMILIES
 
+_ROBERTA: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 50,
+    "type_vocab_size": 1,
+    "layer_norm_eps": 1e-5,
+}
 GEOMETRIES: dict[str, dict[str, Any]] = {
     "bert": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
     "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "sinusoidal_pos_embds": True},
@@ -20,14 +32,15 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
         "num_attention_heads": 4,
         "intermediate_size": 64,
     },
-    "roberta": {
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "albert": {
+        "embedding_size": 16,
         "hidden_size": 32,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
         "intermediate_size": 64,
-        "max_position_embeddings": 50,
-        "type_vocab_size": 1,
-        "layer_norm_eps": 1e-5,
     },
     "mobilebert": {
         "embedding_size": 16,
@@ -41,6 +54,11 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
     },
 }
 """model_type → a geometry in which no two widths that differ in the published models are the same."""
+_TOKENIZERS: dict[str, Callable[[Path], int]] = {
+    "roberta": write_byte_level_bpe,
+    **{layout: partial(write_unigram, layout=layout) for layout in LAYOUTS},
+}
+"""model_type → what writes its tokenizer's files and returns the number of entries; others have BERT's."""
 KINDS = tuple((name, head.task.name) for name, family in FAMILIES.items() for head in family.heads)
 """Every family with every task that it has."""
 _TWO_LABELS = ("question-answering", "next-sentence-prediction")
@@ -75,7 +93,7 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
     """A seeded checkpoint of one family, with the tokenizer files of its kind; 48 positions."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = write_byte_level_bpe(folder) if model_type == "roberta" else write_vocabulary(folder)
+    tokens = _TOKENIZERS.get(model_type, write_vocabulary)(folder)
     common = {"vocab_size": tokens, "max_position_embeddings": 48, "num_labels": labels, "initializer_range": 0.4}
     settings = {**common, **GEOMETRIES[model_type], **config}
     model = getattr(transformers, architecture)(transformers.AutoConfig.for_model(model_type, **settings))
@@ -87,6 +105,19 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
         elif name.endswith("word_embeddings.weight"):
             torch.nn.init.normal_(weight, std=0.4)  # the row of the padding too, as in checkpoints from TensorFlow
     model.save_pretrained(folder)
+    return folder
+
+
+def write_multilingual_bert(folder: Path, **config: Any) -> Path:
+    """A BERT with XLM-RoBERTa's tokenizer, as the multilingual MiniLMs are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokens = write_unigram(folder)
+    settings = (folder / "tokenizer_config.json").read_text(encoding="utf-8")
+    write_bert(
+        folder, vocab_size=tokens, pad_token_id=1, tokenizer_class=LAYOUTS["xlm-roberta"].tokenizer_class, **config
+    )
+    (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
+    (folder / "vocab.txt").unlink()
     return folder
 
 

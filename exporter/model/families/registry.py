@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.model.families.bert import BERT
+from exporter.model.families.camembert import CAMEMBERT
 from exporter.model.families.distilbert import DISTILBERT
 from exporter.model.families.electra import ELECTRA
 from exporter.model.families.mobilebert import MOBILEBERT
 from exporter.model.families.roberta import ROBERTA
+from exporter.model.families.xlm_roberta import XLM_ROBERTA
 from exporter.model.family import Family
 from runtimes.errors import UnsupportedError, excerpt
 from runtimes.plugins import Registry
 
 GROUP = "bertport.families"
-OWN = {one.name: one for one in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT)}
+OWN = {one.name: one for one in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, XLM_ROBERTA, CAMEMBERT)}
 FAMILIES: Registry[Family[Any]] = Registry(OWN, GROUP, Family)
 """bertport's own, and those of packages with an entry point in the group `bertport.families`."""
 
