@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from exporter.model.families.albert import ALBERT
 from exporter.model.families.bert import BERT
 from exporter.model.families.camembert import CAMEMBERT
 from exporter.model.families.distilbert import DISTILBERT
@@ -15,7 +16,7 @@ from runtimes.errors import UnsupportedError, excerpt
 from runtimes.plugins import Registry
 
 GROUP = "bertport.families"
-OWN = {one.name: one for one in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, XLM_ROBERTA, CAMEMBERT)}
+OWN = {one.name: one for one in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, XLM_ROBERTA, CAMEMBERT, ALBERT)}
 FAMILIES: Registry[Family[Any]] = Registry(OWN, GROUP, Family)
 """bertport's own, and those of packages with an entry point in the group `bertport.families`."""
 

@@ -34,7 +34,7 @@ SECONDS = ("coreai",)
 """Targets whose runtime takes seconds for each bundle; of these a few combinations are quick."""
 SMALLER = {"initializer_range": 0.15}
 """Weights whose activations stay as near to each other as those of trained models, for what rounds."""
-SEGMENTED = ("electra", "mobilebert")
+SEGMENTED = ("electra", "mobilebert", "albert")
 QUICK = ("text-classification", "all")
 """Task and units of those."""
 OTHERS = tuple(name for name in FAMILIES if name != "bert")

@@ -49,6 +49,11 @@ VARIANTS = {
     "no pooler": ("mobilebert", {"classifier_activation": False}),
     "one feed-forward, gelu": ("mobilebert", {"num_feedforward_networks": 1, "hidden_act": "gelu"}),
     "one type": ("mobilebert", {"type_vocab_size": 1}),
+    "groups of several layers": ("albert", {"num_hidden_layers": 5, "num_hidden_groups": 2, "inner_group_num": 2}),
+    "groups that do not divide the layers": ("albert", {"num_hidden_layers": 5, "num_hidden_groups": 3}),
+    "tables as wide as the layers of ALBERT": ("albert", {"embedding_size": 32}),
+    "two types of XLM-RoBERTa": ("xlm-roberta", {"type_vocab_size": 2}),
+    "another padding of CamemBERT": ("camembert", {"pad_token_id": 3, "max_position_embeddings": 52}),
 }
 
 
@@ -82,6 +87,10 @@ REFUSED = {
     "heads of a bottleneck": ("mobilebert", {"num_attention_heads": 3}, CheckpointError, "intra_bottleneck_size 32"),
     "an activation": ("distilbert", {"activation": "mish"}, UnsupportedError, "activation 'mish'"),
     "no layers": ("distilbert", {"n_layers": 0}, CheckpointError, "n_layers = 0"),
+    "groups that never run": ("albert", {"num_hidden_groups": 3}, CheckpointError, "num_hidden_groups 3 is more than"),
+    "a thousand layers": ("albert", {"inner_group_num": 1000}, CheckpointError, "inner_group_num 1000 is more than"),
+    "heads of ALBERT": ("albert", {"num_attention_heads": 5}, CheckpointError, "hidden_size 32 is not a multiple"),
+    "padding beyond XLM-RoBERTa's": ("xlm-roberta", {"pad_token_id": 60}, CheckpointError, "leaves no position"),
     "padding beyond the positions": ("roberta", {"pad_token_id": 60}, CheckpointError, "leaves no position"),
     "another family": ("electra", {"model_type": "deberta"}, UnsupportedError, "bert, distilbert, electra, roberta"),
     "a pretraining head": ("electra", {"architectures": ["ElectraForPreTraining"]}, UnsupportedError, "ForMaskedLM"),
