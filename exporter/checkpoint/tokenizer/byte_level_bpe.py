@@ -51,6 +51,8 @@ def _problems(model: TokenizerModel) -> Iterator[str]:
     entries, merges = model.get("vocab"), model.get("merges")
     if not isinstance(entries, Mapping) or not isinstance(merges, list):
         return  # `tokenizers` says so
+    if len({*map(str, entries.values())}) < len(entries):
+        yield "two entries of the vocabulary have one id; save the tokenizer again"
     prefix = model.get("continuing_subword_prefix") or ""
     for number, merge in enumerate(merges):
         for entry in _named(merge, prefix):

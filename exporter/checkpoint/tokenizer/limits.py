@@ -14,6 +14,8 @@ from runtimes.errors import CheckpointError, in_one_line, in_our_words
 
 _GROWTH = 10_000
 """Of a text by all replacements of a normaliser together; three that turn `a` into thirty make 27,000."""
+_IDS = 1 << 24
+"""Rows of the largest table; `tokenizers` counts up to the largest id when it writes a vocabulary."""
 _MAP = "precompiled_charsmap"
 _PROBES = ("a b", "", "É 中 1!?\t")
 
@@ -44,7 +46,13 @@ def _check_growth(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def _check_model(path: Path, model: Any) -> None:
-    kind = find_kind(model) if isinstance(model, dict) else None
+    if not isinstance(model, dict):
+        return
+    entries = model.get("vocab")
+    for number in entries.values() if isinstance(entries, dict) else ():
+        if isinstance(number, int) and number >= _IDS:
+            raise CheckpointError(f"{path}: an entry has the id {number:,}, and no table so many rows; save it again")
+    kind = find_kind(model)
     for problem in kind.problems(model) if kind else ():
         raise CheckpointError(f"{path}: {problem}")
 

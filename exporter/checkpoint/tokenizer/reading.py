@@ -101,7 +101,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
     own = _own(found, reader.vocabulary)  # where there is none: what is damaged or too large is refused all the same
     plain = _plain(found, reader, own)
     whole, special = (plain, dict(ROLES)) if plain is not None else _from_transformers(source, reader.vocabulary)
-    tokenizer = _bare(whole)
+    tokenizer = _bare(directory / WHOLE, whole)
     _check_size(directory, tokenizer.get_vocab(with_added_tokens=True), reader.vocabulary)
     probe(directory, tokenizer)
     carried = {name: content for name, content in found.files.items() if name != ADDED}
@@ -184,7 +184,7 @@ def _own(found: _Found, table: int) -> Tokenizer | None:
     if WHOLE in found.files:
         own = read_whole(found.directory / WHOLE, found.files[WHOLE])
         _check_size(found.directory, own.get_vocab(with_added_tokens=True), table)
-        probe(found.directory, _bare(own))
+        probe(found.directory, _bare(found.directory / WHOLE, own))
         return own
     if kind := kind_of_files(found.files):
         _check_size(found.directory, kind.read_files(found.directory), table)
@@ -231,7 +231,7 @@ def _content(path: Path) -> bytes:
 def open_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json by itself, such as a bundle's own. Raises CheckpointError."""
     try:
-        tokenizer = _bare(read_whole(path, _content(path)))
+        tokenizer = _bare(path, read_whole(path, _content(path)))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); export again") from error
     probe(path.parent, tokenizer)
@@ -249,9 +249,9 @@ def _parse(path: Path, content: bytes) -> Tokenizer:
         return Tokenizer.from_str(content.decode("utf-8"))
 
 
-def _bare(tokenizer: Tokenizer) -> Tokenizer:
+def _bare(path: Path, tokenizer: Tokenizer) -> Tokenizer:
     """One that each reader pads and truncates as it needs: a file's own padding may be of any size."""
-    made = Tokenizer.from_str(tokenizer.to_str())
+    made = _parse(path, tokenizer.to_str().encode())
     made.no_padding()
     made.no_truncation()
     return made

@@ -30,6 +30,11 @@ HOSTILE = {
     "a line of parts": (lambda model: model.update(merges=["a zz"]), "merge 0 'a zz' names 'zz'"),
     "a result that is none": (lambda model: model["merges"].append(["q", "z"]), "names 'qz', which is no entry"),
     "drawn at random": (lambda model: model.update(dropout=0.5), "dropout 0.5 draws the tokens of a text at random"),
+    "one id for two": (lambda model: model["vocab"].update(zz=7), "two entries of the vocabulary have one id"),
+    "an id beyond all tables": (
+        lambda model: model["vocab"].update(zz=1 << 31),
+        "has the id 2,147,483,648, and no table",
+    ),
     "three parts": (lambda model: model["merges"].append(["a", "b", "c"]), "cannot be read"),
 }
 
