@@ -108,6 +108,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 """Labelled rows of the tasks that have them; the others are given the first ones, and refuse."""
 UNLABELLED = set(TASKS) - set(ROWS)
 
+OTHER_TOKENIZERS = ("roberta", "xlm-roberta", "camembert", "albert")
+"""Families whose tokenizer is none that an app kit has."""
 UNTIMED = {"coreml": "Core ML needs macOS", "coreai": "whose times say nothing of a device"}
 """Target → why nothing is timed here."""
 REFUSED = {
@@ -127,7 +129,7 @@ def _no_kit(place: Place) -> Any:
         return False
     if place.task not in WRAPPERS:
         return "wrapper for task"
-    return place.family == "roberta" and "WordPiece"
+    return place.family in OTHER_TOKENIZERS and "WordPiece"
 
 
 PRODUCT = [(call, target, *model) for model in KINDS for target in TARGETS for call in CALLS]

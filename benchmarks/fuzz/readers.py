@@ -20,6 +20,8 @@ from benchmarks.fuzz.records import write_records
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.lora import is_adapter, read_adapter
 from exporter.checkpoint.source import HubOptions, Source
+from exporter.checkpoint.tokenizer.reading import open_tokenizer
+from exporter.checkpoint.tokenizer.unigram import UNIGRAM
 from exporter.gate.baseline import read_baseline
 from exporter.gate.config import read_config
 from exporter.options.request import Request
@@ -112,6 +114,14 @@ def read_checkpoint(folder: Path) -> Hashable:
         out = folder.parent / "exported"
         export(Request(str(folder), destination=out, verify=False, hub=HubOptions(allow_pickle=True)))
     return _digest(*values), str(ids), found.labels
+
+
+def read_tokenizer_file(folder: Path) -> Hashable:
+    """The ids of a few texts, or of SentencePiece's file the entries."""
+    if not (folder / "tokenizer.json").is_file():
+        return repr(UNIGRAM.read_files(folder))
+    made = open_tokenizer(folder / "tokenizer.json")
+    return str([one.ids for one in made.encode_batch(list(TEXTS))])
 
 
 def read_mlpackage(folder: Path) -> Hashable:
@@ -209,6 +219,7 @@ def _records(folder: Path) -> list[Path]:
 
 _ALL: tuple[Reader, ...] = (
     PlainReader("checkpoint", _checkpoints, read_checkpoint),
+    PlainReader("tokenizer", lambda folder: seeds.write_tokenizers(folder / "tokenizers"), read_tokenizer_file),
     PlainReader("package", seeds.write_packages, read_mlpackage),
     PlainReader("tflite", seeds.write_tflites, read_tflite),
     AssetReader(),

@@ -75,6 +75,24 @@ def write_checkpoints(folder: Path) -> list[Path]:
     return [plain, _with_tokenizer(plain, folder / "whole"), sharded, _pickled(plain, folder), _sentences(folder)]
 
 
+def write_tokenizers(folder: Path) -> list[Path]:
+    """A Unigram tokenizer of each layout, with a map of characters each; byte-level BPE; SentencePiece's own file."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    from benchmarks.models.unigram_files import LAYOUTS, sentencepiece_model, unigram
+
+    entries = [("▁", -2.0), ("the", -1.5), ("▁cat", -1.0), ("ing", -2.5), *((c, -4.0) for c in "abcdefghist")]
+    merged = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2, "abb": 3}, [("a", "b"), ("ab", "b")]))
+    merged.pre_tokenizer = pre_tokenizers.ByteLevel()
+    made = {"bpe": merged, **{layout: unigram(layout, entries) for layout in LAYOUTS}}
+    for name, tokenizer in made.items():
+        (folder / name).mkdir(parents=True)
+        tokenizer.save(str(folder / name / "tokenizer.json"))
+    (folder / "sentencepiece").mkdir()
+    (folder / "sentencepiece" / "spiece.model").write_bytes(sentencepiece_model(entries))
+    return [folder / name for name in (*made, "sentencepiece")]
+
+
 def _with_tokenizer(plain: Path, folder: Path) -> Path:
     """With tokenizer.json, as transformers saves it today."""
     from exporter.checkpoint.tokenizer.reading import Reader, read_tokenizer

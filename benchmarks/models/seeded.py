@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,18 @@ import torch
 import transformers
 
 from benchmarks.models.tokenizer_files import TOKENS, write_byte_level_bpe, write_modern_bpe, write_vocabulary
+from benchmarks.models.unigram_files import LAYOUTS, write_unigram
 from exporter.model.families.registry import FAMILIES
 
+_ROBERTA: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 50,
+    "type_vocab_size": 1,
+    "layer_norm_eps": 1e-5,
+}
 GEOMETRIES: dict[str, dict[str, Any]] = {
     "bert": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
     "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "sinusoidal_pos_embds": True},
@@ -21,14 +32,15 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
         "num_attention_heads": 4,
         "intermediate_size": 64,
     },
-    "roberta": {
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "albert": {
+        "embedding_size": 16,
         "hidden_size": 32,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
         "intermediate_size": 64,
-        "max_position_embeddings": 50,
-        "type_vocab_size": 1,
-        "layer_norm_eps": 1e-5,
     },
     "mobilebert": {
         "embedding_size": 16,
@@ -66,7 +78,7 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
 _TOKENIZERS: dict[str, Callable[[Path], int]] = {
     "roberta": write_byte_level_bpe,
     "modernbert": write_modern_bpe,
-    "deberta-v2": write_modern_bpe,
+    **{layout: partial(write_unigram, layout=layout) for layout in LAYOUTS},
 }
 """model_type → what writes its tokenizer's files and returns the number of entries; others have BERT's."""
 KINDS = tuple((name, head.task.name) for name, family in FAMILIES.items() for head in family.heads)
@@ -115,6 +127,19 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
         elif name.endswith(("word_embeddings.weight", "tok_embeddings.weight")):
             torch.nn.init.normal_(weight, std=0.4)  # the row of the padding too, as in checkpoints from TensorFlow
     model.save_pretrained(folder)
+    return folder
+
+
+def write_multilingual_bert(folder: Path, **config: Any) -> Path:
+    """A BERT with XLM-RoBERTa's tokenizer, as the multilingual MiniLMs are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokens = write_unigram(folder)
+    settings = (folder / "tokenizer_config.json").read_text(encoding="utf-8")
+    write_bert(
+        folder, vocab_size=tokens, pad_token_id=1, tokenizer_class=LAYOUTS["xlm-roberta"].tokenizer_class, **config
+    )
+    (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
+    (folder / "vocab.txt").unlink()
     return folder
 
 

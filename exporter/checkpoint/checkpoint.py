@@ -19,7 +19,7 @@ from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.sentence_transformers.modules import Sentences, find_modules, read_sentences, sentence_task
 from exporter.checkpoint.source import Source
 from exporter.checkpoint.text_length import longest_text, stating, truncation_side
-from exporter.checkpoint.tokenizer.kinds import ADDED
+from exporter.checkpoint.tokenizer.kinds import ADDED, VOCABULARIES
 from exporter.checkpoint.tokenizer.reading import Reader, TokenizerFiles, read_tokenizer
 from exporter.checkpoint.weight_files import TensorOnDisk, open_tensors, unwrapped, weight_files
 from exporter.model.family import Family, Head
@@ -140,7 +140,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
     tokenizer = read_tokenizer(directory, _reader(config, family, model))
     if sentences and sentences.settings.lowercase:
         _check_case(directory, tokenizer)
-    present = [directory / name for name in ("config.json", ADDED, *tokenizer.files)]
+    present = [directory / name for name in ("config.json", ADDED, *tokenizer.files, *VOCABULARIES)]
     problem = head.task.problem or read_problem(config, len(labels))
     settings = sentences.settings if sentences else None
     longest = longest_text(directory, tokenizer.files, tokenizer.tokenizer, geometry.positions, settings)

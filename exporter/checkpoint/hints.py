@@ -1,7 +1,9 @@
 """Hints for a folder that is no usable checkpoint: what it most likely is, and what to pass or run instead."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 _STEP = re.compile(r"checkpoint-(\d+)")
 _LFS = b"version https://git-lfs"
@@ -14,6 +16,30 @@ _OTHER_FORMATS = {
     "*.onnx": "an ONNX model already; pass the folder that it was exported from",
     "*.gguf": "quantised weights of llama.cpp; pass the folder that they were made from",
 }
+
+
+_REMOTE = {
+    "nomicbert": ("NomicBERT", "NomicBertModel", "nomic-ai/modernbert-embed-base"),
+    "xlmrobertaflash": ("Jina's embeddings 3", "JinaEmbeddingsV3Model", "intfloat/multilingual-e5-small"),
+    "jinabert": ("Jina's BERT with ALiBi", None, "sentence-transformers/all-MiniLM-L6-v2"),
+    "newmodel": ("the GTE of 2024", "GteModel", "Alibaba-NLP/gte-modernbert-base"),
+}
+"""Part of what a config.json calls its model or its code → its name, transformers' own class of it where there is one,
+and a model for the same use that needs no code."""
+
+
+def remote_code(config: Mapping[str, Any]) -> str:
+    """What a model is whose code lies beside its weights, and what to take instead; nothing for one that is not known.
+
+    Of a config.json with an `auto_map`.
+    """
+    told = f"{config.get('model_type')} {config.get('architectures')} {config.get('auto_map')}".lower()
+    lead = re.sub("[^a-z0-9]", "", told)
+    name, own, other = next((row for part, row in _REMOTE.items() if part in lead), ("", None, ""))
+    if not name:
+        return ""
+    native = f"transformers' own class for it is {own}, no family here" if own else "transformers has no class for it"
+    return f"{name} runs code that lies beside it (auto_map), which is never done; {native}: take {other}, or its like"
 
 
 def without_config(directory: Path) -> str:

@@ -1,11 +1,11 @@
 """Vocabulary trimming: keep the entries that the user's texts need, in the tokenizer and the embedding table.
 
 An entry that is removed is tokenized as smaller ones, for single characters always stay. A text whose entries all stay
-keeps its tokens: WordPiece takes the longest entry that fits, and that one is still there.
+keeps its tokens; why is said beside each kind's `Trimming` (exporter.checkpoint.tokenizer).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,15 +13,17 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from exporter.checkpoint.checkpoint import Checkpoint
-from exporter.checkpoint.tokenizer.kind import TokenizerKind
+from exporter.checkpoint.tokenizer.files import vocabulary_files
+from exporter.checkpoint.tokenizer.kind import Trimming
 from exporter.checkpoint.tokenizer.kinds import KINDS, find_kind
 from exporter.checkpoint.tokenizer.reading import TokenizerFiles
 from exporter.checkpoint.tokenizer.token_ids import token_ids
+from exporter.model.model import Model
 from exporter.model.ops import Array
 from exporter.model.tensor_table import StoredTensor
 from runtimes.errors import UnsupportedError, UsageError
 
-_TABLE = "embeddings.word"
+_TABLE, _POSITIONS = "embeddings.word", "embeddings.position"
 
 
 @dataclass(frozen=True)
@@ -59,38 +61,65 @@ class _Rows:
 def choose_entries(tokenizer: Tokenizer, trim: Trim, pad: int = 0) -> Array:
     """Ids to keep, ascending; `pad` is the one that pads a text.
 
-    Raises UsageError for texts that use nothing of the vocabulary, or a limit too low.
+    Raises UsageError for texts that use nothing of the vocabulary, or a limit too low, UnsupportedError for a
+    tokenizer that cannot be trimmed.
     """
-    entries = tokenizer.get_vocab(with_added_tokens=True)
-    counts = np.zeros(max(entries.values()) + 1, np.int64)
-    for ids in token_ids(tokenizer, trim.texts, special=False):
-        np.add.at(counts, ids, 1)
-    always = np.zeros(len(counts), bool)
-    always[[number for entry, number in entries.items() if len(entry.removeprefix("##")) == 1]] = True
-    always[tokenizer.encode(trim.prompt, add_special_tokens=False).ids] = True
-    always[[*{*entries.values()}.intersection(_special_ids(tokenizer, pad))]] = True
-    wanted = np.flatnonzero((counts >= trim.min_count) & ~always)
+    document = json.loads(tokenizer.to_str())
+    trimming, entries = _trimming(document), tokenizer.get_vocab(with_added_tokens=True)
+    parts = trimming.parts(document["model"])
+    counts = _counted(tokenizer, trim.texts, max(entries.values()) + 1)
+    kept = np.zeros(len(counts), bool)
+    prompt = tokenizer.encode(trim.prompt, add_special_tokens=False).ids
+    special = {*entries.values()} & _special_ids(tokenizer, document, pad)
+    kept[[*trimming.needed(document["model"]), *prompt, *special, *(one for part in prompt for one in parts(part))]] = 1
+    wanted = np.flatnonzero((counts >= trim.min_count) & ~kept)
     if not len(wanted):
         raise UsageError(
             f"--trim-vocabulary: no entry beyond single characters occurs {trim.min_count} times in these "
             f"{len(trim.texts)} texts; give text of the task, in the model's language"
         )
-    if trim.keep_entries is not None:
-        room = trim.keep_entries - int(always.sum())
-        if room < 1:
-            raise UsageError(
-                f"--keep-tokens {trim.keep_entries}: {always.sum()} are special tokens and characters; pass more"
-            )
-        wanted = wanted[np.argsort(-counts[wanted], kind="stable")][:room]
-    always[wanted] = True
-    return np.flatnonzero(always)
+    room = len(counts) if trim.keep_entries is None else trim.keep_entries - int(kept.sum())
+    if room < 1:
+        raise UsageError(
+            f"--keep-tokens {trim.keep_entries}: {kept.sum()} are special tokens and characters; pass more"
+        )
+    _keep_commonest(kept, wanted[np.argsort(-counts[wanted], kind="stable")], parts, room)
+    return np.flatnonzero(kept)
 
 
-def _special_ids(tokenizer: Tokenizer, pad: int) -> set[int | None]:
+def _counted(tokenizer: Tokenizer, texts: Sequence[str], size: int) -> Array:
+    """How often each id occurs."""
+    counts = np.zeros(size, np.int64)
+    for ids in token_ids(tokenizer, texts, special=False):
+        np.add.at(counts, ids, 1)
+    return counts
+
+
+def _keep_commonest(kept: Array, wanted: Array, parts: Callable[[int], set[int]], room: int) -> None:
+    """Mark ids in `kept`, the first of `wanted` first and each with its parts, as long as there is room for them."""
+    for number in wanted.tolist():
+        added = [one for one in (number, *parts(number)) if not kept[one]]
+        if len(added) > room:
+            return
+        kept[added] = True
+        room -= len(added)
+
+
+def _trimming(document: Mapping[str, Any]) -> Trimming:
+    """How a tokenizer.json is trimmed. Raises UnsupportedError for one that cannot be."""
+    kind = find_kind(document["model"])
+    if kind is None or kind.trimming is None:
+        titles = " and ".join(kind.title for kind in KINDS if kind.trimmable)
+        raise UnsupportedError(
+            f"--trim-vocabulary: tokenizer.json is a {kind.title if kind else document['model'].get('type')}; only "
+            f"{titles} can be trimmed: leave it out"
+        )
+    return kind.trimming
+
+
+def _special_ids(tokenizer: Tokenizer, document: Mapping[str, Any], pad: int) -> set[int]:
     """What stands for no text, whether or not it is an added token: it need not be one."""
-    document = json.loads(tokenizer.to_str())
-    unknown = tokenizer.token_to_id(document["model"].get("unk_token") or "")
-    return {pad, unknown, *tokenizer.get_added_tokens_decoder(), *_template_ids(document["post_processor"] or {})}
+    return {pad, *tokenizer.get_added_tokens_decoder(), *_template_ids(document["post_processor"] or {})}
 
 
 def _template_ids(processor: Mapping[str, Any]) -> set[int]:
@@ -106,13 +135,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
     Raises UnsupportedError for a tokenizer or a task that cannot be trimmed.
     """
     document = json.loads(checkpoint.tokenizer.files["tokenizer.json"])
-    kind = find_kind(document["model"])
-    if kind is None or not kind.trimmable:
-        titles = " and ".join(kind.title for kind in KINDS if kind.trimmable)
-        raise UnsupportedError(
-            f"--trim-vocabulary: tokenizer.json is a {kind.title if kind else document['model'].get('type')}; only "
-            f"{titles} can be trimmed: leave it out"
-        )
+    _trimming(document)
     if "fill-mask" in checkpoint.task.name:
         raise UnsupportedError("--trim-vocabulary: a fill-mask model answers with the whole vocabulary; leave it out")
     number = {int(old): new for new, old in enumerate(kept)}
@@ -121,14 +144,26 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
         raise UnsupportedError(
             f"--trim-vocabulary: pad_token_id {model.geometry.pad} is no entry of the tokenizer; correct config.json"
         )
-    rows = _Rows(model.tensors[_TABLE], kept)
+    tables = {_TABLE: _Rows(model.tensors[_TABLE], kept), **_counted_from_padding(model, number)}
     geometry = replace(model.geometry, vocabulary=len(kept), pad=number[model.geometry.pad])
+    config = _renumbered_config(checkpoint.config, number)
+    if _POSITIONS in tables:
+        config["max_position_embeddings"] = len(tables[_POSITIONS].kept)
     return replace(
         checkpoint,
-        config=_renumbered_config(checkpoint.config, number),
-        model=replace(model, geometry=geometry, tensors={**model.tensors, _TABLE: rows}),
-        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer, document, kind, number),
+        config=config,
+        model=replace(model, geometry=geometry, tensors={**model.tensors, **tables}),
+        tokenizer=_renumbered_tokenizer(checkpoint.tokenizer, document, number),
     )
+
+
+def _counted_from_padding(model: Model, number: Mapping[int, int]) -> dict[str, _Rows]:
+    """The table of positions, where these are counted from the padding's id and that is another now."""
+    pad, table = model.geometry.pad, model.tensors[_POSITIONS]
+    rows, moved = table.shape[0], pad - number[pad]
+    if not moved or rows == model.geometry.positions:
+        return {}
+    return {_POSITIONS: _Rows(table, np.arange(moved, rows))}
 
 
 def _renumbered_config(config: Mapping[str, Any], number: Mapping[int, int]) -> dict[str, Any]:
@@ -137,10 +172,9 @@ def _renumbered_config(config: Mapping[str, Any], number: Mapping[int, int]) -> 
 
 
 def _renumbered_tokenizer(
-    original: TokenizerFiles, document: dict[str, Any], kind: TokenizerKind, number: Mapping[int, int]
+    original: TokenizerFiles, document: dict[str, Any], number: Mapping[int, int]
 ) -> TokenizerFiles:
-    vocabulary = {entry: number[old] for entry, old in document["model"]["vocab"].items() if old in number}
-    document["model"]["vocab"] = vocabulary
+    document["model"] = _trimming(document).kept(document["model"], number)
     for token in document.get("added_tokens") or []:
         token["id"] = number[token["id"]]
     _renumber_special(document.get("post_processor") or {}, number)
@@ -155,7 +189,7 @@ def _renumbered_tokenizer(
     changed = {
         "tokenizer.json": content.encode(),
         "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True).encode(),
-        **kind.write_files(document["model"], tokenizer.get_vocab(with_added_tokens=True)),
+        **vocabulary_files(document["model"], tokenizer.get_vocab(with_added_tokens=True)),
     }
     return TokenizerFiles(tokenizer, {**original.files, **changed}, original.mask_token)
 

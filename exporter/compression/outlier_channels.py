@@ -14,7 +14,7 @@ cheapest form that is not much worse than the best. Models without outliers get 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -127,7 +127,7 @@ def treat_outliers(model: Model, samples: Sequence[Inputs[Array]], arithmetic: A
     from threadpoolctl import threadpool_limits  # here: narrow models have no use for it
 
     batch = _one_batch(samples[:_TEXTS], model.geometry.pad)
-    ops = _Observed(batch.mask.astype(bool), arithmetic)
+    ops = _Observed(batch.mask.astype(bool), arithmetic, model.geometry.uses > 1)
     with BLAS_LIMIT, threadpool_limits(BLAS_THREADS, user_api="blas"):  # others wait actively, beside what else runs
         model.build(ops, batch)
         ops.decide()
@@ -146,13 +146,33 @@ def is_wide(weight: Weight) -> bool:
     return weight.role is Role.LINEAR and min(weight.values.shape) >= LEAST_WIDTH
 
 
-def _decided(x: Array, weights: Sequence[Weight], arithmetic: Arithmetic) -> dict[str, Treatment]:
-    """The form of all layers that read `x` [tokens, in]: the same for all, which then round it once."""
-    reach = np.maximum(x.max(0), -x.min(0))
+@dataclass(frozen=True)
+class _Seen:
+    """What layers read: some of the tokens, `x` [some, in], and how far the channels reach in all, `low` and `high`."""
+
+    x: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(cls, x: Array) -> "_Seen":
+        """Of `x` [tokens, in]."""
+        return cls(_few(x, _ROWS), x.min(0), x.max(0))
+
+    def and_also(self, other: "_Seen") -> "_Seen":
+        """What either read."""
+        return _Seen(
+            np.concatenate([self.x, other.x]), np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        )
+
+
+def _decided(seen: _Seen, weights: Sequence[Weight], arithmetic: Arithmetic) -> dict[str, Treatment]:
+    """The form of all layers that read the same: the same for all, which then round it once."""
+    reach = np.maximum(seen.high, -seen.low)
     factors, channels = _factors(reach, arithmetic.exponent), _outliers(reach)
     if not len(channels) and factors.max() == 1:
         return {weight.name: AS_IT_IS for weight in weights}
-    forms = _Forms(_few(x, _ROWS), x.min(0), x.max(0), factors, channels, arithmetic)
+    forms = _Forms(replace(seen, x=_few(seen.x, _ROWS)), factors, channels, arithmetic)
     # of a weight each row has its own scale, so that few round as in the whole
     found = [_errors(forms, _few(weight.values, _OUTPUTS)) for weight in weights]
     errors = {form: float(np.sqrt(np.mean([one[form] ** 2 for one in found]))) for form in arithmetic.tolerated}
@@ -187,14 +207,9 @@ def _few(rows: Array, most: int) -> Array:
 
 @dataclass(frozen=True)
 class _Forms:
-    """What a layer reads, `x` [tokens, in], and how it may be treated.
+    """What a layer reads, and how it may be treated."""
 
-    `low` and `high` [in] are how far the channels reach in all tokens, of which x has some.
-    """
-
-    x: Array
-    low: Array
-    high: Array
+    seen: _Seen
     factors: Array
     channels: Array
     arithmetic: Arithmetic
@@ -202,16 +217,16 @@ class _Forms:
     def product(self, share: Array, weight: Array) -> Array:
         """As x · `share` [in] is rounded and the file holds the weight."""
         q, scale = self.arithmetic.quantise(weight)
-        rounded = self.arithmetic.rounded(self.x * share, self.low * share, self.high * share)
+        rounded = self.arithmetic.rounded(*(part * share for part in (self.seen.x, self.seen.low, self.seen.high)))
         return np.asarray(rounded @ (q.astype(np.float32) * scale.astype(np.float32)).T)
 
 
 def _errors(forms: _Forms, weight: Array) -> dict[Form, float]:
     """Of each form, of some rows of a weight."""
-    near = np.ones(len(forms.low), np.float32)
+    x, near = forms.seen.x, np.ones(len(forms.factors), np.float32)
     near[forms.channels] = 0
-    exact = forms.x @ weight.T
-    rest = forms.x[:, forms.channels] @ weight[:, forms.channels].T
+    exact = x @ weight.T
+    rest = x[:, forms.channels] @ weight[:, forms.channels].T
     products: dict[Form, Callable[[], Array]] = {
         Form.PLAIN: lambda: forms.product(np.ones_like(near), weight),
         Form.SMOOTHED: lambda: forms.product(1 / forms.factors, weight * forms.factors),
@@ -242,13 +257,15 @@ def _one_batch(samples: Sequence[Inputs[Array]], pad: int) -> Inputs[Array]:
 class _Observed(NumpyOps):
     """The definition of every operation, which looks at what wide linear layers read, and remembers no tensor.
 
-    `tokens` [B, S] are those that are no padding; `arithmetic` is the target's.
+    `tokens` [B, S] are those that are no padding; `arithmetic` is the target's. `shared`: several layers read the same
+    weights, whose form is decided by what all of them read.
     """
 
-    def __init__(self, tokens: Array, arithmetic: Arithmetic) -> None:
+    def __init__(self, tokens: Array, arithmetic: Arithmetic, shared: bool = False) -> None:
         super().__init__()
-        self._arithmetic = arithmetic
+        self._arithmetic, self._shared = arithmetic, shared
         self.treatments: dict[str, Treatment] = {}
+        self._seen: dict[str, _Seen] = {}
         self._tokens = tokens
         self._read: Array | None = None
         self._readers: list[Weight] = []
@@ -256,7 +273,11 @@ class _Observed(NumpyOps):
     def decide(self) -> None:
         """Choose for the layers that read what was read last."""
         if self._read is not None:
-            self.treatments |= _decided(self._read[self._tokens], self._readers, self._arithmetic)
+            seen, first = _Seen.of(self._read[self._tokens]), self._readers[0].name
+            if self._shared:
+                seen = self._seen[first].and_also(seen) if first in self._seen else seen
+                self._seen[first] = seen
+            self.treatments |= _decided(seen, self._readers, self._arithmetic)
         self._read, self._readers = None, []
 
     def linear(self, name: str, x: Array, weight: Weight, bias: Weight | None) -> Array:

@@ -55,6 +55,11 @@ class Geometry:
     epsilon: float
     pad: int
 
+    @property
+    def uses(self) -> int:
+        """How often a token meets each weight of a layer."""
+        return 1
+
 
 class EncoderConfig(BaseModel):
     """What decides the answers of a family's models, by transformers' names and with its defaults.

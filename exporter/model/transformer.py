@@ -49,10 +49,14 @@ def sum_words_and_types(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inp
 
 
 class Layer(Generic[T]):
-    """One layer: attention and feed-forward, each with its residual and LayerNorm."""
+    """One layer: attention and feed-forward, each with its residual and LayerNorm.
 
-    def __init__(self, ops: Ops[T], read: Read, geometry: Geometry, name: str) -> None:
+    `name` begins the names of its results, and `weights` those of its weights, where other layers have the same ones.
+    """
+
+    def __init__(self, ops: Ops[T], read: Read, geometry: Geometry, name: str, weights: str = "") -> None:
         self.ops, self.geometry, self.name, self._read = ops, geometry, name, read
+        self._weights = weights or name
 
     def every_token(self, x: T, bias: T) -> T:
         """[B, S, H] → [B, S, H]."""
@@ -106,12 +110,12 @@ class Layer(Generic[T]):
         """Residual and LayerNorm, then the feed-forward with its own."""
         ops, name, epsilon = self.ops, self.name, self.geometry.epsilon
         x = ops.add(f"{name}.attention.sum", attended, x)
-        x = layer_norm(ops, self._read, f"{name}.attention.output", f"{name}.attention.norm", x, epsilon)
-        wide = self._stored_linear(f"{name}.intermediate", f"{name}.intermediate.dense", x, role)
+        x = layer_norm(ops, self._read, f"{name}.attention.output", f"{self._weights}.attention.norm", x, epsilon)
+        wide = self._stored_linear("intermediate", f"{name}.intermediate.dense", x, role)
         wide = ops.activation(f"{name}.intermediate", wide, self.geometry.activation)
-        narrow = self._stored_linear(f"{name}.dense", f"{name}.dense", wide, role)
+        narrow = self._stored_linear("dense", f"{name}.dense", wide, role)
         x = ops.add(f"{name}.sum", narrow, x)
-        return layer_norm(ops, self._read, f"{name}.output", f"{name}.norm", x, epsilon)
+        return layer_norm(ops, self._read, f"{name}.output", f"{self._weights}.norm", x, epsilon)
 
     def _scaled_query(self) -> tuple[Array, Array]:
         weight, bias = self._f64("attention.query.weight"), self._f64("attention.query.bias")
@@ -122,14 +126,16 @@ class Layer(Generic[T]):
         return folding.value_bias_through_output(value_bias, self._f64("attention.dense.weight"), bias)
 
     def _stored_linear(self, weight: str, name: str, x: T, role: Role) -> T:
-        return self._linear(name, x, self._read(f"{weight}.weight"), self._read(f"{weight}.bias"), role)
+        stored = f"{self._weights}.{weight}"
+        return self._linear(name, x, self._read(f"{stored}.weight"), self._read(f"{stored}.bias"), role)
 
     def _linear(self, name: str, x: T, weight: Array, bias: Array | None, role: Role) -> T:
-        vector = None if bias is None else weight_of(f"{name}.bias", bias, Role.VECTOR)
-        return self.ops.linear(name, x, weight_of(f"{name}.weight", weight, role), vector)
+        stored = f"{self._weights}{name.removeprefix(self.name)}"
+        vector = None if bias is None else weight_of(f"{stored}.bias", bias, Role.VECTOR)
+        return self.ops.linear(name, x, weight_of(f"{stored}.weight", weight, role), vector)
 
     def _f64(self, name: str) -> Array:
-        return f64(self._read(f"{self.name}.{name}"))
+        return f64(self._read(f"{self._weights}.{name}"))
 
 
 def layer_norm(ops: Ops[T], read: Read, name: str, weights: str, x: T, epsilon: float) -> T:

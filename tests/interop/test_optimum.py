@@ -70,6 +70,9 @@ FAMILIES = {
     "electra": "ElectraForTokenClassification",
     "roberta": "RobertaForQuestionAnswering",
     "mobilebert": "MobileBertForSequenceClassification",
+    "xlm-roberta": "XLMRobertaForSequenceClassification",
+    "camembert": "CamembertForTokenClassification",
+    "albert": "AlbertForQuestionAnswering",
 }
 """One task for each: what differs is the tokenizer, and so what the model is given."""
 STRANGER = "a bundle beside a checkpoint that it was not made from"
@@ -194,7 +197,7 @@ def test_a_pipeline_names_the_labels_of_every_scheme(told, scheme):
 
 
 def test_only_families_with_segments_are_given_them(told):
-    assert {name for name in FAMILIES if "token_type_ids" in told[name]["batch"]} == {"electra", "mobilebert"}
+    assert {name for name in FAMILIES if "token_type_ids" in told[name]["batch"]} == {"electra", "mobilebert", "albert"}
 
 
 def test_another_checkpoint_does_not_pass(told):

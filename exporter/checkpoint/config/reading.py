@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.checkpoint.config.neutral import without_stumbling_blocks
-from exporter.checkpoint.hints import without_config
+from exporter.checkpoint.hints import remote_code, without_config
 from exporter.checkpoint.json_files import find_nested, read_object, refuse_code
 from exporter.model.families.registry import find_family
 from exporter.model.family import Family
@@ -50,6 +50,8 @@ def read_config(directory: Path) -> Config:
     if not path.is_file():
         raise CheckpointError(f"{directory}: no config.json; {without_config(directory)}")
     raw = read_object(path, f"{directory}: no config.json", constants=True)
+    if raw.get("auto_map") and (known := remote_code(raw)):
+        raise UnsupportedError(f"{path}: {known}")
     refuse_code(path, raw)
     if find_nested(raw, "quantization_config"):
         raise UnsupportedError(

@@ -26,7 +26,7 @@ def bundled_files(
         "tokenizer.json": tokenizer.to_str(pretty=True).encode(),
         "tokenizer_config.json": _json({**known, **settings}),
         "special_tokens_map.json": _json(known),
-        **_vocabulary_files(document["model"], entries),
+        **vocabulary_files(document["model"], entries),
     }
     kept = {name: content for name, content in found.items() if _still_says(name, content, document)}
     if any(settings.get(role) is None and token != ROLES.get(role) for role, token in known.items()):
@@ -34,7 +34,8 @@ def bundled_files(
     return made | kept
 
 
-def _vocabulary_files(model: TokenizerModel, entries: Vocabulary) -> dict[str, bytes]:
+def vocabulary_files(model: TokenizerModel, entries: Vocabulary) -> dict[str, bytes]:
+    """What ships beside tokenizer.json for apps and older libraries."""
     kind = find_kind(model)
     return kind.write_files(model, entries) if kind else {}
 

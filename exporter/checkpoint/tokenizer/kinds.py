@@ -4,15 +4,17 @@ from collections.abc import Collection
 
 from exporter.checkpoint.tokenizer.byte_level_bpe import BYTE_LEVEL_BPE
 from exporter.checkpoint.tokenizer.kind import TokenizerKind, TokenizerModel
+from exporter.checkpoint.tokenizer.unigram import UNIGRAM
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 
-KINDS = (WORDPIECE, BYTE_LEVEL_BPE)
+KINDS = (WORDPIECE, BYTE_LEVEL_BPE, UNIGRAM)
 """In the order in which a folder that has the files of several is read."""
 WHOLE = "tokenizer.json"
 """Holds a tokenizer of any kind."""
 SETTINGS, SPECIAL, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 VOCABULARIES = tuple(name for kind in KINDS for name in kind.files)
-FIRST_FILES = (WHOLE, *(kind.files[0] for kind in KINDS))
+FILE_SETS = tuple(names for kind in KINDS for names in kind.file_sets)
+FIRST_FILES = (WHOLE, *(names[0] for names in FILE_SETS))
 """Every folder with a tokenizer has one of these."""
 
 
@@ -25,5 +27,5 @@ def find_kind(model: TokenizerModel) -> TokenizerKind | None:
 
 
 def kind_of_files(names: Collection[str]) -> TokenizerKind | None:
-    """The first kind whose vocabulary files are all there."""
-    return next((kind for kind in KINDS if {*kind.files} <= {*names}), None)
+    """The first kind with a set of vocabulary files that is all there."""
+    return next((kind for kind in KINDS if any({*one} <= {*names} for one in kind.file_sets)), None)

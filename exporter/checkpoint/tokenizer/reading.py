@@ -11,6 +11,7 @@ parity run compares the ids with AutoTokenizer's (exporter.verification.tokenize
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from tokenizers import Tokenizer
 
 from exporter.checkpoint.json_files import MAX_TOKENIZER_BYTES, parse_json, refuse_code
 from exporter.checkpoint.tokenizer.files import bundled_files
+from exporter.checkpoint.tokenizer.kind import TokenizerKind
 from exporter.checkpoint.tokenizer.kinds import (
     ADDED,
-    KINDS,
+    FILE_SETS,
     SETTINGS,
     SPECIAL,
     VOCABULARIES,
@@ -28,7 +30,7 @@ from exporter.checkpoint.tokenizer.kinds import (
     find_kind,
     kind_of_files,
 )
-from exporter.checkpoint.tokenizer.limits import check_growth, probe
+from exporter.checkpoint.tokenizer.limits import check_document, probe
 from exporter.checkpoint.tokenizer.settings import ID_PARTS, differing, parts_of
 from exporter.checkpoint.tokenizer.standard_bert import ROLES, from_vocabulary, is_as_built, is_plain
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
@@ -99,7 +101,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
     own = _own(found, reader.vocabulary)  # where there is none: what is damaged or too large is refused all the same
     plain = _plain(found, reader, own)
     whole, special = (plain, dict(ROLES)) if plain is not None else _from_transformers(source, reader.vocabulary)
-    tokenizer = _bare(whole)
+    tokenizer = _bare(directory / WHOLE, whole)
     _check_size(directory, tokenizer.get_vocab(with_added_tokens=True), reader.vocabulary)
     probe(directory, tokenizer)
     carried = {name: content for name, content in found.files.items() if name != ADDED}
@@ -141,7 +143,7 @@ def _find(directory: Path) -> _Found:
             "special tokens in a text all the same; remove it, or the tokens from the added ones"
         )
     if WHOLE not in files and kind_of_files(files) is None:
-        expected = ", or ".join((WHOLE, *(" with ".join(kind.files) for kind in KINDS)))
+        expected = ", or ".join((WHOLE, *(" with ".join(names) for names in FILE_SETS)))
         raise CheckpointError(
             f"{directory}: no tokenizer; expected {expected} beside config.json: "
             "AutoTokenizer.from_pretrained(…).save_pretrained(…) writes them"
@@ -182,11 +184,23 @@ def _own(found: _Found, table: int) -> Tokenizer | None:
     if WHOLE in found.files:
         own = read_whole(found.directory / WHOLE, found.files[WHOLE])
         _check_size(found.directory, own.get_vocab(with_added_tokens=True), table)
-        probe(found.directory, _bare(own))
+        probe(found.directory, _bare(found.directory / WHOLE, own))
         return own
     if kind := kind_of_files(found.files):
         _check_size(found.directory, kind.read_files(found.directory), table)
+        _check_packages(found.directory, kind)
     return None
+
+
+def _check_packages(directory: Path, kind: TokenizerKind) -> None:
+    """transformers without a package that it needs ends in an error about another one."""
+    lacking = [name for name in kind.packages if find_spec(name) is None]
+    if lacking:
+        raise UnsupportedError(
+            f"{directory}: a {kind.title} tokenizer without {WHOLE}, which transformers makes with the package "
+            f"{lacking[0]}: pip install {lacking[0]}, or where it is installed "
+            f"AutoTokenizer.from_pretrained(…).save_pretrained(…), which writes {WHOLE}"
+        )
 
 
 def _from_transformers(source: TokenizerSource, table: int) -> tuple[Tokenizer, dict[str, str]]:
@@ -217,7 +231,7 @@ def _content(path: Path) -> bytes:
 def open_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json by itself, such as a bundle's own. Raises CheckpointError."""
     try:
-        tokenizer = _bare(read_whole(path, _content(path)))
+        tokenizer = _bare(path, read_whole(path, _content(path)))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); export again") from error
     probe(path.parent, tokenizer)
@@ -226,7 +240,7 @@ def open_tokenizer(path: Path) -> Tokenizer:
 
 def read_whole(path: Path, content: bytes) -> Tokenizer:
     """A tokenizer.json with what it says of truncation and padding. Raises CheckpointError that names `path`."""
-    check_growth(path, content)
+    check_document(path, content)
     return _parse(path, content)
 
 
@@ -235,9 +249,9 @@ def _parse(path: Path, content: bytes) -> Tokenizer:
         return Tokenizer.from_str(content.decode("utf-8"))
 
 
-def _bare(tokenizer: Tokenizer) -> Tokenizer:
+def _bare(path: Path, tokenizer: Tokenizer) -> Tokenizer:
     """One that each reader pads and truncates as it needs: a file's own padding may be of any size."""
-    made = Tokenizer.from_str(tokenizer.to_str())
+    made = _parse(path, tokenizer.to_str().encode())
     made.no_padding()
     made.no_truncation()
     return made

@@ -1,10 +1,12 @@
 """WordPiece (Schuster & Nakajima 2012), BERT's tokenizer: each token is the longest entry of vocab.txt that fits."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tokenizers.models import WordPiece
 
-from exporter.checkpoint.tokenizer.kind import TokenizerKind, TokenizerModel, Vocabulary
+from exporter.checkpoint.tokenizer.kind import TokenizerKind, TokenizerModel, Trimming, Vocabulary
 from runtimes.errors import CheckpointError, in_our_words
 
 _FILE = "vocab.txt"
@@ -35,11 +37,25 @@ def _agrees(_name: str, content: bytes, model: TokenizerModel) -> bool:
     )
 
 
+def _needed(model: TokenizerModel) -> set[int]:
+    """Characters, at the start of a word and inside of one, and the entry for the unknown."""
+    prefix = model.get("continuing_subword_prefix", "##")
+    found = {number for entry, number in model["vocab"].items() if len(entry.removeprefix(prefix)) == 1}
+    unknown = model["vocab"].get(model.get("unk_token"))
+    return found if unknown is None else {*found, unknown}
+
+
+def _kept(model: TokenizerModel, number: Mapping[int, int]) -> dict[str, Any]:
+    """The longest entry that fits is still there, and was the longest before."""
+    vocabulary = {entry: number[old] for entry, old in model["vocab"].items() if old in number}
+    return {**model, "vocab": vocabulary}
+
+
 WORDPIECE = TokenizerKind(
     model="WordPiece",
     title="WordPiece",
     fields=frozenset(("continuing_subword_prefix", "max_input_chars_per_word")),
-    files=(_FILE,),
+    file_sets=((_FILE,),),
     special_tokens={
         "unk_token": "[UNK]",
         "sep_token": "[SEP]",
@@ -53,7 +69,7 @@ WORDPIECE = TokenizerKind(
     classes=frozenset(
         f"{name}Tokenizer{kind}" for name in ("Bert", "DistilBert", "Electra", "MobileBert") for kind in ("", "Fast")
     ),
-    trimmable=True,
+    trimming=Trimming(_needed, lambda _model: lambda _number: set(), _kept),
     kit_parts={
         "model": ("WordPiece",),
         "normalizer": ("BertNormalizer", None),

@@ -3,19 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from exporter.model.families.albert import ALBERT
 from exporter.model.families.bert import BERT
+from exporter.model.families.camembert import CAMEMBERT
 from exporter.model.families.deberta_v2 import DEBERTA_V2
 from exporter.model.families.distilbert import DISTILBERT
 from exporter.model.families.electra import ELECTRA
 from exporter.model.families.mobilebert import MOBILEBERT
 from exporter.model.families.modernbert import MODERNBERT
 from exporter.model.families.roberta import ROBERTA
+from exporter.model.families.xlm_roberta import XLM_ROBERTA
 from exporter.model.family import Family
 from runtimes.errors import UnsupportedError, excerpt
 from runtimes.plugins import Registry
 
 GROUP = "bertport.families"
-OWN = {one.name: one for one in (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, MODERNBERT, DEBERTA_V2)}
+_OURS = (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, XLM_ROBERTA, CAMEMBERT, ALBERT, MODERNBERT, DEBERTA_V2)
+OWN = {one.name: one for one in _OURS}
 FAMILIES: Registry[Family[Any]] = Registry(OWN, GROUP, Family)
 """bertport's own, and those of packages with an entry point in the group `bertport.families`."""
 

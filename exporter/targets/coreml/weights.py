@@ -31,6 +31,7 @@ class WeightStore:
         self.dtype = np.float16 if scheme.half else np.float32
         self._scheme, self._blockwise, self._encode = scheme, blockwise, encode
         self._tables: dict[str, Var] = {}
+        self._stored: dict[tuple[str, tuple[int, ...]], Var] = {}
 
     def table(self, weight: Weight) -> Var:
         """Store an embedding table [rows, H], once for all that read it."""
@@ -55,10 +56,15 @@ class WeightStore:
         return codes, starts, self._codebook(f"{name}_book", coded.codebook, self._scheme.stored(table))
 
     def constant(self, weight: Weight, shape: tuple[int, ...]) -> Var:
-        """Store `weight` in `shape`, the [rows, n] of its values with axes of 1 put before or after.
+        """Store `weight` once, in `shape`: the [rows, n] of its values with axes of 1 put before or after.
 
         Raises LoweringError for a value that float16 cannot hold.
         """
+        if (weight.name, shape) not in self._stored:
+            self._stored[weight.name, shape] = self._store(weight, shape)
+        return self._stored[weight.name, shape]
+
+    def _store(self, weight: Weight, shape: tuple[int, ...]) -> Var:
         rows = weight.values.reshape(-1, weight.values.shape[-1])  # [rows, n]
         self._check_range(weight)
         form, name = self._scheme.stored(weight), mil_name(weight.name)

@@ -36,7 +36,7 @@ class Graph:
     ) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
-        self.weights = WeightStore(self._node, storage, keep, tied, encode)
+        self.weights = WeightStore(self._made_once, storage, keep, tied, encode)
         self._heads, self._outliers = heads, outliers
         self._made: dict[str, str] = {}
         self._unflattened: set[str] = set()
@@ -73,6 +73,10 @@ class Graph:
         if name not in self._made:
             self._made[name] = self._node(operator, inputs, name, **attributes)
         return name
+
+    def _made_once(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        """`_node` for what makes floats of weights, which several layers may read."""
+        return self._once(name, operator, inputs, **attributes)
 
     def _node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))

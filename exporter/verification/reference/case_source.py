@@ -100,10 +100,10 @@ class CaseSource:
         """Tokens that so many multiplications by weights pay for; of a vocabulary's scores there are many each."""
         checkpoint = self.checkpoint
         tensors = {name: prod(tensor.shape) for name, tensor in checkpoint.model.tensors.items()}
-        each = sum(size for name, size in tensors.items() if not name.startswith("embeddings."))
+        geometry = checkpoint.geometry
+        each = geometry.uses * sum(size for name, size in tensors.items() if not name.startswith("embeddings."))
         if checkpoint.task is not FILL_MASK:
             return int(products / each)
-        geometry = checkpoint.geometry
         return int(
             min(products / (each + geometry.vocabulary * geometry.embedding), _SWEEP_NUMBERS / geometry.vocabulary)
         )

@@ -141,9 +141,12 @@ class TorchRunner:
     def trace(self, batch: Batch) -> Outputs:
         """See Runner; the tensors at the borders of transformers' modules, under our names, those that the task has."""
         kept: Outputs = {}
+        names: dict[str, list[str]] = {}
+        for path, name in self._modules:
+            names.setdefault(path, []).append(name)
         found = dict(self._model.named_modules())
-        shown = [(found[path], name) for path, name in self._modules if path in found]
-        handles = [module.register_forward_hook(_keeper(kept, name)) for module, name in shown]
+        shown = [(found[path], every) for path, every in names.items() if path in found]
+        handles = [module.register_forward_hook(_keeper(kept, every)) for module, every in shown]
         try:
             outputs = self.run(batch)
         finally:
@@ -197,8 +200,11 @@ def _load(checkpoint: Path, architecture: str, settings: Callable[[], dict[str, 
         return model.to(device).eval()
 
 
-def _keeper(kept: Outputs, name: str) -> Callable[[Any, Any, torch.Tensor], None]:
+def _keeper(kept: Outputs, names: Sequence[str]) -> Callable[[Any, Any, torch.Tensor], None]:
+    """Keeps each run's result of one module under the next of its names; ALBERT's layers are run several times."""
+    runs = iter(names)
+
     def keep(_module: Any, _inputs: Any, result: torch.Tensor) -> None:
-        kept[name] = result.cpu().numpy()
+        kept[next(runs, names[-1])] = result.cpu().numpy()
 
     return keep

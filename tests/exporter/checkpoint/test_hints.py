@@ -1,5 +1,6 @@
 """Every folder and name that is no checkpoint is told with the next step."""
 
+import re
 import shutil
 
 import pytest
@@ -55,6 +56,40 @@ def test_a_pointer_of_git_lfs_is_none_of_the_weights(make_checkpoint):
     folder = make_checkpoint()
     (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n")
     assert "run: git lfs pull" in refused(folder)
+
+
+REMOTE = {
+    "nomic": (
+        {"model_type": "nomic_bert", "auto_map": {"AutoModel": "nomic-ai/nomic-bert-2048--m.NomicBertModel"}},
+        "NomicBERT runs code .*never done; .* is NomicBertModel, no family here: take nomic-ai/modernbert-embed-base",
+    ),
+    "jina": (
+        {"auto_map": {"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"}},
+        "Jina's BERT with ALiBi runs code .*; transformers has no class for it: take sentence-transformers/all-Mini",
+    ),
+    "jina 3": (
+        {"model_type": "xlm-roberta", "auto_map": {"AutoModel": "jinaai/i--m.XLMRobertaFlashModel"}},
+        "Jina's embeddings 3 runs code .* is JinaEmbeddingsV3Model, no family here",
+    ),
+    "gte": (
+        {"model_type": "new", "architectures": ["NewModel"], "auto_map": {"AutoModel": "modeling.NewModel"}},
+        "the GTE of 2024 runs code .* is GteModel, no family here: take Alibaba-NLP/gte-modernbert-base",
+    ),
+    "none that is known": ({"auto_map": {"AutoModel": "x.Y"}}, "auto_map asks for code from the checkpoint to be run"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), REMOTE.values(), ids=REMOTE)
+def test_a_model_whose_code_lies_beside_it_is_refused_by_name(make_checkpoint, edit_config, changes, words):
+    folder = make_checkpoint()
+    edit_config(folder, **changes)
+    assert re.search(f"config.json: {words}", refused(folder))
+
+
+def test_a_name_of_theirs_without_code_is_no_obstacle(make_checkpoint, edit_config):
+    folder = make_checkpoint()
+    edit_config(folder, _name_or_path="jinaai/jina-bert-small")
+    load(resolve(str(folder), HubOptions()))
 
 
 def test_the_config_of_2018_is_told(make_checkpoint):

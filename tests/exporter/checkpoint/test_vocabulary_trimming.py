@@ -163,9 +163,9 @@ def with_document(read, change):
     return replace(read, tokenizer=replace(read.tokenizer, files=files))
 
 
-def test_only_wordpiece_can_be_trimmed(read):
-    other = with_document(read, lambda document: document["model"].update(type="Unigram"))
-    with pytest.raises(UnsupportedError, match=r"tokenizer\.json is a Unigram; only WordPiece can be trimmed"):
+def test_a_kind_without_smaller_entries_is_refused(read):
+    other = with_document(read, lambda document: document["model"].update(type="WordLevel"))
+    with pytest.raises(UnsupportedError, match=r"is a WordLevel; only WordPiece and byte-level BPE and Unigram can be"):
         trim_checkpoint(other, np.arange(10))
 
 

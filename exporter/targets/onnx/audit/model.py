@@ -69,7 +69,7 @@ class AuditedOps(OnnxOps):
     def __init__(self, model: Model, recipe: Recipe, held: Held, tally: Tally) -> None:
         keep, storage, tied = Keep(recipe.keep), SCHEMES[recipe.scheme].storage, model.head.tied
         super().__init__(storage, model.geometry.heads, keep, tied, no_codes, NO_OUTLIERS)
-        self.weights = AuditedStore(held, tally, self._node, storage, keep, tied, no_codes)
+        self.weights = AuditedStore(held, tally, self._made_once, storage, keep, tied, no_codes)
         self._held, self._tally = held, tally
         self._most_channels = recorded(recipe).float_channels or 0
 

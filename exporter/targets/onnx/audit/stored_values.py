@@ -42,7 +42,7 @@ class _ReadingOps(AuditedOps):
         self.read: dict[str, Array] = {}
         self.treated: dict[str, Treatment] = {}
         storage, keep = SCHEMES[recipe.scheme].storage, Keep(recipe.keep)
-        self.weights = _ReadStore(self.read, held, tally, self._node, storage, keep, head.tied, no_codes)
+        self.weights = _ReadStore(self.read, held, tally, self._made_once, storage, keep, head.tied, no_codes)
 
     def _dynamic_linear(self, name: str, x: str, weight: Weight, bias: str | None) -> str:
         found = super()._dynamic_linear(name, x, weight, bias)

@@ -13,9 +13,10 @@ import runtimes
 from exporter.checkpoint.tokenizer import kinds
 from exporter.checkpoint.tokenizer.byte_level_bpe import BYTE_LEVEL_BPE
 from exporter.checkpoint.tokenizer.kinds import KINDS, find_kind, kind_of_files
+from exporter.checkpoint.tokenizer.unigram import UNIGRAM
 from exporter.checkpoint.tokenizer.wordpiece import WORDPIECE
 
-OWN = {Path(kinds.__file__).with_name(name) for name in ("wordpiece.py", "byte_level_bpe.py")}
+OWN = {Path(kinds.__file__).with_name(name) for name in ("wordpiece.py", "byte_level_bpe.py", "unigram.py")}
 MODELS = {"WordPiece", "BPE", "Unigram", "WordLevel"}
 FILES = {name for kind in KINDS for name in kind.files}
 SOURCES = [path for package in (exporter, runtimes) for path in sorted(Path(package.__file__).parent.rglob("*.py"))]
@@ -49,7 +50,7 @@ def test_a_name_would_be_found(source):
 TOKENIZERS = {
     "WordPiece": (Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2}, unk_token="[UNK]")), WORDPIECE),
     "BPE": (Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")])), BYTE_LEVEL_BPE),
-    "Unigram": (Tokenizer(models.Unigram([("a", 0.0)], 0, False)), None),
+    "Unigram": (Tokenizer(models.Unigram([("a", 0.0)], 0, False)), UNIGRAM),
 }
 
 
@@ -78,6 +79,7 @@ def test_a_folder_is_of_the_first_kind_whose_files_are_all_there():
     assert kind_of_files(["vocab.txt", "vocab.json", "merges.txt"]) is WORDPIECE
     assert kind_of_files(["vocab.json", "merges.txt"]) is BYTE_LEVEL_BPE
     assert kind_of_files(["vocab.json"]) is None
+    assert kind_of_files(["spiece.model"]) is kind_of_files(["sentencepiece.bpe.model"]) is UNIGRAM
 
 
 def test_every_kind_has_the_roles_that_models_read():

@@ -99,7 +99,7 @@ def test_merges_without_their_vocabulary(roberta):
     (roberta / "vocab.json").unlink()
     with pytest.raises(
         CheckpointError,
-        match=r"no tokenizer; expected tokenizer\.json, or vocab\.txt, or vocab\.json with merges\.txt beside",
+        match=r"no tokenizer; expected tokenizer\.json, or vocab\.txt, or vocab\.json with merges\.txt, or s",
     ):
         read_tokenizer(roberta, reader(roberta))
 

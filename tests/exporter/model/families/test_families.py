@@ -23,7 +23,7 @@ from tests.exporter.places import LENGTH, PLACES, QUICK, SECONDS, options_of
 
 SMALLER = {"initializer_range": 0.15}
 """Weights whose activations stay as near to each other as those of trained models, for what rounds."""
-SEGMENTED = ("electra", "mobilebert")
+SEGMENTED = ("electra", "mobilebert", "albert")
 OTHERS = tuple(name for name in FAMILIES if name != "bert")
 KINDS = [(*kind, *place) for kind in seeded.KINDS if kind[0] != "bert" for place in PLACES]  # BERT: test_tasks.py
 FAMILY, TASK, TARGET, UNITS = range(4)

@@ -71,6 +71,11 @@ VARIANTS = {
     "a convolution": ("deberta-v2", {"conv_kernel_size": 3, "conv_act": "gelu"}),
     "a convolution in the only layer": ("deberta-v2", {"conv_kernel_size": 3, "num_hidden_layers": 1}),
     "another pooler": ("deberta-v2", {"pooler_hidden_act": "tanh"}),
+    "groups of several layers": ("albert", {"num_hidden_layers": 5, "num_hidden_groups": 2, "inner_group_num": 2}),
+    "groups that do not divide the layers": ("albert", {"num_hidden_layers": 5, "num_hidden_groups": 3}),
+    "tables as wide as the layers of ALBERT": ("albert", {"embedding_size": 32}),
+    "two types of XLM-RoBERTa": ("xlm-roberta", {"type_vocab_size": 2}),
+    "another padding of CamemBERT": ("camembert", {"pad_token_id": 3, "max_position_embeddings": 52}),
 }
 
 
@@ -127,6 +132,10 @@ REFUSED = {
     "heads of a bottleneck": ("mobilebert", {"num_attention_heads": 3}, CheckpointError, "intra_bottleneck_size 32"),
     "an activation": ("distilbert", {"activation": "mish"}, UnsupportedError, "activation 'mish'"),
     "no layers": ("distilbert", {"n_layers": 0}, CheckpointError, "n_layers = 0"),
+    "groups that never run": ("albert", {"num_hidden_groups": 3}, CheckpointError, "num_hidden_groups 3 is more than"),
+    "a thousand layers": ("albert", {"inner_group_num": 1000}, CheckpointError, "inner_group_num 1000 is more than"),
+    "heads of ALBERT": ("albert", {"num_attention_heads": 5}, CheckpointError, "hidden_size 32 is not a multiple"),
+    "padding beyond XLM-RoBERTa's": ("xlm-roberta", {"pad_token_id": 60}, CheckpointError, "leaves no position"),
     "padding beyond the positions": ("roberta", {"pad_token_id": 60}, CheckpointError, "leaves no position"),
     "scaled positions": (
         "modernbert",
