@@ -16,7 +16,7 @@ from exporter.verification.reference.reference import Reference
 from exporter.verification.strict_rounding import beside_strict
 from exporter.verification.tokenizer_parity import compare_tokens
 from runtimes.backends.backend import NATIVE
-from runtimes.backends.registry import find_backend, open_on
+from runtimes.backends.registry import open_on
 from runtimes.bundle.manifest import Budget
 from runtimes.bundle.reading import Bundle
 from runtimes.parity.compare import Parity
@@ -91,8 +91,7 @@ def _with_labels(parity: Parity, check: Check, reference: Reference, budget: Bud
 
 def compare_bundle(reference: Reference, runner: Runner, bundle: Bundle, budget: Budget) -> Parity:
     """Hold a bundle's answers against PyTorch's, its tokenizer's ids against AutoTokenizer's, and float16 within."""
-    most_rows = find_backend(bundle).most_rows(bundle)
-    answered = compare_with_pytorch(reference, runner, bundle.manifest, budget, most_rows)
+    answered = compare_with_pytorch(reference, runner, bundle.manifest, budget)
     tokenized = compare_tokens(answered, reference.heard, bundle, reference.kept)
     return beside_strict(tokenized, reference, bundle, budget)
 
