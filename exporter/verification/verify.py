@@ -1,6 +1,7 @@
 """Verifying a bundle: audit of its files, and comparison of its outputs with PyTorch's."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from exporter.targets.budgets import budget_of, tighter
 from exporter.targets.registry import find_target
@@ -23,6 +24,9 @@ from runtimes.parity.compare import Parity
 from runtimes.runner import Runner
 from runtimes.version import __version__
 
+if TYPE_CHECKING:
+    from exporter.verification.witness import Witness
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -37,6 +41,12 @@ class Verification:
     def explain(self) -> Explanation:
         """Where the saved model departs from PyTorch, tensor by tensor; see `explanation.explain`."""
         return explain(self.reference, self.runner, self.bundle, self.parity, self.budget)
+
+    def bear_witness(self, frequent_texts: tuple[str, ...] = ()) -> "Witness":
+        """Whether Apple's runtime computes what the interpreter does; see `witness.bear_witness`."""
+        from exporter.verification.witness import bear_witness  # here: few ask for it
+
+        return bear_witness(self.bundle, self.reference, frequent_texts)
 
 
 def verify(check: Check) -> Verification:
