@@ -36,7 +36,7 @@ from exporter.verification.reference.golden import golden_record
 from exporter.verification.reference.reference import Reference
 from exporter.verification.verify import compare_bundle
 from runtimes.backends.pytorch.early import end_early
-from runtimes.backends.registry import find_backend, open_runner
+from runtimes.backends.registry import open_runner
 from runtimes.bundle.manifest import CARD, GOLDEN, PARITY, Budget, Finetuning, Recipe
 from runtimes.bundle.reading import Bundle, hash_files
 from runtimes.errors import UsageError
@@ -206,8 +206,7 @@ def _check(audited: Audited, reference: Reference, own: Reference | None, wanted
     budget = find_target(manifest.recipe.target).finetuned_budget
     from exporter.finetuning.finetune import beside_own
 
-    most_rows = find_backend(bundle).most_rows(bundle)
-    return beside_own(parity, compare_with_pytorch(own, runner, manifest, budget, most_rows))
+    return beside_own(parity, compare_with_pytorch(own, runner, manifest, budget))
 
 
 def _write_records(bundle: Bundle, reference: Reference, parity: Parity) -> None:

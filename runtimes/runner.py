@@ -87,6 +87,12 @@ class Runner(Protocol):
         """Every named tensor of one batch, in the order of computation."""
 
 
+def most_rows(runner: Runner) -> int | None:
+    """Rows of a comparison that a slow runner is asked, as its `most_rows` says; None, and of one without, for all."""
+    found: int | None = getattr(runner, "most_rows", None)
+    return found
+
+
 @dataclass(frozen=True)
 class WrappedRunner:
     """See Runner: another one, asked or read otherwise in what a subclass says."""
@@ -102,6 +108,11 @@ class WrappedRunner:
     def positions(self) -> int | None:
         """See Runner."""
         return self.runner.positions
+
+    @property
+    def most_rows(self) -> int | None:
+        """See the function of that name."""
+        return most_rows(self.runner)
 
     def fit(self, batch: Batch) -> Batch:
         """See Runner."""

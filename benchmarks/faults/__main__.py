@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.faults import coreml_faults, litert_faults, onnx_faults
+from benchmarks.faults import coreai_faults, coreml_faults, litert_faults, onnx_faults
 from benchmarks.faults.answers import effect_of, probes, rounding_of
 from benchmarks.faults.frame import Fault, in_numbers, judge
 from benchmarks.fuzz.seeds import write_checkpoint
@@ -55,12 +55,21 @@ _MODELS: Mapping[str, Mapping[str, Any]] = {
     "wide": {"architectures": ["BertForTokenClassification"], **_SEEDED, "hidden_size": 256, "intermediate_size": 256},
 }
 """Seeded models by the word for them in a subject's name; the last is so wide that outlier channels are treated."""
-FAULTS: Mapping[str, Callable[[Path, int], list[Fault]]] = {
-    "onnx": onnx_faults.every_fault,
-    "litert": litert_faults.every_fault,
-    "coreml": coreml_faults.every_fault,
+
+
+def _of_the_folder(faults: Callable[[Path, int], list[Fault]]) -> Callable[[Audited, int], list[Fault]]:
+    return lambda audited, seed: faults(audited.bundle.directory, seed)
+
+
+FAULTS: Mapping[str, Callable[[Audited, int], list[Fault]]] = {
+    "onnx": _of_the_folder(onnx_faults.every_fault),
+    "litert": _of_the_folder(litert_faults.every_fault),
+    "coreml": _of_the_folder(coreml_faults.every_fault),
+    "coreai": coreai_faults.every_fault,
 }
-"""Target → all faults of the bundle in a folder, by a seed."""
+"""Target → all faults of a bundle, by a seed."""
+_FIXED = ("coreml", "coreai")
+"""Those whose inputs have fixed lengths."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,11 @@ SUBJECTS = (
     _coreml("w8a8", "cpu-and-gpu", "iOS17", tokens=True),
     _coreml("int4-embeddings", "all", "iOS18", tokens=True),
     _coreml("palettize6", "all", "iOS18", tokens=True),
+    Subject("coreai", "int8"),
+    *(Subject("coreai", scheme, "classes") for scheme in TARGETS["coreai"].schemes),
+    *(Subject("coreai", scheme, "tokens", {"compute_units": "cpu-only"}) for scheme in ("none", "int8", "palettize4")),
+    Subject("coreai", "none", "answers"),
+    Subject("coreai", "int4", "classes", {"sequence_lengths": (16, LENGTH)}),
 )
 
 
@@ -120,7 +134,7 @@ def spoil(subject: Subject, faults: int, seed: int, place: Path) -> dict[str, An
     audited = _made(subject, place / "untouched", place / "checkpoint")
     if findings := audit_bundle(audited).findings:
         raise SystemExit(f"{subject.name}: untouched, and the audit finds {findings[0]}")
-    every = FAULTS[subject.target](audited.bundle.directory, seed)
+    every = FAULTS[subject.target](audited, seed)
     batch, started = probes(audited, max(audited.recipe.sequence_lengths, default=LENGTH)), time.perf_counter()
     rounding = rounding_of(audited, batch)
     chosen = draw(every, faults, seed)
@@ -147,8 +161,8 @@ def _made(subject: Subject, folder: Path, checkpoint: Path) -> Audited:
     source = "demo"
     if subject.model in _MODELS:
         source = str(write_checkpoint(checkpoint, **_MODELS[subject.model]))
-    lengths = {"sequence_lengths": (LENGTH,)} if subject.target == "coreml" else {}
-    settings = Settings.of(**lengths, **subject.settings)
+    lengths = {"sequence_lengths": (LENGTH,)} if subject.target in _FIXED else {}
+    settings = Settings.of(**{**lengths, **subject.settings})
     asked = Request(source, (subject.target,), (subject.scheme,), folder, settings=settings, verify=False)
     export(asked)
     return audit_subject(read_bundle(folder), load(resolve(source, HubOptions())))

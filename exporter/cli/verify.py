@@ -3,7 +3,9 @@
 import argparse
 import logging
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.cli.parities import exit_code, tell
 from exporter.options.answering import answering
@@ -27,6 +29,9 @@ from runtimes.records.subjects import BundleName
 from runtimes.records.writing import printed, write_record
 from runtimes.reporting.terminal import explanation_table, exported_table, show
 
+if TYPE_CHECKING:
+    from exporter.verification.witness import Witness
+
 _log = logging.getLogger(__name__)
 
 HELP = "compare a bundle with PyTorch again"
@@ -44,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
     processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
     parser.add_argument("--strict", action="store_true", help="make every file again from the checkpoint, and compare")
-    parser.add_argument("--frequency-from", type=Path, metavar="FILE", help="--strict: what pq was weighed by")
+    parser.add_argument("--witness", action="store_true", help="Core ML: hold our interpreter against Apple's runtime")
+    weighed = "--strict, --witness: what pq was weighed by"
+    parser.add_argument("--frequency-from", type=Path, metavar="FILE", help=weighed)
     parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"whose kernels run; {processors}")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
     add_checks(parser)
@@ -57,6 +64,10 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.task is not None:
         raise UsageError("--task: a bundle says its own; give it with --against CHECKPOINT")
     bundle = read_bundle(parsed.bundle)
+    if parsed.witness:
+        from exporter.verification.witness import check_witness  # here: it brings two runtimes, and few ask for it
+
+        check_witness(bundle)
     limits = limit(parsed)
     given = texts(parsed.texts)
     check = Check(
@@ -69,8 +80,10 @@ def run(parsed: argparse.Namespace) -> int:
             f"{bundle.manifest.recipe.name}: comparing with PyTorch on {parsed.arch}; an emulated processor is slow"
         )
     reference = _followed(check, parsed) if parsed.strict else None
-    parity, explanation = _verified(check, parsed.explain, reference)
-    record = parity_record(parity, BundleName(**bundle.identity), _explained(explanation) if explanation else None)
+    done = _verified(check, parsed, reference)
+    parity, explanation, witness = done.parity, done.explanation, done.witness
+    told = _explained(explanation) if explanation else None, _witnessed(witness) if witness else None
+    record = parity_record(parity, BundleName(**bundle.identity), *told)
     if parsed.output:
         write_record(parsed.output, record)
     if parsed.json:
@@ -90,12 +103,15 @@ def run(parsed: argparse.Namespace) -> int:
                 "explain: the file is held against our graph over the weights that it stores itself, for those were "
                 "trained; what rounding them cost is not in it"
             )
+    if witness:
+        _log.info(_said(witness))
     return RuntimeUnavailable.exit_code if parity.verdict is Verdict.NOT_RUN else exit_code([parity])
 
 
 def _against(parsed: argparse.Namespace) -> int:
     """The same for a model that others made: no manifest, no audit, and the budget of float32 or the caller's."""
     ours = {"--checkpoint": parsed.checkpoint, "--explain": parsed.explain, "--strict": parsed.strict}
+    ours |= {"--witness": parsed.witness}
     ours |= {"--frequency-from": parsed.frequency_from, "--arch": parsed.arch != NATIVE}
     if given := [option for option, value in ours.items() if value]:
         raise UsageError(
@@ -130,13 +146,24 @@ def _followed(check: Check, parsed: argparse.Namespace) -> Reference:
     return reference
 
 
-def _verified(check: Check, explained: bool, reference: Reference | None) -> tuple[Parity, Explanation | None]:
+@dataclass(frozen=True)
+class _Done:
+    """What became of a comparison, and what was asked besides."""
+
+    parity: Parity
+    explanation: Explanation | None = None
+    witness: "Witness | None" = None
+
+
+def _verified(check: Check, parsed: argparse.Namespace, reference: Reference | None) -> _Done:
     """What cannot be checked here has a verdict too: `not run`, and why."""
     try:
         done = verify(check) if reference is None else check_bundle(check, reference)
-        return done.parity, done.explain() if explained else None
+        explanation = done.explain() if parsed.explain else None
+        weighed = corpus(parsed.frequency_from, "--frequency-from") if parsed.witness else ()
+        return _Done(done.parity, explanation, done.bear_witness(weighed) if parsed.witness else None)
     except RuntimeUnavailable as error:
-        return not_run(str(error)), None
+        return _Done(not_run(str(error)))
 
 
 def _first(explanation: Explanation) -> str:
@@ -144,6 +171,22 @@ def _first(explanation: Explanation) -> str:
     if first is None:
         return "explain: every named tensor is within its share"
     return f"explain: the first tensor that departs is {first.name} ({first.relative:.3g} of its largest value)"
+
+
+def _said(witness: "Witness") -> str:
+    outputs = ", ".join(f"{witness.relative[name]:.2g} in {name}" for name in witness.outputs)
+    return (
+        f"witness: over {witness.rows} rows of {witness.tokens} tokens Apple's runtime ({witness.runtime}) and the "
+        f"interpreter differ by at most {witness.relative[witness.worst]:.2g} of a tensor's largest value, in "
+        f"{witness.worst} of {len(witness.relative)} tensors ({outputs}); {witness.equal_share:.0%} of the numbers are "
+        "equal to the bit"
+    )
+
+
+def _witnessed(witness: "Witness") -> records.Witness:
+    relative = {name: gap if math.isfinite(gap) else None for name, gap in witness.relative.items()}
+    figures = witness.runtime, witness.tokens, witness.rows, witness.equal_share
+    return records.Witness(*figures, relative, witness.outputs)
 
 
 def _explained(explanation: Explanation) -> records.Explanation:

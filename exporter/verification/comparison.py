@@ -11,7 +11,7 @@ from runtimes.parity.chosen_cases import choose
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
 from runtimes.parity.judgement import near
 from runtimes.parity.sweep import coverage
-from runtimes.runner import Outputs, Runner, Status
+from runtimes.runner import Outputs, Runner, Status, most_rows
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Compared:
 
     `lengths` are those that its inputs have, where they are fixed; `inputs` are what it reads. `empty_rows`: whether
     its answer to a row of padding alone counts, which no text is, and which others leave to chance. `besides` are
-    outputs that answer nothing by themselves; each is judged alone. `most_rows` are those that a slow runtime is asked.
+    outputs that answer nothing by themselves; each is judged alone.
     """
 
     outputs: Mapping[str, bool]
@@ -30,18 +30,15 @@ class Compared:
     inputs: tuple[str, ...]
     empty_rows: bool = True
     besides: Mapping[str, bool] = field(default_factory=dict)
-    most_rows: int | None = None
 
 
-def compare_with_pytorch(
-    reference: Reference, runner: Runner, manifest: Manifest, budget: Budget, most_rows: int | None = None
-) -> Parity:
+def compare_with_pytorch(reference: Reference, runner: Runner, manifest: Manifest, budget: Budget) -> Parity:
     """Run the battery on the saved model of a bundle, and hold its outputs against the reference's."""
     outputs = {spec.name: spec.per_token for spec in manifest.outputs}
     besides = {name: outputs.pop(name) for name in TASKS[manifest.recipe.task].besides if name in outputs}
     inputs = tuple(spec.name for spec in manifest.inputs)
     what = Compared(outputs, manifest.problem, manifest.labels, manifest.recipe.sequence_lengths, inputs)
-    return compare_runner(reference, runner, replace(what, besides=besides, most_rows=most_rows), budget)
+    return compare_runner(reference, runner, replace(what, besides=besides), budget)
 
 
 def compare_runner(reference: Reference, runner: Runner, what: Compared, budget: Budget) -> Parity:
@@ -53,11 +50,11 @@ def compare_runner(reference: Reference, runner: Runner, what: Compared, budget:
     # word rows are the file's, whichever processor reads them, and an emulated one takes a hundred times as long
     swept = runner.status is not Status.EMULATED
     counted = [(c, o) for c, o in pairs if (what.empty_rows or _has_tokens(c)) and (swept or not c.generated)]
-    counted = _chosen(counted, what.most_rows)
+    counted = _chosen(counted, most_rows(runner))
     asked = _Asked(reference, runner, subject, [case for case, _ in counted], [outputs for _, outputs in counted])
     parity = asked.compared()
     if parity.verdict is Verdict.PASS and near(asdict(parity), budget):
-        more = _chosen_of(reference.further(runner.positions, what.lengths), what.most_rows)
+        more = _chosen_of(reference.further(runner.positions, what.lengths), most_rows(runner))
         asked = asked.with_more(more) if more.cases else asked
         parity = asked.compared() if more.cases else parity
     parity = asked.with_besides(parity, what.besides)
@@ -66,12 +63,12 @@ def compare_runner(reference: Reference, runner: Runner, what: Compared, budget:
     return replace(parity, coverage=read | {"compared_texts": asked.texts})
 
 
-def _chosen(pairs: list[tuple[Case, Outputs]], most_rows: int | None) -> list[tuple[Case, Outputs]]:
-    return [pairs[at] for at in choose([case for case, _ in pairs], most_rows)]
+def _chosen(pairs: list[tuple[Case, Outputs]], most: int | None) -> list[tuple[Case, Outputs]]:
+    return [pairs[at] for at in choose([case for case, _ in pairs], most)]
 
 
-def _chosen_of(battery: Battery, most_rows: int | None) -> Battery:
-    pairs = _chosen(list(zip(battery.cases, battery.outputs, strict=True)), most_rows)
+def _chosen_of(battery: Battery, most: int | None) -> Battery:
+    pairs = _chosen(list(zip(battery.cases, battery.outputs, strict=True)), most)
     return replace(battery, cases=[case for case, _ in pairs], outputs=[outputs for _, outputs in pairs])
 
 

@@ -38,7 +38,7 @@ def check_provenance(bundle: Bundle, reference: Reference, frequent_texts: tuple
     """
     recipe, checkpoint, kept = bundle.manifest.recipe, reference.checkpoint, reference.kept
     check_recipe(bundle, checkpoint)
-    _check_repeatable(bundle, frequent_texts)
+    check_repeatable(bundle, frequent_texts)
     made_from = for_recipe(checkpoint if kept is None else trim_checkpoint(checkpoint, kept), recipe)
     calibration = Calibration(made_from, reference.samples, recipe.pq_dims or 0, frequent_texts)
     with TemporaryDirectory() as folder:
@@ -74,7 +74,8 @@ def _misdescribed(stated: Manifest, made: Manifest) -> list[str]:
     return [f"{name} of {MANIFEST}" for name in sorted(names) if getattr(stated, name) != getattr(made, name)]
 
 
-def _check_repeatable(bundle: Bundle, frequent_texts: tuple[str, ...]) -> None:
+def check_repeatable(bundle: Bundle, frequent_texts: tuple[str, ...]) -> None:
+    """Raise RuntimeUnavailable where a recipe's weights cannot be made again."""
     recipe = bundle.manifest.recipe
     if recipe.finetuned_sha256 is not None:
         raise RuntimeUnavailable(f"{bundle.directory}: its codes were trained (--finetune-codes); that is not repeated")

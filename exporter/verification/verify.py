@@ -1,6 +1,7 @@
 """Verifying a bundle: audit of its files, and comparison of its outputs with PyTorch's."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from exporter.targets.budgets import budget_of, tighter
 from exporter.targets.registry import find_target
@@ -16,12 +17,15 @@ from exporter.verification.reference.reference import Reference
 from exporter.verification.strict_rounding import beside_strict
 from exporter.verification.tokenizer_parity import compare_tokens
 from runtimes.backends.backend import NATIVE
-from runtimes.backends.registry import find_backend, open_on
+from runtimes.backends.registry import open_on
 from runtimes.bundle.manifest import Budget
 from runtimes.bundle.reading import Bundle
 from runtimes.parity.compare import Parity
 from runtimes.runner import Runner
 from runtimes.version import __version__
+
+if TYPE_CHECKING:
+    from exporter.verification.witness import Witness
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,12 @@ class Verification:
     def explain(self) -> Explanation:
         """Where the saved model departs from PyTorch, tensor by tensor; see `explanation.explain`."""
         return explain(self.reference, self.runner, self.bundle, self.parity, self.budget)
+
+    def bear_witness(self, frequent_texts: tuple[str, ...] = ()) -> "Witness":
+        """Whether Apple's runtime computes what the interpreter does; see `witness.bear_witness`."""
+        from exporter.verification.witness import bear_witness  # here: few ask for it
+
+        return bear_witness(self.bundle, self.reference, frequent_texts)
 
 
 def verify(check: Check) -> Verification:
@@ -91,8 +101,7 @@ def _with_labels(parity: Parity, check: Check, reference: Reference, budget: Bud
 
 def compare_bundle(reference: Reference, runner: Runner, bundle: Bundle, budget: Budget) -> Parity:
     """Hold a bundle's answers against PyTorch's, its tokenizer's ids against AutoTokenizer's, and float16 within."""
-    most_rows = find_backend(bundle).most_rows(bundle)
-    answered = compare_with_pytorch(reference, runner, bundle.manifest, budget, most_rows)
+    answered = compare_with_pytorch(reference, runner, bundle.manifest, budget)
     tokenized = compare_tokens(answered, reference.heard, bundle, reference.kept)
     return beside_strict(tokenized, reference, bundle, budget)
 

@@ -46,7 +46,7 @@ class Backend:
     `open_file` opens a model that others saved; `is_model` tells one by what it is, and errors call them `files`.
     `prepare_timing` imports the runtime, and what it returns opens what `timed` names, on so many threads;
     `cannot_time_here` says why that is not to be had, or nothing, and `sets_threads` whether the runtime runs on as
-    many threads as it is told. `most_rows` are the rows of a comparison that a slow runtime is asked; None for all.
+    many threads as it is told.
     Functions import what they need when they are called: a process that is measured holds its own runtime alone.
     """
 
@@ -61,4 +61,3 @@ class Backend:
     cannot_time_here: Callable[[], str]
     sets_threads: bool
     prepare_timing: "Callable[[], Callable[[Path, int], Runner]]"
-    most_rows: "Callable[[Bundle], int | None]" = lambda _bundle: None

@@ -36,7 +36,7 @@ class DeviceRun:
 class DeviceRecord(Record):
     """What an app kit's own tests write; of the kits for ONNX Runtime, of one compute unit called cpu.
 
-    The kit for iOS writes no target, for there is one. `bertport` is the version that made the kit.
+    One without a target is of a kit for Core ML, from before there was another. `bertport` is the version that made it.
     """
 
     kind: Literal["device"] = "device"

@@ -31,9 +31,24 @@ class Explanation:
     file: tuple[TensorError, ...]
 
 
+@dataclass(frozen=True)
+class Witness:
+    """Our interpreter against Apple's runtime over the same weights: of each tensor the largest difference of all rows.
+
+    A difference is a share of the tensor's largest value, None where one side has no number.
+    """
+
+    runtime: Text
+    tokens: Count
+    rows: Count
+    equal_share: Amount
+    relative: dict[str, Amount | None]
+    outputs: tuple[Text, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ParityRecord(Record):
-    """Figures of runtimes.parity.compare.Parity, in logits; `verify` adds the bundle, and an explanation if asked."""
+    """Figures of runtimes.parity.compare.Parity, in logits; `verify` adds the bundle, and what else it was asked."""
 
     kind: Literal["parity"] = "parity"
     verdict: Verdict
@@ -56,12 +71,16 @@ class ParityRecord(Record):
     agreement_interval: Annotated[tuple[Amount, Amount] | None, Field(default=None)]
     bundle: BundleName | None = field(default=None, metadata={OPTIONAL: True})
     explanation: Explanation | None = field(default=None, metadata={OPTIONAL: True})
+    witness: Witness | None = field(default=None, metadata={OPTIONAL: True})
 
 
 def parity_record(
-    parity: "Parity", bundle: BundleName | None = None, explanation: Explanation | None = None
+    parity: "Parity",
+    bundle: BundleName | None = None,
+    explanation: Explanation | None = None,
+    witness: Witness | None = None,
 ) -> ParityRecord:
     """Make the record of a comparison. Raises TypeError where the two have other fields."""
     figures: dict[str, Any] = {one.name: getattr(parity, one.name) for one in fields(parity)}
     figures["verdict"] = parity.verdict.value
-    return ParityRecord(**figures, bundle=bundle, explanation=explanation)
+    return ParityRecord(**figures, bundle=bundle, explanation=explanation, witness=witness)

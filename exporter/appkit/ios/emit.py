@@ -1,7 +1,8 @@
-"""The iOS app kit: a Swift package with the Core ML model, its tokenizer and a typed wrapper of its task.
+"""The iOS app kit: a Swift package with the model, its tokenizer and a typed wrapper of its task.
 
-The sources are the files in `package/`, a package called BertKit. What differs from kit to kit is its name, the file of
-its task, the character tables, and data: `ModelFiles/kit.json` with the settings, `vocab.txt`, and the model itself.
+The sources are the files in `package/` and those of what runs the model (`runtimes.py`), a package called BertKit.
+What differs from kit to kit is its name, the file of its task, the character tables, and data: `ModelFiles/kit.json`
+with the settings, `vocab.txt`, and the model itself.
 """
 
 import shutil
@@ -11,8 +12,9 @@ from pathlib import Path
 
 from exporter.appkit.camel_case import camel
 from exporter.appkit.character_tables import ask_tokenizers, version
+from exporter.appkit.ios.runtimes import OLDEST, RUNTIMES, Runtime
 from exporter.appkit.kit import Kit
-from exporter.appkit.kit_json import ModelFile, write_settings
+from exporter.appkit.kit_json import write_settings
 from exporter.appkit.platform import WRAPPERS, Platform, Wrapper
 from exporter.appkit.sources import facts, fill, long_texts, tables_comment
 from exporter.appkit.wordpiece import read_wordpiece
@@ -22,15 +24,7 @@ from runtimes.files.json_text import to_json
 
 SOURCES = Path(__file__).parent / "package"
 _NAME, _SAMPLES, _TASKS = "BertKit", "Samples", "Tasks"
-_PLATFORMS = '[.iOS("16.0"), .macOS("13.0")]'
-_OLDEST = {
-    "iOS16": _PLATFORMS,
-    "iOS17": '[.iOS("17.0"), .macOS("14.0")]',
-    "iOS18": '[.iOS("18.0"), .macOS("15.0")]',
-    "iOS26": '[.iOS("26.0"), .macOS("26.0")]',
-}
-"""Deployment target → platforms of the package: the systems that have the model's format."""
-_RESERVED = ("Foundation", "CoreML", "Swift", "SwiftUI", "XCTest", _NAME + "Tests")
+_RESERVED = ("Foundation", "CoreML", "CoreAI", "Swift", "SwiftUI", "XCTest", _NAME + "Tests")
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,11 @@ class _Package:
     kit: Kit
     name: str
     wrapper: Wrapper
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs its model."""
+        return RUNTIMES[self.kit.bundle.manifest.recipe.target]
 
     @property
     def text(self) -> str:
@@ -87,25 +86,25 @@ def _lines(text: str) -> str:
 
 
 def _copy_sources(package: _Package, directory: Path) -> None:
-    for path in _sources(package):
-        place = directory / path.relative_to(SOURCES).as_posix().replace(_NAME, package.name)
+    for path, inside in _sources(package):
+        place = directory / inside.as_posix().replace(_NAME, package.name)
         place.parent.mkdir(parents=True, exist_ok=True)
         before = f"// {package.kit.warning}\n\n" if package.kit.failed and path.stem == package.wrapper.type else ""
         place.write_text(before + _filled(read_own(path), package), encoding="utf-8", newline="\n")
 
 
-def _sources(package: _Package) -> Iterator[Path]:
-    """All but the samples and the wrappers of other tasks."""
-    for path in sorted(path for path in SOURCES.rglob("*") if path.is_file()):
-        other = path.parent.name == _TASKS and path.stem != package.wrapper.type
-        if not other and path.parent.name != _SAMPLES:
-            yield path
+def _sources(package: _Package) -> Iterator[tuple[Path, Path]]:
+    """All but the samples and the wrappers of other tasks, and those of its runtime, each with its place in the kit."""
+    for root in (SOURCES, package.runtime.sources):
+        for path in sorted(path for path in root.rglob("*") if path.is_file()):
+            other = path.parent.name == _TASKS and path.stem != package.wrapper.type
+            if not other and path.parent.name != _SAMPLES:
+                yield path, path.relative_to(root)
 
 
 def _filled(text: str, package: _Package) -> str:
     """A source with the package's name and systems, or README with what it says of this model."""
-    target = str(package.kit.bundle.manifest.recipe.options["deployment_target"])
-    text = text.replace(_PLATFORMS, _OLDEST[target])
+    text = text.replace(OLDEST, package.runtime.platforms(package.kit.bundle.manifest.recipe))
     if text.startswith("#"):
         text = fill(text, _readme(package))
     return text.replace(_NAME, package.name)
@@ -116,16 +115,19 @@ def _readme(package: _Package) -> dict[str, str]:
     recipe = manifest.recipe
     sample = read_own(SOURCES / _SAMPLES / f"{recipe.task}.md").strip()
     return {
+        "running": read_own(package.runtime.sources / _SAMPLES / "running.md").strip(),
         "facts": facts(package.kit),
         "sample": sample.replace("{text}", package.text),
         "long": long_texts(package.kit, package.wrapper.tokenizer),
         "units": str(recipe.options["compute_units"]),
         "type": package.wrapper.type,
-        "lengths": ", ".join(map(str, sorted(recipe.sequence_lengths))),
+        "framework": package.runtime.framework,
+        "xcode": package.runtime.xcode,
         "compile": "\n".join(
             f"    xcrun coremlcompiler compile Sources/BertKit/ModelFiles/{model} Sources/BertKit/ModelFiles"
             for model in manifest.models
         ),
+        "lengths": ", ".join(map(str, sorted(recipe.sequence_lengths))),
         "tolerance": f"{package.kit.tolerance:.3g}",
         "tokenizers": version(),
     }
@@ -133,9 +135,10 @@ def _readme(package: _Package) -> dict[str, str]:
 
 def _write_model_files(package: _Package, directory: Path) -> None:
     directory.mkdir(parents=True)
-    write_settings(package.kit, package.wrapper.tokenizer, _models(package), directory)
-    for model in package.kit.bundle.manifest.models:
-        _copy_contents(package.kit.bundle.directory / model, directory / model)
+    bundle = package.kit.bundle
+    write_settings(package.kit, package.wrapper.tokenizer, package.runtime.models(bundle), directory)
+    for model in bundle.manifest.models:
+        _copy_contents(bundle.directory / model, directory / model)
 
 
 def _copy_contents(source: Path, target: Path) -> None:
@@ -148,15 +151,4 @@ def _copy_contents(source: Path, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _models(package: _Package) -> list[ModelFile]:
-    """The package and the function of each length, shortest first; one package of several has functions (iOS 18)."""
-    manifest = package.kit.bundle.manifest
-    files, lengths = manifest.models, manifest.recipe.sequence_lengths
-    if len(files) == len(lengths):
-        found = {length: ModelFile(file, length) for file, length in zip(files, lengths, strict=True)}
-    else:
-        found = {length: ModelFile(files[0], length, f"length_{length}") for length in lengths}
-    return [found[length] for length in sorted(found)]
-
-
-PLATFORM = Platform("ios", "Swift", ("coreml",), read_wordpiece, emit)
+PLATFORM = Platform("ios", "Swift", tuple(RUNTIMES), read_wordpiece, emit)

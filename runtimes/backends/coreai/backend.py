@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from runtimes.runner import Runner
 
 _PURPOSE = "running a Core AI asset"
-_MOST_ROWS = 128
-"""Half a minute of rows of 128 tokens in the channels layout; the whole battery of the demo is 390."""
 _UNTIMED = "Core AI's runtime is its reference for the CPU here, whose times say nothing of a device"
 
 
@@ -25,7 +23,7 @@ def _open(bundle: "Bundle", _threads: int) -> "Runner":
     """One thread computes, whatever it is told."""
     require_extra("coreai", _PURPOSE)
     from runtimes.aimodel.asset import read_asset
-    from runtimes.backends.coreai.runner import functions_of, open_functions
+    from runtimes.backends.coreai.runner import functions_of, open_functions, rows_asked
     from runtimes.backends.fixed_length import Interface
 
     models = bundle.fixed_models
@@ -33,7 +31,7 @@ def _open(bundle: "Bundle", _threads: int) -> "Runner":
     asset = read_asset(path)
     functions = functions_of(path, asset.functions, {name or MAIN: length for _, name, length in models})
     interface = Interface(bundle.input_names, bundle.token_outputs, bundle.manifest.pad_id)
-    return open_functions(path, functions, interface)
+    return open_functions(path, functions, interface, most_rows=rows_asked(asset))
 
 
 def _is_model(path: "Path") -> bool:
@@ -56,14 +54,6 @@ def _prepare_timing() -> "Callable[[Path, int], Runner]":
     raise RuntimeUnavailable(f"coreai: {_UNTIMED}; time it in an app")
 
 
-def _most_rows(bundle: "Bundle") -> int | None:
-    """A product of float16 takes the reference a hundred times as long as one of float32: 0.2 s a row of 128 tokens."""
-    from runtimes.aimodel.asset import read_asset
-
-    constants = read_asset(bundle.fixed_models[0][0]).constants
-    return _MOST_ROWS if any(one.type.dtype == "float16" for one in constants) else None
-
-
 BACKEND = Backend(
     name="coreai",
     open=_open,
@@ -77,5 +67,4 @@ BACKEND = Backend(
     cannot_time_here=lambda: _UNTIMED,
     sets_threads=False,
     prepare_timing=_prepare_timing,
-    most_rows=_most_rows,
 )

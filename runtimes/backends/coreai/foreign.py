@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runtimes.aimodel.asset import read_asset
 from runtimes.aimodel.model import FREE, Function
-from runtimes.backends.coreai.runner import open_functions
+from runtimes.backends.coreai.runner import open_functions, rows_asked
 from runtimes.backends.fixed_length import Interface
 from runtimes.backends.foreign import Expected, Opened, RenamedRunner, matched_inputs, matched_outputs
 from runtimes.errors import BundleError
@@ -25,7 +25,8 @@ def open_asset_of_others(path: Path, expected: Expected) -> Opened:
     names = matched_outputs(path, [one.name for one in first.outputs], expected)
     functions = {length: one for one in asset.functions for length in _lengths(path, one, first)}
     tokens = frozenset(name for name, wanted in names.items() if wanted in expected.token_outputs)
-    runner = open_functions(path, functions, Interface(reads, tokens, expected.pad_id))
+    interface = Interface(reads, tokens, expected.pad_id)
+    runner = open_functions(path, functions, interface, most_rows=rows_asked(asset))
     return Opened(RenamedRunner(runner, names), tuple(names.values()), tuple(sorted(functions)), reads)
 
 

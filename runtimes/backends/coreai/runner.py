@@ -10,7 +10,7 @@ from threading import Lock
 
 import numpy as np
 
-from runtimes.aimodel.model import Function
+from runtimes.aimodel.model import Asset, Function
 from runtimes.backends.fixed_length import FixedLengthRunner, Interface
 from runtimes.errors import BertportError, BundleError, UsageError
 from runtimes.process.child import ANSWER_LIMIT_S, Child, Program
@@ -19,6 +19,8 @@ from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
 
 TRACE = "--trace"
 """What a child is told whose answers are every float tensor."""
+_MOST_ROWS = 128
+"""Half a minute of rows of 128 tokens in the channels layout; the whole battery of the demo is 390."""
 _CRASH = "9 is most often a lack of memory, any other a fault of Core AI's own; export again, or try another scheme"
 
 
@@ -90,18 +92,29 @@ class _OneLength:
 
 @dataclass(frozen=True)
 class CoreAIRunner(FixedLengthRunner):
-    """See Runner; `description` says which runtime ran, and on what."""
+    """See Runner; `description` says which runtime ran, and on what, `most_rows` what a comparison asks of it."""
 
     description: str = ""
+    most_rows: int | None = None
+
+
+def rows_asked(asset: Asset) -> int | None:
+    """A product of float16 takes the reference a hundred times as long as one of float32: 0.2 s a row of 128 tokens."""
+    return _MOST_ROWS if any(one.type.dtype == "float16" for one in asset.constants) else None
 
 
 def open_functions(
-    path: Path, functions: Mapping[int, Function], interface: Interface, limit_s: float = ANSWER_LIMIT_S
+    path: Path,
+    functions: Mapping[int, Function],
+    interface: Interface,
+    limit_s: float = ANSWER_LIMIT_S,
+    most_rows: int | None = None,
 ) -> CoreAIRunner:
     """Open the functions (by their lengths) of an asset that was checked. Raises as AssetProcesses."""
     processes = AssetProcesses(path, limit_s)
     models = {length: _OneLength(processes, function) for length, function in functions.items()}
-    return CoreAIRunner(Status.MEASURED, models, interface, f"{processes.greeting}; a reference, and no device")
+    said = f"{processes.greeting}; a reference, and no device"
+    return CoreAIRunner(Status.MEASURED, models, interface, said, most_rows)
 
 
 def functions_of(path: Path, functions: Sequence[Function], lengths: Mapping[str, int]) -> dict[int, Function]:

@@ -98,7 +98,7 @@ def test_a_changed_bundle_is_refused(bundle, refused):
 
 
 def test_a_bundle_of_another_target_is_refused(bundle, checkpoint, make_bundle, refused):
-    refused(make_bundle(checkpoint, "other", targets=("onnx",)), 2, "--target coreml")
+    refused(make_bundle(checkpoint, "other", targets=("onnx",)), 2, "of target coreml or coreai for --platform ios")
     words = "expected a bundle of target onnx or litert for --platform android, found coreml; bertport export MODEL"
     refused(bundle, 2, words, platform="android")
 

@@ -42,7 +42,7 @@ def audit_asset(audited: Audited, scheme: FormScheme, options: Options) -> Audit
     names = sorted(function_names(options.sequence_lengths).values())
     if not tally.expect("functions", "names", names, sorted(one.name for one in asset.functions)):
         return tally.audit
-    store = AuditedStore(scheme, stored_constants(asset), tally, _against(audited))
+    store = AuditedStore(scheme, stored_constants(asset), tally, against(audited))
     program = lower(audited.checkpoint.model, store, options.sequence_lengths, options.layout)
     _audit_constants(asset, program, tally)
     if not store.unlike:
@@ -53,12 +53,13 @@ def audit_asset(audited: Audited, scheme: FormScheme, options: Options) -> Audit
 def read_weights(audited: Audited, scheme: FormScheme, options: Options) -> Mapping[str, Array]:
     """The float values of every weight, by our names, of a bundle that passed its audit."""
     asset = read_asset(audited.bundle.directory / ASSET)
-    store = ReadStore(scheme, stored_constants(asset), Tally(ASSET), _against(audited))
+    store = ReadStore(scheme, stored_constants(asset), Tally(ASSET), against(audited))
     lower(audited.checkpoint.model, store, (max(options.sequence_lengths),), options.layout)
     return store.read
 
 
-def _against(audited: Audited) -> Against:
+def against(audited: Audited) -> Against:
+    """What decides how the weights of a bundle are compared."""
     recipe = audited.recipe
     return Against(recipe.pq_dims or 0, what_training_did(audited), recipe.frequencies_sha256 is not None)
 

@@ -1,10 +1,12 @@
 """The files of a Swift package, without a Swift to build them; test_swift.py does that."""
 
 import json
+import re
 
 import pytest
 
 from exporter.appkit.ios.emit import module_name, tables_source
+from exporter.appkit.ios.runtimes import RUNTIMES
 from exporter.cli.main import main
 from exporter.targets.target import Settings
 from runtimes.errors import UsageError
@@ -82,6 +84,38 @@ def test_lengths_are_packages_or_functions_and_the_system_is_the_oldest_that_has
     assert all((kit / "Sources" / "MyModelKit" / "ModelFiles" / file).is_dir() for file, _ in models)
 
 
+@pytest.mark.parametrize(
+    ("lengths", "functions"), [((24,), [("main", 24)]), ((24, 8), [("length_8", 8), ("length_24", 24)])]
+)
+def test_a_core_ai_bundle_becomes_a_kit_that_older_systems_can_hold(lengths, functions, checkpoint, make_kit):
+    chosen = Settings(options={"sequence_lengths": lengths, "compute_units": "cpu-and-ne"})
+    kit = make_kit(checkpoint, targets=("coreai",), settings=chosen)
+    sources = kit / "Sources" / "MyModelKit"
+    assert 'platforms: [.iOS("16.0"), .macOS("13.0")]' in (kit / "Package.swift").read_text()
+    assert [(one["file"], one["function"], one["length"]) for one in settings(kit)["models"]] == [
+        ("Model.aimodel", *function) for function in functions
+    ]
+    assert (settings(kit)["target"], settings(kit)["computeUnits"]) == ("coreai", "cpu-and-ne")
+    assert (sources / "ModelFiles" / "Model.aimodel" / "main.mlirb").is_file()
+    assert [path.stem for path in (sources / "Tasks").iterdir()] == ["TextClassifier"]
+    assert not (sources / "CoreML").exists()
+    runner = (sources / "CoreAI" / "CoreAIRunner.swift").read_text()
+    assert "if #available(iOS 27, macOS 27" in runner
+    readme = (kit / "README.md").read_text()
+    assert "`TextClassifier()` throws `KitError.systemTooOld`" in readme
+    assert "there is no Core AI" in readme
+    assert "Core ML compiles" not in readme
+
+
+def test_what_touches_core_ai_says_which_systems_have_it():
+    """No compiler of Linux checks availability: every declaration beside `import CoreAI` bears it."""
+    source = (RUNTIMES["coreai"].sources / "Sources" / "BertKit" / "CoreAI" / "CoreAIRunner.swift").read_text()
+    guarded = source[source.index("import CoreAI") :]
+    declared = re.findall(r"(?m)^ {4}(.*)\n(?: {4}///.*\n)* {4}(?:actor|extension|struct|class) (\w+)", guarded)
+    assert [name for _, name in declared] == ["CoreAIRunner", "NDArray", "SpecializationOptions"]
+    assert {before for before, _ in declared} == {"@available(iOS 27, macOS 27, tvOS 27, visionOS 27, watchOS 27, *)"}
+
+
 def test_embeddings_are_cut_where_the_checkpoint_cuts_them(make_checkpoint, write_sentence_files, make_kit):
     folder = make_checkpoint(architecture="BertModel")
     write_sentence_files(folder, settings={"max_seq_length": 16})
@@ -130,7 +164,7 @@ def test_the_demo_kit_without_its_model_is_small(tmp_path, capsys):
 def test_module_names():
     assert module_name("my-model kit") == "MyModelKit"
     assert module_name("MyModelKit") == "MyModelKit"
-    for folder in ("", "3d", "кот", "CoreML", "TextClassifier"):
+    for folder in ("", "3d", "кот", "CoreML", "CoreAI", "TextClassifier"):
         with pytest.raises(UsageError, match="Swift module"):
             module_name(folder)
 

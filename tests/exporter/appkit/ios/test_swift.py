@@ -1,6 +1,6 @@
 """The generated Swift package on a real Swift: it builds, its tests pass, and it tokenizes as `tokenizers` does.
 
-Its Core ML half is only type-checked, against stubs of ours.
+What speaks to Core ML or Core AI is only type-checked, against stubs of ours.
 """
 
 import json
@@ -18,6 +18,7 @@ import transformers
 from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.appkit.camel_case import camel_json
 from exporter.appkit.ios.emit import SOURCES
+from exporter.appkit.ios.runtimes import RUNTIMES
 from runtimes.parity.shown import LONGEST_ANSWER, read_tag
 
 HERE = Path(__file__).parent
@@ -92,28 +93,39 @@ def test_its_own_tests_pass_and_its_decisions_are_those_of_python(
 ):
     write_fixtures(folder / "decisions", make_checkpoint, find_answer)
     shutil.copy(HERE / "decisions" / "DecisionFixtureTests.swift", folder / "TestedKit" / "Tests" / "TestedKitTests")
+    lay_over(folder / "TestedKit", "coreai", "Offsets*.swift")
     done = swift(folder, "swift", "test", "--package-path", "/work/TestedKit", "-Xswiftc", "-warnings-as-errors")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     told = report_tells(folder / "decisions" / "device.json", "coreml-int8")
     assert 'tests="4"' in told
     assert 'failures="1"' in told
-    assert {"testGoldenTextsGiveTheirIdsExactly", "testEntities"} <= set(
-        re.findall(r"\.(test\w+)' passed", done.stdout)
-    )
+    expected = {"testGoldenTextsGiveTheirIdsExactly", "testEntities", "testNumbersAreReadInTheOrderOfTheShape"}
+    assert expected <= set(re.findall(r"\.(test\w+)' passed", done.stdout))
 
 
-def test_the_core_ml_half_type_checks_and_a_wrong_call_does_not(platform, folder):
-    shutil.copytree(HERE / "CoreMLStub", folder / "stubs", dirs_exist_ok=True)
+@pytest.mark.parametrize(
+    ("target", "right", "wrong", "words"),
+    [
+        ("coreml", "computeUnits = units", 'computeUnits = "all"', "cannot assign value of type 'String'"),
+        ("coreai", "loadFunction(named: name)", "loadFunction(name)", "missing argument label 'named:'"),
+        ("coreai", "options: SpecializationOptions(self.units)", "options: self.units", "of type 'ComputeUnits'"),
+    ],
+)
+def test_what_runs_the_model_type_checks_and_a_wrong_call_does_not(target, right, wrong, words, platform, folder):
+    framework = RUNTIMES[target].framework.replace(" ", "")
+    for name in ("CoreMLStub", "CoreAIStub"):
+        shutil.copytree(HERE / name, folder / "stubs", dirs_exist_ok=True)
     shutil.copy(HERE / "typecheck.sh", folder)
-    check = ("sh", "typecheck.sh", "TestedKit", "stubs", "TestedKit", *written_samples(folder))
+    kit = kit_for(target, folder)
+    check = ("sh", "typecheck.sh", framework, kit.name, "stubs", "TestedKit", *written_samples(folder))
     done = swift(folder, *check)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
-    predictor = folder / "TestedKit" / "Sources" / "TestedKit" / "CoreML" / "Predictor.swift"
-    source = predictor.read_text()
-    predictor.write_text(source.replace("configuration.computeUnits = units", 'configuration.computeUnits = "all"'))
-    assert "cannot assign value of type 'String'" in swift(folder, *check).stderr
-    predictor.write_text(source)
+    runner = kit / "Sources" / "TestedKit" / framework / f"{framework}Runner.swift"
+    source = runner.read_text()
+    runner.write_text(source.replace(right, wrong, 1))
+    assert words in swift(folder, *check).stderr
+    runner.write_text(source)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -125,6 +137,23 @@ def test_the_samples_of_readme_parse(task, folder):
         (folder / f"sample{number}.swift").write_text(block)
         done = swift(folder, "swiftc", "-parse", "-swift-version", "6", f"sample{number}.swift")
         assert done.returncode == 0, done.stderr
+
+
+def kit_for(target: str, folder: Path) -> Path:
+    """The tested kit with the sources that speak to another target's framework in place of Core ML's."""
+    kit, other = folder / "TestedKit", folder / f"{target}-kit"
+    shutil.rmtree(other, ignore_errors=True)
+    shutil.copytree(kit, other, ignore=shutil.ignore_patterns(".build", "CoreML", "CoreAI", "Offsets*"))
+    lay_over(other, target)
+    return other
+
+
+def lay_over(kit: Path, target: str, names: str = "*.swift") -> None:
+    """Copy a target's own sources of such names into the tested kit."""
+    for path in RUNTIMES[target].sources.rglob(names):
+        place = kit / path.relative_to(RUNTIMES[target].sources).as_posix().replace("BertKit", "TestedKit")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(path.read_text(encoding="utf-8").replace("BertKit", "TestedKit"), encoding="utf-8")
 
 
 def samples(task: str) -> list[str]:

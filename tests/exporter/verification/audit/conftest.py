@@ -52,6 +52,12 @@ def save_litert():
     return functools.partial(save, "litert")
 
 
+@pytest.fixture(scope="session")
+def save_coreai():
+    """As `save_onnx`."""
+    return functools.partial(save, "coreai")
+
+
 def save(target, checkpoint, directory, scheme, texts=(), **settings):
     recipe = make_recipe(checkpoint, target, scheme, Settings.of(**settings))
     calibration = Calibration(checkpoint, Reference(checkpoint, texts).samples, recipe.pq_dims or 0, ())

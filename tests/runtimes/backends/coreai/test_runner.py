@@ -7,6 +7,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from runtimes.backends.coreai.runner import AssetProcesses, open_functions
 from runtimes.backends.fixed_length import Interface
 from runtimes.backends.registry import open_runner
 from runtimes.errors import BundleError, RuntimeUnavailable, UsageError
-from runtimes.runner import Batch, Status
+from runtimes.runner import Batch, Status, WrappedRunner, most_rows
 
 INTERFACE = Interface(("input_ids", "attention_mask"))
 
@@ -169,12 +170,19 @@ def test_a_missing_extra_is_asked_for(bundle_of, monkeypatch):
         open_runner(bundle)
 
 
-def test_a_slow_asset_is_asked_fewer_rows(bundle_of, monkeypatch):
-    bundle = bundle_of("one", (8,))
-    assert BACKEND.most_rows(bundle) is None
-    asset = replace(read_asset(bundle.directory / ASSET), constants=[Constant("w", TensorType("float16", (2,)), 0, 4)])
-    monkeypatch.setattr("runtimes.aimodel.asset.read_asset", lambda path: asset)
-    assert BACKEND.most_rows(bundle) == 128
+def test_a_slow_asset_is_asked_fewer_rows_and_read_once(bundle_of, monkeypatch):
+    bundle, read, halves = bundle_of("one", (8,)), [], [Constant("w", TensorType("float16", (2,)), 0, 4)]
+
+    def reading(path, constants):
+        read.append(path)
+        return replace(asset, constants=constants)
+
+    asset = read_asset(bundle.directory / ASSET)
+    for constants, rows in ((asset.constants, None), (halves, 128)):
+        monkeypatch.setattr("runtimes.aimodel.asset.read_asset", partial(reading, constants=constants))
+        runner = open_runner(bundle)
+        assert most_rows(runner) == most_rows(WrappedRunner(runner)) == rows
+    assert len(read) == 2
 
 
 def test_nothing_of_apples_library_comes_into_this_process(opened):

@@ -84,9 +84,9 @@ final class DecisionFixtureTests: XCTestCase {
     /// For `bertport report`: what a device would write, but for its figures, which are made up here.
     func testTheRecordIsWritten() throws {
         var record = try DeviceRecord(KitFiles().settings(), vectors: Golden.read().vectors.count)
-        record.runs = DeviceRecord.computeUnits.map { units in
+        record.runs = ComputeUnits.allCases.map { units in
             DeviceRecord.Run(
-                computeUnits: units, tokens: 3, units == "all" ? [.nan] : [0, 1e-6], record.toleranceAbsolute,
+                computeUnits: units.rawValue, tokens: 3, units == .all ? [.nan] : [0, 1e-6], record.toleranceAbsolute,
                 load: .seconds(1), latency: [.milliseconds(2)])
         }
         try record.json().write(to: URL(fileURLWithPath: "/work/decisions/device.json"))

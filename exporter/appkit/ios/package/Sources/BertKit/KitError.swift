@@ -19,6 +19,8 @@ public enum KitError: Error, Equatable, Sendable {
     case unexpectedOutput(String)
     /// Core ML could not compile, load or run the model.
     case coreML(String)
+    /// Core AI could not load or run the model.
+    case coreAI(String)
     /// The system is older than the model's format or functions.
     case systemTooOld(String)
 }
@@ -36,6 +38,7 @@ extension KitError: LocalizedError {
         case .tooManyTokens(let count, let longest): "\(count) tokens, and the model takes \(longest) at most"
         case .unexpectedOutput(let name): "the model gave no \(name) of the expected shape"
         case .coreML(let reason): "Core ML: \(reason)"
+        case .coreAI(let reason): "Core AI: \(reason)"
         case .systemTooOld(let needed): "the model needs \(needed)"
         }
     }

@@ -4,8 +4,6 @@ import Foundation
 
 /// What a run on a device found, as `bertport report` reads it: times in seconds, memory in bytes, every raw value.
 struct DeviceRecord: Codable {
-    static let computeUnits = ["cpu-only", "cpu-and-gpu", "cpu-and-ne", "all"]
-
     var kind = "device", schemaVersion = 1, status = "measured"
     let bertport, source, target, task, scheme, manifestSha256: String
     var host = Host()
@@ -70,7 +68,7 @@ struct DeviceRecord: Codable {
     }
 }
 
-#if canImport(CoreML)
+#if canImport(CoreML) || canImport(CoreAI)
     import XCTest
 
     extension DeviceRecord {

@@ -57,54 +57,51 @@ extension Encoding {
     private var indices: Range<Int> { 0..<count }
 }
 
-#if canImport(CoreML)
-    import CoreML
+/// Question and context in, an answer out. Safe to share; make one and keep it.
+public final class AnswerFinder: Sendable {
+    private let predictor: Predictor
 
-    /// Question and context in, an answer out. Safe to share; make one and keep it.
-    public final class AnswerFinder: Sendable {
-        private let predictor: Predictor
-
-        /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
-        public init(computeUnits: MLComputeUnits? = nil) throws {
-            predictor = try Predictor(computeUnits: computeUnits)
-        }
-
-        /// Loads the model now instead of at the first question.
-        public func prepare() async throws { try await predictor.prepare() }
-
-        /// The best answer of at most `longest` tokens; nil where there is nothing in the context to answer with.
-        ///
-        /// A long context is read to its end: in windows, of which neighbours share `stride` tokens, and
-        /// each is one prediction; nil is what kit.json says under `shown`. A question that leaves no
-        /// room for the context is `KitError.cannotTruncate`.
-        public func answer(
-            _ question: String, in context: String, longest: Int? = nil, stride: Int? = nil
-        ) async throws -> Answer? {
-            var answers: [Answer?] = []
-            for window in try windows(question, context, stride) {
-                answers.append(try found(in: context, window, await predictor.outputs(for: window), longest))
-            }
-            return Answer.best(of: answers.compactMap { $0 })
-        }
-
-        /// The same, in the calling thread's time.
-        public func answer(_ question: String, in context: String, longest: Int? = nil, stride: Int? = nil) throws -> Answer? {
-            let answers = try windows(question, context, stride).map { window in
-                try found(in: context, window, predictor.outputs(for: window), longest)
-            }
-            return Answer.best(of: answers.compactMap { $0 })
-        }
-
-        private func windows(_ question: String, _ context: String, _ stride: Int?) throws -> [Encoding] {
-            let shown = predictor.settings.shown
-            return try predictor.tokenizer.windows(
-                question, pair: context, maxLength: shown.windowTokens, stride: stride ?? shown.sharedTokens)
-        }
-
-        private func found(in context: String, _ encoding: Encoding, _ outputs: Outputs, _ longest: Int?) throws -> Answer? {
-            let (starts, ends) = (try outputs.values("start_logits"), try outputs.values("end_logits"))
-            let most = longest ?? predictor.settings.shown.longestAnswer
-            return try Answer.found(in: context, encoding, starts: starts, ends: ends, longest: most)
-        }
+    /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged, or
+    /// the system is older than the model's format.
+    public init(computeUnits: ComputeUnits? = nil) throws {
+        predictor = try Predictor(computeUnits: computeUnits)
     }
-#endif
+
+    /// Loads the model now instead of at the first question.
+    public func prepare() async throws { try await predictor.prepare() }
+
+    /// The best answer of at most `longest` tokens; nil where there is nothing in the context to answer with.
+    ///
+    /// A long context is read to its end: in windows, of which neighbours share `stride` tokens, and
+    /// each is one prediction; nil is what kit.json says under `shown`. A question that leaves no
+    /// room for the context is `KitError.cannotTruncate`.
+    public func answer(
+        _ question: String, in context: String, longest: Int? = nil, stride: Int? = nil
+    ) async throws -> Answer? {
+        var answers: [Answer?] = []
+        for window in try windows(question, context, stride) {
+            answers.append(try found(in: context, window, await predictor.outputs(for: window), longest))
+        }
+        return Answer.best(of: answers.compactMap { $0 })
+    }
+
+    /// The same, in the calling thread's time.
+    public func answer(_ question: String, in context: String, longest: Int? = nil, stride: Int? = nil) throws -> Answer? {
+        let answers = try windows(question, context, stride).map { window in
+            try found(in: context, window, predictor.outputs(for: window), longest)
+        }
+        return Answer.best(of: answers.compactMap { $0 })
+    }
+
+    private func windows(_ question: String, _ context: String, _ stride: Int?) throws -> [Encoding] {
+        let shown = predictor.settings.shown
+        return try predictor.tokenizer.windows(
+            question, pair: context, maxLength: shown.windowTokens, stride: stride ?? shown.sharedTokens)
+    }
+
+    private func found(in context: String, _ encoding: Encoding, _ outputs: Outputs, _ longest: Int?) throws -> Answer? {
+        let (starts, ends) = (try outputs.values("start_logits"), try outputs.values("end_logits"))
+        let most = longest ?? predictor.settings.shown.longestAnswer
+        return try Answer.found(in: context, encoding, starts: starts, ends: ends, longest: most)
+    }
+}

@@ -44,35 +44,32 @@ public struct Entity: Sendable, Equatable {
     }
 }
 
-#if canImport(CoreML)
-    import CoreML
+/// Text in, entities out. Safe to share; make one and keep it.
+public final class EntityFinder: Sendable {
+    private let predictor: Predictor
 
-    /// Text in, entities out. Safe to share; make one and keep it.
-    public final class EntityFinder: Sendable {
-        private let predictor: Predictor
-
-        /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
-        public init(computeUnits: MLComputeUnits? = nil) throws {
-            predictor = try Predictor(computeUnits: computeUnits)
-        }
-
-        /// Loads the model now instead of at the first text.
-        public func prepare() async throws { try await predictor.prepare() }
-
-        /// The entities of a text in their order; of a text longer than the model takes, those in its beginning.
-        public func entities(in text: String) async throws -> [Entity] {
-            let encoding = try predictor.encode(text)
-            return try found(in: text, encoding, await predictor.outputs(for: encoding))
-        }
-
-        /// The same, in the calling thread's time.
-        public func entities(in text: String) throws -> [Entity] {
-            let encoding = try predictor.encode(text)
-            return try found(in: text, encoding, predictor.outputs(for: encoding))
-        }
-
-        private func found(in text: String, _ encoding: Encoding, _ outputs: Outputs) throws -> [Entity] {
-            try Entity.found(in: text, encoding, outputs.values("logits"), predictor.settings.shown.tags)
-        }
+    /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged, or
+    /// the system is older than the model's format.
+    public init(computeUnits: ComputeUnits? = nil) throws {
+        predictor = try Predictor(computeUnits: computeUnits)
     }
-#endif
+
+    /// Loads the model now instead of at the first text.
+    public func prepare() async throws { try await predictor.prepare() }
+
+    /// The entities of a text in their order; of a text longer than the model takes, those in its beginning.
+    public func entities(in text: String) async throws -> [Entity] {
+        let encoding = try predictor.encode(text)
+        return try found(in: text, encoding, await predictor.outputs(for: encoding))
+    }
+
+    /// The same, in the calling thread's time.
+    public func entities(in text: String) throws -> [Entity] {
+        let encoding = try predictor.encode(text)
+        return try found(in: text, encoding, predictor.outputs(for: encoding))
+    }
+
+    private func found(in text: String, _ encoding: Encoding, _ outputs: Outputs) throws -> [Entity] {
+        try Entity.found(in: text, encoding, outputs.values("logits"), predictor.settings.shown.tags)
+    }
+}

@@ -20,35 +20,32 @@ public struct LabelScore: Sendable, Equatable {
     }
 }
 
-#if canImport(CoreML)
-    import CoreML
+/// Text in, labels out. Safe to share; make one and keep it.
+public final class TextClassifier: Sendable {
+    private let predictor: Predictor
 
-    /// Text in, labels out. Safe to share; make one and keep it.
-    public final class TextClassifier: Sendable {
-        private let predictor: Predictor
-
-        /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
-        public init(computeUnits: MLComputeUnits? = nil) throws {
-            predictor = try Predictor(computeUnits: computeUnits)
-        }
-
-        /// Loads the model now instead of at the first text.
-        public func prepare() async throws { try await predictor.prepare() }
-
-        /// The labels of a text, or of a pair of texts, the most likely first.
-        public func classify(_ text: String, pair: String? = nil) async throws -> [LabelScore] {
-            try ranked(await predictor.outputs(for: predictor.encode(text, pair: pair)))
-        }
-
-        /// The same, in the calling thread's time.
-        public func classify(_ text: String, pair: String? = nil) throws -> [LabelScore] {
-            try ranked(predictor.outputs(for: predictor.encode(text, pair: pair)))
-        }
-
-        private func ranked(_ outputs: Outputs) throws -> [LabelScore] {
-            let settings = predictor.settings
-            return try LabelScore.ranked(
-                outputs.values("logits"), settings.labels, settings.problem, settings.activation)
-        }
+    /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged, or
+    /// the system is older than the model's format.
+    public init(computeUnits: ComputeUnits? = nil) throws {
+        predictor = try Predictor(computeUnits: computeUnits)
     }
-#endif
+
+    /// Loads the model now instead of at the first text.
+    public func prepare() async throws { try await predictor.prepare() }
+
+    /// The labels of a text, or of a pair of texts, the most likely first.
+    public func classify(_ text: String, pair: String? = nil) async throws -> [LabelScore] {
+        try ranked(await predictor.outputs(for: predictor.encode(text, pair: pair)))
+    }
+
+    /// The same, in the calling thread's time.
+    public func classify(_ text: String, pair: String? = nil) throws -> [LabelScore] {
+        try ranked(predictor.outputs(for: predictor.encode(text, pair: pair)))
+    }
+
+    private func ranked(_ outputs: Outputs) throws -> [LabelScore] {
+        let settings = predictor.settings
+        return try LabelScore.ranked(
+            outputs.values("logits"), settings.labels, settings.problem, settings.activation)
+    }
+}

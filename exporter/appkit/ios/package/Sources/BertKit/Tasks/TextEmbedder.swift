@@ -12,29 +12,26 @@ public struct Embedding: Sendable, Equatable {
     }
 }
 
-#if canImport(CoreML)
-    import CoreML
+/// Text in, vector out, pooled as the checkpoint's sentence-transformers files say. Make one and keep it.
+public final class TextEmbedder: Sendable {
+    private let predictor: Predictor
 
-    /// Text in, vector out, pooled as the checkpoint's sentence-transformers files say. Make one and keep it.
-    public final class TextEmbedder: Sendable {
-        private let predictor: Predictor
-
-        /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged.
-        public init(computeUnits: MLComputeUnits? = nil) throws {
-            predictor = try Predictor(computeUnits: computeUnits)
-        }
-
-        /// Loads the model now instead of at the first text.
-        public func prepare() async throws { try await predictor.prepare() }
-
-        /// The vector of a text; of one longer than the model takes, that of its beginning.
-        public func embed(_ text: String) async throws -> Embedding {
-            try Embedding(values: await predictor.outputs(for: predictor.encode(text)).values("sentence_embedding"))
-        }
-
-        /// The same, in the calling thread's time.
-        public func embed(_ text: String) throws -> Embedding {
-            try Embedding(values: predictor.outputs(for: predictor.encode(text)).values("sentence_embedding"))
-        }
+    /// `computeUnits`: others than the model was exported for. Throws where a resource is missing or damaged, or
+    /// the system is older than the model's format.
+    public init(computeUnits: ComputeUnits? = nil) throws {
+        predictor = try Predictor(computeUnits: computeUnits)
     }
-#endif
+
+    /// Loads the model now instead of at the first text.
+    public func prepare() async throws { try await predictor.prepare() }
+
+    /// The vector of a text; of one longer than the model takes, that of its beginning.
+    public func embed(_ text: String) async throws -> Embedding {
+        try Embedding(values: await predictor.outputs(for: predictor.encode(text)).values("sentence_embedding"))
+    }
+
+    /// The same, in the calling thread's time.
+    public func embed(_ text: String) throws -> Embedding {
+        try Embedding(values: predictor.outputs(for: predictor.encode(text)).values("sentence_embedding"))
+    }
+}
