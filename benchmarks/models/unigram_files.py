@@ -24,7 +24,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 class Layout:
     """How a family numbers: special tokens before the entries and after them, and what it is called in transformers.
 
-    `lowered`: accents and case go before the map of characters, and a second text is a second segment.
+    `lowered`: accents and case go before the map of characters.
     """
 
     tokenizer_class: str
@@ -32,6 +32,8 @@ class Layout:
     last: tuple[str, ...] = ()
     around: tuple[str, str] = ("<s>", "</s>")
     mask: str = "<mask>"
+    pad: str = "<pad>"
+    unknown: str = "<unk>"
     lowered: bool = False
 
 
@@ -55,6 +57,8 @@ LAYOUTS = {
         ("[MASK]",),
         around=("[CLS]", "[SEP]"),
         mask="[MASK]",
+        pad="[PAD]",
+        unknown="[UNK]",
     ),
 }
 
@@ -69,7 +73,7 @@ def write_unigram(folder: Path, layout: str = "xlm-roberta", texts: Iterable[str
     made = unigram(layout, {**words, **dict(trained(every, size))}.items())
     made.save(str(folder / "tokenizer.json"))
     roles = {"cls_token": found.around[0], "sep_token": found.around[1], "mask_token": found.mask}
-    roles |= {"bos_token": found.around[0], "eos_token": found.around[1], "pad_token": "<pad>", "unk_token": "<unk>"}
+    roles |= {"bos_token": found.around[0], "eos_token": found.around[1], "pad_token": found.pad, "unk_token": found.unknown}
     settings = {"tokenizer_class": found.tokenizer_class, **roles}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     return int(made.get_vocab_size())
@@ -96,7 +100,7 @@ def unigram(layout: str, entries: Iterable[tuple[str, float]]) -> Tokenizer:
     specials = {*one.first, *one.last}
     plain = [entry for entry in entries if entry[0] not in specials]
     vocabulary = [*((text, 0.0) for text in one.first), *plain, *((text, 0.0) for text in one.last)]
-    made = Tokenizer(models.Unigram(vocabulary, one.first.index("<unk>"), False))
+    made = Tokenizer(models.Unigram(vocabulary, one.first.index(one.unknown), False))
     made.normalizer = _normalizer(one)
     made.pre_tokenizer, made.decoder = _parted(), decoders.Metaspace()
     made.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in (*one.first, *one.last)])
@@ -118,7 +122,7 @@ def _parted() -> Any:
 
 def _template(layout: Layout, made: Tokenizer) -> Any:
     start, end = layout.around
-    pair = f"{start} $A {end} $B:1 {end}:1" if layout.lowered else f"{start} $A {end} {end} $B {end}"
+    pair = f"{start} $A {end} $B:1 {end}:1" if start == "[CLS]" else f"{start} $A {end} {end} $B {end}"
     numbers = [(text, made.token_to_id(text)) for text in layout.around]
     return processors.TemplateProcessing(single=f"{start} $A {end}", pair=pair, special_tokens=numbers)
 
