@@ -9,7 +9,13 @@ from typing import Any
 import torch
 import transformers
 
-from benchmarks.models.tokenizer_files import TOKENS, write_byte_level_bpe, write_modern_bpe, write_vocabulary
+from benchmarks.models.tokenizer_files import (
+    TOKENS,
+    write_byte_level_bpe,
+    write_modern_bpe,
+    write_mpnet_wordpiece,
+    write_vocabulary,
+)
 from benchmarks.models.unigram_files import LAYOUTS, write_unigram
 from exporter.model.families.registry import FAMILIES
 
@@ -52,6 +58,13 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
         "num_feedforward_networks": 2,
         "initializer_range": 0.2,  # nothing holds its activations together: with 0.4 they reach 10⁵
     },
+    "mpnet": {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 50,
+    },
     "modernbert": {
         "hidden_size": 32,
         "num_hidden_layers": 4,
@@ -78,6 +91,7 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
 _TOKENIZERS: dict[str, Callable[[Path], int]] = {
     "roberta": write_byte_level_bpe,
     "modernbert": write_modern_bpe,
+    "mpnet": write_mpnet_wordpiece,
     **{layout: partial(write_unigram, layout=layout) for layout in LAYOUTS},
 }
 """model_type → what writes its tokenizer's files and returns the number of entries; others have BERT's."""

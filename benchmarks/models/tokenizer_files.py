@@ -68,6 +68,14 @@ def write_modern_bpe(folder: Path, texts: Iterable[str] = TEXTS, size: int = 320
     return int(made.get_vocab_size())
 
 
+def write_mpnet_wordpiece(folder: Path) -> int:
+    """Write the files of a WordPiece between <s> and </s>, as MPNet's; return its number of tokens."""
+    tokens = ("<s>", "<pad>", "</s>", "<unk>", *TOKENS[len(SPECIAL) :], "[UNK]", "<mask>")
+    write_vocabulary(folder, tokens)
+    transformers.MPNetTokenizer.from_pretrained(folder).save_pretrained(folder)
+    return len(tokens)
+
+
 def write_settings(folder: Path, **values: Any) -> None:
     """Write tokenizer_config.json."""
     write_json(folder / "tokenizer_config.json", values)

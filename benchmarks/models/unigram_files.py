@@ -73,7 +73,12 @@ def write_unigram(folder: Path, layout: str = "xlm-roberta", texts: Iterable[str
     made = unigram(layout, {**words, **dict(trained(every, size))}.items())
     made.save(str(folder / "tokenizer.json"))
     roles = {"cls_token": found.around[0], "sep_token": found.around[1], "mask_token": found.mask}
-    roles |= {"bos_token": found.around[0], "eos_token": found.around[1], "pad_token": found.pad, "unk_token": found.unknown}
+    roles |= {
+        "bos_token": found.around[0],
+        "eos_token": found.around[1],
+        "pad_token": found.pad,
+        "unk_token": found.unknown,
+    }
     settings = {"tokenizer_class": found.tokenizer_class, **roles}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     return int(made.get_vocab_size())

@@ -57,6 +57,7 @@ class Layer(Generic[T]):
     def __init__(self, ops: Ops[T], read: Read, geometry: Geometry, name: str, weights: str = "") -> None:
         self.ops, self.geometry, self.name, self._read = ops, geometry, name, read
         self._weights = weights or name
+        self._scores: tuple[T, ...] = ()
 
     def every_token(self, x: T, bias: T) -> T:
         """[B, S, H] → [B, S, H]."""
@@ -71,7 +72,7 @@ class Layer(Generic[T]):
         query = self._linear(f"{name}.query", x, query_weight, query_bias, Role.LINEAR)
         key = self._linear(f"{name}.key", x, self._f64("attention.key.weight"), None, Role.LINEAR)
         value = self._linear(f"{name}.value", x, self._f64("attention.value.weight"), None, Role.LINEAR)
-        return self.ops.attention(name, query, key, value, bias, self.geometry.heads)
+        return self.ops.attention(name, query, key, value, bias, self.geometry.heads, self._scores)
 
     def first_token(self, x: T, bias: T) -> T:
         """[B, S, H] → [B, H]: the layer for token 0 alone, the only one that a pooled head reads."""
@@ -136,6 +137,24 @@ class Layer(Generic[T]):
 
     def _f64(self, name: str) -> Array:
         return f64(self._read(f"{self._weights}.{name}"))
+
+
+class RelativeLayer(Layer[T]):
+    """A layer whose scores know how far tokens are apart: `scores` are added to those of every layer alike."""
+
+    def __init__(
+        self, ops: Ops[T], read: Read, geometry: Geometry, name: str, weights: str = "", scores: tuple[T, ...] = ()
+    ) -> None:
+        super().__init__(ops, read, geometry, name, weights)
+        self._scores = scores
+
+    def first_token(self, x: T, bias: T) -> T:
+        """See Layer; every token is attended, for no key can be left out where it meets a distance."""
+        name, ops = f"{self.name}.attention", self.ops
+        context = ops.first_token(f"{name}.first", self.attended(x, bias))
+        weight = self._f64("attention.dense.weight")
+        dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.TAIL)
+        return self._finish(ops.first_token(f"{self.name}.first", x), dense, Role.TAIL)
 
 
 def layer_norm(ops: Ops[T], read: Read, name: str, weights: str, x: T, epsilon: float) -> T:

@@ -14,7 +14,7 @@ import numpy as np
 from exporter.model.distances import Distances
 from exporter.model.geometry import Geometry
 from exporter.model.ops import Array, Inputs, Ops, Read, Role, T, Weight
-from exporter.model.transformer import Layer, f64, layer_norm, weight_of
+from exporter.model.transformer import RelativeLayer, f64, layer_norm, weight_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _distance_table(read: Read, geometry: DebertaGeometry) -> Array:
     return np.asarray(centred / scale * read("distances.norm.gain") + read("distances.norm.bias"))
 
 
-class _Layer(Layer[T]):
+class _Layer(RelativeLayer[T]):
     """A layer with scores for distances; `table` is what `_distance_table` gives."""
 
     def __init__(self, ops: Ops[T], read: Read, geometry: DebertaGeometry, name: str, table: Array) -> None:
@@ -146,14 +146,6 @@ class _Layer(Layer[T]):
                 ops.relative_scores(f"{name}.positions.scores", key, rows, distances(geometry), geometry.heads, True)
             )
         return ops.attention(name, query, key, value, bias, geometry.heads, tuple(scores))
-
-    def first_token(self, x: T, bias: T) -> T:
-        """See Layer; every token is attended, for no key can be left out where it meets a distance."""
-        name, ops = f"{self.name}.attention", self.ops
-        context = ops.first_token(f"{name}.first", self.attended(x, bias))
-        weight = self._f64("attention.dense.weight")
-        dense = self._linear(f"{name}.dense", context, weight, self._output_bias(), Role.TAIL)
-        return self._finish(ops.first_token(f"{self.name}.first", x), dense, Role.TAIL)
 
     @property
     def _scale(self) -> float:

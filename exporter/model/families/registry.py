@@ -11,6 +11,7 @@ from exporter.model.families.distilbert import DISTILBERT
 from exporter.model.families.electra import ELECTRA
 from exporter.model.families.mobilebert import MOBILEBERT
 from exporter.model.families.modernbert import MODERNBERT
+from exporter.model.families.mpnet import MPNET
 from exporter.model.families.roberta import ROBERTA
 from exporter.model.families.xlm_roberta import XLM_ROBERTA
 from exporter.model.family import Family
@@ -18,8 +19,8 @@ from runtimes.errors import UnsupportedError, excerpt
 from runtimes.plugins import Registry
 
 GROUP = "bertport.families"
-_OURS = (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, XLM_ROBERTA, CAMEMBERT, ALBERT, MODERNBERT, DEBERTA_V2)
-OWN = {one.name: one for one in _OURS}
+_OLDER = (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, XLM_ROBERTA, CAMEMBERT, ALBERT)
+OWN = {one.name: one for one in (*_OLDER, MPNET, MODERNBERT, DEBERTA_V2)}
 FAMILIES: Registry[Family[Any]] = Registry(OWN, GROUP, Family)
 """bertport's own, and those of packages with an entry point in the group `bertport.families`."""
 

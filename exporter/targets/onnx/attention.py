@@ -90,7 +90,7 @@ class Attention(Relative):
 
     def _shown_keys(self) -> str:
         """Of the mask that `mask_bias` was given, true for a token, [B, 1, 1, S]."""
-        return self._once("mask.keys", "Unsqueeze", ["mask.seen", self._integers("axes_1_2", [1, 2])])
+        return self._once("mask.shown_keys", "Unsqueeze", ["mask.seen", self._integers("axes_1_2", [1, 2])])
 
     def _seen(self, mask: str) -> str:
         """The mask as booleans, [B, S]."""

@@ -42,13 +42,9 @@ class Relative(IntegerGraph):
         rows = self._rows_by_distance(f"{name}.rows", table, distances, False)  # [2·S, A]
         by_head = self._node("Transpose", [rows], f"{name}.heads", perm=(1, 0))
         wide = self._node("Unsqueeze", [by_head, self._integers("axes_0_2", [0, 2])], f"{name}.wide")  # [1, A, 1, 2·S]
-        ones = self._once(
-            "shape.ones",
-            "Concat",
-            [self._integers("two_ones", [1, 1]), self._length(), self._integers("one_one", [1])],
-            axis=0,
-        )
-        return self._sheared(name, self._node("Expand", [wide, ones], f"{name}.every"))
+        column = self._once("places.column", "Unsqueeze", [self._places(), self._integers("axis_1", [1])])  # [S, 1]
+        nothing = self._once("places.nothing", "Sub", [column, column])
+        return self._sheared(name, self._node("Add", [wide, nothing], f"{name}.every"))
 
     def _sheared(self, name: str, products: str) -> str:
         """[B, A, S, 2·S] by distance → [B, A, S, S] by key: see `Distances.falling`."""

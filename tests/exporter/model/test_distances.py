@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
+from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from exporter.model.distances import Distances
 from exporter.model.families.deberta_v2 import DEBERTA_V2
 from exporter.model.families.deberta_v2_layers import distances
+from exporter.model.families.mpnet import distances as distances_of_mpnet
 
 POSITIONS = 7
 
@@ -55,3 +57,10 @@ def test_the_rows_are_those_of_transformers(buckets, positions, farthest):
     wanted = torch.clamp(bucket.long() + span, 0, 2 * span - 1).numpy()
     np.testing.assert_array_equal(distances(geometry).rows, wanted)
     assert len(np.unique(wanted)) > span  # both sides
+
+
+def test_the_rows_of_mpnet_are_those_of_transformers():
+    keys_from_queries = -torch.arange(1 - 512, 512)
+    wanted = MPNetEncoder.relative_position_bucket(keys_from_queries).numpy()
+    np.testing.assert_array_equal(distances_of_mpnet(512).rows, wanted)
+    assert len(np.unique(wanted)) == 31  # the row of distance 0 after the query is never read
