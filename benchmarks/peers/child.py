@@ -11,9 +11,11 @@ import json
 import os
 import sys
 import time
+from inspect import signature
 
 START = time.perf_counter()
 LOGITS, PAD = 0, 0
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def peak_rss_bytes():
@@ -45,7 +47,8 @@ def open_torch(path, threads, quantised=False):
         model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32).eval()
         if quantised:
             model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
-        return lambda feeds: run(model, feeds)
+        names = [name for name in INPUTS if name in signature(model.forward).parameters]
+        return lambda feeds: run(model, {name: feeds[name] for name in names})
 
     def run(model, feeds):
         with torch.inference_mode():
@@ -67,7 +70,10 @@ def open_openvino(path, threads):
         core = openvino.Core()
         settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         request = core.compile_model(path, "CPU", settings).create_infer_request()
-        return lambda feeds: request.infer(feeds, share_inputs=True, share_outputs=True)[LOGITS]
+        names = [one.get_any_name() for one in request.model_inputs]
+        return lambda feeds: request.infer(
+            {name: feeds[name] for name in names}, share_inputs=True, share_outputs=True
+        )[LOGITS]
 
     return load
 
@@ -86,7 +92,8 @@ def open_litert(path, threads):
             name = f"shape_{rows}x{length}"
             if name not in runners:
                 runners[name] = interpreter.get_signature_runner(name)
-            return next(iter(runners[name](**as_arguments(feeds, length)).values()))
+            number = len(runners[name].get_input_details())
+            return next(iter(runners[name](**as_arguments(feeds, length, number)).values()))
 
         return run
 
@@ -111,12 +118,12 @@ def open_litert_any(path, threads):
     return load
 
 
-def as_arguments(feeds, length):
-    """LiteRT's args_0 to args_2, int32, padded to a length."""
+def as_arguments(feeds, length, number):
+    """LiteRT's args_0 and so on, so many, int32, padded to a length."""
     import numpy as np
 
-    names = ("input_ids", "attention_mask", "token_type_ids")
-    values = [np.pad(feeds[name], ((0, 0), (0, length - feeds[name].shape[1]))).astype(np.int32) for name in names]
+    padded = [np.pad(feeds[name], ((0, 0), (0, length - feeds[name].shape[1]))) for name in INPUTS[:number]]
+    values = [one.astype(np.int32) for one in padded]
     return {f"args_{number}": array for number, array in enumerate(values)}
 
 

@@ -6,6 +6,7 @@ litert-torch traces fixed shapes, so every shape that is to run has its signatur
 """
 
 import sys
+from inspect import signature
 
 import litert_torch
 import torch
@@ -20,9 +21,10 @@ class Logits(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
-        """[B, S] each → [B, labels]."""
-        logits: torch.Tensor = self.model(input_ids=ids, attention_mask=mask, token_type_ids=types).logits
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor | None = None) -> torch.Tensor:
+        """[B, S] each → [B, labels]; a family without token types is given none."""
+        more = {} if types is None else {"token_type_ids": types}
+        logits: torch.Tensor = self.model(input_ids=ids, attention_mask=mask, **more).logits
         return logits
 
 
@@ -32,10 +34,11 @@ def main(checkpoint: str, output: str, precision: str, *shapes: str) -> None:
         checkpoint, dtype=torch.float32, attn_implementation="eager"
     )
     model, converter = Logits(loaded).eval(), litert_torch
+    values = (100, 1, 0) if "token_type_ids" in signature(loaded.forward).parameters else (100, 1)
     for shape in shapes:
         sizes = [int(size) for size in shape.split("x")]
         # One tensor each: a tensor given twice is one input to torch.export, and the ids would be read from the mask.
-        inputs = tuple(torch.full(sizes, value, dtype=torch.int32) for value in (100, 1, 0))
+        inputs = tuple(torch.full(sizes, value, dtype=torch.int32) for value in values)
         converter = converter.signature(f"shape_{shape}", model, inputs)
     converter.convert().export(output)
     if precision == "int8":

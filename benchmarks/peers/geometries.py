@@ -6,30 +6,55 @@ training: size, load, latency, memory, and the difference from PyTorch on large 
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 SEED = 20
-GEOMETRIES = {
+GEOMETRIES: dict[str, dict[str, Any]] = {
     "medium": {"num_hidden_layers": 8, "hidden_size": 512, "num_attention_heads": 8, "intermediate_size": 2048},
     "four heads": {"num_hidden_layers": 4, "hidden_size": 128, "num_attention_heads": 4, "intermediate_size": 512},
+    "ModernBERT 17M": {
+        "model_type": "modernbert",
+        "num_hidden_layers": 7,
+        "hidden_size": 256,
+        "num_attention_heads": 4,
+        "intermediate_size": 384,
+        "max_position_embeddings": 7999,
+        "pad_token_id": 0,
+    },
+    "DeBERTa 22M": {
+        "model_type": "deberta-v2",
+        "num_hidden_layers": 12,
+        "hidden_size": 384,
+        "num_attention_heads": 6,
+        "intermediate_size": 1536,
+        "relative_attention": True,
+        "position_buckets": 256,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+    },
 }
-"""google/bert_uncased_L-8_H-512_A-8, and the geometry of a boltuix classifier (boltuix/bert-emotion)."""
+"""google/bert_uncased_L-8_H-512_A-8, the geometry of a boltuix classifier (boltuix/bert-emotion), that of
+jhu-clsp/ettin-encoder-17m, and that of microsoft/deberta-v3-xsmall, whose table of words is not counted in its 22 million."""
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
 def write_seeded(name: str, demo: Path, folder: Path) -> Path:
     """Write the checkpoint of one of GEOMETRIES to `folder`, weights float32; return it."""
     import torch
-    from transformers import AutoConfig, BertConfig, BertForSequenceClassification
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
     labels = AutoConfig.from_pretrained(demo).id2label
     torch.manual_seed(SEED)
-    config = BertConfig(
-        **GEOMETRIES[name],
+    geometry = {"model_type": "bert", **GEOMETRIES[name]}
+    config = AutoConfig.for_model(
+        **geometry,
         initializer_range=0.05,
         id2label=labels,
         label2id={label: number for number, label in labels.items()},
     )
-    BertForSequenceClassification(config).save_pretrained(folder)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     for file in _TOKENIZER:
         if (demo / file).exists():
             shutil.copyfile(demo / file, folder / file)

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from onnx import TensorProto
 
-from exporter.targets.onnx.relative import Relative
+from exporter.targets.onnx.relative import BY_TOKEN, Relative
 
 _LOWEST = np.float32(-1e18)
 """It takes in any score, and its square is finite: no NaN in a row of padding alone."""
@@ -16,7 +16,7 @@ class Attention(Relative):
 
     @cached_property
     def _pairs(self) -> set[str]:
-        """Biases that are no numbers, but say which scores `attention` takes."""
+        """Biases [B, 1, S, S], which are added to scores: others are the same for every query, and ride along."""
         return set()
 
     def mask_bias(self, name: str, mask: str) -> str:
@@ -26,19 +26,25 @@ class Attention(Relative):
         return self._node("Where", [wide, nothing, self._constant("lowest", _LOWEST)], name)
 
     def local_bias(self, name: str, bias: str, reach: int) -> str:  # noqa: ARG002 - the mask says the rest
-        """See Ops; [B, 1, S, S], true where a token sees another."""
+        """See Ops; [B, 1, S, S]."""
         place = self._places()  # [S]
         column = self._once("places.column", "Unsqueeze", [place, self._integers("axis_1", [1])])
         apart = self._once("places.apart", "Abs", [self._once("places.difference", "Sub", [column, place])])
         far = self._node("Greater", [apart, self._constant(f"{name}.reach", np.float32(reach))], f"{name}.far")
-        self._pairs.add(name)
-        return self._node("And", [self._node("Not", [far], f"{name}.near"), self._shown_keys()], name)
+        return self._of_pairs(name, self._node("Not", [far], f"{name}.near"))
 
     def pair_bias(self, name: str, bias: str, mask: str) -> str:  # noqa: ARG002 - the mask says it all
-        """See Ops; [B, 1, S, S], true where both are tokens."""
+        """See Ops; [B, 1, S, S]."""
         queries = self._node("Unsqueeze", [self._seen(mask), self._integers("axes_1_3", [1, 3])], f"{name}.queries")
+        return self._of_pairs(name, queries)
+
+    def _of_pairs(self, name: str, seen: str) -> str:
+        """A bias that hides all but those keys that a query sees, and that are tokens. `seen`: booleans."""
+        shown = self._once("mask.shown_keys", "Unsqueeze", ["mask.seen", self._integers("axes_1_2", [1, 2])])
+        both = self._node("And", [seen, shown], f"{name}.both")
         self._pairs.add(name)
-        return self._node("And", [queries, self._shown_keys()], name)
+        nothing = self._constant("no_bias", np.float32(0))
+        return self._node("Where", [both, nothing, self._constant("lowest", _LOWEST)], name)
 
     def attention(
         self, name: str, query: str, key: str, value: str, bias: str, heads: int, scores: tuple[str, ...] = ()
@@ -48,13 +54,14 @@ class Attention(Relative):
         The bias rides along as one more dimension, [q, c]·[k, bias] = q·k + c·bias with c ≥ 1, which spares a pass over
         all scores: at 512 tokens that pass costs as much as a third of a layer's matrix work.
         """
-        q = self._split_heads(f"{name}.query", query, heads, (0, 2, 3, 1))  # [B, A, D, S]
-        k = self._split_heads(f"{name}.key", key, heads, (0, 2, 3, 1))  # [B, A, D, S]
+        q = self._split_heads(f"{name}.query", query, heads, BY_TOKEN)  # [B, A, D, S]
+        k = self._split_heads(f"{name}.key", key, heads, BY_TOKEN)  # [B, A, D, S]
         v = self._split_heads(f"{name}.value", value, heads, (0, 2, 1, 3))  # [B, A, S, D]
         if bias not in self._pairs:
             q, k = self._with_bias(name, q, k, bias)
         turned = self._node("Transpose", [q], f"{name}.query.turned", perm=(0, 1, 3, 2))
-        every = self._scores(name, turned, k, scores, bias if bias in self._pairs else None)  # [B, A, S, S]
+        added = (*scores, bias) if bias in self._pairs else scores
+        every = self._scores(name, turned, k, added)  # [B, A, S, S]
         context = self._node("MatMul", [self._node("Softmax", [every], f"{name}.probabilities"), v], f"{name}.heads")
         merged = self._node("Transpose", [context], f"{name}.merged", perm=(0, 2, 1, 3))  # [B, S, A, D]
         return self._node("Flatten", [merged], f"{name}.context", axis=2)
@@ -77,20 +84,14 @@ class Attention(Relative):
         long_query = self._node("Concat", [query, factor], f"{name}.query.extended", axis=2)
         return long_query, self._node("Concat", [key, bias], f"{name}.key.extended", axis=2)
 
-    def _scores(self, name: str, query: str, key: str, added: tuple[str, ...], pairs: str | None) -> str:
-        """[B, A, S, D] · [B, A, D, S] and what is added to that; of `pairs` alone, where they are given."""
-        steps = [("Add", one) for one in added] + ([("Where", pairs)] if pairs else [])
-        names = [f"{name}.products", *(f"{name}.scores.{number}" for number in range(len(steps)))]
+    def _scores(self, name: str, query: str, key: str, added: tuple[str, ...]) -> str:
+        """[B, A, S, D] · [B, A, D, S], and what is added to that."""
+        names = [f"{name}.products", *(f"{name}.scores.{number}" for number in range(len(added)))]
         names[-1] = f"{name}.scores"
         found = self._node("MatMul", [query, key], names[0])
-        for (operator, one), result in zip(steps, names[1:], strict=True):
-            inputs = [found, one] if operator == "Add" else [one, found, self._constant("lowest", _LOWEST)]
-            found = self._node(operator, inputs, result)
+        for one, result in zip(added, names[1:], strict=True):
+            found = self._node("Add", [found, one], result)
         return found
-
-    def _shown_keys(self) -> str:
-        """Of the mask that `mask_bias` was given, true for a token, [B, 1, 1, S]."""
-        return self._once("mask.shown_keys", "Unsqueeze", ["mask.seen", self._integers("axes_1_2", [1, 2])])
 
     def _seen(self, mask: str) -> str:
         """The mask as booleans, [B, S]."""

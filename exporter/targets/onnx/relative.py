@@ -1,5 +1,7 @@
 """Relative positions in ONNX: scores for the distances between tokens, and rotary positions."""
 
+from functools import cached_property
+
 import numpy as np
 from onnx import TensorProto, helper
 
@@ -8,21 +10,31 @@ from exporter.model.ops import Weight
 from exporter.model.rotary import Rotation
 from exporter.targets.onnx.integers import IntegerGraph
 
+BY_TOKEN = (0, 2, 3, 1)
+"""[B, S, A, D] → [B, A, D, S]."""
+
 
 class Relative(IntegerGraph):
     """What knows how far apart tokens are, of `Ops`."""
 
+    @cached_property
+    def _in_heads(self) -> set[str]:
+        """Tensors that are [B, A, D, S]."""
+        return set()
+
     def rotary(self, name: str, x: str, heads: int, rotation: Rotation) -> str:
-        """See Ops; cosine and sine are computed when the model runs, of as many positions as there are."""
-        split = self._node(
-            "Reshape", [x, self._shape("shape.heads", [heads, -1])], f"{name}.whole.split"
-        )  # [B, S, A, D]
-        first, second = (f"{name}.whole.{part}" for part in ("first", "second"))  # [B, S, A, D / 2]
-        self.nodes.append(helper.make_node("Split", [split], [first, second], name=first, axis=3, num_outputs=2))
+        """See Ops; cosine and sine are computed when the model runs, of as many positions as there are.
+
+        Heads are split before, [B, A, D, S], as `attention` reads them: the tables are then one piece for each head.
+        """
+        split = self._split_heads(f"{name}.whole", x, heads, BY_TOKEN)
+        first, second = (f"{name}.whole.{part}" for part in ("first", "second"))  # [B, A, D / 2, S]
+        self.nodes.append(helper.make_node("Split", [split], [first, second], name=first, axis=2, num_outputs=2))
         cosine, sine = self._tables(rotation)
         one = self._turned(f"{name}.whole.one", "Sub", (first, cosine), (second, sine))
         other = self._turned(f"{name}.whole.other", "Add", (second, cosine), (first, sine))
-        return self._node("Flatten", [self._node("Concat", [one, other], f"{name}.whole", axis=3)], name, axis=2)
+        self._in_heads.add(f"{name}.rotated")  # of another shape than what `name` is elsewhere
+        return self._node("Concat", [one, other], f"{name}.rotated", axis=2)
 
     def relative_scores(
         self, name: str, x: str, table: Weight, distances: Distances, heads: int, of_keys: bool = False
@@ -70,7 +82,9 @@ class Relative(IntegerGraph):
         return self.weights.picked_rows(name, table, lambda stored, rows: self._node("Gather", [stored, ids], rows))
 
     def _split_heads(self, name: str, x: str, heads: int, order: tuple[int, ...]) -> str:
-        """[B·S, H] → [B, S, A, D], transposed by `order`."""
+        """[B·S, H] → [B, S, A, D], transposed by `order`; what `rotary` gave is so already."""
+        if x in self._in_heads and order == BY_TOKEN:
+            return x
         shape = self._shape("shape.heads", [heads, -1])
         return self._node(
             "Transpose", [self._node("Reshape", [x, shape], f"{name}.split")], f"{name}.heads", perm=order
@@ -88,10 +102,9 @@ class Relative(IntegerGraph):
         return self._once("places", "Cast", [places], to=TensorProto.FLOAT)
 
     def _tables(self, rotation: Rotation) -> tuple[str, str]:
-        """Cosine and sine, [S, 1, D / 2]."""
-        column = self._once("places.turned", "Unsqueeze", [self._places(), self._integers("axes_1_2", [1, 2])])
-        frequencies = self._constant(f"{rotation.name}.frequencies", rotation.frequencies)
-        angles = self._once(f"{rotation.name}.angles", "Mul", [column, frequencies])
+        """Cosine and sine, [D / 2, S]."""
+        frequencies = self._constant(f"{rotation.name}.frequencies", rotation.frequencies[:, None])
+        angles = self._once(f"{rotation.name}.angles", "Mul", [frequencies, self._places()])
         cosine = self._once(f"{rotation.name}.cosine", "Cos", [angles])
         return cosine, self._once(f"{rotation.name}.sine", "Sin", [angles])
 
