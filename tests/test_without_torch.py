@@ -5,11 +5,9 @@ Quick: an interpreter, and its children, to which they are hidden. Slow: an envi
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
 import venv
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from exporter.cli.main import COMMANDS
 from exporter.targets.registry import TARGETS
 from runtimes.bundle.reading import check_files, read_bundle
 from runtimes.extras import EXTRAS, missing
+from tests.lean_python import ABSENT, HELP, MODULES, RUN, Python
 
 ROOT = Path(__file__).parent.parent
 PICKLE = "pytorch_model.bin"
@@ -39,82 +38,9 @@ APPLES = {
 }
 """Modules of child processes alone, which import Apple's package: it has wheels for few systems."""
 HERE_TARGETS = [name for name in TARGETS if name not in EXTRAS or not missing(name)]
-ABSENT = """
-import importlib, importlib.metadata, importlib.util, json, sys
-def lacks(name):
-    try:
-        importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        assert error.name == name
-        return importlib.util.find_spec(name) is None and name not in list_distributions
-    return False
-list_distributions = [one.metadata["Name"] for one in importlib.metadata.distributions()]
-print(json.dumps([name for name in sys.argv[1:] if not lacks(name)]))
-"""
-MODULES = """
-import importlib, json, pkgutil
-import exporter, runtimes
-found = {}
-for package in (exporter, runtimes):
-    for one in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not one.name.endswith("__main__"):
-            try:
-                importlib.import_module(one.name)
-            except Exception as error:
-                found[one.name] = repr(error)
-for name in exporter.__all__:
-    getattr(exporter, name)
-for name in runtimes.__all__:
-    getattr(runtimes, name)
-print(json.dumps(found))
-"""
-RUN = """
-import json, sys
-import numpy as np
-import runtimes
-ids = np.array([[101, 2054, 102]])
-found = {}
-for place in sys.argv[1:]:
-    outputs = runtimes.open(place).run(runtimes.Batch(ids, np.ones_like(ids), np.zeros_like(ids)))
-    found[place] = {name: list(values.shape) for name, values in outputs.items()}
-print(json.dumps(found))
-"""
-HELP = """
-import contextlib, io, json
-from exporter.cli.main import COMMANDS, main
-found = {}
-for command in ("", *COMMANDS):
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        try:
-            main([command, "--help"] if command else ["--help"])
-        except SystemExit as end:
-            found[command] = end.code if "usage: " in said.getvalue() else said.getvalue()
-print(json.dumps(found))
-"""
+INT8 = ("int8",)
 VERSIONED = {"coreml": ("--deployment-target", "iOS18")}
 """What every scheme of a target can be written with."""
-
-
-@dataclass(frozen=True)
-class Python:
-    """An interpreter that lacks them."""
-
-    executable: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def run(self, *arguments, cwd):
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", **self.environment}
-        command = [self.executable, *arguments]
-        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-
-    def told(self, program, *arguments, cwd):
-        """What a program prints as JSON."""
-        done = self.run("-c", program, *arguments, cwd=cwd)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    def bertport(self, *arguments, cwd):
-        return self.run("-m", "exporter", *arguments, cwd=cwd)
 
 
 HERE = Python(sys.executable, {"PYTHONPATH": str(ROOT)})
@@ -126,23 +52,30 @@ def lean():
     return Python(sys.executable, {"PYTHONPATH": os.pathsep.join([str(HIDDEN), str(ROOT)])})
 
 
-def export(python, target, schemes, place, model="demo"):
-    """A bundle by one scheme, or a folder of them by several."""
-    named = [word for scheme in schemes for word in ("--quantize", scheme)]
-    options = ["--no-verify", "--target", target, *named, *VERSIONED.get(target, ()), "-o", str(place)]
-    done = python.bertport("export", model, *options, cwd=place.parent)
-    assert done.returncode == 0, done.stderr
-    places = [place / f"{target}-{scheme}" for scheme in schemes] if len(schemes) > 1 else [place]
+def exports(python, schemes, place, model="demo"):
+    """Target → schemes; a folder below `place` for each target, with a bundle for each scheme if there are several."""
+    commands = []
+    for target, names in schemes.items():
+        named = [word for scheme in names for word in ("--quantize", scheme)]
+        options = ["--no-verify", "--target", target, *named, *VERSIONED.get(target, ())]
+        commands.append(["export", model, *options, "-o", str(place / target)])
+    return dict(zip(schemes, python.calls(commands, cwd=place), strict=True))
+
+
+def bundles(place, target, schemes):
+    """The bundles that were exported, whole."""
+    places = [place / target / f"{target}-{scheme}" for scheme in schemes] if len(schemes) > 1 else [place / target]
     for one in places:
         check_files(read_bundle(one))
-    return place
+    return places
 
 
 @pytest.fixture(scope="module")
 def exported(lean, tmp_path_factory):
     """A bundle of each target."""
-    place = tmp_path_factory.mktemp("exported")
-    return {target: export(lean, target, ["int8"], place / target) for target in HERE_TARGETS}
+    place, wanted = tmp_path_factory.mktemp("exported"), dict.fromkeys(HERE_TARGETS, INT8)
+    assert [said for code, said in exports(lean, wanted, place).values() if code] == []
+    return {target: bundles(place, target, INT8)[0] for target in HERE_TARGETS}
 
 
 def all_of_it(python, tmp_path):
@@ -161,82 +94,106 @@ def test_here_they_are(tmp_path):
     assert HERE.told(ABSENT, "torch", "transformers", cwd=tmp_path) == ["torch", "transformers"]
 
 
+ALL = {target: list(TARGETS[target].schemes) for target in TARGETS}
+
+
+@pytest.fixture(scope="module")
+def every_scheme(lean, checkpoint, tmp_path_factory):
+    """Where each target's bundles are, and what was said of each."""
+    place = tmp_path_factory.mktemp("schemes")
+    return place, exports(lean, ALL, place, str(checkpoint))
+
+
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_scheme_exports(lean, checkpoint, target, tmp_path):
-    export(lean, target, list(TARGETS[target].schemes), tmp_path / "out", str(checkpoint))
+def test_every_scheme_exports(every_scheme, target):
+    place, found = every_scheme
+    code, said = found[target]
+    assert code == 0, said
+    assert len(bundles(place, target, ALL[target])) == len(ALL[target]) > 1
 
 
-def test_bundles_are_the_same_bytes(lean, exported, tmp_path, tree):
+def test_bundles_are_the_same_bytes(exported, tmp_path, tree):
+    assert {code for code, _ in exports(HERE, dict.fromkeys(exported, INT8), tmp_path).values()} == {0}
     for target, place in exported.items():
-        assert tree(export(HERE, target, ["int8"], tmp_path / target)) == tree(place)
+        assert tree(bundles(tmp_path, target, INT8)[0]) == tree(place)
 
 
 def test_bundles_run_and_are_inspected(lean, exported, tmp_path):
     places = [str(place) for place in exported.values()]
     assert lean.told(RUN, *places, cwd=tmp_path) == {place: {"logits": [1, 4]} for place in places}
-    for place in places:
-        done = lean.bertport("inspect", place, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+    for code, said in lean.calls([["inspect", place] for place in places], cwd=tmp_path):
+        assert code == 0, said
 
 
 def test_help(lean, tmp_path):
     assert lean.told(HELP, cwd=tmp_path) == {"": 0, **dict.fromkeys(COMMANDS, 0)}
 
 
-def refusals(exported, tmp_path):
-    """What needs them → the commands."""
-    (tmp_path / "rows.jsonl").write_text('{"text": "Stocks fell", "label": "Business"}\n' * 4)
-    (tmp_path / "bertport.toml").write_text('[[export]]\nmodel = "demo"\n')
-    onnx, comparing = str(exported["onnx"]), "comparing with PyTorch (export --no-verify goes without)"
-    rows = ("--data", "rows.jsonl")
-    return {
-        "export": (["export", "demo", "-o", "out"], comparing),
-        "verify": (["verify", onnx], comparing),
-        "verify --explain": (["verify", str(exported["coreml"]), "--explain"], comparing),
-        "verify --against": (["verify", "--against", "demo", f"{onnx}/model.onnx"], comparing),
-        "evaluate": (["evaluate", onnx, *rows], comparing),
-        "tune": (["tune", "demo", "--target", "onnx", *rows, "-o", "tuned"], comparing),
-        "check": (["check", "bertport.toml"], comparing),
-        "codes": (["export", "demo", "--quantize", "pq", "--finetune-codes", "rows.jsonl"], "--finetune-codes"),
-    }
+COMPARING = "comparing with PyTorch (export --no-verify goes without)"
+ROWS = ("--data", "rows.jsonl")
+NEEDING = {
+    "export": (["export", "demo", "-o", "out"], COMPARING),
+    "verify": (["verify", "{onnx}"], COMPARING),
+    "verify --explain": (["verify", "{coreml}", "--explain"], COMPARING),
+    "verify --against": (["verify", "--against", "demo", "{onnx}/model.onnx"], COMPARING),
+    "evaluate": (["evaluate", "{onnx}", *ROWS], COMPARING),
+    "tune": (["tune", "demo", "--target", "onnx", *ROWS, "-o", "tuned"], COMPARING),
+    "check": (["check", "bertport.toml"], COMPARING),
+    "codes": (["export", "demo", "--quantize", "pq", "--finetune-codes", "rows.jsonl"], "--finetune-codes"),
+}
+"""What needs them: the command, and what of it does."""
+INPUTS = {
+    "rows.jsonl": '{"text": "Stocks fell", "label": "Business"}\n' * 4,
+    "bertport.toml": '[[export]]\nmodel = "demo"\n',
+}
 
 
-NAMES = ("export", "verify", "verify --explain", "verify --against", "evaluate", "tune", "check", "codes")
+@pytest.fixture(scope="module")
+def refused(lean, exported, tmp_path_factory):
+    """Name → exit code and stderr; and what lies in the folder then."""
+    place = tmp_path_factory.mktemp("refused")
+    for name, text in INPUTS.items():
+        (place / name).write_text(text)
+    commands = [[word.format(**exported) for word in command] for command, _ in NEEDING.values()]
+    said = dict(zip(NEEDING, lean.calls(commands, cwd=place), strict=True))
+    return said, {path.name for path in place.iterdir()}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_needs_them_says_so_in_one_line(lean, exported, tmp_path, name):
-    command, what = refusals(exported, tmp_path)[name]
-    before = sorted(tmp_path.iterdir())
-    done = lean.bertport(*command, cwd=tmp_path)
-    assert done.returncode == 4, done.stderr
+@pytest.mark.parametrize("name", NEEDING)
+def test_what_needs_them_says_so_in_one_line(refused, name):
+    code, said = refused[0][name]
+    assert code == 4, said
     needs = "needs torch and transformers, which are not installed: pip install torch transformers"
-    last = done.stderr.splitlines()[-1]
+    last = said.splitlines()[-1]
     assert last.startswith("bertport: ")
-    assert last.endswith(f": {what} {needs}")
-    assert "Traceback" not in done.stderr
-    assert sorted(tmp_path.iterdir()) == before
+    assert last.endswith(f": {NEEDING[name][1]} {needs}")
+    assert "Traceback" not in said
 
 
-def test_a_pickle_needs_torch(lean, make_checkpoint, tmp_path):
-    folder = make_checkpoint()
-    torch.save(
-        {name: torch.from_numpy(one) for name, one in load_file(folder / "model.safetensors").items()}, folder / PICKLE
-    )
-    (folder / "model.safetensors").unlink()
+def test_it_leaves_nothing_behind(refused):
+    assert refused[1] == set(INPUTS)
+
+
+def test_a_pickle_and_a_tokenizer_that_transformers_makes_need_them(lean, make_checkpoint, tmp_path):
+    pickled, made = make_checkpoint("pickled"), make_checkpoint("made")
+    tensors = load_file(pickled / "model.safetensors")
+    torch.save({name: torch.from_numpy(one) for name, one in tensors.items()}, pickled / PICKLE)
+    (pickled / "model.safetensors").unlink()
+    (made / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
     options = ["--no-verify", "--allow-pickle", "-o", "out"]
-    done = lean.bertport("export", str(folder), *options, cwd=tmp_path)
-    assert done.returncode == 4, done.stderr
-    assert f"{PICKLE}: a pickle needs torch, which is not installed: pip install torch" in done.stderr
+    of_pickle, of_tokenizer = lean.calls([["export", str(one), *options] for one in (pickled, made)], cwd=tmp_path)
+    assert (of_pickle[0], of_tokenizer[0]) == (4, 4)
+    assert f"{PICKLE}: a pickle needs torch, which is not installed: pip install torch" in of_pickle[1]
+    needs = "its tokenizer needs transformers, which is not installed: pip install transformers"
+    assert needs in of_tokenizer[1]
     assert not (tmp_path / "out").exists()
 
 
-def test_a_tokenizer_that_transformers_makes_needs_it(lean, make_checkpoint, tmp_path):
-    folder = make_checkpoint()
-    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
-    done = lean.bertport("export", str(folder), "--no-verify", "-o", "out", cwd=tmp_path)
+def test_a_process_of_its_own_ends_with_the_same_code(lean, tmp_path):
+    """As a shell calls it: the commands above share one."""
+    done = lean.bertport("export", "demo", "-o", "out", cwd=tmp_path)
     assert done.returncode == 4, done.stderr
-    assert "its tokenizer needs transformers, which is not installed: pip install transformers" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("bertport: ")
 
 
 def test_a_bench_measures_the_bundles_alone(lean, exported, tmp_path):
@@ -282,8 +239,10 @@ def test_an_environment_without_them(environment, tmp_path):
     """The demo by every scheme, from the wheel; what was made runs, and `verify` says what it lacks."""
     all_of_it(environment, tmp_path)
     assert environment.told(HELP, cwd=tmp_path) == {"": 0, **dict.fromkeys(COMMANDS, 0)}
+    for code, said in exports(environment, {target: ALL[target] for target in HERE_TARGETS}, tmp_path).values():
+        assert code == 0, said
     for target in HERE_TARGETS:
-        export(environment, target, list(TARGETS[target].schemes), tmp_path / target)
+        assert len(bundles(tmp_path, target, ALL[target])) > 1
         place = str(tmp_path / target / f"{target}-int8")
         assert environment.told(RUN, place, cwd=tmp_path) == {place: {"logits": [1, 4]}}
         assert environment.bertport("inspect", place, cwd=tmp_path).returncode == 0
