@@ -115,7 +115,7 @@ def read_tokenizer(directory: Path, reader: Reader) -> TokenizerFiles:
 def _departs(own: Tokenizer | None, used: Tokenizer) -> Iterator[str]:
     """What AutoTokenizer makes of all files may not be what tokenizer.json says by itself."""
     if own is not None and own is not used:
-        expected, found = ({part: parts_of(one)[part] for part in ID_PARTS} for one in (used, own))
+        expected, found = ({part: one[part] for part in ID_PARTS} for one in map(parts_of, (used, own)))
         if different := [str(one) for one in differing(expected, found)][:_SHOWN]:
             yield (
                 "the tokenizer is AutoTokenizer's, which is not what tokenizer.json says by itself: "
