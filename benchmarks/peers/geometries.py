@@ -36,7 +36,7 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
     },
 }
 """google/bert_uncased_L-8_H-512_A-8, the geometry of a boltuix classifier (boltuix/bert-emotion), that of
-jhu-clsp/ettin-encoder-17m, and that of microsoft/deberta-v3-xsmall, whose table of words is not counted in its 22 million."""
+jhu-clsp/ettin-encoder-17m, and that of microsoft/deberta-v3-xsmall, whose 22 million do not count its table of words."""
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 

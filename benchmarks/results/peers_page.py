@@ -22,8 +22,8 @@ measured in the same run; `peak MB` is of the whole process, Python and its runt
 many tokens. All ONNX files run in one ONNX Runtime with the same options. One thread where nothing else is said.
 
 Processors are named with their int8 abilities, which decide who is faster. A record is of the code of its day: medium
-on AMD EPYC (avx2) is older than the treatment of outlier channels in wide models, and our LiteRT files have rows where
-the demo was measured on that processor alone. Not run: ARM, four threads, and an Intel with VNNI, of which
+on AMD EPYC (avx2) is older than the treatment of outlier channels in wide models, and where our LiteRT files have no
+rows, the record is older than they are. Not run: ARM, four threads, and an Intel with VNNI, of which
 [a summary without its record](../../artifacts/peers/2026-11-intel-avx512-vnni.md) is kept; LiteRT's ratios on such an
 Intel are in [its page](../explanation/litert.md).
 """

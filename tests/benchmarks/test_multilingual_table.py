@@ -2,9 +2,8 @@
 
 import json
 
-from benchmarks.results.multilingual_table import PAGE, filled
-
 from benchmarks import ARTIFACTS, ROOT
+from benchmarks.results.multilingual_table import PAGE, filled
 
 RECORD = ARTIFACTS / "multilingual.json"
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")

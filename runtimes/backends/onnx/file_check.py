@@ -15,9 +15,9 @@ from runtimes.errors import BundleError, in_our_words
 
 OPERATORS = frozenset(
     (  # noqa: SIM905 - read by people
-        "Abs Add And BitShift BitwiseAnd Cast Concat Cos CumSum Div DynamicQuantizeLinear Equal Flatten Gather Gelu Gemm "
-        "Greater Identity LayerNormalization MatMul MatMulInteger Max Mul Not Pad Range ReduceL2 ReduceMax ReduceSum "
-        "Relu Reshape Shape Sigmoid Sin Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
+        "Abs Add And BitShift BitwiseAnd Cast Concat Cos CumSum Div DynamicQuantizeLinear Equal Flatten Gather Gelu "
+        "Gemm Greater Identity LayerNormalization MatMul MatMulInteger Max Mul Not Pad Range ReduceL2 ReduceMax "
+        "ReduceSum Relu Reshape Shape Sigmoid Sin Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
     ).split()
 )
 """All that the ONNX target emits: no branches, loops or functions. Range makes a tensor of a size: see `sizes`."""

@@ -23,7 +23,21 @@ _SHARED = (
     "torch.fx.experimental.symbolic_shapes",
 )
 """What every model of transformers and every tokenizer imports, and what loading one does: before it is known which."""
-_MODELS = ("albert", "auto", "bert", "camembert", "distilbert", "electra", "mobilebert", "roberta", "xlm_roberta")
+_MODELS = (
+    *(
+        "albert",
+        "auto",
+        "bert",
+        "camembert",
+        "deberta_v2",
+        "distilbert",
+        "electra",
+        "mobilebert",
+        "modernbert",
+        "mpnet",
+    ),
+    *("roberta", "xlm_roberta"),
+)
 """Of the classes that can be named without their module; another's is found by importing all again."""
 _OURS = ("runtimes.backends.pytorch.runner", "runtimes.backends.pytorch.tokenizer")
 _OLDEST = 5
