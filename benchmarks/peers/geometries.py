@@ -35,8 +35,8 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
         "position_biased_input": False,
     },
 }
-"""google/bert_uncased_L-8_H-512_A-8, the geometry of a boltuix classifier (boltuix/bert-emotion), that of
-jhu-clsp/ettin-encoder-17m, and that of microsoft/deberta-v3-xsmall, whose 22 million do not count its table of words."""
+"""Those of google/bert_uncased_L-8_H-512_A-8, of boltuix/bert-emotion, a classifier, of jhu-clsp/ettin-encoder-17m,
+and of microsoft/deberta-v3-xsmall, whose 22 million do not count its table of words."""
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runtimes.errors import UnsupportedError
+
 _STEP = re.compile(r"checkpoint-(\d+)")
 _LFS = b"version https://git-lfs"
 _OTHER_FORMATS = {
@@ -42,6 +44,16 @@ def remote_code(config: Mapping[str, Any]) -> str:
     return f"{name} runs code that lies beside it (auto_map), which is never done; {native}: take {other}, or its like"
 
 
+def refuse_pickled_head(directory: Path, task: str) -> None:
+    """Raise UnsupportedError for SetFit's classifier, unless its body alone is asked for: its head is a pickle."""
+    head = directory / "model_head.pkl"
+    if task == "auto" and head.exists():
+        raise UnsupportedError(
+            f"{head}: SetFit's head is a pickle, which is never read; pass --task sentence-similarity for the body "
+            "alone, or train the classifier with transformers' AutoModelForSequenceClassification"
+        )
+
+
 def without_config(directory: Path) -> str:
     """The next step for a folder without a config.json."""
     names = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
@@ -51,6 +63,11 @@ def without_config(directory: Path) -> str:
     if "snapshots" in names:
         kept = sorted(path for path in (directory / "snapshots").iterdir() if path.is_dir())
         return f"it is a repository of the hub's cache: pass {kept[-1] if kept else _identifier(directory.name)}"
+    if "gliner_config.json" in names:
+        return (
+            "it is a GLiNER, which scores every span for each label of a prompt, and no task here has such outputs: "
+            "fine-tune a token classifier for a fixed set of labels"
+        )
     if "bert_config.json" in names:
         return "bert_config.json is BERT's of 2018: rename it, and write model_type and architectures into it"
     below = sorted(name for name in names if (directory / name / "config.json").is_file())
