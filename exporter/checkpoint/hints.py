@@ -30,8 +30,8 @@ _REMOTE = {
 and a model for the same use that needs no code."""
 
 
-def remote_code(config: Mapping[str, Any]) -> str:
-    """What a model is whose code lies beside its weights, and what to take instead; nothing for one that is not known.
+def remote_code(config: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What a model is whose code lies beside its weights, and what to pass instead; None for one that is not known.
 
     Of a config.json with an `auto_map`.
     """
@@ -39,9 +39,9 @@ def remote_code(config: Mapping[str, Any]) -> str:
     lead = re.sub("[^a-z0-9]", "", told)
     name, own, other = next((row for part, row in _REMOTE.items() if part in lead), ("", None, ""))
     if not name:
-        return ""
+        return None
     native = f"transformers' own class for it is {own}, no family here" if own else "transformers has no class for it"
-    return f"{name} runs code that lies beside it (auto_map), which is never done; {native}: take {other}, or its like"
+    return f"{name} runs code that lies beside it (auto_map), which is never done, and {native}", other
 
 
 def refuse_pickled_head(directory: Path, task: str) -> None:

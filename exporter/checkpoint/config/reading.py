@@ -51,7 +51,8 @@ def read_config(directory: Path) -> Config:
         raise CheckpointError(f"{directory}: no config.json; {without_config(directory)}")
     raw = read_object(path, f"{directory}: no config.json", constants=True)
     if raw.get("auto_map") and (known := remote_code(raw)):
-        raise UnsupportedError(f"{path}: {known}")
+        what, other = known
+        raise UnsupportedError(f"{path}: {what}; pass {other}, or another like it that needs no code")
     refuse_code(path, raw)
     if find_nested(raw, "quantization_config"):
         raise UnsupportedError(

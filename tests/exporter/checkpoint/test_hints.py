@@ -61,11 +61,11 @@ def test_a_pointer_of_git_lfs_is_none_of_the_weights(make_checkpoint):
 REMOTE = {
     "nomic": (
         {"model_type": "nomic_bert", "auto_map": {"AutoModel": "nomic-ai/nomic-bert-2048--m.NomicBertModel"}},
-        "NomicBERT runs code .*never done; .* is NomicBertModel, no family here: take nomic-ai/modernbert-embed-base",
+        "NomicBERT runs code .*never done; .* is NomicBertModel, no family here; pass nomic-ai/modernbert-embed-base",
     ),
     "jina": (
         {"auto_map": {"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"}},
-        "Jina's BERT with ALiBi runs code .*; transformers has no class for it: take sentence-transformers/all-Mini",
+        "Jina's BERT with ALiBi runs code .*; transformers has no class for it; pass sentence-transformers/all-Mini",
     ),
     "jina 3": (
         {"model_type": "xlm-roberta", "auto_map": {"AutoModel": "jinaai/i--m.XLMRobertaFlashModel"}},
@@ -73,7 +73,7 @@ REMOTE = {
     ),
     "gte": (
         {"model_type": "new", "architectures": ["NewModel"], "auto_map": {"AutoModel": "modeling.NewModel"}},
-        "the GTE of 2024 runs code .* is GteModel, no family here: take Alibaba-NLP/gte-modernbert-base",
+        "the GTE of 2024 runs code .* is GteModel, no family here; pass Alibaba-NLP/gte-modernbert-base",
     ),
     "none that is known": ({"auto_map": {"AutoModel": "x.Y"}}, "auto_map asks for code from the checkpoint to be run"),
 }
