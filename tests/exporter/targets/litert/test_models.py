@@ -177,7 +177,9 @@ def possible(family, task, scheme):
     """Codes cannot be multiplied with, nor tables in int4 by rows as narrow as those of these checkpoints."""
     if task != "fill-mask":
         return True
-    return not SCHEMES[scheme].codes and (scheme, family) not in {(INT4, "electra"), (INT4, "mobilebert")}
+    return not SCHEMES[scheme].codes and (scheme, family) not in {
+        (INT4, one) for one in ("electra", "mobilebert", "albert")
+    }
 
 
 INT4 = "int4-embeddings"

@@ -25,6 +25,8 @@ CASES = [
     ("distilbert", "question-answering"),
     ("electra", "token-classification"),
     ("roberta", "fill-mask"),
+    ("xlm-roberta", "text-classification"),
+    ("albert", "feature-extraction"),
     ("mobilebert", "text-classification"),
     ("bert", "feature-extraction"),
 ]
