@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo`, `make test`. Both make .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
-PEERS := optimum openvino litert
+PEERS := optimum openvino litert coreai-torch
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -46,6 +46,7 @@ mutants: .venv/made
 bench: .venv/made
 	-$(MAKE) --keep-going $(PEERS:%=.venv-%/made)
 	$(BIN)/python -m benchmarks.peers.run $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks.peers.coreai_assets
 	$(BIN)/python -m benchmarks.results.readme_tables
 
 # Ten thousand hostile files for every reader, one bit of every byte of six bundles, then SECONDS of atheris each.

@@ -117,7 +117,8 @@ class Decoder:
         if form == STORED:
             return self._check_stored(cursor, cursor.number(), kind)
         one_for_all, size_bytes = cursor.byte(), cursor.number()
-        expected = size_of(TensorType(kind.dtype, (1,)) if one_for_all else kind)
+        whole, one = size_of(kind), size_of(TensorType(kind.dtype, (1,)))
+        expected = one if one_for_all and size_bytes != whole else whole  # Apple's converter writes a flag for each too
         if size_bytes != expected or cursor.left != expected:
             raise cursor.refused(f"a constant {kind.dtype} {[*kind.shape]} of {size_bytes:,} bytes, not {expected:,}")
         return None

@@ -100,18 +100,20 @@ class _Walk:
                     yield found
 
     def _graph(self, properties: Cursor, cursor: Cursor) -> Function | None:
-        """An entry point; None for what another graph is made of."""
+        """An entry point; None for what another graph is made of, whose tensors need no names."""
         told = [properties.number() for _ in range(_GRAPH_PROPERTIES)]
         decoder, name = self._decoder, self._decoder.text(told[5])
         made = decoder.function(told[3])
+        if told[1] or any(decoder.is_true(told[at]) for at in (4, 6)):
+            for number in (*made.inputs, *made.outputs):
+                decoder.tensor(number)  # within bounds
+            self._body(cursor, [])
+            return None
         inputs, outputs = (
             self._specs(cursor, decoder.names(names, _NAME), types)
             for names, types in ((told[0], made.inputs), (told[8], made.outputs))
         )
-        operations, rows = self._body(cursor, inputs)
-        if told[1] or any(decoder.is_true(told[at]) for at in (4, 6)):
-            return None
-        return Function(name, inputs, outputs, operations, rows)
+        return Function(name, inputs, outputs, *self._body(cursor, inputs))
 
     def _specs(self, cursor: Cursor, names: list[str], types: tuple[int, ...]) -> list[TensorSpec]:
         kinds = [self._decoder.tensor(number) for number in types]

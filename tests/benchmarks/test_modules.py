@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = ("litert_torch", "nncf", "openvino", "optimum.exporters", "mutmut", "atheris", "ai_edge_quantizer")
+ELSEWHERE = tuple("litert_torch nncf openvino optimum.exporters mutmut atheris ai_edge_quantizer coreai_torch".split())
 """What some of them import from an environment or an extra of their own."""
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)

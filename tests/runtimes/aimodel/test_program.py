@@ -71,6 +71,20 @@ def test_what_is_private_is_no_function_and_its_constants_are_held_to_their_type
     assert [one.name for one in read(program).functions] == ["main"]
 
 
+def _nameless(private, sizes):
+    program = small()
+    program.graph([], [("", "float32", sizes)], [("", "float32", (1,))], "inner", private=private)
+    return program
+
+
+def test_tensors_of_what_is_private_need_no_names_and_have_their_bounds():
+    """As coreai-torch 0.4.3 writes its composites."""
+    assert [one.name for one in read(_nameless(True, (1,))).functions] == ["main"]
+    for private, sizes, words in ((False, (1,), "different names"), (True, (1 << 20, 1 << 20), "a tensor of shape")):
+        with pytest.raises(BundleError, match=words):
+            read(_nameless(private, sizes))
+
+
 def test_sizes_that_a_caller_sets_are_free():
     program = Program()
     program.graph([], [("x", "int32", (1, -(1 << 63)))], [("y", "float32", (1,))])
@@ -91,6 +105,8 @@ def test_a_constant_has_as_many_bytes_as_its_type_says(dtype, shape, size):
 
 def test_one_value_may_stand_for_all():
     read(of_constant(lambda program: program.dense(bytes(4), one_for_all=True), shape=(1000,)))
+    # coreai-torch 0.4.3 has a byte for each boolean
+    read(of_constant(lambda program: program.dense(bytes(128), one_for_all=True), "bool", (1, 128)))
     with pytest.raises(BundleError, match=r"a constant float32 \[1000\] of 3 bytes, not 4"):
         read(of_constant(lambda program: program.dense(bytes(3), one_for_all=True), shape=(1000,)))
 
