@@ -57,7 +57,6 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "pos_att_type": ["p2c", "c2p"],
         "position_biased_input": False,
     },
-    "albert": {**_SHAPE, "num_attention_heads": 4, "embedding_size": 128},
 }
 """model_type → its geometry."""
 

@@ -20,6 +20,7 @@ from runtimes.errors import UnsupportedError, excerpt
 _Types = Annotated[int, Field(ge=0, le=1 << 10, description="a whole number from 0 to 1,024")]
 _Span = Annotated[int, Field(ge=-1, le=1 << 13, description="a whole number from -1 to 8,192")]
 _KINDS = ("c2p", "p2c")
+_PUBLISHED = "a published checkpoint, such as microsoft/deberta-v3-small"
 
 
 class DebertaV2Config(BertConfig):
@@ -95,16 +96,19 @@ def _refuse(config: Mapping[str, Any], read: DebertaV2Config) -> None:
     wanted = {"attention_head_size": size, "pooler_hidden_size": read.hidden_size}
     for key, only in wanted.items():
         if config.get(key, only) != only:
-            raise UnsupportedError(f"config.json: {key} {excerpt(config[key])} is not supported; only {only} is here")
+            raise UnsupportedError(
+                f"config.json: {key} {excerpt(config[key])} is not supported; only {only} is, beside hidden_size "
+                f"{read.hidden_size}: fine-tune from {_PUBLISHED}"
+            )
     strange = [kind for kind in read.kinds if kind not in _KINDS]
     if strange:
         raise UnsupportedError(
-            f"config.json: pos_att_type {excerpt(strange[0])} is not supported; known: {', '.join(_KINDS)}"
+            f"config.json: pos_att_type {excerpt(strange[0])} is not supported; known: {', '.join(_KINDS)}: fine-tune from {_PUBLISHED}"
         )
     if read.conv_kernel_size not in (-1, 0, 3) or (read.conv_kernel_size == 3 and read.conv_groups != 1):
         raise UnsupportedError(
             f"config.json: a convolution of {read.conv_kernel_size} tokens in {read.conv_groups} groups is not "
-            "supported; only one of 3 tokens in 1 group is"
+            f"supported; only one of 3 tokens in 1 group is: fine-tune from {_PUBLISHED}"
         )
 
 
