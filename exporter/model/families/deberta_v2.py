@@ -103,7 +103,8 @@ def _refuse(config: Mapping[str, Any], read: DebertaV2Config) -> None:
     strange = [kind for kind in read.kinds if kind not in _KINDS]
     if strange:
         raise UnsupportedError(
-            f"config.json: pos_att_type {excerpt(strange[0])} is not supported; known: {', '.join(_KINDS)}: fine-tune from {_PUBLISHED}"
+            f"config.json: pos_att_type {excerpt(strange[0])} is not supported; known: {', '.join(_KINDS)}: "
+            f"fine-tune from {_PUBLISHED}"
         )
     if read.conv_kernel_size not in (-1, 0, 3) or (read.conv_kernel_size == 3 and read.conv_groups != 1):
         raise UnsupportedError(
