@@ -15,7 +15,6 @@ from exporter.checkpoint.config.labels import (
     without_labels,
 )
 from exporter.checkpoint.config.reading import for_reference, read_config
-from exporter.checkpoint.hints import refuse_pickled_head
 from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.sentence_transformers.modules import Sentences, find_modules, read_sentences, sentence_task
 from exporter.checkpoint.source import Source
@@ -120,7 +119,6 @@ def load(source: Source, task: str = "auto", allow_pickle: bool = False) -> Chec
 def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
     root = source.directory
     refuse_links(root)
-    refuse_pickled_head(root, task)
     modules = find_modules(root, task)
     if modules and modules.encoder.name and modules.encoder != root:
         source = replace(source, directory=modules.encoder)

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runtimes.errors import UnsupportedError
-
 _STEP = re.compile(r"checkpoint-(\d+)")
 _LFS = b"version https://git-lfs"
 _OTHER_FORMATS = {
@@ -42,16 +40,6 @@ def remote_code(config: Mapping[str, Any]) -> tuple[str, str] | None:
         return None
     native = f"transformers' own class for it is {own}, no family here" if own else "transformers has no class for it"
     return f"{name} runs code that lies beside it (auto_map), which is never done, and {native}", other
-
-
-def refuse_pickled_head(directory: Path, task: str) -> None:
-    """Raise UnsupportedError for SetFit's classifier, unless its body alone is asked for: its head is a pickle."""
-    head = directory / "model_head.pkl"
-    if task == "auto" and head.exists():
-        raise UnsupportedError(
-            f"{head}: SetFit's head is a pickle, which is never read; pass --task sentence-similarity for the body "
-            "alone, or train the classifier with transformers' AutoModelForSequenceClassification"
-        )
 
 
 def without_config(directory: Path) -> str:

@@ -70,7 +70,7 @@ class EncoderConfig(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
     aliases: ClassVar[Mapping[str, str]] = {}
-    position_types: ClassVar[frozenset[str] | None] = frozenset(("absolute",))
+    position_types: ClassVar[tuple[str, ...] | None] = ("absolute",)
     """What `position_embedding_type` may be; None for a family that does not read it."""
 
     vocab_size: Rows = 30522

@@ -14,7 +14,7 @@ from exporter.bundling.staging import write_manifest
 from exporter.cli.main import main
 from exporter.options.request import Request
 from exporter.pipeline import export
-from exporter.targets.coreml import ops as coreml_spelling
+from exporter.targets.coreml import attention as coreml_attention
 from exporter.targets.registry import TARGETS
 from exporter.targets.target import Settings
 from exporter.verification.check import Check
@@ -131,7 +131,7 @@ def test_a_swapped_weight_is_caught_and_located(bundles, make_checkpoint, edit_w
 @pytest.mark.parametrize("lowest", [-np.inf, float(np.finfo(np.float32).min), -1.0])
 def test_a_wrong_mask_fails(checkpoint, texts, tmp_path, monkeypatch, lowest):
     """Infinite or float32's least overflow in float16; −1 lets padding through."""
-    monkeypatch.setattr(coreml_spelling, "_LOWEST", -lowest)
+    monkeypatch.setattr(coreml_attention, "LOWEST", -lowest)
     (done,) = export(request(checkpoint, tmp_path / "out", texts, "fp16"))
     assert done.parity.verdict is Verdict.FAIL
 

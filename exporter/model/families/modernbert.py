@@ -36,7 +36,7 @@ _Local = Annotated[int, Field(ge=2, le=1 << 14, description="a whole number from
 class ModernBertConfig(EncoderConfig):
     """Under the names of transformers 5 (`layer_types`, `rope_parameters`), and under those before."""
 
-    position_types: ClassVar[frozenset[str] | None] = None
+    position_types: ClassVar[tuple[str, ...] | None] = None
 
     vocab_size: Rows = 50368
     max_position_embeddings: Positions = 8192

@@ -44,6 +44,7 @@ def bundles(tmp_path_factory, write_checkpoint):
     for target, settings in (
         ("onnx", Settings(options={"int32_inputs": False})),
         ("coreml", Settings(options={"sequence_lengths": (16,)})),
+        ("coreai", Settings(options={"sequence_lengths": (16,)})),
         ("litert", Settings()),
     ):
         export(
@@ -93,7 +94,7 @@ def test_no_text_of_a_bundle_becomes_code_of_a_kit(bundles, tmp_path, platform, 
     written = [
         path
         for path in (tmp_path / "Kit").rglob("*")
-        if path.suffix not in (".json", ".md", ".onnx", ".tflite", ".bin", ".mlmodel")
+        if path.suffix not in (".json", ".md", ".onnx", ".tflite", ".bin", ".mlmodel", ".mlirb", ".hash")
     ]
     sources = [path for path in written if path.is_file() and path.suffix]
     assert sources

@@ -251,15 +251,6 @@ def test_a_gliner_is_named(tmp_path):
         read(tmp_path)
 
 
-def test_setfits_pickled_head_is_refused_and_its_body_is_read(sentences):
-    (sentences / "model_head.pkl").write_bytes(b"a pickle")
-    with pytest.raises(UnsupportedError, match=r"SetFit's head is a pickle.*--task sentence-similarity"):
-        read(sentences)
-    assert read(sentences, task="sentence-similarity").task.name == "sentence-similarity"
-    (sentences / "model_head.pkl").unlink()
-    assert read(sentences).task.name == "sentence-similarity"
-
-
 def test_a_config_without_labels_gets_numbered_ones(make_checkpoint, edit_config):
     folder = make_checkpoint()
     edit_config(folder, id2label=None, label2id=None)

@@ -61,11 +61,11 @@ def test_a_pointer_of_git_lfs_is_none_of_the_weights(make_checkpoint):
 REMOTE = {
     "nomic": (
         {"model_type": "nomic_bert", "auto_map": {"AutoModel": "nomic-ai/nomic-bert-2048--m.NomicBertModel"}},
-        "NomicBERT runs code .*never done; .* is NomicBertModel, no family here; pass nomic-ai/modernbert-embed-base",
+        "NomicBERT runs code .*never done, and .* is NomicBertModel, no family here; pass nomic-ai/modernbert",
     ),
     "jina": (
         {"auto_map": {"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"}},
-        "Jina's BERT with ALiBi runs code .*; transformers has no class for it; pass sentence-transformers/all-Mini",
+        "Jina's BERT with ALiBi runs code .*, and transformers has no class for it; pass sentence-transformers",
     ),
     "jina 3": (
         {"model_type": "xlm-roberta", "auto_map": {"AutoModel": "jinaai/i--m.XLMRobertaFlashModel"}},

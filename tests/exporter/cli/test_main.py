@@ -179,7 +179,7 @@ def test_a_disk_that_fills_up_half_way_leaves_the_old_bundle(tmp_path):
 @pytest.mark.parametrize("delay_s", [0.0, 0.3, 0.7, 1.0, 1.5])
 def test_ctrl_c_leaves_nothing(tmp_path, delay_s):
     child = subprocess.Popen(
-        [sys.executable, "-m", "exporter", "demo", "-o", str(tmp_path / "out")],
+        [sys.executable, "-m", "exporter", "demo", "--no-cache", "-o", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

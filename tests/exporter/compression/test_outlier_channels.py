@@ -20,6 +20,7 @@ from exporter.compression.outlier_channels import (
     Treatment,
     _decided,
     _Observed,
+    _Seen,
     treat_outliers,
 )
 from exporter.model.numpy_ops import trace
@@ -103,12 +104,12 @@ def test_a_decoder_is_looked_at_and_not_computed(make_checkpoint):
 
 def test_layers_without_outliers_stay_as_they_are():
     x, weight = layer(np.ones(256, np.float32))
-    assert _decided(x, [weight], BY_TENSOR) == {"layer": AS_IT_IS}
+    assert _decided(_Seen.of(x), [weight], BY_TENSOR) == {"layer": AS_IT_IS}
 
 
 def test_two_channels_that_reach_very_far_are_computed_in_floats():
     x, weight = layer(reaching(FAR, 60), share=0.5)
-    found = _decided(x, [weight], BY_TENSOR)["layer"]
+    found = _decided(_Seen.of(x), [weight], BY_TENSOR)["layer"]
     assert found.form is Form.FLOATS
     assert tuple(found.channels) == FAR
     assert found.errors[Form.FLOATS] < found.errors[Form.PLAIN] / 5
@@ -116,7 +117,7 @@ def test_two_channels_that_reach_very_far_are_computed_in_floats():
 
 def test_many_channels_that_reach_farther_are_smoothed():
     x, weight = layer(reaching(range(64), 6))
-    found = _decided(x, [weight], BY_TENSOR)["layer"]
+    found = _decided(_Seen.of(x), [weight], BY_TENSOR)["layer"]
     assert found.form is Form.SMOOTHED
     assert set(found.factors[:64]) <= {4, 8}
     assert set(found.factors[64:]) == {1}
@@ -126,16 +127,15 @@ def test_many_channels_that_reach_farther_are_smoothed():
 def test_a_remedy_that_hardly_helps_is_left_out():
     """One channel of 1.4 times the others costs half a bit at most: nothing that two more operations are worth."""
     x, weight = layer(reaching((9,), 1.4))
-    found = _decided(x, [weight], BY_TENSOR)["layer"]
+    found = _decided(_Seen.of(x), [weight], BY_TENSOR)["layer"]
     assert found.form is Form.PLAIN
 
 
 def test_what_rounds_the_weights_has_a_say():
     """Of 15 levels the weights' own rounding is most of the error: what helps the activation helps little."""
     x, weight = layer(reaching(range(8), 3), share=0.5)
-    forms = [
-        _decided(x, [weight], Arithmetic(quantise))["layer"].form for quantise in (int8_without_saturation, int4_rows)
-    ]
+    kinds = (int8_without_saturation, int4_rows)
+    forms = [_decided(_Seen.of(x), [weight], Arithmetic(quantise))["layer"].form for quantise in kinds]
     assert forms[0] is not Form.PLAIN
     assert forms[1] is Form.PLAIN
 
@@ -143,7 +143,7 @@ def test_what_rounds_the_weights_has_a_say():
 def test_layers_that_read_the_same_get_the_same():
     x, weight = layer(reaching(range(64), 6))
     other = Weight("other", layer(reaching((), 1), seed=4)[1].values, Role.LINEAR)
-    found = _decided(x, [weight, other], BY_TENSOR)
+    found = _decided(_Seen.of(x), [weight, other], BY_TENSOR)
     assert found["layer"] is found["other"]
 
 
@@ -151,7 +151,7 @@ def test_layers_that_read_the_same_get_the_same():
 def test_channels_of_any_size_get_numbers(times):
     x, weight = layer(reaching(FAR, times), share=0)
     x[:, 3] = 0
-    found = _decided(x, [weight], BY_TENSOR)["layer"]
+    found = _decided(_Seen.of(x), [weight], BY_TENSOR)["layer"]
     assert found.form is Form.PLAIN or all(map(np.isfinite, found.errors.values()))
     assert found.factors is None or set(found.factors) <= {2**n for n in range(7)}
 
@@ -160,7 +160,7 @@ def test_channels_of_any_size_get_numbers(times):
 def test_a_model_that_gives_no_numbers_is_left_as_it_is():
     x, weight = layer(reaching(FAR, 60))
     x[0, 3] = np.nan
-    assert _decided(x, [weight], BY_TENSOR)["layer"].form is Form.PLAIN
+    assert _decided(_Seen.of(x), [weight], BY_TENSOR)["layer"].form is Form.PLAIN
 
 
 def test_padding_has_no_say(wide):
@@ -275,9 +275,9 @@ def test_a_form_that_a_target_has_not_is_never_chosen():
     x = np.random.default_rng(4).normal(0, 1, (256, 256)).astype(np.float32)
     x[:, 7] *= 80
     weight = Weight("layer", np.random.default_rng(5).normal(0, 1, (256, 256)).astype(np.float32), Role.LINEAR)
-    assert _decided(x, [weight], BY_TENSOR)["layer"].form is Form.FLOATS
+    assert _decided(_Seen.of(x), [weight], BY_TENSOR)["layer"].form is Form.FLOATS
     without = Arithmetic(tolerated={Form.PLAIN: 1.1, Form.SMOOTHED: 1.0}, exponent=0.5)
-    found = _decided(x, [weight], without)["layer"]
+    found = _decided(_Seen.of(x), [weight], without)["layer"]
     assert found.form is Form.SMOOTHED
     assert found.factors[7] == 8  # the power of two next to the root of 80 over the middle channel's reach
     assert Form.FLOATS not in found.errors

@@ -180,7 +180,7 @@ def test_what_evaluate_and_verify_take_is_a_key_too():
     verify.add_arguments(of_verify)
     data = {action.dest for action in of_data._actions} - {"help", "data", "threads", "no_cache"}
     assert {one.name for one in fields(Data)} == data | {"file"}
-    shown = {"against", "bundle", "checkpoint", "explain", "strict", "arch"}
+    shown = {"against", "bundle", "checkpoint", "explain", "strict", "arch", "witness"}
     assert {action.dest for action in of_verify._actions} - shown <= set(options()) | DECIDED
     assert {one.name for one in fields(Limit)} <= {one.name for one in fields(Budgets)}
 

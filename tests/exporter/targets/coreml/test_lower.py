@@ -10,7 +10,7 @@ from exporter.compression import integer_rounding, palettization
 from exporter.compression.product_quantization import product_quantise, shared_quantise
 from exporter.model.numpy_ops import NumpyOps, trace
 from exporter.model.ops import Inputs, Role
-from exporter.targets.coreml import ops as coreml_spelling
+from exporter.targets.coreml import attention as coreml_attention
 from exporter.targets.coreml.lower import DEPLOYMENT_TARGETS, LAYOUTS, Options, check, lower
 from exporter.targets.coreml.metadata import Metadata
 from exporter.targets.coreml.names import canonical_tensors
@@ -279,7 +279,7 @@ def test_a_wrong_model_is_caught(checkpoint, model_of, save, run, change, units)
 @pytest.mark.parametrize("units", UNITS)
 @pytest.mark.parametrize("lowest", [np.inf, float(np.finfo(np.float32).max)])
 def test_an_endless_mask_is_caught(checkpoint, model_of, save, run, monkeypatch, lowest, units):
-    monkeypatch.setattr(coreml_spelling, "_LOWEST", lowest)
+    monkeypatch.setattr(coreml_attention, "LOWEST", lowest)
     with np.errstate(over="ignore"):
         saved = run(save(model_of(checkpoint), "fp16", compute_units=units), batch())
     assert not np.isfinite(saved).all()
