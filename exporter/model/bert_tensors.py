@@ -1,6 +1,7 @@
 """Tensor and module names of encoders that transformers builds from BERT's layers."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from exporter.model.geometry import Geometry
 from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
@@ -22,15 +23,31 @@ def embedding_entries(geometry: Geometry, positions: int) -> Iterator[Entry]:
     yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", e)
 
 
-def layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
-    """Every tensor of one layer, as BertLayer stores it."""
-    for part in ("query", "key", "value"):
-        yield from dense_entries(f"{name}.attention.{part}", f"{stored}.attention.self.{part}", h, h)
-    yield from dense_entries(f"{name}.attention.dense", f"{stored}.attention.output.dense", h, h)
-    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.attention.output.LayerNorm", h)
-    yield from dense_entries(f"{name}.intermediate", f"{stored}.intermediate.dense", intermediate, h)
-    yield from dense_entries(f"{name}.dense", f"{stored}.output.dense", h, intermediate)
-    yield from layer_norm_entries(f"{name}.norm", f"{stored}.output.LayerNorm", h)
+@dataclass(frozen=True)
+class LayerNames:
+    """How a family stores the parts of a layer, below the layer's own name; as BertLayer does where nothing is said."""
+
+    query: str = "attention.self.query"
+    key: str = "attention.self.key"
+    value: str = "attention.self.value"
+    dense: str = "attention.output.dense"
+    attention_norm: str = "attention.output.LayerNorm"
+    intermediate: str = "intermediate.dense"
+    output: str = "output.dense"
+    norm: str = "output.LayerNorm"
+
+
+BERT_LAYER = LayerNames()
+
+
+def layer_entries(name: str, stored: str, h: int, intermediate: int, names: LayerNames = BERT_LAYER) -> Iterator[Entry]:
+    """Every tensor of one layer: attention and feed-forward, each with its LayerNorm."""
+    for part in ("query", "key", "value", "dense"):
+        yield from dense_entries(f"{name}.attention.{part}", f"{stored}.{getattr(names, part)}", h, h)
+    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.{names.attention_norm}", h)
+    yield from dense_entries(f"{name}.intermediate", f"{stored}.{names.intermediate}", intermediate, h)
+    yield from dense_entries(f"{name}.dense", f"{stored}.{names.output}", h, intermediate)
+    yield from layer_norm_entries(f"{name}.norm", f"{stored}.{names.norm}", h)
 
 
 def layer_modules(prefix: str, layers: int) -> Iterator[tuple[str, str]]:

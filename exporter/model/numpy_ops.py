@@ -114,10 +114,10 @@ class NumpyOps:
         near = np.abs(place[:, None] - place) <= reach
         return self._keep(name, np.where(near & (bias[:, None] == 0), np.float32(0), np.float32(-1e18)))
 
-    def pair_bias(self, name: str, bias: Array, mask: Array) -> Array:  # noqa: ARG002 - the mask says it all
+    def pair_bias(self, name: str, bias: Array) -> Array:
         """See Ops; [B, S, S]."""
-        pairs = mask[:, :, None] * mask[:, None]
-        return self._keep(name, (pairs.astype(np.float32) - 1) * np.float32(1e18))
+        seen = bias == 0
+        return self._keep(name, np.where(seen[:, :, None] & seen[:, None], np.float32(0), np.float32(-1e18)))
 
     def relative_scores(
         self, name: str, x: Array, table: Weight, distances: Distances, heads: int, of_keys: bool = False

@@ -123,7 +123,7 @@ class Ops(Protocol[T]):
         `attention` alone takes it. A query that sees no key at all attends to all alike.
         """
 
-    def pair_bias(self, name: str, bias: T, mask: T) -> T:
+    def pair_bias(self, name: str, bias: T) -> T:
         """What `mask_bias` gave, and as low for every key of a query that is padding: such attend to all alike.
 
         `attention` alone takes it.

@@ -47,16 +47,18 @@ def modern_names(stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
     return renamed
 
 
-def dense_entries(name: str, stored: str, out: int, inner: int) -> Iterator[Entry]:
+def dense_entries(name: str, stored: str, out: int, inner: int, biased: bool = True) -> Iterator[Entry]:
     """Weight [out, inner] and bias [out] of a linear layer."""
     yield Entry(f"{name}.weight", f"{stored}.weight", (out, inner))
-    yield Entry(f"{name}.bias", f"{stored}.bias", (out,))
+    if biased:
+        yield Entry(f"{name}.bias", f"{stored}.bias", (out,))
 
 
-def layer_norm_entries(name: str, stored: str, h: int) -> Iterator[Entry]:
+def layer_norm_entries(name: str, stored: str, h: int, biased: bool = True) -> Iterator[Entry]:
     """Gain and bias [h] of a LayerNorm."""
     yield Entry(f"{name}.gain", f"{stored}.weight", (h,))
-    yield Entry(f"{name}.bias", f"{stored}.bias", (h,))
+    if biased:
+        yield Entry(f"{name}.bias", f"{stored}.bias", (h,))
 
 
 def prefixed(stored: Mapping[str, StoredTensor], prefix: str, parts: frozenset[str]) -> dict[str, StoredTensor]:

@@ -3,7 +3,8 @@
 Shapes: B batch, S sequence, H hidden, A heads, D = H / A, E the width of the embedding tables.
 """
 
-from typing import Generic
+from collections.abc import Sequence
+from typing import Generic, Protocol
 
 import numpy as np
 
@@ -19,13 +20,26 @@ def encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first
 
 def run_layers(ops: Ops[T], read: Read, geometry: Geometry, x: T, mask: T, first_token_only: bool) -> T:
     """Return what `encode` does, from the embeddings `x` [B, S, H]."""
-    bias = ops.mask_bias("mask", mask)
-    for number in range(geometry.layers):
-        layer = Layer(ops, read, geometry, f"layer.{number}")
-        if first_token_only and number == geometry.layers - 1:
-            return layer.first_token(x, bias)
+    layers = [Layer(ops, read, geometry, f"layer.{number}") for number in range(geometry.layers)]
+    return through(layers, x, ops.mask_bias("mask", mask), first_token_only)
+
+
+class AnyLayer(Protocol[T]):
+    """What `through` asks of a layer."""
+
+    def every_token(self, x: T, bias: T) -> T:
+        """[B, S, H] → [B, S, H]."""
+
+    def first_token(self, x: T, bias: T) -> T:
+        """[B, S, H] → [B, H]: the layer for token 0 alone, the only one that a pooled head reads."""
+
+
+def through(layers: Sequence[AnyLayer[T]], x: T, bias: T, first_token_only: bool) -> T:
+    """`x` [B, S, H] through one layer at least, one after the other; of the last its first token alone where asked."""
+    *others, last = layers
+    for layer in others:
         x = layer.every_token(x, bias)
-    return x
+    return last.first_token(x, bias) if first_token_only else last.every_token(x, bias)
 
 
 def embed(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T]) -> T:

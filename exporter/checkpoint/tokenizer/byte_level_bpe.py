@@ -1,7 +1,6 @@
 """Byte-level BPE (Radford et al. 2019), RoBERTa's tokenizer: pairs of bytes merged in the order of merges.txt."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -9,11 +8,9 @@ from typing import Any
 
 from tokenizers.models import BPE
 
-from exporter.checkpoint.tokenizer.kind import TokenizerKind, TokenizerModel, Trimming, Vocabulary
+from exporter.checkpoint.tokenizer.kind import ANGLED_TOKENS, BYTE, TokenizerKind, TokenizerModel, Trimming, Vocabulary
 from runtimes.errors import CheckpointError, UnsupportedError, excerpt, in_our_words
 
-_BYTE = re.compile("<0x[0-9A-F]{2}>")
-"""What a byte is called where a character is no entry (`byte_fallback`)."""
 _VOCABULARY, _MERGES = "vocab.json", "merges.txt"
 
 
@@ -82,7 +79,7 @@ def _needed(model: TokenizerModel) -> set[int]:
         if model.get(key):
             raise UnsupportedError(f"--trim-vocabulary: tokenizer.json has {key} {excerpt(model[key])}; leave it out")
     unknown = model["vocab"].get(model.get("unk_token"))
-    found = {number for entry, number in model["vocab"].items() if len(entry) == 1 or _BYTE.fullmatch(entry)}
+    found = {number for entry, number in model["vocab"].items() if len(entry) == 1 or BYTE.fullmatch(entry)}
     return found if unknown is None else {*found, unknown}
 
 
@@ -134,15 +131,7 @@ BYTE_LEVEL_BPE = TokenizerKind(
     title="byte-level BPE",
     fields=frozenset(("merges",)),
     file_sets=((_VOCABULARY, _MERGES),),
-    special_tokens={
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "sep_token": "</s>",
-        "pad_token": "<pad>",
-        "cls_token": "<s>",
-        "mask_token": "<mask>",
-    },
+    special_tokens=ANGLED_TOKENS,
     read_files=_read,
     write_files=_write,
     agrees=_agrees,

@@ -1,5 +1,6 @@
 """`TokenizerKind`: a subword algorithm with its files, its special tokens, and what app kits need for it."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,20 @@ Vocabulary = Mapping[str, int]
 """Vocabulary entry → id."""
 TokenizerModel = Mapping[str, Any]
 """`model` of a tokenizer.json: the vocabulary, and what the algorithm needs beside it."""
+
+
+BYTE = re.compile("<0x[0-9A-F]{2}>")
+"""What a byte is called where a character is no entry (`byte_fallback`)."""
+ANGLED_TOKENS: Mapping[str, str] = {
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "sep_token": "</s>",
+    "pad_token": "<pad>",
+    "cls_token": "<s>",
+    "mask_token": "<mask>",
+}
+"""Role → text, in RoBERTa and all that came after it."""
 
 
 def no_problems(_model: TokenizerModel) -> Iterator[str]:

@@ -3,12 +3,11 @@
 Each entry has a score, the logarithm of its probability; the tokens of a text are those whose scores add up to most.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from exporter.checkpoint.tokenizer.kind import TokenizerKind, TokenizerModel, Trimming, Vocabulary
+from exporter.checkpoint.tokenizer.kind import ANGLED_TOKENS, BYTE, TokenizerKind, TokenizerModel, Trimming, Vocabulary
 from exporter.checkpoint.tokenizer.sentencepiece import read_pieces
 from runtimes.errors import CheckpointError, excerpt, in_our_words
 from runtimes.files.bounded_read import read_bounded
@@ -19,8 +18,6 @@ _MOST_BYTES = 64_000_000
 _LONGEST, _LARGEST = 1_000, 1e9
 """Of an entry the characters, at each of which every text asks for it, and of a score the magnitude, for scores are
 added up. SentencePiece makes entries of 16, and scores from −100."""
-_BYTE = re.compile("<0x[0-9A-F]{2}>")
-"""What a byte is called where a character is no entry (`byte_fallback`)."""
 _RANDOM = ("alpha", "nbest_size")
 """By which `tokenizers` draws one of several ways to part a text, anew each time."""
 
@@ -75,7 +72,7 @@ def _needed(model: TokenizerModel) -> set[int]:
     What is unknown costs so much more than that one, and so how a text with a strange character is parted hangs on it.
     """
     entries = model["vocab"]
-    single = {number for number, (text, _) in enumerate(entries) if len(text) == 1 or _BYTE.fullmatch(text)}
+    single = {number for number, (text, _) in enumerate(entries) if len(text) == 1 or BYTE.fullmatch(text)}
     least = min(range(len(entries)), key=lambda number: entries[number][1])
     return {*single, model["unk_id"], least}
 
@@ -95,15 +92,7 @@ UNIGRAM = TokenizerKind(
     title="Unigram",
     fields=frozenset(("unk_id",)),
     file_sets=tuple((name,) for name in _FILES),
-    special_tokens={
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "sep_token": "</s>",
-        "pad_token": "<pad>",
-        "cls_token": "<s>",
-        "mask_token": "<mask>",
-    },
+    special_tokens=ANGLED_TOKENS,
     read_files=_read,
     write_files=_write,
     agrees=_agrees,

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from exporter.model.bert_tensors import embedding_entries
+from exporter.model.bert_tensors import LayerNames, embedding_entries, layer_entries
 from exporter.model.family import Encoded, Family
 from exporter.model.geometry import BertConfig, Geometry, Layers, Rows, Width
 from exporter.model.heads.common import linear
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.ops import Inputs, Ops, Read, Role, T
-from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
+from exporter.model.tensor_table import Entry, dense_entries
 from exporter.model.transformer import Layer, embed
 
 _MOST_LAYERS = 1 << 10
@@ -83,16 +83,19 @@ def _entries(geometry: AlbertGeometry) -> Iterator[Entry]:
     mapping, h = "encoder.embedding_hidden_mapping_in", geometry.hidden
     yield from dense_entries("embeddings.project", mapping, h, geometry.embedding)
     for group, inner in dict.fromkeys(_runs(geometry)):
-        yield from _layer_entries(_weights(group, inner), _stored(group, inner), h, geometry.intermediate)
+        yield from layer_entries(_weights(group, inner), _stored(group, inner), h, geometry.intermediate, _LAYER)
 
 
-def _layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
-    for part in ("query", "key", "value", "dense"):
-        yield from dense_entries(f"{name}.attention.{part}", f"{stored}.attention.{part}", h, h)
-    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.attention.LayerNorm", h)
-    yield from dense_entries(f"{name}.intermediate", f"{stored}.ffn", intermediate, h)
-    yield from dense_entries(f"{name}.dense", f"{stored}.ffn_output", h, intermediate)
-    yield from layer_norm_entries(f"{name}.norm", f"{stored}.full_layer_layer_norm", h)
+_LAYER = LayerNames(
+    query="attention.query",
+    key="attention.key",
+    value="attention.value",
+    dense="attention.dense",
+    attention_norm="attention.LayerNorm",
+    intermediate="ffn",
+    output="ffn_output",
+    norm="full_layer_layer_norm",
+)
 
 
 def _encode(ops: Ops[T], read: Read, geometry: AlbertGeometry, inputs: Inputs[T], first_token_only: bool) -> T:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from exporter.model.bert_tensors import layer_modules
+from exporter.model.bert_tensors import LayerNames, layer_entries, layer_modules
 from exporter.model.families.deberta_v2_layers import DebertaGeometry, encode
 from exporter.model.family import Family, Head, Stored
 from exporter.model.geometry import BertConfig, Epsilon, Layers, Name, Rows, Switch, Width, read_activation
@@ -137,17 +137,15 @@ def _entries(geometry: DebertaGeometry) -> Iterator[Entry]:
 
 def _layer_entries(name: str, stored: str, geometry: DebertaGeometry) -> Iterator[Entry]:
     h, attention = geometry.hidden, f"{stored}.attention.self"
-    parts = {"query": "query_proj", "key": "key_proj", "value": "value_proj"}
+    yield from layer_entries(name, stored, h, geometry.intermediate, _LAYER)
     if not geometry.shared_keys:
-        parts |= {"distance_key": "pos_key_proj"} if geometry.of_contents else {}
-        parts |= {"distance_query": "pos_query_proj"} if geometry.of_positions else {}
-    for ours, theirs in parts.items():
-        yield from dense_entries(f"{name}.attention.{ours}", f"{attention}.{theirs}", h, h)
-    yield from dense_entries(f"{name}.attention.dense", f"{stored}.attention.output.dense", h, h)
-    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.attention.output.LayerNorm", h)
-    yield from dense_entries(f"{name}.intermediate", f"{stored}.intermediate.dense", geometry.intermediate, h)
-    yield from dense_entries(f"{name}.dense", f"{stored}.output.dense", h, geometry.intermediate)
-    yield from layer_norm_entries(f"{name}.norm", f"{stored}.output.LayerNorm", h)
+        if geometry.of_contents:
+            yield from dense_entries(f"{name}.attention.distance_key", f"{attention}.pos_key_proj", h, h)
+        if geometry.of_positions:
+            yield from dense_entries(f"{name}.attention.distance_query", f"{attention}.pos_query_proj", h, h)
+
+
+_LAYER = LayerNames(query="attention.self.query_proj", key="attention.self.key_proj", value="attention.self.value_proj")
 
 
 def _modules(geometry: DebertaGeometry) -> Iterator[tuple[str, str]]:
@@ -187,10 +185,9 @@ _NEWER = masked_head(
 
 
 def _newer_or_older(older: Head) -> Head:
-    def adapt(head: Head, stored: Stored, config: Mapping[str, Any]) -> Head:
-        chosen = head if DebertaV2Config.read(config).legacy else _NEWER
-        again = older.adapt if chosen is head else chosen.adapt
-        return again(chosen, stored, config) if again else chosen
+    def adapt(_head: Head, stored: Stored, config: Mapping[str, Any]) -> Head:
+        chosen = older if DebertaV2Config.read(config).legacy else _NEWER
+        return chosen.adapt(chosen, stored, config) if chosen.adapt else chosen
 
     return replace(older, adapt=adapt)
 

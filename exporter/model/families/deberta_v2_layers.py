@@ -59,10 +59,10 @@ def distances(geometry: DebertaGeometry) -> Distances:
 def encode(ops: Ops[T], read: Read, geometry: DebertaGeometry, inputs: Inputs[T], first_token_only: bool) -> T:
     """Return the last hidden state [B, S, H], or with `first_token_only` its first token alone [B, H]."""
     embedded = x = _embed(ops, read, geometry, inputs)
-    bias = ops.pair_bias("mask.pairs", ops.mask_bias("mask", inputs.mask), inputs.mask)
-    table = _distance_table(read, geometry)
+    bias = ops.pair_bias("mask.pairs", ops.mask_bias("mask", inputs.mask))
+    table, places = _distance_table(read, geometry), distances(geometry)
     for number in range(geometry.layers):
-        layer = _Layer(ops, read, geometry, f"layer.{number}", table)
+        layer = _Layer(ops, read, geometry, f"layer.{number}", table, places)
         if first_token_only and number == geometry.layers - 1 and not (geometry.convolved and number == 0):
             return layer.first_token(x, bias)
         x = layer.every_token(x, bias)
@@ -118,12 +118,14 @@ def _distance_table(read: Read, geometry: DebertaGeometry) -> Array:
 
 
 class _Layer(RelativeLayer[T]):
-    """A layer with scores for distances; `table` is what `_distance_table` gives."""
+    """A layer with scores for distances; `table` and `places` are what `_distance_table` and `distances` give."""
 
-    def __init__(self, ops: Ops[T], read: Read, geometry: DebertaGeometry, name: str, table: Array) -> None:
+    def __init__(
+        self, ops: Ops[T], read: Read, geometry: DebertaGeometry, name: str, table: Array, places: Distances
+    ) -> None:
         super().__init__(ops, read, geometry, name)
         self.geometry: DebertaGeometry = geometry
-        self._table = table
+        self._table, self._places = table, places
 
     def attended(self, x: T, bias: T) -> T:
         """See Layer."""
@@ -137,13 +139,11 @@ class _Layer(RelativeLayer[T]):
         scores: list[T] = []
         if geometry.of_contents:
             keys = self._through("distance_key", "key")
-            scores.append(
-                ops.relative_scores(f"{name}.contents.scores", query, keys, distances(geometry), geometry.heads)
-            )
+            scores.append(ops.relative_scores(f"{name}.contents.scores", query, keys, self._places, geometry.heads))
         if geometry.of_positions:
             rows = self._through("distance_query", "query", self._scale)
             scores.append(
-                ops.relative_scores(f"{name}.positions.scores", key, rows, distances(geometry), geometry.heads, True)
+                ops.relative_scores(f"{name}.positions.scores", key, rows, self._places, geometry.heads, True)
             )
         return ops.attention(name, query, key, value, bias, geometry.heads, tuple(scores))
 

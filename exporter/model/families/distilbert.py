@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from exporter.model.bert_tensors import LayerNames, layer_entries
 from exporter.model.family import Family
 from exporter.model.geometry import EncoderConfig, Geometry, Layers, Width, heads_that_do_not_divide, read_activation
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads
-from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
+from exporter.model.tensor_table import Entry, layer_norm_entries
 from exporter.model.transformer import encode
 
 
@@ -58,16 +59,19 @@ def _entries(geometry: Geometry) -> Iterator[Entry]:
     yield Entry("embeddings.position", "embeddings.position_embeddings.weight", (geometry.positions, h))
     yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", h)
     for number in range(geometry.layers):
-        yield from _layer_entries(f"layer.{number}", f"transformer.layer.{number}", h, geometry.intermediate)
+        yield from layer_entries(f"layer.{number}", f"transformer.layer.{number}", h, geometry.intermediate, _LAYER)
 
 
-def _layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
-    for ours, theirs in (("query", "q_lin"), ("key", "k_lin"), ("value", "v_lin"), ("dense", "out_lin")):
-        yield from dense_entries(f"{name}.attention.{ours}", f"{stored}.attention.{theirs}", h, h)
-    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.sa_layer_norm", h)
-    yield from dense_entries(f"{name}.intermediate", f"{stored}.ffn.lin1", intermediate, h)
-    yield from dense_entries(f"{name}.dense", f"{stored}.ffn.lin2", h, intermediate)
-    yield from layer_norm_entries(f"{name}.norm", f"{stored}.output_layer_norm", h)
+_LAYER = LayerNames(
+    query="attention.q_lin",
+    key="attention.k_lin",
+    value="attention.v_lin",
+    dense="attention.out_lin",
+    attention_norm="sa_layer_norm",
+    intermediate="ffn.lin1",
+    output="ffn.lin2",
+    norm="output_layer_norm",
+)
 
 
 def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.ops import Extent, Inputs, Ops, Read, Role, T
 from exporter.model.tasks import MULTIPLE_CHOICE, NEXT_SENTENCE_PREDICTION, TEXT_CLASSIFICATION
 from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
+from exporter.model.transformer import through
 from runtimes.errors import UnsupportedError, excerpt
 
 FeedForwards = Annotated[int, Field(ge=1, le=1 << 6, description="a whole number from 1 to 64")]
@@ -111,13 +112,8 @@ def _dense_and_norm(name: str, stored: str, out: int, inner: int) -> Iterator[En
 
 def _encode(ops: Ops[T], read: Read, geometry: MobileGeometry, inputs: Inputs[T], first_token_only: bool) -> T:
     x = embed(ops, read, inputs)
-    bias = ops.mask_bias("mask", inputs.mask)
-    for number in range(geometry.layers):
-        layer = MobileLayer(ops, read, geometry, f"layer.{number}")
-        if first_token_only and number == geometry.layers - 1:
-            return layer.first_token(x, bias)
-        x = layer.every_token(x, bias)
-    return x
+    layers = [MobileLayer(ops, read, geometry, f"layer.{number}") for number in range(geometry.layers)]
+    return through(layers, x, ops.mask_bias("mask", inputs.mask), first_token_only)
 
 
 def _modules(geometry: MobileGeometry) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from exporter.model.heads.embedding import features_head, sentence_head
 from exporter.model.heads.fill_mask import MaskedNames, Transform, masked_head
 from exporter.model.ops import Role, T, Weight
 from exporter.model.tasks import MULTIPLE_CHOICE, QUESTION_ANSWERING, TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION, Task
-from exporter.model.tensor_table import Entry
+from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
 from runtimes.errors import CheckpointError, UnsupportedError, excerpt
 
 _LOCAL, _GLOBAL = "sliding_attention", "full_attention"
@@ -130,16 +130,8 @@ def _read_geometry(config: Mapping[str, Any]) -> ModernGeometry:
     )
 
 
-def _layer(name: str, stored: str, shape: tuple[int, int], biased: bool) -> Iterator[Entry]:
-    yield Entry(f"{name}.weight", f"{stored}.weight", shape)
-    if biased:
-        yield Entry(f"{name}.bias", f"{stored}.bias", shape[:1])
-
-
 def _norm_entries(name: str, stored: str, geometry: ModernGeometry) -> Iterator[Entry]:
-    yield Entry(f"{name}.gain", f"{stored}.weight", (geometry.hidden,))
-    if geometry.norm_bias:
-        yield Entry(f"{name}.bias", f"{stored}.bias", (geometry.hidden,))
+    return layer_norm_entries(name, stored, geometry.hidden, geometry.norm_bias)
 
 
 def _entries(geometry: ModernGeometry) -> Iterator[Entry]:
@@ -154,11 +146,11 @@ def _layer_entries(number: int, geometry: ModernGeometry) -> Iterator[Entry]:
     name, stored, h, wide = f"layer.{number}", f"layers.{number}", geometry.hidden, geometry.intermediate
     if number:  # the embeddings are normalised already
         yield from _norm_entries(f"{name}.attention.norm", f"{stored}.attn_norm", geometry)
-    yield from _layer(f"{name}.attention.joint", f"{stored}.attn.Wqkv", (3 * h, h), geometry.attention_bias)
-    yield from _layer(f"{name}.attention.dense", f"{stored}.attn.Wo", (h, h), geometry.attention_bias)
+    yield from dense_entries(f"{name}.attention.joint", f"{stored}.attn.Wqkv", 3 * h, h, geometry.attention_bias)
+    yield from dense_entries(f"{name}.attention.dense", f"{stored}.attn.Wo", h, h, geometry.attention_bias)
     yield from _norm_entries(f"{name}.norm", f"{stored}.mlp_norm", geometry)
-    yield from _layer(f"{name}.intermediate", f"{stored}.mlp.Wi", (2 * wide, h), geometry.feedforward_bias)
-    yield from _layer(f"{name}.dense", f"{stored}.mlp.Wo", (h, wide), geometry.feedforward_bias)
+    yield from dense_entries(f"{name}.intermediate", f"{stored}.mlp.Wi", 2 * wide, h, geometry.feedforward_bias)
+    yield from dense_entries(f"{name}.dense", f"{stored}.mlp.Wo", h, wide, geometry.feedforward_bias)
 
 
 def _modules(geometry: ModernGeometry) -> Iterator[tuple[str, str]]:
@@ -172,7 +164,7 @@ def _modules(geometry: ModernGeometry) -> Iterator[tuple[str, str]]:
 
 
 def _transform_entries(geometry: ModernGeometry) -> Iterator[Entry]:
-    yield from _layer("head.dense", "head.dense", (geometry.hidden, geometry.hidden), geometry.head_bias)
+    yield from dense_entries("head.dense", "head.dense", geometry.hidden, geometry.hidden, geometry.head_bias)
     yield from _norm_entries("head.norm", "head.norm", geometry)
 
 
@@ -191,7 +183,7 @@ def _classifier_entries(name: str, rows: int | None = None) -> Callable[[Any, in
 
     def entries(geometry: ModernGeometry, labels: int) -> Iterator[Entry]:
         yield from _transform_entries(geometry)
-        yield from _layer(name, "classifier", (rows or labels, geometry.hidden), True)
+        yield from dense_entries(name, "classifier", rows or labels, geometry.hidden, True)
 
     return entries
 

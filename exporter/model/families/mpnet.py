@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from exporter.model.bert_tensors import LayerNames, layer_entries
 from exporter.model.distances import Distances
 from exporter.model.family import Family
-from exporter.model.geometry import BertConfig, Geometry, Identifier, Rows
+from exporter.model.geometry import Geometry, Rows
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.ops import Inputs, Ops, Read, Role, T, Weight
-from exporter.model.tensor_table import Entry, dense_entries, layer_norm_entries
-from exporter.model.transformer import RelativeLayer, layer_norm
+from exporter.model.roberta_like import CountedPositionsConfig
+from exporter.model.tensor_table import Entry, layer_norm_entries
+from exporter.model.transformer import RelativeLayer, layer_norm, through
 from runtimes.errors import UnsupportedError
 
 _BUCKETS, _FARTHEST = 32, 128
@@ -23,18 +25,15 @@ _PAD = 1
 """Positions are counted from it, which transformers' class does not read from config.json."""
 
 
-class MpnetConfig(BertConfig):
-    """Positions up to the padding id belong to no token: of 514 rows, 512 are for a text."""
+class MpnetConfig(CountedPositionsConfig):
+    """Its buckets are counted in transformers' class."""
 
     vocab_size: Rows = 30527
-    pad_token_id: Identifier = _PAD
     relative_attention_num_buckets: Rows = _BUCKETS
 
     def contradictions(self) -> list[str]:
         """See EncoderConfig."""
         found = super().contradictions()
-        if self.max_position_embeddings <= _PAD + 1:
-            found.append(f"max_position_embeddings {self.max_position_embeddings} leaves no position beyond padding")
         if self.relative_attention_num_buckets != _BUCKETS:
             found.append(f"relative_attention_num_buckets {self.relative_attention_num_buckets} is not {_BUCKETS}")
         return found
@@ -73,16 +72,16 @@ def _entries(geometry: Geometry) -> Iterator[Entry]:
     yield from layer_norm_entries("embeddings.norm", "embeddings.LayerNorm", h)
     yield Entry("distances.table", "encoder.relative_attention_bias.weight", (_BUCKETS, geometry.heads))
     for number in range(geometry.layers):
-        yield from _layer_entries(f"layer.{number}", f"encoder.layer.{number}", h, geometry.intermediate)
+        yield from layer_entries(f"layer.{number}", f"encoder.layer.{number}", h, geometry.intermediate, _LAYER)
 
 
-def _layer_entries(name: str, stored: str, h: int, intermediate: int) -> Iterator[Entry]:
-    for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("dense", "o")):
-        yield from dense_entries(f"{name}.attention.{ours}", f"{stored}.attention.attn.{theirs}", h, h)
-    yield from layer_norm_entries(f"{name}.attention.norm", f"{stored}.attention.LayerNorm", h)
-    yield from dense_entries(f"{name}.intermediate", f"{stored}.intermediate.dense", intermediate, h)
-    yield from dense_entries(f"{name}.dense", f"{stored}.output.dense", h, intermediate)
-    yield from layer_norm_entries(f"{name}.norm", f"{stored}.output.LayerNorm", h)
+_LAYER = LayerNames(
+    query="attention.attn.q",
+    key="attention.attn.k",
+    value="attention.attn.v",
+    dense="attention.attn.o",
+    attention_norm="attention.LayerNorm",
+)
 
 
 def _encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
@@ -95,12 +94,9 @@ def _encode(ops: Ops[T], read: Read, geometry: Geometry, inputs: Inputs[T], firs
     bias = ops.local_bias("mask.every", ops.mask_bias("mask", inputs.mask), geometry.positions)
     table = Weight("distances.table.weight", read("distances.table"), Role.VECTOR)
     scores = (ops.position_scores("distances.scores", x, table, distances(geometry.positions)),)
-    for number in range(geometry.layers):
-        layer = RelativeLayer(ops, read, geometry, f"layer.{number}", scores=scores)
-        if first_token_only and number == geometry.layers - 1:
-            return layer.first_token(x, bias)
-        x = layer.every_token(x, bias)
-    return x
+    names = (f"layer.{number}" for number in range(geometry.layers))
+    layers = [RelativeLayer(ops, read, geometry, name, scores=scores) for name in names]
+    return through(layers, x, bias, first_token_only)
 
 
 def _modules(geometry: Geometry) -> Iterator[tuple[str, str]]:

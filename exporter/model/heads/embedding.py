@@ -105,8 +105,7 @@ def _hidden_states(kind: str) -> Callable[[Encoded[Any]], None]:
 
 def _dense_entries(layers: list[Dense]) -> Iterator[Entry]:
     for layer in layers:
-        weight, bias = dense_entries(layer.name, f"{layer.name}.linear", layer.out, layer.inner)
-        yield from (weight, bias) if layer.biased else (weight,)
+        yield from dense_entries(layer.name, f"{layer.name}.linear", layer.out, layer.inner, layer.biased)
 
 
 def _sentence_embedding(recipe: SentenceRecipe, hidden_states: bool) -> Callable[[Encoded[Any]], None]:

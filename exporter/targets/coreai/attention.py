@@ -92,7 +92,7 @@ class CoreAIAttention(ABC):
             )
             return self._of_pairs(name, bias, builder.broadcasting_mul(shaped, keys))
 
-    def pair_bias(self, name: str, bias: Mask, mask: Tensor) -> Mask:  # noqa: ARG002 - the bias has its floats
+    def pair_bias(self, name: str, bias: Mask) -> Mask:
         """See Ops; what `name` bears is added to scores."""
         builder = self.builder
         with builder.named(f"{name}.both"):

@@ -54,7 +54,7 @@ class MilAttention(ABC):
         shown = self.mb.reshape(x=bias.key_factor, shape=list(self._square_axes[1]), name=mil_name(f"{name}.keys"))
         return self._of_pairs(name, bias, self.mb.mul(x=near, y=shown, name=mil_name(f"{name}.both")))
 
-    def pair_bias(self, name: str, bias: Mask, mask: Var) -> Mask:  # noqa: ARG002 - the bias has its floats
+    def pair_bias(self, name: str, bias: Mask) -> Mask:
         """See Ops; what `name` bears is added to scores."""
         places = zip(("queries", "keys"), self._square_axes, strict=True)
         queries, keys = (

@@ -43,7 +43,7 @@ class Attention(Relative):
         pairs = self.arithmetic("MUL", f"{bias}.float", near, f"{name}.both", (self.rows, *square[1:]))
         return self._of_pairs(name, bias, pairs)
 
-    def pair_bias(self, name: str, bias: str, mask: str) -> str:  # noqa: ARG002 - the bias has the mask's floats
+    def pair_bias(self, name: str, bias: str) -> str:
         """See Ops; [B, S, S]."""
         square = (self.rows, self.length, self.length)
         return self._of_pairs(

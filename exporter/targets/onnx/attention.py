@@ -33,9 +33,9 @@ class Attention(Relative):
         far = self._node("Greater", [apart, self._constant(f"{name}.reach", np.float32(reach))], f"{name}.far")
         return self._of_pairs(name, self._node("Not", [far], f"{name}.near"))
 
-    def pair_bias(self, name: str, bias: str, mask: str) -> str:  # noqa: ARG002 - the mask says it all
+    def pair_bias(self, name: str, bias: str) -> str:  # noqa: ARG002 - the mask says it all
         """See Ops; [B, 1, S, S]."""
-        queries = self._node("Unsqueeze", [self._seen(mask), self._integers("axes_1_3", [1, 3])], f"{name}.queries")
+        queries = self._node("Unsqueeze", ["mask.seen", self._integers("axes_1_3", [1, 3])], f"{name}.queries")
         return self._of_pairs(name, queries)
 
     def _of_pairs(self, name: str, seen: str) -> str:

@@ -104,13 +104,9 @@ class _Each:
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def of(one: Any, at: int) -> Any:
-            return (
-                tuple(of(part, at) for part in one)
-                if isinstance(one, tuple)
-                else one[at]
-                if isinstance(one, list)
-                else one
-            )
+            if isinstance(one, tuple):
+                return tuple(of(part, at) for part in one)
+            return one[at] if isinstance(one, list) else one
 
         def call(name: str, *given: Any) -> Any:
             return [getattr(ops, operation)(name, *(of(one, at) for one in given)) for at, ops in enumerate(self.each)]
