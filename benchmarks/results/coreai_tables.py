@@ -1,19 +1,8 @@
-"""Fill the tables of docs/explanation/coreai.md from their records: no figure is copied by hand.
+"""Core AI over test rows, and beside Apple's own converter, as tables."""
 
-    python -m benchmarks.results.coreai_tables [--check]
-
-With --check nothing is written, and a table that a record would change is an error.
-"""
-
-import json
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import ARTIFACTS
-from benchmarks.results.blocks import with_block, write_or_check
-
-PAGE = Path("docs/explanation/coreai.md")
 _ROWS = """| scheme | rows | largest difference | of the range | same label | accuracy (PyTorch) |
 | --- | ---: | ---: | ---: | ---: | ---: |"""
 _PEER = """|  | s | MB | rows | largest difference | mean difference | same label |
@@ -44,22 +33,3 @@ def _row(name: str, one: dict[str, Any]) -> str:
     size, took = f"{one['size_bytes'] / 1e6:.2f}", f"{median(one['convert_s']):.1f}"
     figures = f"{one['max_absolute']:.2g} | {one['mean_absolute']:.2g} | {one['agreement']:.1%}"
     return f"| {name} | {took} | {size} | {one['rows']:,} | {figures} |"
-
-
-def filled(text: str, folder: Path) -> str:
-    """The page with the tables of the records in `folder`."""
-    for block, name, table in (
-        ("agreement", "coreai_agreement.json", agreement_table),
-        ("peer", "coreai_peer.json", peer_table),
-    ):
-        text = with_block(text, block, table(json.loads((folder / name).read_text(encoding="utf-8"))), str(PAGE))
-    return text
-
-
-def main() -> None:
-    """Write, or check."""
-    write_or_check(__doc__.splitlines()[0], "coreai_tables", PAGE, lambda text: filled(text, ARTIFACTS))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,7 @@
-"""Fill the table of docs/explanation/trimming.md from artifacts/multilingual.json: no figure is copied by hand.
+"""A multilingual model with its vocabulary trimmed, as a table."""
 
-    python -m benchmarks.results.multilingual_table [--check]
-
-With --check nothing is written, and a table that the record would change is an error.
-"""
-
-import json
-from pathlib import Path
 from typing import Any
 
-from benchmarks import ARTIFACTS
-from benchmarks.results.blocks import with_block, write_or_check
-
-PAGE = Path("docs/explanation/trimming.md")
 _HEAD = """| bundle | rows | MB | least cosine | mean cosine |
 | --- | ---: | ---: | ---: | ---: |"""
 
@@ -31,18 +20,3 @@ def _row(name: str, one: dict[str, Any], record: dict[str, Any]) -> str:
     rows, whole = record["rows"], record["geometry"]["rows"]
     cosines = f"{one['least_cosine']:.4f} | {one['mean_cosine']:.4f}"
     return f"| `{scheme}`{comma}{rest} | {rows:,} of {whole:,} | {size:.1f} | {cosines} |"
-
-
-def filled(text: str, path: Path) -> str:
-    """The page with the table of the record at `path`."""
-    return with_block(text, "multilingual", table(json.loads(path.read_text(encoding="utf-8"))), str(PAGE))
-
-
-def main() -> None:
-    """Write, or check."""
-    record = ARTIFACTS / "multilingual.json"
-    write_or_check(__doc__.splitlines()[0], "multilingual_table", PAGE, lambda text: filled(text, record))
-
-
-if __name__ == "__main__":
-    main()

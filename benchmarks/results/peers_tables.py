@@ -20,9 +20,9 @@ Figures = dict[str, dict[str, float]]
 """Row → column → figure."""
 
 
-def markdown(columns: list[str], rows: list[list[str]]) -> str:
-    """A table; the first column to the left, the others to the right."""
-    rule = ["---"] + ["---:"] * (len(columns) - 1)
+def markdown(columns: list[str], rows: list[list[str]], figures: bool = True) -> str:
+    """A table; the first column to the left, the others to the right where they hold figures."""
+    rule = ["---"] + ["---:" if figures else "---"] * (len(columns) - 1)
     return "\n".join(f"| {' | '.join(row)} |" for row in [columns, rule, *rows])
 
 

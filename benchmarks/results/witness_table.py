@@ -1,20 +1,10 @@
-"""Fill the table of docs/explanation/coreml-witness.md from artifacts/coreml_witness.json: no figure is copied by hand.
+"""Core ML's interpreter beside Apple's Core AI runtime, as a table."""
 
-    python -m benchmarks.results.witness_table [--check]
-
-With --check nothing is written, and a table that the record would change is an error.
-"""
-
-import json
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks import ARTIFACTS
 from benchmarks.models.seeded import KINDS
-from benchmarks.results.blocks import with_block, write_or_check
 
-PAGE = Path("docs/explanation/coreml-witness.md")
 _HEAD = """| scheme | compared | tensors | largest difference | where | of an output | equal to the bit |
 | --- | ---: | ---: | ---: | --- | ---: | ---: |"""
 
@@ -41,18 +31,3 @@ def _row(scheme: str, found: dict[str, dict[str, Any]]) -> str:
         f"| `{scheme}` | {len(found)} of {len(KINDS)} | {tensors:,} | {worst['largest']:.1e} | {place} | "
         f"{output:.1e} | {equal:.0%} |"
     )
-
-
-def filled(text: str, path: Path) -> str:
-    """The page with the table of the record at `path`."""
-    return with_block(text, "witness", table(json.loads(path.read_text(encoding="utf-8"))), str(PAGE))
-
-
-def main() -> None:
-    """Write, or check."""
-    record = ARTIFACTS / "coreml_witness.json"
-    write_or_check(__doc__.splitlines()[0], "witness_table", PAGE, lambda text: filled(text, record))
-
-
-if __name__ == "__main__":
-    main()

@@ -68,6 +68,11 @@ class Scheme:
     narrow: bool = False
     calibrated: bool = False
 
+    @property
+    def described(self) -> tuple[str, str, str]:
+        """How word vectors, positions and linear layers are stored: three cells of a row of the documentation."""
+        raise NotImplementedError(f"{type(self).__name__} says nothing of how it stores weights")
+
 
 @dataclass(frozen=True)
 class Inspection:

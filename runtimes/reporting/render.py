@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from runtimes.reporting.document import Document, Section, Table
 
@@ -12,16 +13,21 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 def html(document: Document) -> str:
     """Render the page; every text in it is escaped, for records come from anywhere."""
-    return _page().render(document=document)
+    return _template("page.html").render(document=document)
+
+
+def drawing(svg: Markup) -> str:
+    """Render a chart as an SVG file of its own, in the page's colours, light and dark."""
+    return _template("drawing.svg").render(svg=svg) + "\n"
 
 
 @cache
-def _page() -> Template:
-    """The template, compiled once: our own, never one from a file that is read."""
+def _template(name: str) -> Template:
+    """A template, compiled once: our own, never one from a file that is read."""
     environment = Environment(
         loader=PackageLoader("runtimes.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def markdown(document: Document) -> str:

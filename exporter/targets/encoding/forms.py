@@ -18,7 +18,7 @@ class Form(Enum):
     INT4_BY_ROW = "int4, a scale for each row"
     PALETTE_6 = "6 bits, one table of 64 values"
     PALETTE_4 = "4 bits, one table of 16 values"
-    CODES = "codes into books of stretches"
+    CODES = "codes into codebooks"
     CODES_INT8 = "codes into codebooks in int8"
     SHARED_CODES = "codes into one codebook for all places"
 
@@ -59,6 +59,14 @@ class FormScheme(Scheme):
                 return self.linear
             case _:
                 return Form.PLAIN
+
+    @property
+    def described(self) -> tuple[str, str, str]:
+        """See Scheme."""
+        computed = "float16" if self.half else "float32"
+        words = [computed if form is Form.PLAIN else form.value for form in (self.word, self.position, self.linear)]
+        inputs = ", inputs int8 by tensor" if self.calibrated else ""
+        return words[0], words[1], f"{words[2]}{inputs}"
 
     def as_wide(self, other: "FormScheme", weights: list[Weight]) -> bool:
         """Whether every weight is stored at least as wide as `other` stores it, with what is kept.

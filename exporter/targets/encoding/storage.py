@@ -1,5 +1,6 @@
 """Forms of storage, and which role of weight has which."""
 
+from collections.abc import Mapping
 from enum import Enum
 
 from exporter.model.ops import Role
@@ -14,9 +15,17 @@ class Storage(Enum):
     INT8_DYNAMIC = "int8, computed in integers with activations rounded at run time"
     INT4_BLOCK = "int4 by blocks of 32, computed in float32"
     INT4_DYNAMIC = "int4, a scale for each row, computed in integers with activations rounded at run time"
-    CODES = "codes into books of stretches, computed in float32"
+    CODES = "codes into codebooks, computed in float32"
     CODES_INT8 = "codes into codebooks in int8, computed in float32"
     SHARED_CODES = "codes into one codebook for all places, computed in float32"
+
+
+def described(storage: Mapping[Role, Storage]) -> tuple[str, str, str]:
+    """`Scheme.described` of a scheme that stores its roles so."""
+    words, positions, linears = (
+        storage[role].value for role in (Role.WORD_EMBEDDING, Role.POSITION_EMBEDDING, Role.LINEAR)
+    )
+    return words, positions, linears
 
 
 def by_role(word: Storage, position: Storage, linear: Storage, tail: Storage) -> dict[Role, Storage]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from exporter.compression.integer_rounding import int4_rows, int8
 from exporter.compression.outlier_channels import Arithmetic, Form
 from exporter.model.ops import Role
-from exporter.targets.encoding.storage import IN_INTEGERS, Storage, by_role
+from exporter.targets.encoding.storage import IN_INTEGERS, Storage, by_role, described
 from exporter.targets.target import Scheme
 from runtimes.bundle.manifest import Budget
 
@@ -39,6 +39,11 @@ class LiteRtScheme(Scheme):
 
     storage: Mapping[Role, Storage] = field(default_factory=dict)
     keep_in_embeddings: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> tuple[str, str, str]:
+        """See Scheme."""
+        return described(self.storage)
 
     @property
     def arithmetic(self) -> Arithmetic:

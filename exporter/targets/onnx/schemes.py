@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 
 from exporter.compression import integer_rounding
 from exporter.model.ops import Role
-from exporter.targets.encoding.storage import IN_INTEGERS, Storage, by_role
+from exporter.targets.encoding.storage import IN_INTEGERS, Storage, by_role, described
 from exporter.targets.target import Scheme
 from runtimes.bundle.manifest import Budget
 
@@ -47,6 +47,11 @@ class OnnxScheme(Scheme):
     storage: Mapping[Role, Storage] = field(default_factory=dict)
     web_dtype: str = "q8"
     keep_in_embeddings: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> tuple[str, str, str]:
+        """See Scheme."""
+        return described(self.storage)
 
     @property
     def integers(self) -> bool:
