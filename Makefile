@@ -5,7 +5,7 @@ PEERS := optimum openvino litert coreai-torch
 # torch first and by itself: pinned, so that no other package's wish brings a newer build with gigabytes of CUDA.
 INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check coverage mutants bench fuzz optimum-env mediapipe-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
+.PHONY: demo test test-all check docs coverage mutants bench fuzz optimum-env mediapipe-env swift-toolchain arm64-runtime npm-packages jvm-packages clean
 
 demo: .venv/made
 	$(BIN)/python -m benchmarks.demo
@@ -27,6 +27,11 @@ check: .venv/made
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
+# The documentation site in site/; a page or an anchor that is not there is an error.
+docs: .venv/made
+	$(BIN)/python -m benchmarks.results.pages --check
+	$(BIN)/zensical build --strict --clean
+
 # The quick tests again, counting what they run of lines and branches; what `make test` takes and half of that.
 coverage: .venv/made
 	$(BIN)/python -m coverage erase
@@ -47,7 +52,7 @@ bench: .venv/made
 	-$(MAKE) --keep-going $(PEERS:%=.venv-%/made)
 	$(BIN)/python -m benchmarks.peers.run $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks.peers.coreai_assets
-	$(BIN)/python -m benchmarks.results.readme_tables
+	$(BIN)/python -m benchmarks.results.pages
 
 # Ten thousand hostile files for every reader, one bit of every byte of six bundles, then SECONDS of atheris each.
 SECONDS ?= 60
@@ -94,4 +99,4 @@ jvm-packages: .npm/made
 	touch $@
 
 clean:
-	rm -rf .venv $(PEERS:%=.venv-%) .venv-mediapipe .npm .jvm dist mutants .coverage*
+	rm -rf .venv site $(PEERS:%=.venv-%) .venv-mediapipe .npm .jvm dist mutants .coverage*
