@@ -1,31 +1,20 @@
-"""The page's tables are what the records say."""
+"""The record reaches what was asked of it, and its tables say what was not run."""
 
 import json
-import shutil
 
-from benchmarks import ARTIFACTS, ROOT
-from benchmarks.results.coreai_tables import PAGE, filled, peer_table
+from benchmarks import ARTIFACTS
+from benchmarks.results.coreai_tables import agreement_table, peer_table
 
-TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
-NAMES = ("coreai_agreement.json", "coreai_peer.json")
+AGREEMENT = json.loads((ARTIFACTS / "coreai_agreement.json").read_text(encoding="utf-8"))
 
 
-def test_the_tables_are_the_records():
-    assert filled(TEXT, ARTIFACTS) == TEXT
-
-
-def test_another_figure_is_noticed(tmp_path):
-    for name in NAMES:
-        shutil.copy(ARTIFACTS / name, tmp_path)
-    record = json.loads((tmp_path / NAMES[0]).read_text(encoding="utf-8"))
-    record["schemes"]["int8"]["agreement"] = 0.5
-    (tmp_path / NAMES[0]).write_text(json.dumps(record))
-    assert "| 50.0% |" in filled(TEXT, tmp_path)
-    assert filled(TEXT, tmp_path) != TEXT
+def test_another_figure_is_noticed():
+    changed = AGREEMENT["schemes"] | {"int8": AGREEMENT["schemes"]["int8"] | {"agreement": 0.5}}
+    assert "| 50.0% |" in agreement_table({"schemes": changed})
 
 
 def test_int8_gives_pytorchs_label_on_five_hundred_rows_and_more():
-    found = json.loads((ARTIFACTS / NAMES[0]).read_text(encoding="utf-8"))["schemes"]["int8"]
+    found = AGREEMENT["schemes"]["int8"]
     assert found["rows"] >= 500
     assert found["agreement"] >= 0.995
 

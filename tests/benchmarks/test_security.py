@@ -5,15 +5,11 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.results.security_table import OUTCOMES, filled, table
+from benchmarks.results.security_table import OUTCOMES, table
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "artifacts" / "fuzz.json"
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-
-
-def test_the_table_is_the_records():
-    assert filled(TEXT, RECORD) == TEXT
 
 
 def test_the_recorded_run_found_nothing():
@@ -21,10 +17,9 @@ def test_the_recorded_run_found_nothing():
     assert not [finding for one in readers.values() for finding in one["findings"]]
 
 
-def test_a_changed_count_is_noticed(tmp_path):
+def test_a_changed_count_is_noticed():
     record = {"readers": {"rows": {"inputs": 1000, "counts": {"refused": 999, "crash": 1}}}}
-    (tmp_path / "fuzz.json").write_text(json.dumps(record))
-    assert "| rows | 1,000 | 999 | 0 | 0 | 1 | 0 | 0 |" in filled(TEXT, tmp_path / "fuzz.json")
+    assert "| rows | 1,000 | 999 | 0 | 0 | 1 | 0 | 0 |" in table(record)
     assert table(record).count("\n") == 3
     assert len(OUTCOMES) == 6
 
