@@ -74,7 +74,7 @@ def export_main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     start_early(arguments)
     try:
-        parsed = _parser(arguments).parse_args(arguments)
+        parsed = command_parser(arguments).parse_args(arguments)
     except BertportError as error:  # of a plug-in that cannot be loaded
         print(f"bertport: {error}", file=sys.stderr)
         return error.exit_code
@@ -98,8 +98,11 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def _parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """With the command that is called alone, or with all where none is: each costs what it imports."""
+def command_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of all commands; of the one that `arguments` begin with alone, for each costs what it imports.
+
+    Nothing is parsed, printed or started. Raises BertportError for a plug-in that cannot be loaded.
+    """
     parser = argparse.ArgumentParser(prog="bertport", description="Small BERTs from a checkpoint to a phone, checked.")
     parser.add_argument("--version", action="version", version=f"bertport {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
