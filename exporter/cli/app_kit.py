@@ -7,19 +7,28 @@ from pathlib import Path
 
 from exporter.appkit.making import Request, make_kit
 from exporter.appkit.registry import PLATFORMS, find_platform
+from exporter.options.help import add_json, add_output
 
 _log = logging.getLogger(__name__)
 
-HELP = "bundle → a package that takes a String, for one platform"
+EXAMPLES = (
+    (
+        "bertport app-kit artifacts/demo/coreml-none --platform ios -o DemoKit",
+        "a Swift package around Core ML",
+    ),
+    ("bertport app-kit artifacts/demo/onnx-int8 --platform web -o demo-kit", "an npm package around ONNX"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--platform", required=True, metavar="PLATFORM", help=", ".join(PLATFORMS))
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="new; its name is the kit's")
-    parser.add_argument("--even-failing", action="store_true", help="also of a bundle that failed parity")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    group = parser.add_argument_group("kit")
+    group.add_argument("bundle", type=Path, metavar="BUNDLE", help="Make the kit of this bundle.")
+    platforms = f"Make it for this platform: {', '.join(PLATFORMS)}."
+    group.add_argument("--platform", required=True, metavar="PLATFORM", help=platforms)
+    add_output(group, "DIR", "Write the kit to DIR, which is new and gives it its name.", required=True)
+    group.add_argument("--even-failing", action="store_true", help="Take a bundle that failed parity too.")
+    add_json(parser, "Print JSON instead of text.")
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exporter.options.checkpoint import add_checkpoint
+from exporter.options.help import Options, add_json, add_output, defaults_to
 from exporter.verification.check import Check
 from runtimes.bundle.reading import Bundle, check_files, read_bundle
 from runtimes.errors import UsageError
@@ -18,27 +20,35 @@ if TYPE_CHECKING:  # pydantic behind it is slow to import
 
 _log = logging.getLogger(__name__)
 
-HELP = "size, start, latency and memory of bundles beside PyTorch"
+EXAMPLES = (
+    ("bertport bench artifacts/demo/onnx-none artifacts/demo/onnx-int8", "two bundles beside PyTorch"),
+    ("bertport bench artifacts/demo/onnx-int8 --lengths 32,128 --threads 1 --runs 10", "a short run, on one thread"),
+)
 _LENGTHS, _BATCHES = (16, 64, 128, 512), (1, 8)
 _MOST_TOKENS, _MOST_ROWS, _MOST_THREADS = 1 << 16, 4096, 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE")
-    parser.add_argument(
-        "--checkpoint", metavar="MODEL", help="where the bundles' checkpoint is now: a folder or hub id"
-    )
-    parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
-    parser.add_argument(
-        "--lengths", metavar="N,…", help=f"tokens (default {_listed(_LENGTHS)}, as far as a model goes)"
-    )
-    parser.add_argument("--batches", metavar="N,…", help=f"rows (default {_listed(_BATCHES)})")
-    parser.add_argument("--threads", metavar="N,…", help="default 1 and all processors")
-    parser.add_argument("--runs", type=int, default=30, help="of every length and batch in a round (default 30)")
-    parser.add_argument("--rounds", type=int, default=3, help="over everything, interleaved (default 3)")
-    parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/bench.json"), metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    group = parser.add_argument_group("bundles")
+    told = "Measure this bundle; may be several, of one checkpoint or more."
+    group.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE", help=told)
+    add_checkpoint(group)
+    add_output(group, "FILE", "Write the record to FILE.", Path("artifacts/bench.json"))
+    _add_plan(parser.add_argument_group("measurement"))
+    add_json(parser)
+
+
+def _add_plan(group: Options) -> None:
+    lengths = f"Measure texts of N tokens. {defaults_to(f'{_listed(_LENGTHS)}, as far as a model goes')}"
+    group.add_argument("--lengths", metavar="N,…", help=lengths)
+    batches = f"Measure batches of N rows. {defaults_to(_listed(_BATCHES))}"
+    group.add_argument("--batches", metavar="N,…", help=batches)
+    threads = f"Measure on N threads. {defaults_to('1 and all processors')}"
+    group.add_argument("--threads", metavar="N,…", help=threads)
+    group.add_argument("--runs", type=int, default=30, metavar="N", help="Run each length and batch N times a round.")
+    rounds = "Go over everything N times, interleaved."
+    group.add_argument("--rounds", type=int, default=3, metavar="N", help=rounds)
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -8,22 +8,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exporter.options.answering import add_answering, answering
+from exporter.options.help import add_json, add_output, defaults_to
 from runtimes.errors import BertportError, RuntimeUnavailable, UsageError
 
 _log = logging.getLogger(__name__)
 
-HELP = "export, compare and measure what bertport.toml names; exit code 1 beyond any of its budgets"
+EXAMPLES = (
+    ("bertport check", "what ./bertport.toml names; ends with 1 beyond any budget"),
+    ("bertport check ci/bertport.toml --junit check.xml -o bundles", "another file, for a CI that shows JUnit XML"),
+    ("bertport check --update-baseline", "accept the figures of today"),
+)
 FILE = Path("bertport.toml")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("config", nargs="?", type=Path, default=FILE, metavar="FILE", help=f"default {FILE}")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="keep the bundles (default: a temporary one)")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
-    parser.add_argument("--update-baseline", action="store_true", help="put these figures in the baseline's place")
-    add_answering(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    group = parser.add_argument_group("check")
+    group.add_argument("config", nargs="?", type=Path, default=FILE, metavar="FILE", help="Check what this file names.")
+    add_output(group, "DIR", f"Write the bundles to DIR. {defaults_to('a temporary folder')}")
+    group.add_argument("--junit", type=Path, metavar="FILE", help="Write the verdicts to FILE as JUnit XML.")
+    moves = "Put these figures in the baseline's place."
+    group.add_argument("--update-baseline", action="store_true", help=moves)
+    add_answering(parser.add_argument_group("comparison with PyTorch"))
+    add_json(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -6,8 +6,6 @@ A guess by the words alone: a wrong one is ended as soon as the command knows be
 from collections.abc import Sequence
 from pathlib import Path
 
-from exporter.verification.reference.early_start import start_for
-
 _DEMO = Path(__file__).parents[1] / "demo"
 _WITHOUT = ("-h", "--h", "--no-v", "--fin")
 """How options begin that compare nothing, or import torch here: argparse takes a beginning for the whole."""
@@ -19,6 +17,8 @@ def start_early(arguments: Sequence[str]) -> None:
         return
     folder = next((folder for word in arguments[1:] if (folder := _folder(word))), None)
     if folder is not None:
+        from exporter.verification.reference.early_start import start_for  # here: no other command line needs it
+
         start_for(folder, cached="--no-cache" not in arguments)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.options.answering import add_answering, answering
+from exporter.options.checkpoint import add_checkpoint
+from exporter.options.help import Options, add_json, add_output, defaults_to
 from exporter.verification.check import Check
 from runtimes.bundle.reading import read_bundle
 from runtimes.errors import UsageError
@@ -18,43 +20,57 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-HELP = "accuracy, F1 and what else the task is judged by, of a bundle and PyTorch on labelled rows"
+EXAMPLES = (
+    ("bertport evaluate artifacts/demo/onnx-int8 --data rows.csv", "columns of text and label are guessed"),
+    (
+        "bertport evaluate nli/onnx-int8 --data dev.jsonl --text premise --text-pair hypothesis --max-drop 0.5",
+        "pairs of texts; ends with 1 where more than half a point is lost",
+    ),
+)
 _SHOWN = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("bundle", type=Path)
+    group = parser.add_argument_group("bundle")
+    group.add_argument("bundle", type=Path, metavar="BUNDLE", help="Evaluate this bundle on labelled rows.")
+    add_checkpoint(group)
+    add_output(group, "FILE", "Write the record to FILE, with every row's answers.")
+    group.add_argument("--max-drop", type=float, metavar="POINTS", help="End with 1 when more is lost.")
     add_data(parser)
-    parser.add_argument("--max-drop", type=float, metavar="POINTS", help="exit with 1 when more is lost")
-    parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
-    parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the record, with every row's answers")
-    parser.add_argument("--json", action="store_true", help="print the record instead of tables")
+    add_json(parser, "Print the record instead of tables.")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Declare how labelled rows are found and read."""
+    """Declare how labelled rows are found and read, and what decides."""
     from runtimes.evaluation.choice_of_metric import listed
+
+    _add_file(parser.add_argument_group("labelled rows"))
+    group = parser.add_argument_group("comparison with PyTorch")
+    metric = f"Let this decide: {listed()}. {defaults_to('that of GLUE for its tasks, else the first')}"
+    group.add_argument("--metric", metavar="NAME", help=metric)
+    add_answering(group)
+
+
+def _add_file(group: Options) -> None:
     from runtimes.evaluation.data.table import FORMATS
 
     kinds = tuple(dict.fromkeys(FORMATS.values()))
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, TSV or JSON Lines; .gz too")
-    parser.add_argument("--format", choices=kinds, help="where the file's name does not say")
-    parser.add_argument(
-        "--text", action="append", metavar="COLUMN", help="text, words or question; may repeat (default: guessed)"
-    )
-    parser.add_argument("--join", default=" ", metavar="STRING", help="what to put between several text columns")
-    parser.add_argument("--text-pair", metavar="COLUMN", help="second text, or what an answer is sought in")
-    parser.add_argument("--label", metavar="COLUMN", help="labels, tags or answers (default: guessed)")
-    parser.add_argument(
-        "--labels", nargs="+", default=[], metavar="VALUE=LABEL", help="which value in the data is which label"
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="take N rows, evenly over the file")
-    parser.add_argument(
-        "--metric", metavar="NAME", help=f"what decides: {listed()} (default: GLUE's for its tasks, else the first)"
-    )
-    add_answering(parser)
+    told = "Read labelled rows from this file: CSV, TSV or JSON Lines; .gz too."
+    group.add_argument("--data", type=Path, required=True, metavar="FILE", help=told)
+    group.add_argument("--format", choices=kinds, help="Read it so, where the name of the file does not say.")
+    told = f"Take text, words or question from this column; may repeat. {defaults_to('guessed')}"
+    group.add_argument("--text", action="append", metavar="COLUMN", help=told)
+    told = f"Put this between several text columns. {defaults_to('a space')}"
+    group.add_argument("--join", default=" ", metavar="STRING", help=told)
+    told = "Take the second text, or what an answer is sought in, from this column."
+    group.add_argument("--text-pair", metavar="COLUMN", help=told)
+    told = f"Take labels, tags or answers from this column. {defaults_to('guessed')}"
+    group.add_argument("--label", metavar="COLUMN", help=told)
+    told = "Read this value in the data as that label; may be several."
+    group.add_argument("--labels", nargs="+", default=[], metavar="VALUE=LABEL", help=told)
+    told = f"Take N rows, evenly over the file. {defaults_to('all')}"
+    group.add_argument("--limit", type=int, metavar="N", help=told)
 
 
 def data_file(parsed: argparse.Namespace) -> "DataFile":

@@ -5,15 +5,20 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from exporter.options.help import add_json
 from runtimes.reporting.terminal import inspection_table, show
 
-HELP = "what is inside a bundle, an .mlpackage or a .tflite file"
+EXAMPLES = (
+    ("bertport inspect artifacts/demo/onnx-int8", "operators, largest weights and what accelerators may refuse"),
+    ("bertport inspect model.tflite --json", "the same of a file that others made, for a program"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    group = parser.add_argument_group("model")
+    group.add_argument("bundle", type=Path, metavar="BUNDLE", help="Look into this bundle, model file or package.")
+    add_json(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:

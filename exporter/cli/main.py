@@ -6,15 +6,18 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 from exporter.cli.early import start_early
-from exporter.cli.interrupts import end_by_interrupt, watch_interrupts
-from exporter.cli.output import CLOSED, OutputClosed, OutputError, watched_output
+from exporter.cli.process.interrupts import end_by_interrupt, watch_interrupts
+from exporter.cli.process.output import CLOSED, OutputClosed, OutputError, watched_output
 from exporter.cli.progress import progress_on_stderr
+from exporter.options.help import Help, examples
 from runtimes.backends.pytorch.early import end_early
 from runtimes.errors import BertportError, ExportError, in_one_line
 from runtimes.files.atomic_write import refuse_inside_bundle
@@ -25,24 +28,39 @@ _WRITTEN = ("output", "record", "junit")
 """What options that name a place to write are called."""
 
 
-class _Commands(Mapping[str, ModuleType]):
-    """The commands by name, each imported when it is looked up."""
+@dataclass(frozen=True)
+class Command:
+    """One command: what it does, in a line, and its module, which is imported when it is asked for."""
 
-    _MODULES = ("export", "verify", "inspect", "bench", "evaluate", "tune", "check", "report", "app_kit")
+    line: str
+    place: str
 
-    def __getitem__(self, name: str) -> ModuleType:
-        return import_module(f"exporter.cli.{dict(zip(self, self._MODULES, strict=True))[name]}")
-
-    def __iter__(self) -> Iterator[str]:
-        return (name.replace("_", "-") for name in self._MODULES)
-
-    def __len__(self) -> int:
-        return len(self._MODULES)
-
-
-COMMANDS: Mapping[str, ModuleType] = _Commands()
+    @property
+    def module(self) -> ModuleType:
+        """What declares its options in `add_arguments`, has EXAMPLES of them, and does it in `run`."""
+        with without_collections():
+            return import_module(f"exporter.cli.{self.place}")
 
 
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "export": Command("checkpoint → bundles, each compared with PyTorch", "export"),
+        "verify": Command("compare a bundle with PyTorch again", "verify"),
+        "inspect": Command("what is inside a bundle, an .mlpackage or a .tflite file", "inspect"),
+        "bench": Command("size, start, latency and memory of bundles beside PyTorch", "bench"),
+        "evaluate": Command("what a bundle loses on labelled rows, by the metric of its task", "evaluate"),
+        "tune": Command("try every scheme, and export the smallest bundle that loses no more than it may", "tune"),
+        "check": Command("export, compare and measure what bertport.toml names, for CI", "check"),
+        "report": Command("the records below some folders as one page, Markdown and JUnit XML", "report"),
+        "app-kit": Command("bundle → a package that takes a String, for one platform", "app_kit"),
+    }
+)
+
+
+_EXAMPLES = (
+    ("bertport export demo", "the embedded demo to ONNX, compared with PyTorch"),
+    ("bertport COMMAND --help", "what a command takes, with examples"),
+)
 _NO_MEMORY = (
     "the memory ran out; close other programs or raise the limit of this one, then run it again, with fewer targets, "
     "schemes, rows or texts at a time"
@@ -74,7 +92,7 @@ def export_main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     start_early(arguments)
     try:
-        parsed = command_parser(arguments).parse_args(arguments)
+        parsed = _outline()[0].parse_args(arguments)
     except BertportError as error:  # of a plug-in that cannot be loaded
         print(f"bertport: {error}", file=sys.stderr)
         return error.exit_code
@@ -98,15 +116,50 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def command_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """With the command that is called alone, or with all where none is: each costs what it imports."""
-    parser = argparse.ArgumentParser(prog="bertport", description="Small BERTs from a checkpoint to a phone, checked.")
-    parser.add_argument("--version", action="version", version=f"bertport {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name in arguments[:1] if set(arguments[:1]) & COMMANDS.keys() else COMMANDS:
-        with without_collections():
-            command = COMMANDS[name]
-        one = commands.add_parser(name, help=command.HELP)
-        command.add_arguments(one)
-        one.set_defaults(run=command.run)
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of one command, which declares its options when it first parses: they cost what they import."""
+
+    command: Command | None = None
+
+    def declare(self) -> None:
+        """Declare all that the command takes, once."""
+        if self.command is None:
+            return
+        module, self.command = self.command.module, None
+        module.add_arguments(self)
+        self.epilog = examples(module.EXAMPLES)
+        self.set_defaults(run=module.run)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ever, once the options are declared."""
+        self.declare()
+        return super().parse_known_args(args, namespace)
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of all commands, with all their options.
+
+    Nothing is parsed, printed or started. Raises BertportError for a plug-in that cannot be loaded.
+    """
+    parser, commands = _outline()
+    for command in commands:
+        command.declare()
     return parser
+
+
+def _outline() -> tuple[argparse.ArgumentParser, list[_CommandParser]]:
+    """The parser of all commands, and theirs, which declare nothing yet."""
+    parser = argparse.ArgumentParser(
+        prog="bertport",
+        description="Small BERTs from a checkpoint to a phone, checked.",
+        epilog=examples(_EXAMPLES),
+        formatter_class=Help,
+    )
+    parser.add_argument("--version", action="version", version=f"bertport {__version__}", help="Print the version.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
+    made = []
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(name, help=command.line, description=command.line, formatter_class=Help)
+        one.command = command
+        made.append(one)
+    return parser, made

@@ -6,18 +6,24 @@ import logging
 import time
 from pathlib import Path
 
+from exporter.options.help import add_json, add_output
 from runtimes.files.atomic_write import write_whole
 
 _log = logging.getLogger(__name__)
 
-HELP = "the records below some folders as one page, Markdown and JUnit XML"
+EXAMPLES = (
+    ("bertport report artifacts", "all that was exported and measured here"),
+    ("bertport report artifacts old -o compared", "two folders in one report"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="with bundles or records below")
-    parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/report"), metavar="DIR")
-    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
+    group = parser.add_argument_group("report")
+    told = "Read the bundles and records below this folder; may be several."
+    group.add_argument("directories", nargs="+", type=Path, metavar="DIR", help=told)
+    add_output(group, "DIR", "Write report.html, report.md and junit.xml to DIR.", Path("artifacts/report"))
+    add_json(parser, "Print the names of the files as JSON.")
 
 
 def run(parsed: argparse.Namespace) -> int:

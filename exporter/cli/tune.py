@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.cli.evaluate import add_data, data_file
 from exporter.options.answering import answering
 from exporter.options.checkpoint import add_model, find_model, hub_options
+from exporter.options.help import add_json, add_output, defaults_to
 from exporter.options.settings import add_settings, settings
 from exporter.options.targets import add_targets, targets
 from exporter.search.candidates import Candidate, dominated
@@ -23,22 +24,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-HELP = "try every scheme, and export the smallest bundle that loses no more than it may"
+EXAMPLES = (
+    ("bertport tune ./model --data dev.csv --max-drop 0.5", "the smallest ONNX bundle that loses half a point at most"),
+    ("bertport tune demo --data dev.csv --target coreml --holdout 0.5", "for iPhones, half of the rows kept back"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_model(parser)
-    add_targets(parser)
-    parser.add_argument(
-        "--max-drop", type=float, default=0.5, metavar="POINTS", help="hundredths of the metric that may be lost"
-    )
-    parser.add_argument("--holdout", type=float, default=0.0, metavar="SHARE", help="rows that do not decide, as 0.5")
+    group = parser.add_argument_group("search")
+    add_targets(group)
+    told = "Lose at most so many hundredths of the metric."
+    group.add_argument("--max-drop", type=float, default=0.5, metavar="POINTS", help=told)
+    told = "Keep this share of the rows from deciding, as 0.5, and say what they show."
+    group.add_argument("--holdout", type=float, default=0.0, metavar="SHARE", help=told)
+    add_output(group, "DIR", f"Write the bundle to DIR. {defaults_to('artifacts/MODEL/tuned-TARGET')}")
+    told = "Write to FILE what was tried, what it cost, and why this was chosen."
+    group.add_argument("--record", type=Path, metavar="FILE", help=told)
     add_data(parser)
     add_settings(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="default artifacts/MODEL/tuned-TARGET")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write what was tried, what it cost, and why this")
-    parser.add_argument("--json", action="store_true", help="print the record instead of a table")
+    add_json(parser, "Print the record instead of a table.")
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.parities import exit_code, tell
 from exporter.options.answering import answering
+from exporter.options.checkpoint import add_checkpoint
 from exporter.options.comparison import add_checks, limit
+from exporter.options.help import Options, add_output, defaults_to
 from exporter.options.text_files import corpus, texts
 from exporter.pipeline import Exported
 from exporter.verification.check import Check
@@ -34,27 +36,42 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-HELP = "compare a bundle with PyTorch again"
+EXAMPLES = (
+    ("bertport verify artifacts/demo/onnx-int8", "the figures of the export, measured again"),
+    ("bertport verify artifacts/demo/onnx-int8 --explain", "where it departs from PyTorch"),
+    ("bertport verify model.onnx --against ./model", "a file that another exporter made"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument(
-        "bundle", type=Path, help="with --against: an .onnx or .tflite file, .mlpackage or .aimodel that others made"
-    )
-    parser.add_argument("--against", metavar="CHECKPOINT", help="compare a model file with this folder or hub id")
-    parser.add_argument("--task", help="--against: what the model file is for, as for export (default auto)")
-    parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
-    parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
-    parser.add_argument("--explain", action="store_true", help="name the first tensor that departs")
-    processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
-    parser.add_argument("--strict", action="store_true", help="make every file again from the checkpoint, and compare")
-    parser.add_argument("--witness", action="store_true", help="Core ML: hold our interpreter against Apple's runtime")
-    weighed = "--strict, --witness: what pq was weighed by"
-    parser.add_argument("--frequency-from", type=Path, metavar="FILE", help=weighed)
-    parser.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=f"whose kernels run; {processors}")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="keep the record, for bertport report")
+    _add_bundle(parser.add_argument_group("bundle"))
+    _add_kinds(parser.add_argument_group("ways of checking"))
     add_checks(parser)
+
+
+def _add_bundle(group: Options) -> None:
+    told = "Check this bundle; with --against an .onnx or .tflite file, .mlpackage or .aimodel that others made."
+    group.add_argument("bundle", type=Path, metavar="BUNDLE", help=told)
+    add_checkpoint(group)
+    told = "Compare a model file with this checkpoint, a folder or hub id."
+    group.add_argument("--against", metavar="CHECKPOINT", help=told)
+    told = f"Say what the file of --against is for, as for export. {defaults_to('auto')}"
+    group.add_argument("--task", help=told)
+    add_output(group, "FILE", "Write the record to FILE, for bertport report.")
+
+
+def _add_kinds(group: Options) -> None:
+    group.add_argument("--explain", action="store_true", help="Name the first tensor that departs.")
+    told = "Make every file again from the checkpoint, and compare the bytes."
+    group.add_argument("--strict", action="store_true", help=told)
+    told = "Hold our interpreter of Core ML against Apple's runtime, on a Mac."
+    group.add_argument("--witness", action="store_true", help=told)
+    told = "Give the texts that pq was weighed by, for --strict and --witness."
+    group.add_argument("--frequency-from", type=Path, metavar="FILE", help=told)
+    processors = "; ".join(f"{name}: {what}" for name, what in ARCHITECTURES.items())
+    told = f"Run the kernels of this processor. {processors}."
+    group.add_argument("--arch", choices=ARCHITECTURES, default=NATIVE, help=told)
 
 
 def run(parsed: argparse.Namespace) -> int:

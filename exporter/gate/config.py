@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.gate.export_options import options, taken, to_request
+from exporter.gate.synonyms import renamed
 from exporter.options.checkpoint import model_from
 from exporter.options.request import Request
 from exporter.targets.registry import DEFAULT_SCHEME, DEFAULT_TARGET, find_scheme
@@ -174,6 +175,8 @@ def _first(error: ValidationError) -> str:
 def _gathered(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
     """The file with the options of `export` in `settings`, wherever they were, each value of its option's type."""
     entries = raw.get("export")
+    if "timing" in raw:
+        raw = raw | {"timing": renamed(raw["timing"], "timing", f"{path}: timing")}
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         return raw  # which is refused next
     return raw | {"export": [_settled(path, f"export.{at}", entry) for at, entry in enumerate(entries, 1)]}
@@ -183,7 +186,8 @@ def _settled(path: Path, key: str, entry: dict[str, Any]) -> dict[str, Any]:
     settings = entry.get("settings", {})
     if not isinstance(settings, dict):
         return entry
-    above, below = _renamed(entry), _renamed(settings)
+    above, below = renamed(entry, "export", f"{path}: {key}"), renamed(settings, "export", f"{path}: {key}.settings")
+    above |= {name: renamed(above[name], name, f"{path}: {key}.{name}") for name in ("budget", "data") if name in above}
     above.pop("settings", None)
     given: dict[str, Any] = {}
     for where, table in ((key, above), (f"{key}.settings", below)):
@@ -194,20 +198,6 @@ def _settled(path: Path, key: str, entry: dict[str, Any]) -> dict[str, Any]:
     if unknown := [name for name in below if name not in options()]:
         raise UsageError(f"{path}: {key}.settings.{unknown[0]}: unknown key; there are {', '.join(options())}")
     return {name: value for name, value in above.items() if name not in options()} | {"settings": given}
-
-
-def _renamed(table: dict[str, Any]) -> dict[str, Any]:
-    return {_SYNONYMS.get(name, name): value for name, value in table.items()}
-
-
-_SYNONYMS: dict[str, str] = {
-    "target": "targets",
-    "quantize": "schemes",
-    "arch": "archs",
-    "sequence_lengths": "sequence_length",
-    "keep_pieces": "keep_tokens",
-}
-"""What the command line calls a key of ours, and what a file that is older than those options says."""
 
 
 def _keys(place: Sequence[str | int]) -> list[str]:

@@ -2,16 +2,17 @@
 
 import argparse
 
+from exporter.options.help import Options, defaults_to
 from exporter.verification.check import Answering
 from runtimes.process.threads import threads_from
 
-_THREADS = "of PyTorch and ONNX Runtime while they are compared (default: what the model's size says)"
+_THREADS = "Compare with N threads of PyTorch and ONNX Runtime. " + defaults_to("what the model's size says")
 
 
-def add_answering(parser: argparse.ArgumentParser) -> None:
+def add_answering(options: Options) -> None:
     """Declare --threads and --no-cache."""
-    parser.add_argument("--threads", type=threads_from, metavar="N", help=_THREADS)
-    parser.add_argument("--no-cache", action="store_true", help="ask PyTorch again, whatever answers are kept")
+    options.add_argument("--threads", type=threads_from, metavar="N", help=_THREADS)
+    options.add_argument("--no-cache", action="store_true", help="Ask PyTorch again, whatever answers are kept.")
 
 
 def answering(parsed: argparse.Namespace) -> Answering:

@@ -5,21 +5,48 @@ import logging
 from pathlib import Path
 
 from exporter.checkpoint.source import DEMO, HubOptions, choose_model
+from exporter.model.tasks import TASKS
+from exporter.options.help import Options, defaults_to
 from runtimes.bundle.integrity import is_folder
 from runtimes.errors import UsageError
 
 _log = logging.getLogger(__name__)
 
+_CACHE = defaults_to("the cache of the hub")
+_MODEL = "Export this folder, hub id or the 'demo'. " + defaults_to("the checkpoint in this folder, else the demo")
+
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare MODEL and how it is found and read."""
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="a folder, a hub id, or 'demo'")
-    parser.add_argument("--task", default="auto")
-    parser.add_argument("--revision")
-    parser.add_argument("--cache-dir")
-    parser.add_argument("--local-files-only", action="store_true")
-    parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
-    parser.add_argument("--trust-remote-code", action="store_true", help=argparse.SUPPRESS)
+    group = parser.add_argument_group("checkpoint")
+    group.add_argument("model", nargs="?", metavar="MODEL", help=_MODEL)
+    group.add_argument(
+        "--task", default="auto", help=f"Take the checkpoint for this task: {', '.join(TASKS)}; auto asks its config."
+    )
+    group.add_argument("--revision", help="Take this branch, tag or commit of a hub id. " + defaults_to("main"))
+    group.add_argument("--cache-dir", metavar="DIR", help=f"Keep downloads in DIR. {_CACHE}")
+    group.add_argument("--local-files-only", action="store_true", help="Take only what was downloaded before.")
+    add_allow_pickle(group)
+    group.add_argument("--trust-remote-code", action="store_true", help=argparse.SUPPRESS)
+
+
+def add_allow_pickle(options: Options) -> None:
+    """Declare --allow-pickle."""
+    options.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="Read pytorch_model.bin too, its weights alone, where there is no safetensors.",
+    )
+
+
+def add_checkpoint(options: Options) -> None:
+    """Declare where the checkpoint of a bundle is, and how it may be read."""
+    options.add_argument(
+        "--checkpoint",
+        metavar="MODEL",
+        help="Take the bundle's checkpoint from this folder or hub id. " + defaults_to("where it was at the export"),
+    )
+    add_allow_pickle(options)
 
 
 def find_model(parsed: argparse.Namespace) -> str:

@@ -5,35 +5,45 @@ import math
 from pathlib import Path
 
 from exporter.options.answering import add_answering
+from exporter.options.help import add_json, defaults_to
 from exporter.verification.check import Limit
 from runtimes.errors import UsageError
 
+_SCHEMES = defaults_to("the scheme's budget")
 _TEXTS = (
-    "real text of the task to compare on: one a line, or a table with a header; with labels (see bertport evaluate) "
-    "the task's metric is held to the budget too"
+    "Compare on real text of the task, one a line or a table with a header; with labels (see bertport evaluate) the "
+    "task's metric is held to the budget too. " + defaults_to("the texts that bertport brings")
 )
 _AGREEMENT = (
-    "least share of decisions that are PyTorch's (entities and answers: F1); a run fails where its 95 %% interval is "
-    "below"
+    "Fail where the 95 %% interval of the share of PyTorch's own decisions (entities and answers: F1) is below this. "
+    + _SCHEMES
 )
+
+
+_LIMITS = (
+    (("--max-absolute", "--atol"), "AMOUNT", "Allow a logit to differ by at most this. " + _SCHEMES),
+    (("--max-relative",), "SHARE", "Allow a logit to differ by at most this share of the logit range. " + _SCHEMES),
+    (("--min-agreement",), "SHARE", _AGREEMENT),
+    (("--min-cosine",), "COSINE", "Ask for at least this cosine of an embedding to PyTorch's. " + _SCHEMES),
+)
+"""The options of a budget: their names, what they take, and what they are for."""
 
 
 def add_checks(parser: argparse.ArgumentParser) -> None:
     """Add what a comparison with PyTorch may be told."""
-    parser.add_argument("--texts", type=Path, metavar="FILE", help=_TEXTS)
-    parser.add_argument("--pairs", action="store_true", help="texts are read in pairs, as for inference or paraphrase")
-    parser.add_argument("--atol", type=float, help="largest absolute difference of a logit allowed")
-    parser.add_argument("--max-relative", type=float, help="the same, as a share of the logit range")
-    parser.add_argument("--min-agreement", type=float, help=_AGREEMENT)
-    parser.add_argument("--min-cosine", type=float, help="least cosine of an embedding to PyTorch's")
-    add_answering(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    group = parser.add_argument_group("comparison with PyTorch")
+    group.add_argument("--texts", type=Path, metavar="FILE", help=_TEXTS)
+    group.add_argument("--pairs", action="store_true", help="Read texts in pairs, as for inference or paraphrase.")
+    for flags, metavar, told in _LIMITS:
+        group.add_argument(*flags, type=float, metavar=metavar, help=told)
+    add_answering(group)
+    add_json(parser)
 
 
 def limit(parsed: argparse.Namespace) -> Limit:
     """What `add_checks` was told of the budget. Raises UsageError for what is no amount."""
-    for option in ("atol", "max_relative", "min_agreement", "min_cosine"):
+    for option in ("max_absolute", "max_relative", "min_agreement", "min_cosine"):
         value = getattr(parsed, option)
         if value is not None and not (math.isfinite(value) and (value >= 0 or option == "min_cosine")):
             raise UsageError(f"--{option.replace('_', '-')} {value}: expected a number of 0 or more")
-    return Limit(parsed.atol, parsed.max_relative, parsed.min_agreement, parsed.min_cosine)
+    return Limit(parsed.max_absolute, parsed.max_relative, parsed.min_agreement, parsed.min_cosine)

@@ -1,11 +1,11 @@
 """The options of an export, for the command line and for bertport.toml."""
 
 import argparse
-from pathlib import Path
 
 from exporter.options.answering import answering
 from exporter.options.checkpoint import add_model, find_model, hub_options
 from exporter.options.comparison import add_checks, limit
+from exporter.options.help import add_output, defaults_to
 from exporter.options.request import Request
 from exporter.options.settings import add_settings, settings
 from exporter.options.targets import add_targets, targets
@@ -13,17 +13,20 @@ from exporter.options.text_files import texts
 from exporter.targets.registry import DEFAULT_SCHEME, has_codes, only_coded, scheme_names
 from runtimes.errors import UsageError
 
+_PLACE = "artifacts/MODEL/TARGET-SCHEME"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_model(parser)
-    schemes = f"{', '.join(scheme_names())}; may repeat (default {DEFAULT_SCHEME})"
-    add_targets(parser)
-    parser.add_argument("--quantize", action="append", metavar="SCHEME", help=schemes)
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="default artifacts/MODEL/TARGET-SCHEME")
+    group = parser.add_argument_group("bundles")
+    add_targets(group)
+    schemes = f"Store weights in this scheme: {', '.join(scheme_names())}; may repeat."
+    group.add_argument("--quantize", action="append", metavar="SCHEME", help=f"{schemes} {defaults_to(DEFAULT_SCHEME)}")
+    add_output(group, "DIR", "Write the bundle to DIR, several to folders in it. " + defaults_to(_PLACE))
+    group.add_argument("--no-verify", action="store_true", help="Skip the comparison with PyTorch.")
+    group.add_argument("--keep-failing", action="store_true", help="Write a bundle even beyond its budget.")
     add_settings(parser)
-    parser.add_argument("--no-verify", action="store_true", help="skip the comparison with PyTorch")
-    parser.add_argument("--keep-failing", action="store_true", help="write a bundle even beyond its budget")
     add_checks(parser)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from exporter.checkpoint.vocabulary_trimming import Trim
 from exporter.compression.calibration import EPOCHS, Finetune
 from exporter.compression.product_quantization import DIMENSIONS
+from exporter.options.help import Options, defaults_to
 from exporter.options.targets import add_target_options, check_given, target_options, targets
 from exporter.options.text_files import corpus
 from exporter.targets.target import Settings
@@ -15,34 +16,47 @@ from runtimes.errors import UsageError
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare what each target may be told."""
     add_target_options(parser)
-    parser.add_argument(
-        "--pq-dims", type=int, choices=DIMENSIONS, help=f"pq, pq4: numbers in a byte (default {DIMENSIONS[0]})"
+    _add_weights(parser.add_argument_group("weights"))
+    _add_vocabulary(parser.add_argument_group("vocabulary"))
+
+
+def _add_weights(group: Options) -> None:
+    group.add_argument(
+        "--keep",
+        action="append",
+        metavar="PATTERN",
+        help="Keep the weights whose names match in float16, or in int8 with PATTERN=int8; may repeat.",
     )
-    parser.add_argument(
+    dims = f"Put so many numbers into a byte (pq, pq4). {defaults_to(DIMENSIONS[0])}"
+    group.add_argument("--pq-dims", type=int, choices=DIMENSIONS, help=dims)
+    group.add_argument(
         "--frequency-from",
         type=Path,
         metavar="FILE",
-        help="pq, pq4: texts, or labelled rows, that say which tokens matter",
+        help="Weigh codes by how often these texts, or labelled rows, use each token (pq, pq4).",
     )
-    parser.add_argument(
-        "--trim-vocabulary",
-        type=Path,
-        metavar="FILE",
-        help="keep only the tokens that its texts, or labelled rows, use",
-    )
-    parser.add_argument("--min-count", type=int, default=1, metavar="K", help="how often a token must occur in them")
-    parser.add_argument(
-        "--keep-tokens", "--keep-pieces", type=int, metavar="N", help="the commonest of them, N tokens in all"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--finetune-codes",
         type=Path,
         metavar="FILE",
-        help="pq, pq4: texts, or labelled rows, to learn from the float model",
+        help="Let codes learn from the float model on these texts, or labelled rows (pq, pq4).",
     )
-    parser.add_argument("--finetune-epochs", type=int, metavar="N", help=f"how often all are read (default {EPOCHS})")
-    parser.add_argument(
-        "--keep", action="append", metavar="PATTERN", help="weights kept as float16, or with =int8 so; may repeat"
+    epochs = f"Read the texts of --finetune-codes N times. {defaults_to(EPOCHS)}"
+    group.add_argument("--finetune-epochs", type=int, metavar="N", help=epochs)
+
+
+def _add_vocabulary(group: Options) -> None:
+    group.add_argument(
+        "--trim-vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="Keep only the tokens that these texts, or labelled rows, use.",
+    )
+    group.add_argument(
+        "--min-count", type=int, default=1, metavar="K", help="Keep a token that occurs at least K times in them."
+    )
+    group.add_argument(
+        "--keep-tokens", "--keep-pieces", type=int, metavar="N", help="Keep the commonest of them, N tokens in all."
     )
 
 

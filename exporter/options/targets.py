@@ -4,15 +4,16 @@ import argparse
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from exporter.options.help import Options, defaults_to
 from exporter.targets.registry import DEFAULT_TARGET, TARGETS
 from exporter.targets.target import flag_of
 from runtimes.errors import UsageError
 
 
-def add_targets(parser: argparse.ArgumentParser) -> None:
+def add_targets(options: Options) -> None:
     """Declare --target."""
-    told = f"{', '.join(TARGETS)}; may repeat (default {DEFAULT_TARGET})"
-    parser.add_argument("--target", action="append", help=told)
+    told = f"Write bundles for this target: {', '.join(TARGETS)}; may repeat. {defaults_to(DEFAULT_TARGET)}"
+    options.add_argument("--target", action="append", help=told)
 
 
 def targets(parsed: argparse.Namespace) -> tuple[str, ...]:
@@ -21,16 +22,25 @@ def targets(parsed: argparse.Namespace) -> tuple[str, ...]:
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
-    """Declare every option of every target."""
+    """Declare every option of every target, in a group for those that have it."""
+    groups: dict[str, Options] = {}
     for one in _fields().values():
         having = ", ".join(name for name, target in TARGETS.items() if one.name in target.option_names)
-        flag, told, metavar = flag_of(one), f"{having}: {one.metadata['help']}", one.metadata["metavar"]
-        if one.type is bool:
-            parser.add_argument(flag, action="store_true", help=told)
-        elif _is_list(one):
-            parser.add_argument(flag, action="append", metavar=metavar, help=told)
-        else:
-            parser.add_argument(flag, type=one.type, metavar=metavar, help=told)
+        title = f"only for --target {having}"
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        _add(groups[title], one)
+
+
+def _add(group: Options, one: Any) -> None:
+    """Declare one; what was not given stays None, so that its default is its target's affair."""
+    flag, told, metavar = flag_of(one), one.metadata["help"], one.metadata["metavar"]
+    if one.type is bool:
+        group.add_argument(flag, action="store_true", help=told)
+    elif _is_list(one):
+        group.add_argument(flag, action="append", metavar=metavar, help=told)
+    else:
+        group.add_argument(flag, type=one.type, metavar=metavar, help=f"{told} {defaults_to(one.default)}")
 
 
 def target_options(parsed: argparse.Namespace) -> Mapping[str, Any]:

@@ -32,8 +32,13 @@ from runtimes.bundle.manifest import Recipe, TensorSpec
 class CoreAIOptions:
     """What a user may say of Core AI assets, and what their recipe records."""
 
-    sequence_lengths: tuple[int, ...] = option((), "tokens of the inputs; may repeat", "--sequence-length", "N")
-    compute_units: str = option(DEFAULT_COMPUTE_UNITS, ", ".join(LAYOUTS))
+    sequence_lengths: tuple[int, ...] = option(
+        (),
+        "Make the inputs N tokens long, a row at a time; may repeat.",
+        "--sequence-length",
+        "N",
+    )
+    compute_units: str = option(DEFAULT_COMPUTE_UNITS, f"Let these compute: {', '.join(LAYOUTS)}.")
 
 
 def _recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:

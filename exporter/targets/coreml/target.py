@@ -36,9 +36,16 @@ from runtimes.bundle.manifest import Recipe, TensorSpec
 class CoreMLOptions:
     """What a user may say of Core ML packages, and what their recipe records."""
 
-    sequence_lengths: tuple[int, ...] = option((), "tokens of the inputs; may repeat", "--sequence-length", "N")
-    compute_units: str = option(DEFAULT_COMPUTE_UNITS, ", ".join(LAYOUTS))
-    deployment_target: str = option(DEFAULT_DEPLOYMENT_TARGET, f"{DEPLOYMENT_TARGETS[0]} or newer")
+    sequence_lengths: tuple[int, ...] = option(
+        (),
+        "Make the inputs N tokens long, a row at a time; may repeat.",
+        "--sequence-length",
+        "N",
+    )
+    compute_units: str = option(DEFAULT_COMPUTE_UNITS, f"Let these compute: {', '.join(LAYOUTS)}.")
+    deployment_target: str = option(
+        DEFAULT_DEPLOYMENT_TARGET, f"Write for this system and newer ones: {DEPLOYMENT_TARGETS[0]} or later."
+    )
 
 
 def _recipe(checkpoint: Checkpoint, scheme: str, settings: Settings) -> Recipe:

@@ -42,12 +42,13 @@ class LiteRtOptions:
 
     sequence_lengths: tuple[int, ...] = option(
         (),
-        "fixed tokens of the inputs, a row at a time; may repeat (litert without it: any)",
+        "Make the inputs N tokens long, a row at a time; may repeat. [default: 128, and any length of litert]",
         "--sequence-length",
         "N",
     )
     mediapipe: bool = option(
-        False, "one file that MediaPipe's TextClassifier or TextEmbedder opens, of one length (default 128)"
+        False,
+        "Write one file that MediaPipe's TextClassifier or TextEmbedder opens, of one length (128 without any).",
     )
 
 

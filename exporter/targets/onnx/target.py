@@ -39,10 +39,10 @@ from runtimes.files.json_text import to_json
 class OnnxOptions:
     """What a user may say of an ONNX bundle."""
 
-    opset: int = option(DEFAULT_OPSET, f"of the operators (default {DEFAULT_OPSET})")
-    int32_inputs: bool = option(False, "int32 ids, mask and types instead of int64")
+    opset: int = option(DEFAULT_OPSET, "Write the operators of this version of ONNX.")
+    int32_inputs: bool = option(False, "Take ids, mask and types as int32 instead of int64.")
     pooled_only: bool = option(
-        False, "of an embedding its vector alone, without the tokens' vectors that other libraries ask for"
+        False, "Give an embedding alone, without the vectors of its tokens that other libraries ask for."
     )
 
 

@@ -101,8 +101,7 @@ def test_a_command_imports_no_other(tmp_path):
 
 
 def test_every_command_is_found_by_its_name():
-    assert len(cli.COMMANDS) == len(set(cli.COMMANDS)) == 9
-    for name, module in cli.COMMANDS.items():
-        assert module.__name__ == f"exporter.cli.{name.replace('-', '_')}"
+    for name, command in cli.COMMANDS.items():
+        assert command.module.__name__ == f"exporter.cli.{name.replace('-', '_')}"
     with pytest.raises(KeyError):
-        cli.COMMANDS["interrupts"]
+        cli.COMMANDS["parities"]

@@ -24,7 +24,7 @@ READ |= {"keep_tokens", "finetune_codes", "cache_dir", "labels"}
 
 def places():
     """Every option of every command that names a file or a folder to write."""
-    commands = next(one for one in cli._parser()._actions if hasattr(one, "choices") and one.choices)
+    commands = next(one for one in cli.command_parser()._actions if hasattr(one, "choices") and one.choices)
     for name, parser in commands.choices.items():
         found = [one for one in parser._actions if one.type is Path and one.dest not in READ]
         yield from ((name, one.option_strings[-1]) for one in found)

@@ -14,7 +14,7 @@ NOTE = "toy.txt"
 class ToyOptions:
     """What a user may say of a toy."""
 
-    colour: str = option("blue", "what is written beside the model (default blue)")
+    colour: str = option("blue", "Write this colour beside the model.")
 
 
 def _recipe(checkpoint, scheme, settings):

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.cli import output
 from exporter.cli.main import main
-from exporter.cli.output import OutputError
+from exporter.cli.process.output import OutputError
 from runtimes.files import atomic_write
 
 ROOT = Path(__file__).parents[3]
@@ -144,7 +144,7 @@ def test_a_mistake_is_one_line_and_changes_nothing(bundle, checkpoint, tmp_path,
 
 PRINTS = """
 import os, sys
-from exporter.cli.output import watched_output
+from exporter.cli.process.output import watched_output
 
 with watched_output():
     os.write(1, b"a native library's word\\n")

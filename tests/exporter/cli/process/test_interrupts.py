@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from exporter.cli import main as cli
-from exporter.cli.interrupts import watch_interrupts
+from exporter.cli.process.interrupts import watch_interrupts
 
 
 def interrupt_and_fail(_parsed):
@@ -35,8 +35,8 @@ def run_as(monkeypatch):
     monkeypatch.setattr(cli, "end_by_interrupt", lambda: 130)
 
     def use(run):
-        command = SimpleNamespace(HELP="", add_arguments=lambda parser: None, run=run)
-        monkeypatch.setattr(cli, "COMMANDS", {"try": command})
+        module = SimpleNamespace(EXAMPLES=(), add_arguments=lambda parser: None, run=run)
+        monkeypatch.setattr(cli, "COMMANDS", {"try": SimpleNamespace(line="", module=module)})
         return cli.main(["try"])
 
     return use
