@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +52,37 @@ class Way:
 def contents(place):
     files = [path for path in sorted(place.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     return {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
+
+
+def twine_check(file):
+    """What the index would say of the metadata, the description among it."""
+    command = [sys.executable, "-m", "twine", "check", "--strict", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_wheel_can_be_published(wheel):
+    done = twine_check(wheel)
+    assert done.returncode == 0, done.stdout
+    assert "PASSED" in done.stdout
+
+
+def test_the_sdist_can_be_published_and_carries_what_tests_need(tmp_path):
+    program = "import sys; from hatchling.build import build_sdist; print(build_sdist(sys.argv[1]))"
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    assert twine_check(sdist).returncode == 0
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"README.md", "constraints.txt", "docs/index.md", "tests/test_wheel.py", "exporter/__init__.py"} <= names
+
+
+def test_a_wheel_that_no_index_takes_is_noticed(wheel, tmp_path):
+    broken = tmp_path / wheel.name
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(broken, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"" if name.endswith("METADATA") else old.read(name))
+    assert twine_check(broken).returncode != 0
 
 
 @pytest.mark.parametrize("package", PACKAGES)

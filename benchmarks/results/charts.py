@@ -53,4 +53,6 @@ def peers(records: Records) -> str:
 
 
 def _named(found: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
-    return {name.removeprefix("bertport ").replace("`", ""): one for name, one in found.items()}
+    """By what a reader calls them: a row that names no other format is ONNX's."""
+    short = {name: name.removeprefix("bertport ").replace("`", "") for name in found}
+    return {one if one == name or " " in one else f"ONNX {one}": found[name] for name, one in short.items()}

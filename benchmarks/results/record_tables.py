@@ -45,7 +45,7 @@ def _smallest_of(target: str, found: dict[str, Any]) -> str:
         for one in bundles
     ]
     first = bundles[0]
-    columns = ["", "MB", "accuracy", "drop, points", "agreement", "rows cut otherwise", "parity"]
+    columns = ["", "MB", "accuracy", "drop, points", "agreement", "rows tokenized differently", "parity"]
     told = f"PyTorch: {first['pytorch_accuracy']:.4f} on {first['rows']:,} rows; the bundles are {first['status']}."
     return f"{markdown(columns, rows)}\n\n{told}"
 

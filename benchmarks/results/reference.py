@@ -38,7 +38,8 @@ def _group(group: argparse._ArgumentGroup) -> str:
     if not shown:
         return ""
     table = markdown(["option", "what it does"], [[_words(one), _help(one)] for one in shown], figures=False)
-    return f"### {(group.title or '').capitalize()} {{ .options }}\n\n{table.replace('---:', '---')}"
+    title = group.title or "options"
+    return f"**{title[0].upper()}{title[1:]}**\n\n{table}"
 
 
 def _words(action: argparse.Action) -> str:
