@@ -120,14 +120,14 @@ def _missing(abilities: list[Ability]) -> dict[str, list[str]]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from runtimes.reporting.terminal import plain_table, show
+    from runtimes.reporting.terminal import lines, plain_table, show
 
     host, int8 = found["host"], found["int8"]
     has = ", ".join(f"{'' if there else 'no '}{name}" for name, there in int8.items())
     facts = [*host.items(), ("int8", has or "not known on this system")]
-    show(plain_table("machine", ("what", "here"), facts))
+    show(lines("machine", ("what", "here"), facts))
     rows = [(name, version or "not installed") for name, version in found["versions"].items()]
-    show(plain_table("versions", ("package", "version"), rows))
+    show(lines("versions", ("package", "version"), rows))
     show(plain_table("targets", ("target", "processor", "export", "run", "time"), map(_cells, found["abilities"])))
     for lacks, targets in found["missing"].items():
         print(f"missing for {' and '.join(targets)}: {lacks}")
