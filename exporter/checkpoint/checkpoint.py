@@ -14,7 +14,6 @@ from exporter.checkpoint.config.labels import (
     with_labels,
     without_labels,
 )
-from exporter.checkpoint.config.reading import for_reference, read_config
 from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.sentence_transformers.modules import Sentences, find_modules, read_sentences, sentence_task
 from exporter.checkpoint.source import Source
@@ -94,6 +93,8 @@ class Checkpoint:
     @property
     def reference_config(self) -> dict[str, Any]:
         """What transformers' config class is made of for the reference; see `config.reading.for_reference`."""
+        from exporter.checkpoint.config.reading import for_reference
+
         return for_reference(self.model.family, self.config, self.label_rows)
 
     @property
@@ -122,6 +123,8 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
     modules = find_modules(root, task)
     if modules and modules.encoder.name and modules.encoder != root:
         source = replace(source, directory=modules.encoder)
+    from exporter.checkpoint.config.reading import read_config  # here: schemas of all families are slow to make
+
     read, directory = read_config(source.directory), source.directory
     family, config = read.family, read.values
     check_number_of_labels(config)

@@ -8,7 +8,6 @@ from typing import Any
 from exporter.checkpoint.json_files import read_object, refuse_code
 from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.weight_files import INDEX, PICKLE, SINGLE, open_tensors
-from exporter.model.families.registry import FAMILIES
 from exporter.model.family import Family
 from exporter.model.heads.common import SPAN
 from runtimes.errors import CheckpointError, UnsupportedError, excerpt
@@ -113,6 +112,8 @@ def _class(path: Path, config: Mapping[str, Any]) -> str:
     if isinstance(kind, str) and kind in _CLASSES:
         return _CLASSES[kind]
     named = mapping.get("base_model_class") if kind is None and isinstance(mapping, dict) else None
+    from exporter.model.families.registry import FAMILIES  # here: their schemas are slow to make
+
     known = {head.architecture for family in FAMILIES.values() for head in family.heads}
     if isinstance(named, str) and named in known:
         return named

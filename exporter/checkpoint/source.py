@@ -11,7 +11,6 @@ from pathlib import Path
 
 from exporter.checkpoint.hints import misnamed
 from exporter.checkpoint.lora import Adapter, is_adapter, read_adapter, sources
-from exporter.checkpoint.lora_merging import merge
 from exporter.checkpoint.tokenizer.kinds import ADDED, SETTINGS, SPECIAL, VOCABULARIES, WHOLE
 from runtimes.bundle.integrity import is_file, is_folder
 from runtimes.errors import CheckpointError, UsageError, in_our_words, in_unicode
@@ -111,6 +110,8 @@ def _whole(source: Source, options: HubOptions) -> Source:
     """The source itself; of an adapter its merged model, in a folder that goes when the last reader of it has gone."""
     if not is_adapter(source.directory):
         return source
+    from exporter.checkpoint.lora_merging import merge  # here: few checkpoints are adapters, and it reads configs
+
     adapter = read_adapter(source.directory)
     base = _find_base(adapter, options)
     folder = Path(tempfile.mkdtemp(prefix="bertport-merged-"))

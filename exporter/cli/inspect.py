@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from exporter.options.help import add_json
-from runtimes.reporting.terminal import inspection_table, show
+from runtimes.reporting.terminal import inspection_tables, show
 
 EXAMPLES = (
     ("bertport inspect artifacts/demo/onnx-int8", "operators, largest weights and what accelerators may refuse"),
@@ -29,5 +29,5 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.json:
         print(json.dumps(asdict(found), indent=2))
     else:
-        show(inspection_table(found))
+        show(*inspection_tables(found))
     return 0

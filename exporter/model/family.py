@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from exporter.model.geometry import EncoderConfig, Geometry
+from exporter.model.geometry import Geometry
 from exporter.model.ops import Extent, Inputs, Ops, Read, T
 from exporter.model.tasks import TASKS, Task
 from exporter.model.tensor_table import Entry, StoredTensor
 from runtimes.errors import UnsupportedError, excerpt
+
+if TYPE_CHECKING:  # pydantic behind it is slow to import
+    from exporter.model.config_schema import EncoderConfig
 
 G = TypeVar("G", bound=Geometry, contravariant=True)
 """A family may need more numbers than `Geometry` has."""
@@ -92,7 +95,7 @@ class Family(Generic[G]):
     tokenizer_class: str
     prefix: str
     buffers: tuple[str, ...]
-    schema: type[EncoderConfig]
+    schema: "type[EncoderConfig]"
     read_geometry: Callable[[Mapping[str, Any]], Any]
     reads_types: Callable[[G], bool]
     entries: Callable[[G], Iterator[Entry]]

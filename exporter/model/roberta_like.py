@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from exporter.model.bert_tensors import embedding_entries, layer_entries, layer_modules
+from exporter.model.config_schema import BertConfig, Identifier
 from exporter.model.family import Family
-from exporter.model.geometry import BertConfig, Geometry, Identifier
+from exporter.model.geometry import Geometry
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.ops import Inputs, Ops, Read, T

@@ -100,7 +100,7 @@ class Target:
     gives the float values of its weights. `model_names` are the files that a recipe makes, and `check_companions`
     refuses files derived from them that are not. `inspect` takes a model file by its path, `loading` is the text of a
     bundle's card that says how it is loaded, and `finetuned_budget` how far a bundle of trained weights may be from
-    PyTorch with these.
+    PyTorch with these. `cannot_export_here` says what is missing to write its files, and how to get it.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Target:
     loading: Callable[[Bundle], str]
     finetuned_budget: Budget
     libraries: tuple[str, ...]
+    cannot_export_here: Callable[[], str]
 
     def scheme(self, name: str) -> Scheme:
         """The scheme of that name. Raises UsageError with the list of what there is."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # a measured process must not pay for what bundles need: thei
     from runtimes.backends.emulation.runtime import EmulatedRuntime
     from runtimes.backends.foreign import Expected, Opened
     from runtimes.bundle.reading import Bundle
-    from runtimes.runner import Runner
+    from runtimes.runner import Runner, Status
 
 NATIVE, ARM64, SME, AVX2 = "native", "arm64", "arm64-sme", "x86-64-avx2"
 ARCHITECTURES = {
@@ -37,6 +37,21 @@ class Timed:
 
 
 @dataclass(frozen=True)
+class Here:
+    """How bundles are run on this machine. `lacks` is what keeps them from being measured, and how to get it."""
+
+    status: "Status"
+    lacks: str = ""
+
+
+def with_extra(lacks: str) -> Here:
+    """Measured, or not run where something of an extra is missing."""
+    from runtimes.runner import Status
+
+    return Here(Status.NOT_RUN if lacks else Status.MEASURED, lacks)
+
+
+@dataclass(frozen=True)
 class Backend:
     """One runtime, by the name of the target whose bundles it runs.
 
@@ -44,6 +59,7 @@ class Backend:
     target's devices may compute in, or gives None where `open` is that already. `emulated` is what runs on the other
     ARCHITECTURES; None where a target has no kernels of its own to emulate.
     `open_file` opens a model that others saved; `is_model` tells one by what it is, and errors call them `files`.
+    `runs_here` says how bundles are run on this machine, and what would run them better; it imports no runtime.
     `prepare_timing` imports the runtime, and what it returns opens what `timed` names, on so many threads;
     `cannot_time_here` says why that is not to be had, or nothing, and `sets_threads` whether the runtime runs on as
     many threads as it is told.
@@ -58,6 +74,7 @@ class Backend:
     is_model: "Callable[[Path], bool]"
     open_file: "Callable[[Path, Expected], Opened]"
     timed: "Callable[[Bundle], Timed]"
+    runs_here: "Callable[[], Here]"
     cannot_time_here: Callable[[], str]
     sets_threads: bool
     prepare_timing: "Callable[[], Callable[[Path, int], Runner]]"

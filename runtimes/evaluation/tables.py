@@ -11,7 +11,7 @@ from runtimes.evaluation.comparison import Comparison
 def figures_table(title: str, name: str, compared: Comparison) -> Table:
     """PyTorch and the bundle side by side: figures, then F1 by label."""
     table = Table(title=title, title_justify="left")
-    table.add_column("")
+    table.add_column("figure")
     for column in ("PyTorch", name, "drop, points"):
         table.add_column(column, justify="right")
     left, right = compared.reference, compared.candidate
@@ -41,7 +41,17 @@ def _pair(left: float, right: float) -> list[str]:
 def candidates_table(title: str, metric: str, rows: Sequence[Sequence[str]]) -> Table:
     """Size against the metric against latency, one line for each bundle that was tried."""
     table = Table(title=title, title_justify="left")
-    columns = ("MB", f"{metric}, PyTorch", "exported", "drop, points", "95 %", "held out", "ms at 128", "tried, s", "")
+    columns = (
+        "MB",
+        f"{metric}, PyTorch",
+        "exported",
+        "drop, points",
+        "95 %",
+        "held out",
+        "ms at 128",
+        "tried, s",
+        "standing",
+    )
     for number, column in enumerate(("bundle", *columns)):
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:

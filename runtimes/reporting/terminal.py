@@ -22,10 +22,33 @@ _EXERCISED = {"exercised_rows": ("vocabulary_rows", "word rows"), "exercised_pos
 """Key of `Parity.coverage` → the key of its total, and what it counts."""
 
 
-def show(table: Table) -> None:
-    """Print to stdout; wide enough for every column where stdout is no terminal."""
+_PIPE = 160
+"""Characters of a line where stdout is no terminal: enough for every column."""
+_FOLDED = 3
+"""Columns that can share a narrow terminal, with their cells on several lines."""
+
+
+def show(*tables: Table) -> None:
+    """Print to stdout, no wider than the terminal; in colours where it is one and NO_COLOR is not set."""
     console = _Plain(markup=False, emoji=False)  # cells hold names, and a name may look like markup
-    (console if console.is_terminal else _Plain(width=160, markup=False, emoji=False)).print(table)
+    if not console.is_terminal:
+        console = _Plain(width=_PIPE, markup=False, emoji=False)
+    for table in tables:
+        wide = console.measure(table, options=console.options.update(width=_PIPE * _PIPE)).maximum > console.width
+        console.print(_stacked(table) if wide and len(table.columns) > _FOLDED else table)
+
+
+def _stacked(table: Table) -> Table:
+    """The same with each row as a block of lines, a column a line: no row of many columns fits a narrow terminal."""
+    made = Table(title=table.title, title_justify="left", show_header=False)
+    made.add_column(overflow="fold")
+    made.add_column(overflow="fold")
+    names = [column.header for column in table.columns]
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for name, cell in zip(names, row, strict=True):
+            made.add_row(name, cell)
+        made.add_section()
+    return made
 
 
 class _Plain(Console):
@@ -56,10 +79,10 @@ def exported_table(items: Iterable[Any]) -> Table:
 
 def explanation_table(explanation: Any) -> Table:
     """Every compared tensor, in the order of computation. `explanation` is pipeline.Explanation."""
-    table = _table(f"where they part, on {explanation.case!r}", ["compared", "tensor", "relative error", ""])
+    table = _table(f"where they part, on {explanation.case!r}", ["compared", "tensor", "relative error", "verdict"])
     for title, rows in (("graph with PyTorch", explanation.graph), ("file with graph", explanation.file)):
         for row in rows:
-            table.add_row(title, row.name, f"{row.relative:.2e}", "beyond" if row.beyond else "")
+            table.add_row(title, row.name, f"{row.relative:.2e}", "beyond" if row.beyond else "within")
     return table
 
 
@@ -68,7 +91,7 @@ def bench_table(record: Any) -> Table:
     from runtimes.measurement.statistics import summarise
 
     lengths = sorted(record.plan.lengths)
-    columns = ["", "threads", "MB", "zipped", "cold ms", "load ms", *(f"ms at {n}" for n in lengths)]
+    columns = ["subject", "threads", "MB", "zipped", "cold ms", "load ms", *(f"ms at {n}" for n in lengths)]
     table = _table("medians, one row at a time", [*columns, "rows/s", "peak MB", "above bare"])
     found = summarise(record)
     for one in found:
@@ -94,17 +117,35 @@ def _sizes(subject: Any) -> list[str]:
     return [f"{size / _MEGABYTE:.2f}" if subject.disk_bytes else "–" for size in sizes]
 
 
-def inspection_table(found: Any) -> Table:
-    """The facts, operators and largest weights of a bundle. `found` is exporter.verification.inspection.Inspection."""
-    table = _table("bundle", ["", ""])
-    for name, value in found.facts.items():
-        table.add_row(name, value)
-    table.add_row("operators", ", ".join(f"{name} {count}" for name, count in found.operators.items()))
-    for name, dtype, shape, size_bytes in found.weights:
-        table.add_row(name, f"{dtype} {shape}, {size_bytes:,} bytes")
-    for finding, operations in _by_finding(found.findings).items():
-        more = f" and {len(operations) - _NAMED} more" if len(operations) > _NAMED else ""
-        table.add_row(f"eligibility: {', '.join(operations[:_NAMED])}{more}", finding)
+def inspection_tables(found: Any) -> list[Table]:
+    """The facts and operators of a bundle, its largest weights, and what keeps an accelerator from taking operations.
+
+    `found` is exporter.targets.target.Inspection; a table that would be empty is left out.
+    """
+    facts = lines("bundle", ("what", "found"), found.facts.items())
+    facts.add_row("operators", ", ".join(f"{name} {count}" for name, count in found.operators.items()))
+    weights = [(name, dtype, str(shape), f"{size:,}") for name, dtype, shape, size in found.weights]
+    findings = [
+        (finding, str(len(operations)), _some(operations))
+        for finding, operations in _by_finding(found.findings).items()
+    ]
+    tables = [facts, plain_table("largest weights", ("weight", "type", "shape", "bytes"), weights)]
+    tables.append(lines("what keeps an accelerator from it", ("why", "operations", "which"), findings))
+    return [table for table in tables if table.row_count]
+
+
+def _some(operations: list[str]) -> str:
+    more = f" and {len(operations) - _NAMED} more" if len(operations) > _NAMED else ""
+    return f"{', '.join(operations[:_NAMED])}{more}"
+
+
+def lines(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Cells of text, which is read from the left."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from exporter.checkpoint.config.neutral import without_stumbling_blocks
 from exporter.checkpoint.hints import remote_code, without_config
 from exporter.checkpoint.json_files import find_nested, read_object, refuse_code
+from exporter.model.config_schema import refuse_variants
 from exporter.model.families.registry import find_family
 from exporter.model.family import Family
-from exporter.model.geometry import refuse_variants
 from runtimes.errors import CheckpointError, UnsupportedError
 
 _LABELS = frozenset(("id2label", "label2id", "problem_type", "num_labels"))

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from exporter.model.bert_tensors import LayerNames, embedding_entries, layer_entries
+from exporter.model.config_schema import BertConfig, Layers, Rows, Width
 from exporter.model.family import Encoded, Family
-from exporter.model.geometry import BertConfig, Geometry, Layers, Rows, Width
+from exporter.model.geometry import Geometry
 from exporter.model.heads.common import linear
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads

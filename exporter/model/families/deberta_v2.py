@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from exporter.model.bert_tensors import LayerNames, layer_entries, layer_modules
+from exporter.model.config_schema import BertConfig, Epsilon, Layers, Name, Rows, Switch, Width, read_activation
 from exporter.model.families.deberta_v2_layers import DebertaGeometry, encode
 from exporter.model.family import Family, Head, Stored
-from exporter.model.geometry import BertConfig, Epsilon, Layers, Name, Rows, Switch, Width, read_activation
 from exporter.model.heads.common import classify_pooled
 from exporter.model.heads.fill_mask import MaskedNames, masked_head
 from exporter.model.heads.standard import HeadNames, standard_heads

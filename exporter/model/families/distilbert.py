@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from exporter.model.bert_tensors import LayerNames, layer_entries
+from exporter.model.config_schema import EncoderConfig, Layers, Width, heads_that_do_not_divide, read_activation
 from exporter.model.family import Family
-from exporter.model.geometry import EncoderConfig, Geometry, Layers, Width, heads_that_do_not_divide, read_activation
+from exporter.model.geometry import Geometry
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.tensor_table import Entry, layer_norm_entries

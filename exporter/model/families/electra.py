@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import Field
 
 from exporter.model.bert_tensors import embedding_entries, layer_entries, layer_modules
+from exporter.model.config_schema import BertConfig, Name, Switch, Width
 from exporter.model.family import Encoded, Family, Head, Stored
-from exporter.model.geometry import BertConfig, Geometry, Name, Switch, Width
+from exporter.model.geometry import Geometry
 from exporter.model.heads.common import linear
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads

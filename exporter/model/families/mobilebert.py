@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from exporter.model.config_schema import BertConfig, Layers, Switch, Width, heads_that_do_not_divide
 from exporter.model.families.mobilebert_layer import MobileGeometry, MobileLayer, embed
 from exporter.model.family import Encoded, Family, Head, Stored
-from exporter.model.geometry import BertConfig, Layers, Switch, Width, heads_that_do_not_divide
 from exporter.model.heads.common import linear
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads

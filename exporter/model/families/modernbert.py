@@ -6,9 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from exporter.model.families.modernbert_layers import ModernGeometry, encode, norm
-from exporter.model.family import Encoded, Family, Head, Stored
-from exporter.model.geometry import (
+from exporter.model.config_schema import (
     EncoderConfig,
     Epsilon,
     Identifier,
@@ -20,6 +18,8 @@ from exporter.model.geometry import (
     heads_that_do_not_divide,
     read_activation,
 )
+from exporter.model.families.modernbert_layers import ModernGeometry, encode, norm
+from exporter.model.family import Encoded, Family, Head, Stored
 from exporter.model.heads.common import classify_tokens, find_span, linear
 from exporter.model.heads.embedding import features_head, sentence_head
 from exporter.model.heads.fill_mask import MaskedNames, Transform, masked_head

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from exporter.model.bert_tensors import LayerNames, layer_entries
+from exporter.model.config_schema import Rows
 from exporter.model.distances import Distances
 from exporter.model.family import Family
-from exporter.model.geometry import Geometry, Rows
+from exporter.model.geometry import Geometry
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.ops import Inputs, Ops, Read, Role, T, Weight

@@ -1,6 +1,6 @@
 """RoBERTa (Liu et al. 2019): BERT with positions counted from the padding id, and a byte-level BPE tokenizer."""
 
-from exporter.model.geometry import Rows
+from exporter.model.config_schema import Rows
 from exporter.model.roberta_like import CountedPositionsConfig, roberta_like
 
 

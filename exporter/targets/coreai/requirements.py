@@ -3,10 +3,15 @@
 from importlib.metadata import version
 
 from runtimes.errors import RuntimeUnavailable
-from runtimes.extras import require_extra
+from runtimes.extras import missing, require_extra
 
 PACKAGE = "coreai-core"
 TESTED = ("1.0.0b3",)
+
+
+def lacking() -> str:
+    """What is not installed of Apple's package, and how to get it; nothing where all is there."""
+    return missing("coreai")
 
 
 def require_coreai(purpose: str) -> None:

@@ -19,7 +19,7 @@ from exporter.targets.coreai.lower import Options, check, lower
 from exporter.targets.coreai.metadata import asset_metadata
 from exporter.targets.coreai.names import canonical_tensors
 from exporter.targets.coreai.program.writing import write_asset
-from exporter.targets.coreai.requirements import PACKAGE, require_coreai
+from exporter.targets.coreai.requirements import PACKAGE, lacking, require_coreai
 from exporter.targets.coreai.schemes import SCHEMES
 from exporter.targets.coreai.weights import WeightStore
 from exporter.targets.encoding.forms import FormScheme
@@ -113,4 +113,5 @@ TARGET = Target(
     loading=loading_text,
     finetuned_budget=SCHEMES["int8"].budget,
     libraries=(PACKAGE,),
+    cannot_export_here=lacking,
 )

@@ -133,4 +133,5 @@ TARGET = Target(
     loading=loading_text,
     finetuned_budget=SCHEMES["int8"].budget,
     libraries=("coremltools",),
+    cannot_export_here=lambda: "",
 )

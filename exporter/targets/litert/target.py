@@ -30,7 +30,7 @@ from exporter.targets.litert.weights import WeightStore
 from exporter.targets.target import Settings, Target, checked_keep, fixed_inputs, kept_in_embeddings, option
 from runtimes.bundle.manifest import CALIBRATION, CHOICES, SEQUENCE, Recipe, TensorSpec
 from runtimes.bundle.reading import Bundle
-from runtimes.extras import require_extra
+from runtimes.extras import missing, require_extra
 from runtimes.files.json_text import to_json
 from runtimes.runner import INPUTS
 from runtimes.version import __version__
@@ -149,4 +149,5 @@ TARGET = Target(
     loading=_loading,
     finetuned_budget=SCHEMES["int8"].budget,
     libraries=("flatbuffers",),
+    cannot_export_here=lambda: missing("litert", "flatbuffers"),
 )

@@ -128,4 +128,5 @@ TARGET = Target(
     loading=loading_text,
     finetuned_budget=SCHEMES["int8"].budget,
     libraries=("onnx",),
+    cannot_export_here=lambda: "",
 )

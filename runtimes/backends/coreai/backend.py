@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from runtimes.aimodel.names import MAIN, PROGRAM, SUFFIX
-from runtimes.backends.backend import Backend, Timed
+from runtimes.backends.backend import Backend, Timed, with_extra
 from runtimes.errors import RuntimeUnavailable
-from runtimes.extras import require_extra
+from runtimes.extras import missing, require_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +64,7 @@ BACKEND = Backend(
     is_model=_is_model,
     open_file=_open_file,
     timed=_timed,
+    runs_here=lambda: with_extra(missing("coreai")),
     cannot_time_here=lambda: _UNTIMED,
     sets_threads=False,
     prepare_timing=_prepare_timing,

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runtimes.backends.backend import Backend, Timed
+from runtimes.backends.backend import Backend, Here, Timed, with_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +62,14 @@ def _timed(bundle: "Bundle") -> Timed:
     return Timed(bundle.directory, max(bundle.manifest.recipe.sequence_lengths), max_rows=1)
 
 
+def _runs_here() -> Here:
+    if platform.system() == "Darwin":
+        return with_extra("")
+    from runtimes.runner import Status
+
+    return Here(Status.SIMULATED, "Apple's runtime needs macOS: verify the bundle there")
+
+
 def _cannot_time_here() -> str:
     if platform.system() == "Darwin":
         return ""
@@ -89,6 +97,7 @@ BACKEND = Backend(
     is_model=_is_model,
     open_file=_open_file,
     timed=_timed,
+    runs_here=_runs_here,
     cannot_time_here=_cannot_time_here,
     sets_threads=False,
     prepare_timing=_prepare_timing,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runtimes.backends.backend import Backend, Timed
+from runtimes.backends.backend import Backend, Timed, with_extra
 from runtimes.backends.emulation.runtime import EmulatedRuntime
 from runtimes.extras import missing, require_extra
 
@@ -94,6 +94,7 @@ BACKEND = Backend(
     is_model=lambda path: path.suffix == ".tflite" and path.is_file(),
     open_file=_open_file,
     timed=_timed,
+    runs_here=lambda: with_extra(missing("litert", _MODULE)),
     cannot_time_here=lambda: missing("litert", _MODULE),
     sets_threads=True,
     prepare_timing=_prepare_timing,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runtimes.backends.backend import Backend, Timed
+from runtimes.backends.backend import Backend, Timed, with_extra
 from runtimes.backends.emulation.runtime import EmulatedRuntime
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ def _open(bundle: "Bundle", threads: int) -> "Runner":
     from runtimes.backends.onnx.runner import OnnxRunner
 
     return OnnxRunner(path, threads)
+
+
+def _lacking() -> str:
+    from importlib.util import find_spec
+
+    return "" if find_spec("onnxruntime") else "onnxruntime is not installed: pip install onnxruntime"
 
 
 def _check(path: "Path") -> None:
@@ -71,6 +77,7 @@ BACKEND = Backend(
     is_model=lambda path: path.suffix == ".onnx" and path.is_file(),
     open_file=_open_file,
     timed=_timed,
+    runs_here=lambda: with_extra(_lacking()),
     cannot_time_here=lambda: "",
     sets_threads=True,
     prepare_timing=_prepare_timing,

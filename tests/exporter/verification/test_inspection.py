@@ -1,6 +1,7 @@
 """`inspect` reads what files say of themselves: no weight is decoded, and no name is obeyed by the terminal."""
 
 import json
+import re
 
 import pytest
 from coremltools.proto import Model_pb2
@@ -8,7 +9,7 @@ from coremltools.proto import Model_pb2
 from exporter.cli.main import main
 from exporter.verification.inspection import Inspection
 from runtimes.errors import visible
-from runtimes.reporting.terminal import inspection_table, show
+from runtimes.reporting.terminal import inspection_tables, show
 
 HUGE = 1 << 30
 
@@ -74,10 +75,10 @@ def test_a_finding_is_told_once(package, capsys):
 
 
 def test_findings_that_differ_are_all_told(capsys):
-    show(inspection_table(Inspection({}, {}, [], [("add a", "thin"), ("add b", "wide"), ("mul c", "thin")])))
+    show(*inspection_tables(Inspection({}, {}, [], [("add a", "thin"), ("add b", "wide"), ("mul c", "thin")])))
     said = capsys.readouterr().out
-    assert "eligibility: add a, mul c" in said
-    assert "eligibility: add b" in said
+    assert re.search(r"thin +│ 2 +│ add a, mul c", said)
+    assert re.search(r"wide +│ 1 +│ add b", said)
 
 
 @pytest.mark.parametrize("text", ["naïve 東京 👩", "two\nlines", "a\u00a0b"])

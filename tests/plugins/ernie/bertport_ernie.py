@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exporter.model.bert_tensors import encoder_entries, layer_modules
+from exporter.model.config_schema import BertConfig, Switch
 from exporter.model.family import Family
-from exporter.model.geometry import BertConfig, Geometry, Switch
+from exporter.model.geometry import Geometry
 from exporter.model.heads.fill_mask import MaskedNames
 from exporter.model.heads.standard import HeadNames, standard_heads
 from exporter.model.transformer import encode

@@ -12,6 +12,7 @@ from exporter.options.request import Request
 from exporter.pipeline import export
 from runtimes.backends.pytorch.description import ReferenceModel, to_text
 from runtimes.errors import MeasurementError
+from runtimes.measurement import host
 from runtimes.measurement.host import fingerprint, versions
 from runtimes.measurement.measure import Case, Plan, measure
 from runtimes.process.peak_memory import peak_rss_bytes
@@ -106,6 +107,21 @@ def test_core_ml_is_not_timed_off_a_mac(tmp_path, monkeypatch):
 
 def test_versions_are_of_what_is_installed_and_of_bertport_itself():
     assert versions("numpy", "a-library-that-nobody-has") == {"bertport": __version__, "numpy": np.__version__}
+
+
+@pytest.mark.parametrize(
+    ("stated", "has"),
+    [
+        ("flags\t: fpu avx2 avx_vnni\n", {"AVX2": True, "VNNI": True, "AMX": False}),
+        ("flags\t: fpu avx2\n", {"AVX2": True, "VNNI": False, "AMX": False}),
+        ("Features\t: fp asimd asimddp i8mm\n", {"dot product": True, "i8mm": True, "SME": False}),
+        ("isa\t: rv64gc\n", {}),
+    ],
+)
+def test_what_multiplies_int8_is_read_off_the_processors_flags(stated, has, tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{stated}")
+    monkeypatch.setattr(host, "Path", lambda _: tmp_path / "cpuinfo")
+    assert host.int8_abilities() == has
 
 
 def test_where_there_is_no_proc_the_system_is_asked(monkeypatch):
