@@ -15,7 +15,7 @@ ORDER = (
     ("exporter.gate", "exporter.search"),
     ("exporter.pipeline",),
     ("exporter.finetuning", "exporter.options"),
-    ("exporter.verification", "exporter.appkit"),
+    ("exporter.verification", "exporter.appkit", "exporter.publishing"),
     ("exporter.bundling",),
     ("exporter.targets",),
     ("exporter.compression",),

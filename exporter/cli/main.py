@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "check": Command("export, compare and measure what bertport.toml names, for CI", "check"),
         "report": Command("the records below some folders as one page, Markdown and JUnit XML", "report"),
         "app-kit": Command("bundle → a package that takes a String, for one platform", "app_kit"),
+        "publish": Command("stage a Hub repository of bundles, and upload it if asked", "publish"),
         "doctor": Command("what each target could do on this machine, and what is missing", "doctor"),
     }
 )

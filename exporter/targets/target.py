@@ -17,6 +17,7 @@ from exporter.model.ops import Array, Weight
 from exporter.model.weight_list import rounded_weights
 from exporter.targets.audit.findings import Audit
 from exporter.targets.audit.subject import Audited
+from exporter.targets.hub_places import HubPlaces, in_a_folder
 from runtimes.bundle.manifest import Budget, Recipe, TensorSpec
 from runtimes.bundle.reading import Bundle
 from runtimes.errors import UsageError
@@ -101,6 +102,7 @@ class Target:
     refuses files derived from them that are not. `inspect` takes a model file by its path, `loading` is the text of a
     bundle's card that says how it is loaded, and `finetuned_budget` how far a bundle of trained weights may be from
     PyTorch with these. `cannot_export_here` says what is missing to write its files, and how to get it.
+    `hub_places` is for a target whose files others look for at certain paths of a Hub repository.
     """
 
     name: str
@@ -122,12 +124,17 @@ class Target:
     finetuned_budget: Budget
     libraries: tuple[str, ...]
     cannot_export_here: Callable[[], str]
+    hub_places: Callable[[Recipe], HubPlaces] | None = None
 
     def scheme(self, name: str) -> Scheme:
         """The scheme of that name. Raises UsageError with the list of what there is."""
         if name not in self.schemes:
             raise UsageError(f"--quantize {name}: unknown to {self.name}; it has {', '.join(self.schemes)}")
         return self.schemes[name]
+
+    def in_repository(self, recipe: Recipe) -> HubPlaces:
+        """Where a repository of the Hub has the recipe's model files."""
+        return self.hub_places(recipe) if self.hub_places else in_a_folder(self.model_names(recipe), recipe)
 
     @property
     def option_fields(self) -> tuple[Any, ...]:

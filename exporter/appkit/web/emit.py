@@ -17,6 +17,7 @@ from exporter.appkit.sources import character_tables, facts, fill, long_texts, t
 from exporter.appkit.wordpiece import read_wordpiece
 from exporter.checkpoint.json_files import read_bundled
 from exporter.targets.onnx import mapped as onnx_mapped
+from exporter.targets.onnx.hub_places import FILES, FOLDER
 from exporter.targets.onnx.schemes import SCHEMES
 from runtimes.bundle.manifest import CARD, GOLDEN, MANIFEST, PARITY
 from runtimes.errors import UsageError
@@ -26,8 +27,6 @@ from runtimes.files.json_text import to_json
 SOURCES = Path(__file__).parent / "site"
 ONNXRUNTIME_WEB = "1.30.0"
 """The version that a kit's package.json names: the one its tests ran with."""
-_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx", "q8": "model_quantized.onnx", "q4": "model_q4.onnx"}
-"""dtype of transformers.js → the file it looks for in `onnx/`."""
 _MODEL_ONLY = "README-model-only.md"
 
 
@@ -66,14 +65,14 @@ def _write_model(kit: Kit, directory: Path) -> str:
     _check_inputs(kit)
     models = {*kit.bundle.manifest.models, onnx_mapped.FILE}  # the second's weights lie in the first, by its path
     own = {MANIFEST, PARITY, CARD, GOLDEN, "config.json", "vocab.txt", *models}
-    (directory / "onnx").mkdir(parents=True)
+    (directory / FOLDER).mkdir(parents=True)
     for name in sorted(set(kit.bundle.manifest.files) - own):
         (directory / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(kit.bundle.directory / name, directory / name)
     dtype = dtype_of(kit.bundle.manifest.recipe.scheme)
     config = read_bundled(kit.bundle.directory / "config.json")
     (directory / "config.json").write_bytes(to_json(config | {"transformers.js_config": {"dtype": dtype}}))
-    model = f"onnx/{_FILES[dtype]}"
+    model = f"{FOLDER}/{FILES[dtype]}"
     shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], directory / model)
     return model
 
@@ -109,7 +108,7 @@ def _values(kit: Kit) -> dict[str, str]:
         "task": manifest.recipe.task,
         "scheme": manifest.recipe.scheme,
         "facts": facts(kit),
-        "file": _FILES[dtype],
+        "file": FILES[dtype],
         "model_bytes": f"{kit.bundle.size_bytes:,}",
         "tolerance": f"{kit.tolerance:.3g}",
         "onnxruntime": ONNXRUNTIME_WEB,

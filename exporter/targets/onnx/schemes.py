@@ -39,13 +39,15 @@ _F32, _F16, _I8, _DYNAMIC, _I4, _DYNAMIC4, _CODES, _CODES8, _SHARED = Storage
 
 @dataclass(frozen=True)
 class OnnxScheme(Scheme):
-    """A scheme of ONNX: how every role of weight is stored, and what transformers.js calls it (`web_dtype`).
+    """A scheme of ONNX: how every role of weight is stored, and what a kit for transformers.js calls it (`web_dtype`).
 
-    `keep_in_embeddings`: patterns that are kept wider in a wide sentence model where the user says nothing.
+    `hub_dtypes` are the dtypes of transformers.js that mean the same. `keep_in_embeddings`: patterns that are kept
+    wider in a wide sentence model where the user says nothing.
     """
 
     storage: Mapping[Role, Storage] = field(default_factory=dict)
     web_dtype: str = "q8"
+    hub_dtypes: tuple[str, ...] = ()
     keep_in_embeddings: tuple[str, ...] = ()
 
     @property
@@ -80,6 +82,7 @@ SCHEMES = {
             exact=True,
             storage=by_role(_F32, _F32, _F32, _F32),
             web_dtype="fp32",
+            hub_dtypes=("fp32",),
         ),
         OnnxScheme(
             "fp16",
@@ -87,12 +90,14 @@ SCHEMES = {
             "rounding of weights",
             storage=by_role(_F16, _F16, _F16, _F16),
             web_dtype="fp16",
+            hub_dtypes=("fp16",),
         ),
         OnnxScheme(
             "int8",
             Budget(max_relative=0.10, min_agreement=0.97, min_cosine=0.998),
             "activations",
             storage=by_role(_I8, _I8, _DYNAMIC, _DYNAMIC),
+            hub_dtypes=("q8", "int8"),
             keep_in_embeddings=SENTENCE_KEEP,
         ),
         OnnxScheme(

@@ -22,6 +22,7 @@ from exporter.targets.embedding_outputs import answering
 from exporter.targets.encoding.storage import Storage, wider
 from exporter.targets.onnx.audit.model import audit_onnx
 from exporter.targets.onnx.audit.stored_values import read_onnx
+from exporter.targets.onnx.hub_places import hub_places
 from exporter.targets.onnx.inspection import inspect_onnx
 from exporter.targets.onnx.loading_text import loading_text
 from exporter.targets.onnx.mapped import FILE as MAPPED
@@ -118,6 +119,7 @@ TARGET = Target(
     inputs=_inputs,
     write=_write,
     model_names=lambda _recipe: (FILE,),
+    hub_places=hub_places,
     advice=_advice,
     as_wide=_as_wide,
     canonical=lambda tensors: tensors,

@@ -1,0 +1,1 @@
+"""A model repository of the Hugging Face Hub made of bundles, and its upload."""
