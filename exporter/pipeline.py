@@ -43,6 +43,7 @@ from runtimes.errors import UsageError
 from runtimes.files.json_text import to_json
 from runtimes.parity.compare import Parity, Verdict, not_run
 from runtimes.process.memory import release, trim
+from runtimes.process.progress import track
 from runtimes.records.parity import parity_record
 from runtimes.records.writing import encoded
 from runtimes.runner import Array
@@ -111,7 +112,7 @@ def _export_all(request: Request, wanted: list[tuple[str, str]], places: list[Pa
     plans = [_with_trained(plan, tuned, reference, settings) for plan in plans]
     labelled = _labelled(checkpoint, request)
     with reference.expecting([recipe.sequence_lengths for recipe in recipes] if request.verify else []):
-        return [_export_one(reference, plan, request, labelled) for plan in plans]
+        return [_export_one(reference, plan, request, labelled) for plan in track(plans, "bundles")]
 
 
 def _trimmed(checkpoint: Checkpoint, settings: Settings) -> tuple[Checkpoint, Array | None]:

@@ -22,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 from benchmarks.models import seeded
 from benchmarks.models.tokenizer_files import TEXTS
 from runtimes.extras import EXTRAS, missing
+from runtimes.process.progress import PROGRESS, Step
 from tests.longest import longest_first
 from tests.made_once import MadeOnce
 
@@ -160,24 +161,35 @@ def write_sentence_files() -> Callable[..., None]:
     return seeded.write_sentence_files
 
 
-class _Messages(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.texts: list[str] = []
+class _Records(logging.Handler):
+    def __init__(self, level: int, taken: Callable[[logging.LogRecord], Any]) -> None:
+        super().__init__(level)
+        self._taken = taken
+        self.found: list[Any] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
+        self.found.append(self._taken(record))
 
 
 @pytest.fixture
 def said() -> Iterator[list[str]]:
-    """What the packages log while the test runs: progress and warnings, a line each."""
-    handler, loggers = _Messages(), [logging.getLogger(name) for name in ("exporter", "runtimes")]
+    """What the packages log while the test runs: notes and warnings, a line each."""
+    yield from _recorded(logging.INFO, lambda record: record.getMessage())
+
+
+@pytest.fixture
+def steps() -> Iterator[list[Step]]:
+    """How far long steps are while the test runs."""
+    yield from _recorded(PROGRESS, lambda record: getattr(record, "step", None))
+
+
+def _recorded(level: int, taken: Callable[[logging.LogRecord], Any]) -> Iterator[list[Any]]:
+    handler, loggers = _Records(level, taken), [logging.getLogger(name) for name in ("exporter", "runtimes")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    yield handler.texts
+        logger.setLevel(level)
+    yield handler.found
     for logger, level in zip(loggers, levels, strict=True):
         logger.removeHandler(handler)
         logger.setLevel(level)

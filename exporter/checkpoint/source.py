@@ -162,6 +162,8 @@ def _snapshot(model: str, options: HubOptions, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download  # here: it costs half a second, and a folder needs none of it
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    from exporter.checkpoint.downloads import Downloading
+
     with in_our_words(partial(_not_given, model), _HUB_CHARACTERS):
         try:
             found = snapshot_download(
@@ -170,6 +172,7 @@ def _snapshot(model: str, options: HubOptions, patterns: list[str]) -> Path:
                 cache_dir=options.cache_dir,
                 local_files_only=options.local_files_only,
                 allow_patterns=patterns,
+                tqdm_class=Downloading,
             )
         except LocalEntryNotFoundError as error:
             raise CheckpointError(

@@ -101,7 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _show(done)
     for text in done.warnings:
-        _log.info(f"warning: {text}")
+        _log.warning(f"warning: {text}")
     return _within(done, parsed.max_drop)
 
 
@@ -139,5 +139,5 @@ def _named(answer: Any, labels: tuple[str, ...]) -> str:
 def _within(done: "Evaluation", max_drop: float | None) -> int:
     if max_drop is None or done.drop_points <= max_drop:
         return 0
-    _log.info(f"{done.comparison.reference.metric} drops by {done.drop_points:.2f} points, beyond {max_drop:.2f}")
+    _log.warning(f"{done.comparison.reference.metric} drops by {done.drop_points:.2f} points, beyond {max_drop:.2f}")
     return 1

@@ -16,7 +16,7 @@ from typing import Any
 from exporter.cli.early import start_early
 from exporter.cli.process.interrupts import end_by_interrupt, watch_interrupts
 from exporter.cli.process.output import CLOSED, OutputClosed, OutputError, watched_output
-from exporter.cli.progress import progress_on_stderr
+from exporter.cli.progress import Stderr, add_amount, level_of, progress_on_stderr
 from exporter.options.help import Help, examples
 from runtimes.backends.pytorch.early import end_early
 from runtimes.errors import BertportError, ExportError, in_one_line
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """`bertport COMMAND …`: run it and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with watched_output(), progress_on_stderr():
-            return _run(given)
+        with watched_output(), progress_on_stderr() as progress:
+            return _run(given, progress)
     except OutputClosed:
         return CLOSED
     except OutputError as error:
@@ -91,7 +91,7 @@ def export_main(arguments: Sequence[str] | None = None) -> int:
     return main(given if given[:1] and given[0] in COMMANDS else ["export", *given])
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], progress: Stderr) -> int:
     start_early(arguments)
     try:
         parsed = _outline()[0].parse_args(arguments)
@@ -102,7 +102,11 @@ def _run(arguments: list[str]) -> int:
         try:
             for place in filter(None, (getattr(parsed, name, None) for name in _WRITTEN)):
                 refuse_inside_bundle(place)
-            code: int = parsed.run(parsed)
+            progress.say(level_of(parsed))
+            try:
+                code: int = parsed.run(parsed)
+            finally:
+                progress.end()
         except BaseException as error:
             if interrupted():
                 print("bertport: interrupted; nothing was left half-written", file=sys.stderr)
@@ -129,6 +133,7 @@ class _CommandParser(argparse.ArgumentParser):
             return
         module, self.command = self.command.module, None
         module.add_arguments(self)
+        add_amount(self)
         self.epilog = examples(module.EXAMPLES)
         self.set_defaults(run=module.run)
 

@@ -19,8 +19,8 @@ def tell(results: list[tuple[str, Parity]], *, bundles: bool = True) -> None:
         if parity.coverage:
             _log.info(f"{name}: {covered(parity.coverage)}")
         for text in parity.warnings:
-            _log.info(f"{name}: warning: {text}")
+            _log.warning(f"{name}: warning: {text}")
         for text in parity.failures:
-            _log.info(f"{name}: parity failed: {text}")
+            _log.warning(f"{name}: parity failed: {text}")
         if bundles and parity.verdict is Verdict.FAIL:
             _log.info(f"{name}: `bertport verify BUNDLE --explain` says where (--keep-failing keeps such a bundle)")

@@ -77,7 +77,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _show(done)
     for text in done.warnings:
-        _log.info(f"warning: {text}")
+        _log.warning(f"warning: {text}")
     return int(any(one.candidate is None for one in done.chosen))
 
 

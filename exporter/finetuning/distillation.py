@@ -18,6 +18,7 @@ from torch import nn
 from exporter.compression.integer_rounding import int4_rows, int8
 from exporter.compression.product_quantization import stored_codebooks
 from runtimes.backends.pytorch.runner import TorchRunner
+from runtimes.process.progress import track
 from runtimes.runner import Array, Batch, Outputs
 
 _log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def distil(teacher: TorchRunner, student: Student, training: Training) -> list[f
         losses, best = [course.judged(training.judge)], student.copy()
         optimiser, schedule = _optimiser(student, sum(map(len, training.learn)))
         rng, epochs = np.random.default_rng(training.seed), len(training.learn)
-        for epoch, learn in enumerate(training.learn, 1):
+        for epoch, learn in enumerate(track(training.learn, "epochs"), 1):
             for at in rng.permutation(len(learn)):
                 optimiser.zero_grad()
                 course.loss(learn[at]).backward()

@@ -26,7 +26,7 @@ def tell(checked: Sequence[Checked], findings: Sequence[Finding], config: Path, 
     """Everything but the result itself."""
     problems = [one for one in findings if one.verdict is not Verdict.PASS]
     for one in problems:
-        _log.info(f"{one.suite}: {one.name}: {one.verdict.value}: {one.message}")
+        _log.warning(f"{one.suite}: {one.name}: {one.verdict.value}: {one.message}")
         annotate("error" if one.verdict is Verdict.FAIL else "warning", f"{one.suite}: {one.name}", one.message, config)
     if junit:
         write_whole(junit, junit_xml(findings))

@@ -22,6 +22,7 @@ from runtimes.evaluation.data.dataset import DataFile
 from runtimes.evaluation.data.labels import parse_given
 from runtimes.measurement.measure import Case, Measurement, Plan, measure
 from runtimes.parity.compare import Parity, not_run
+from runtimes.process.progress import track
 from runtimes.records.baseline import Figures
 
 _log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def check_all(config: Config, place: Path, answering: Answering = _DEFAULT) -> l
 
     Of threads that are given here those of the file do not count.
     """
-    made = [one for entry in config.export for one in _make(entry, place, answering)]
+    made = [one for entry in track(config.export, "exports") for one in _make(entry, place, answering)]
     return _measured(made, config)
 
 

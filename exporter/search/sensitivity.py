@@ -13,6 +13,7 @@ from exporter.model.weight_list import rounded_weights
 from exporter.verification.labelled.answers import Examiner
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import Bundle
+from runtimes.process.progress import track
 from runtimes.runner import Outputs
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def measure_sensitivity(
     taken = rows[:: -(-len(rows) // _ROWS)]
     every = groups(examiner.checkpoint.model)
     found = []
-    for group in every:
+    for group in track(every, "weights, each rounded alone"):
         start = time.perf_counter()
         others = tuple(pattern for other in every if other is not group for pattern in other.patterns)
         error = _mean_difference(examiner, taken, make(others))

@@ -26,6 +26,7 @@ from runtimes.errors import ExportError
 from runtimes.evaluation.comparison import Comparison, compare_answers
 from runtimes.evaluation.data.dataset import DataFile
 from runtimes.measurement.measure import Plan, measure
+from runtimes.process.progress import track
 
 NEAR_POINTS = 1.0
 """A scheme that loses this much more than it may is still worth exceptions."""
@@ -81,7 +82,7 @@ class Trials:
 
     def try_schemes(self, target: str) -> None:
         """Every scheme that the settings allow, in all its variants."""
-        for scheme in find_target(target).schemes:
+        for scheme in track(find_target(target).schemes, f"schemes of {target}"):
             for settings in variants(scheme, self._aim.settings):
                 try:
                     make_recipe(self._examiner.checkpoint, target, scheme, replace(settings, trim=None))

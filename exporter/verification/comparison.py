@@ -11,6 +11,7 @@ from runtimes.parity.chosen_cases import choose
 from runtimes.parity.compare import Parity, Subject, Verdict, compare
 from runtimes.parity.judgement import near
 from runtimes.parity.sweep import coverage
+from runtimes.process.progress import track
 from runtimes.runner import Outputs, Runner, Status, most_rows
 
 
@@ -86,7 +87,8 @@ class _Asked:
         self._reference, self._runner, self._subject = reference, runner, subject
         self._cases, self._answers = cases, answers
         tokens = {name for name, per_token in subject.outputs.items() if per_token}
-        self._found = [case.keep(runner.run(case.batch), tokens) for case in cases]
+        asked = track(cases, f"answers of the bundle ({runner.status.value})")
+        self._found = [case.keep(runner.run(case.batch), tokens) for case in asked]
 
     @property
     def texts(self) -> int:

@@ -4,7 +4,6 @@ A bundle answers rows one at a time, as it will in an app: where activations are
 batch, a row's answer depends on its neighbours.
 """
 
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,7 +15,6 @@ from runtimes.runner import Outputs, Runner
 
 _TOKENS = 4096
 """Of a batch, at most; more gain nothing on a CPU."""
-_BETWEEN_REPORTS_S = 10.0
 _Key = tuple[tuple[int, ...], tuple[int, ...]]
 """Token ids and segment numbers."""
 
@@ -31,12 +29,13 @@ def predict(
 ) -> list[Outputs]:
     """The outputs of each row, in order; those of `per_token` sliced to its tokens, [S, …]. Equal rows run once.
 
+    `progress` is called with how many different rows were run, and how many there are.
+
     Raises BundleError for NaN or infinity: an argmax over them would be an answer like any other.
     """
     keys = [(one.ids, one.types) for one in encoded]
     distinct = sorted({*keys}, key=lambda key: (len(key[0]), key))
     found: dict[_Key, Outputs] = {}
-    said = time.perf_counter()
     for batch in _batches(distinct, rows_at_once):
         rows = [Row(list(ids), list(types), []) for ids, types in batch]
         outputs = runner.run(encoder.batch(rows))
@@ -46,9 +45,7 @@ def predict(
             }
             if not all(np.isfinite(values).all() for values in found[key].values()):
                 raise BundleError(f"{runner.status.value}: NaN or infinity in the outputs; see `bertport verify`")
-        if time.perf_counter() - said > _BETWEEN_REPORTS_S:
-            said = time.perf_counter()
-            progress(len(found), len(distinct))
+        progress(len(found), len(distinct))
     return [found[key] for key in keys]
 
 

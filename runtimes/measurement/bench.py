@@ -15,6 +15,7 @@ from tempfile import TemporaryFile
 from runtimes.errors import UsageError
 from runtimes.measurement.host import fingerprint, versions
 from runtimes.measurement.measure import Case, Plan, measure_once
+from runtimes.process.progress import track
 from runtimes.records.bench import BenchEntry, BenchPlan, BenchRecord, BenchSubject, Latency
 from runtimes.records.reading import parse_entry, valid_entry
 from runtimes.records.subjects import BundleName
@@ -99,7 +100,7 @@ def _measure_missing(journal: Journal, cases: Sequence[Case], plan: Plan) -> Non
     wanted = [(number, case) for number in range(plan.rounds) for case in cases]
     done = {(entry["round"], entry["subject"], entry["threads"]) for entry in journal.entries}
     sitting = datetime.now(UTC).isoformat(timespec="seconds")
-    for position, (number, case) in enumerate(wanted, 1):
+    for position, (number, case) in enumerate(track(wanted, "measurements"), 1):
         if (number, case.name, case.threads) not in done:
             threads = f"{case.threads} thread{'s' * (case.threads > 1)}"
             _log.info(f"{position} of {len(wanted)}: round {number + 1}, {case.name}, {threads}")

@@ -22,6 +22,7 @@ from runtimes.evaluation.data.examples import Encoded, encode_all
 from runtimes.evaluation.predict import predict
 from runtimes.evaluation.problems import find_problem
 from runtimes.parity.cases import Encoder, Limits
+from runtimes.process.progress import counted
 from runtimes.runner import Outputs, Runner
 
 _log = logging.getLogger(__name__)
@@ -127,8 +128,8 @@ class Examiner:
         """The numbers of each row."""
         limits = self._limits(runner.positions or self.checkpoint.max_tokens)
         encoder = Encoder(self.checkpoint.tokenizer.tokenizer, limits)
-        told = lambda done, every: _log.log(self._level, f"{name}: {done:,} of {every:,} different rows")  # noqa: E731
-        return predict(runner, encoder, encoded, per_token, rows_at_once, told)
+        with counted(f"{name}: different rows", len(encoded)) as count:
+            return predict(runner, encoder, encoded, per_token, rows_at_once, count.at)
 
     def own(self, bundle: Bundle, positions: int) -> list[Encoded]:
         """The rows as the bundle's own tokenizer encodes them: not as the checkpoint's where it was trimmed."""

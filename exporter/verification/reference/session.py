@@ -16,6 +16,7 @@ from runtimes.backends.pytorch.early import end_early
 from runtimes.backends.pytorch.installed import require_pytorch
 from runtimes.backends.pytorch.subprocess_runner import TorchSubprocess
 from runtimes.process.heavy_imports import without_collections
+from runtimes.process.progress import counted
 from runtimes.process.threads import SMALL_BYTES, threads_for
 from runtimes.runner import Batch, Outputs
 
@@ -121,10 +122,12 @@ class AskedModel:
     def run_all(self, batches: Sequence[Batch]) -> list[Outputs]:
         """The outputs of each batch, by name; so many of them at once that an answer comes before long."""
         found: list[Outputs] = []
-        while len(found) < len(batches):
-            tokens, left = 0, batches[len(found) :]
-            several = [batch for batch in left if (tokens := tokens + batch.ids.size) <= self._tokens_at_once]
-            found += self._opened.run_all(several or left[:1])
+        with counted("answers of PyTorch", len(batches)) as count:
+            while len(found) < len(batches):
+                tokens, left = 0, batches[len(found) :]
+                several = [batch for batch in left if (tokens := tokens + batch.ids.size) <= self._tokens_at_once]
+                found += self._opened.run_all(several or left[:1])
+                count.at(len(found))
         return found
 
     def tokens(self, question: Mapping[str, Array]) -> dict[str, Array]:

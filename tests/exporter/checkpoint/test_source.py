@@ -147,6 +147,17 @@ def test_the_hub_gives_only_what_is_needed(hub, tmp_path):
     assert not hub
 
 
+def test_a_download_says_how_far_it_is_and_draws_nothing_itself(hub, tmp_path):
+    done = export("owner/name", tmp_path, "--verbose")
+    assert done.returncode == 0, done.stderr
+    assert len(hub) == 3
+    lines = [line for line in done.stderr.splitlines() if "Fetching 3 files" in line]
+    assert lines[0].endswith("Fetching 3 files: 0 of 3")
+    assert lines[-1].endswith("Fetching 3 files: 3 of 3")
+    assert "\r" not in done.stderr
+    assert "it/s" not in done.stderr
+
+
 def test_offline_is_honoured(hub, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     done = export("owner/name", tmp_path)

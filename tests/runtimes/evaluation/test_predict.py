@@ -72,8 +72,7 @@ def test_what_is_too_long_is_cut_as_transformers_cuts_it(tokenizer):
     assert row.types.count(0) == 1 + 5 + 1
 
 
-def test_a_long_run_says_how_far_it_is(tokenizer, monkeypatch):
-    monkeypatch.setattr("runtimes.evaluation.predict._BETWEEN_REPORTS_S", -1)
+def test_a_long_run_says_how_far_it_is(tokenizer):
     told = []
     rows = encoded(tokenizer, ["cat", "a dog", "cat", "the market falls"])
     predict(Counting(), Encoder(tokenizer, LIMITS), rows, frozenset(), 1, lambda done, all_: told.append((done, all_)))
