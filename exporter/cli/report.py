@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 EXAMPLES = (
     ("bertport report artifacts", "all that was exported and measured here"),
-    ("bertport report artifacts old -o compared", "two folders in one report"),
+    ("bertport report artifacts --before last-week -o compared", "what has moved since an earlier run"),
 )
 
 
@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("report")
     told = "Read the bundles and records below this folder; may be several."
     group.add_argument("directories", nargs="+", type=Path, metavar="DIR", help=told)
+    told = "Compare with the bundles and records below this folder, of an earlier run."
+    group.add_argument("--before", type=Path, metavar="DIR", help=told)
     add_output(group, "DIR", "Write report.html, report.md and junit.xml to DIR.", Path("artifacts/report"))
     add_json(parser, "Print the names of the files as JSON.")
 
@@ -35,7 +37,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     start = time.perf_counter()
     findings = collect(parsed.directories)
-    document, verdicts = build(findings)
+    document, verdicts = build(findings, collect([parsed.before]) if parsed.before else None)
     files = {
         parsed.output / "report.html": html(document).encode(errors="replace"),
         parsed.output / "report.md": markdown(document).encode(errors="replace"),

@@ -8,6 +8,7 @@ from runtimes.reporting.collect import Findings
 from runtimes.reporting.document import MEGABYTE, Document, Fact, megabytes, milliseconds
 from runtimes.reporting.junit import Finding
 from runtimes.reporting.names import Names
+from runtimes.reporting.sections_before import before_sections
 from runtimes.reporting.sections_cost import accuracy_sections, bench_sections
 from runtimes.reporting.sections_gate import gate_facts, gate_findings, gate_sections
 from runtimes.reporting.sections_other import device_findings, device_sections, tune_sections
@@ -16,12 +17,13 @@ from runtimes.reporting.sections_parity import Checked, all_checks, check_findin
 _TOKENS = 128
 
 
-def build(findings: Findings) -> tuple[Document, list[Finding]]:
-    """The document, and the verdicts in it as tests."""
+def build(findings: Findings, before: Findings | None = None) -> tuple[Document, list[Finding]]:
+    """The document, and the verdicts in it as tests; with what moved since `before`."""
     names = Names(findings)
     checks = all_checks(findings, names)
     sections = chain(
         gate_sections(findings),
+        before_sections(findings, before, names),
         accuracy_sections(findings, names),
         bench_sections(findings, names),
         parity_section(checks),

@@ -33,9 +33,10 @@ class Canvas:
         (x1, y1), (x2, y2) = start, end
         self._add("line", style, x1=x1, y1=y1, x2=x2, y2=y2)
 
-    def dot(self, x: float, y: float, style: str, radius: float = 4, title: str = "") -> None:
-        """A dot; the title is what a pointer that rests on it reads."""
-        element = self._add("circle", style, cx=x, cy=y, r=radius)
+    def dot(self, x: float, y: float, style: str, radius: float = 4, title: str = "", link: str = "") -> None:
+        """A dot; the title is what a pointer that rests on it reads, the link a place on the page that it leads to."""
+        parent = SubElement(self._root, "a", href=f"#{clean(link)}") if link else self._root
+        element = self._add("circle", style, parent, cx=x, cy=y, r=radius)
         if title:
             SubElement(element, "title").text = clean(title)
 
@@ -58,8 +59,10 @@ class Canvas:
         """The finished SVG; ElementTree has escaped every text in it."""
         return Markup(tostring(self._root, encoding="unicode"))  # noqa: S704 - see above
 
-    def _add(self, tag: str, style: str, **numbers: float) -> Element:
-        element = SubElement(self._root, tag, {name: f"{value:.1f}" for name, value in numbers.items()})
+    def _add(self, tag: str, style: str, parent: Element | None = None, **numbers: float) -> Element:
+        element = SubElement(
+            self._root if parent is None else parent, tag, {name: f"{value:.1f}" for name, value in numbers.items()}
+        )
         if style:
             element.set("class", style)
         return element

@@ -33,7 +33,7 @@ _NAME = 20
 
 @dataclass(frozen=True)
 class Point:
-    """A bundle by size and score; `low` and `high` bound the score."""
+    """A bundle by size and score; `low` and `high` bound the score, and `link` is the row of a table that it is in."""
 
     name: str
     style: str
@@ -42,6 +42,7 @@ class Point:
     low: float | None = None
     high: float | None = None
     hollow: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def scatter(points: Sequence[Point], reference: tuple[str, float] | None, x_word
         if p.low is not None and p.high is not None:
             canvas.line((x(p.x), y(p.low)), (x(p.x), y(p.high)), f"stroke thin {p.style}")
     for p in points:
-        canvas.dot(x(p.x), y(p.y), _dot(p.style, p.hollow), 5, f"{p.name}: {p.x:.3g} MB, {p.y:.4g}")
+        canvas.dot(x(p.x), y(p.y), _dot(p.style, p.hollow), 5, f"{p.name}: {p.x:.3g} MB, {p.y:.4g}", p.link)
         frame = Box(left, top - LINE, WIDTH - left, height - bottom - top + LINE)
         _label_point(canvas, (x(p.x), y(p.y)), shortened(p.name, _NAME), p.style, taken, frame)
     return canvas.markup()

@@ -9,12 +9,13 @@ MEGABYTE = 1e6
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text; `note` stands below."""
+    """Rows of text; `note` stands below. Rows of a table with an `anchor` can be linked to, as `anchor`-number."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True)

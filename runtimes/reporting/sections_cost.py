@@ -22,8 +22,10 @@ def accuracy_sections(findings: Findings, names: Names) -> Iterator[Section]:
         record = found.record
         key = (record.data.file, record.metric, record.data.rows, record.source.model)
         groups.setdefault(key, []).append(record)
-    for (file, metric, rows, _), records in groups.items():
-        points = [_point(record, metric, names) for record in records if metric in record.exported.figures]
+    for number, ((file, metric, rows, _), records) in enumerate(groups.items()):
+        anchor = f"evaluation-{number}"
+        scored = [(at, record) for at, record in enumerate(records) if metric in record.exported.figures]
+        points = [_point(record, metric, names, f"{anchor}-{at}") for at, record in scored]
         scores = [record.pytorch.figures[metric] for record in records if metric in record.pytorch.figures]
         lead = f"On {rows:,} rows of {file}: {metric} of PyTorch, and of each bundle on the same rows."
         caption = "Lines: 95 % of what the bundle's loss against PyTorch may be. Hollow: simulated or emulated."
@@ -31,19 +33,21 @@ def accuracy_sections(findings: Findings, names: Names) -> Iterator[Section]:
         if points:
             reference = ("PyTorch", scores[0]) if scores else None
             figures = [Figure(f"Size against {metric}", scatter(points, reference, "MB", metric), caption)]
-        yield Section(f"Size against {metric}", lead, tuple(figures), (_accuracy_table(records, metric, names),))
+        yield Section(
+            f"Size against {metric}", lead, tuple(figures), (_accuracy_table(records, metric, names, anchor),)
+        )
 
 
-def _point(record: EvaluateRecord, metric: str, names: Names) -> Point:
+def _point(record: EvaluateRecord, metric: str, names: Names, link: str) -> Point:
     name = names.parts(record.source.model, record.recipe["target"], record.recipe["scheme"])
     base, (low, high) = record.pytorch.figures.get(metric), record.interval_points
     lower, upper = (None, None) if base is None else (base - high / 100, base - low / 100)
     hollow = record.status != "measured"
     size, score = record.size_bytes / MEGABYTE, record.exported.figures[metric]
-    return Point(name, names.style(name), size, score, lower, upper, hollow)
+    return Point(name, names.style(name), size, score, lower, upper, hollow, link)
 
 
-def _accuracy_table(records: Sequence[EvaluateRecord], metric: str, names: Names) -> Table:
+def _accuracy_table(records: Sequence[EvaluateRecord], metric: str, names: Names, anchor: str) -> Table:
     others = [key for key in records[0].exported.figures if key != metric]
     columns = (
         "bundle",
@@ -71,7 +75,7 @@ def _accuracy_table(records: Sequence[EvaluateRecord], metric: str, names: Names
                 *(_score(record.exported.figures.get(key)) for key in others),
             )
         )
-    return Table("Every evaluation", columns, tuple(rows))
+    return Table("Every evaluation", columns, tuple(rows), anchor=anchor)
 
 
 def _score(value: float | None) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from runtimes.reporting.build import build
 from runtimes.reporting.collect import collect
+from runtimes.reporting.document import Document, Section, Table
 from runtimes.reporting.render import html
 
 OUTSIDE = "http://127.0.0.1:9/outside.png"
@@ -75,6 +76,36 @@ def test_nothing_is_wider_than_a_phone(browse, page, tmp_path):
     (tmp_path / "wide.html").write_text(inside.replace("<main>", '<main><div style="width: 600px">wide</div>'))
     assert measured_width(browse, tmp_path, "inside.html") == 360
     assert measured_width(browse, tmp_path, "wide.html") > 500  # the control
+
+
+def test_a_click_sorts_a_table_by_figures_and_names(browse, tmp_path):
+    """The page's own script under its own policy; what clicks is added to a page whose policy is lifted."""
+    rows = (("b", "1,000"), ("a", "–"), ("c", "9.5"))
+    table = Table("all", ("bundle", "MB"), rows)
+    text = html(Document("t", "l", (), (Section("s", "l", (), (table,)),)))
+    clicks = "const heads = document.querySelectorAll('th button'); heads[{}].click(); heads[{}].click();"
+
+    def order(first, second):
+        page = tmp_path / f"{first}{second}.html"
+        lifted = re.sub(r"<meta http-equiv[^>]*>", "", text)
+        page.write_text(lifted.replace("</body>", f"<script>{clicks.format(first, second)}</script></body>"))
+        return re.findall(r"<tr><td[^>]*>(\w)</td>", browse(page, "--dump-dom"))
+
+    assert order(1, 0) == ["a", "b", "c"]
+    assert order(0, 1) == ["c", "b", "a"]
+    assert order(1, 1) == ["b", "c", "a"]  # the largest first, and what has no figure last
+
+
+@pytest.mark.parametrize("width", [1280])
+def test_no_table_is_scrolled_sideways_on_a_desk(browse, page, tmp_path, width):
+    script = (
+        "const wide = [...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth);"
+        "document.title = `${wide.length} of ${document.querySelectorAll('.scroll').length} scroll`"
+    )
+    text = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text())
+    (tmp_path / "desk.html").write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    dumped = browse(tmp_path / "desk.html", f"--window-size={width},900", "--dump-dom")
+    assert re.search(r"<title>0 of ([1-9]\d*) scroll</title>", dumped), re.search(r"<title>(.*)</title>", dumped)[1]
 
 
 def measured_width(browse, folder, name):

@@ -3,12 +3,16 @@
 import json
 import re
 import shutil
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from exporter.targets.registry import TARGETS
 from runtimes.parity.compare import Verdict
+from runtimes.reporting import render
 from runtimes.reporting.build import build
 from runtimes.reporting.collect import collect
 from runtimes.reporting.document import Document, Fact, Section, Table
@@ -20,6 +24,7 @@ from runtimes.reporting.sections_parity import all_checks
 from .conftest import EXPLANATION, device, edit_parity
 
 VOID = {"meta", "link", "br", "img", "input"}
+TEMPLATES = Path(render.__file__).parent / "templates"
 HOSTILE = '<script>alert(1)</script>" onload="x\' | [a](http://b) `c` \n# d ]]> &amp; \0 \ud800'
 
 
@@ -28,7 +33,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.attributes, self.words, self._open = [], [], [], []
+        self.tags, self.attributes, self.words, self.scripts, self._open = [], [], [], [], []
         self.feed(text)
         assert not self._open
 
@@ -46,7 +51,9 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data):
-        if self._open[-1:] != ["style"]:
+        if self._open[-1:] == ["script"]:
+            self.scripts.append(data)
+        elif self._open[-1:] != ["style"]:
             self.words.append(data)
 
 
@@ -87,11 +94,29 @@ def test_the_page_has_every_subject(document):
     assert ("name", "viewport") in page.attributes
 
 
+def assert_only_our_script(page):
+    """The one that sorts tables, which the page's policy knows by its hash."""
+    (script,) = page.scripts
+    assert script == (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    (policy,) = [value for name, value in page.attributes if name == "content" and "default-src" in value]
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert policy.endswith(f"script-src 'sha256-{digest}'")
+
+
+def test_every_point_of_size_and_score_leads_to_its_row(document):
+    page = Page(html(document))
+    ids = {value for name, value in page.attributes if name == "id"}
+    links = [value for name, value in page.attributes if name == "href" and value.startswith("#evaluation-")]
+    assert links
+    assert {link.removeprefix("#") for link in links} <= ids
+
+
 def test_the_page_asks_for_nothing_from_outside(document):
     text = html(document)
     page = Page(text)
     assert references(page) == []
-    assert not {"script", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert not {"iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert_only_our_script(page)
     assert not re.search(r"@import|url\(", text)
     assert "default-src 'none'" in text
     assert references(Page('<p style="background: url(http://a)"></p><a href="http://a">b</a>'))  # the control
@@ -102,7 +127,7 @@ def test_what_a_record_holds_is_text_whatever_it_is():
     document = Document(HOSTILE, HOSTILE, (Fact(HOSTILE, HOSTILE),), (Section(HOSTILE, HOSTILE, (), (table,)),))
     text = html(document).encode(errors="replace").decode()
     page = Page(text)
-    assert "script" not in page.tags
+    assert_only_our_script(page)
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert "<script>alert(1)</script>" in "".join(page.words)
     shown = markdown(document)
