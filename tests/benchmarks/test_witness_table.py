@@ -6,6 +6,7 @@ import re
 import pytest
 
 from benchmarks import ARTIFACTS, ROOT
+from benchmarks.models.seeded import KINDS
 from benchmarks.results.witness_table import PAGE, filled, table
 
 RECORD = ARTIFACTS / "coreml_witness.json"
@@ -32,8 +33,9 @@ def test_the_two_agree(name):
 
 def test_another_figure_is_noticed(tmp_path):
     one = {"tensors": 3, "largest": 0.25, "worst": "logits", "outputs": {"logits": 0.25}, "equal_share": 0.5}
-    (tmp_path / "record.json").write_text(json.dumps({"compared": {"bert fill-mask none": one}}))
-    assert "| `none` | 1 of " in table({"compared": {"bert fill-mask none": one}})
+    record = {"compared": {"bert fill-mask none": one}, "refused": {"bert token-classification none": "codes cannot"}}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    assert f"| `none` | 1 of {len(KINDS) - 1} |" in table(record)
     assert "2.5e-01 | `logits` (bert, fill-mask) | 2.5e-01 | 50% |" in filled(TEXT, tmp_path / "record.json")
     assert filled(TEXT, tmp_path / "record.json") != TEXT
 

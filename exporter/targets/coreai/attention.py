@@ -47,7 +47,7 @@ class CoreAIAttention(ABC):
     """What attends, of `Ops`, for one function; a layout emits the rest.
 
     `longest`: the most tokens of any function that shares these weights. The numbers of a vector lie along
-    `feature_axis`, tokens along `token_axis`. What names of a mask of pairs and of turned heads end in, `pairs_form` and
+    `feature_axis`, tokens along `token_axis`. What names of masks of pairs and of turned heads end in, `pairs_form` and
     `turned_form`, is undone in `names` where the compiler leaves no tensor of the common shape.
     """
 
@@ -170,9 +170,7 @@ class CoreAIAttention(ABC):
         """`_by_distance` of each head; the names are of those by key and query, as names of scores in channels are."""
         size, part = x.shape[self.feature_axis] // heads, name if of_keys else f"{name}.by_query"
         bounds = [(n * size, (n + 1) * size) for n in range(heads)]
-        return [
-            self._by_distance(f"{part}.head{n}", x, table, distances, one, of_keys) for n, one in enumerate(bounds)
-        ]
+        return [self._by_distance(f"{part}.head{n}", x, table, distances, one, of_keys) for n, one in enumerate(bounds)]
 
     def _by_distance(
         self, name: str, x: Tensor, table: Weight, distances: Distances, head: tuple[int, int], of_keys: bool

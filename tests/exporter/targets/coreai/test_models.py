@@ -95,7 +95,7 @@ def test_every_family_in_rows_and_of_several_lengths(checkpoint_of, model_of, sa
     ],
 )
 def test_every_named_tensor_equals_the_definition(checkpoint_of, model_of, save, opened, family, layout):
-    """Under the same name, in the same shape, with padding and without; how low a hidden score is, is each target's own.
+    """Under its name, in the same shape, with padding and without; how low a hidden score is, is each target's own.
 
     Of masks the compiler keeps what scores read: a mask of pairs in place of the tokens'.
     """
