@@ -4,8 +4,8 @@
 
 Size, size as a store would compress it, parity figures, accuracy on the kept test rows, latency by tokens and peak
 memory, for PyTorch and for bundles of all targets. Core ML off a Mac is simulated, and Core AI is run by Apple's
-reference for the CPU: they have no times, and a slow one is asked some of the test rows. Targets whose extra is not
-installed are not run. The raw values go to measurements.json beside the bundles.
+reference for the CPU: they have no times, and what is too slow for a whole comparison is not asked the test rows.
+Targets whose extra is not installed are not run. The raw values go to measurements.json beside the bundles.
 """
 
 import argparse
@@ -51,16 +51,12 @@ REFERENCE = "PyTorch float32"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; sizes in bytes. `measured` is empty for what has no times here.
-
-    `asked`: the test rows behind `accuracy`.
-    """
+    """One line of the table; sizes in bytes. `measured` is empty where no times are taken, `accuracy` None if slow."""
 
     name: str
     files: list[Path]
     exported: Exported | None
-    accuracy: float
-    asked: int
+    accuracy: float | None
     measured: list[Measurement]
 
 
@@ -115,12 +111,11 @@ def rows(
     for item in (None, *done):
         name = item.recipe.name if item else REFERENCE
         files, runner = reference_of(checkpoint) if item is None else bundle_of(item)
-        asked = spread(test_rows, most_rows(runner))
-        say(f"accuracy on {len(asked)} test rows: {name}")
+        say(f"accuracy on {len(test_rows)} test rows: {name}")
         positions = runner.positions or geometry.positions
         encode = Encoder(checkpoint.tokenizer.tokenizer, Limits(positions, geometry.types, 0))
-        score = accuracy(runner, encode, asked)
-        found.append(Row(name, files, item, score, len(asked), [m for m in measured if m.case.name == name]))
+        score = accuracy(runner, encode, test_rows)
+        found.append(Row(name, files, item, score, [m for m in measured if m.case.name == name]))
     return found
 
 
@@ -139,15 +134,10 @@ def bundle_of(item: Exported) -> tuple[list[Path], Runner]:
     return files, open_runner(bundle)
 
 
-def spread(test_rows: list[dict[str, Any]], most: int | None) -> list[dict[str, Any]]:
-    """At most so many rows, evenly spread; all for None."""
-    if most is None or most >= len(test_rows):
-        return test_rows
-    return [test_rows[at * len(test_rows) // most] for at in range(most)]
-
-
-def accuracy(runner: Runner, encode: Encoder, test_rows: list[dict[str, Any]]) -> float:
-    """Share of the kept test rows that the model labels right."""
+def accuracy(runner: Runner, encode: Encoder, test_rows: list[dict[str, Any]]) -> float | None:
+    """Share of the kept test rows that the model labels right; None for a runner that is too slow for so many."""
+    if (most_rows(runner) or len(test_rows)) < len(test_rows):
+        return None
     found = [int(np.argmax(runner.run(encode.batch([encode.row(row["text"])]))["logits"])) for row in test_rows]
     return float(np.mean([label == row["label"] for label, row in zip(found, test_rows, strict=True)]))
 
@@ -161,7 +151,7 @@ def table(found: list[Row], test_rows: int, lacking: Mapping[str, str]) -> Table
     for row in found:
         sizes = [sum(path.stat().st_size for path in row.files), compressed_bytes(row.files)]
         megabytes = [f"{size / 1e6:.2f}" for size in sizes]
-        score = f"{row.accuracy:.4f}" + (f" of {row.asked}" if row.asked < test_rows else "")
+        score = "not run" if row.accuracy is None else f"{row.accuracy:.4f}"
         drawn.add_row(row.name, *megabytes, *compared(row), score, *timed(row))
     for target in lacking:
         drawn.add_row(target, *["not run"] * (len(drawn.columns) - 1))

@@ -1,15 +1,17 @@
 """What `make demo` says of a target that is slow here, or that lacks its extra."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from benchmarks import demo
-from benchmarks.demo import Row, absent, export_all, spread, table
+from benchmarks.demo import Row, absent, accuracy, export_all, table
 
-SLOW = Row("coreai-int8", [], None, 0.875, 128, [])
-WHOLE = Row("onnx-int8", [], None, 0.9, 500, [])
+SLOW = Row("coreai-int8", [], None, None, [])
+WHOLE = Row("onnx-int8", [], None, 0.9, [])
 
 
 def drawn(*given):
@@ -42,14 +44,13 @@ def test_nothing_lacks_where_all_is_installed(monkeypatch):
     assert "not run:" not in drawn([WHOLE], 500, {})
 
 
-@pytest.mark.parametrize(("most", "found"), [(None, 10), (10, 10), (12, 10), (3, 3)])
-def test_a_slow_runner_is_asked_rows_that_are_evenly_spread(most, found):
-    rows = [{"n": n} for n in range(10)]
-    assert len(spread(rows, most)) == found
-    assert spread(rows, 3) == [{"n": 0}, {"n": 3}, {"n": 6}]
+@pytest.mark.parametrize(("most", "found"), [(None, 1.0), (2, 1.0), (1, None)])
+def test_a_runner_that_is_too_slow_is_not_asked_the_test_rows(most, found):
+    runner = SimpleNamespace(most_rows=most, run=lambda _: {"logits": np.array([[0.0, 1.0]])})
+    encode = SimpleNamespace(batch=list, row=str)
+    assert accuracy(runner, encode, [{"text": "a", "label": 1}, {"text": "b", "label": 1}]) == found
 
 
-def test_how_many_rows_it_was_asked_stands_beside_its_accuracy():
-    text = drawn([WHOLE, SLOW], 500, {})
-    assert "0.8750 of 128" in text
-    assert "0.9000 of" not in text
+def test_its_accuracy_was_not_run():
+    (slow, whole) = (line for line in drawn([SLOW, WHOLE], 500, {}).splitlines() if "int8" in line)
+    assert (slow.count("not run"), whole.count("not run")) == (5, 4)
