@@ -7,7 +7,8 @@ Of a small random checkpoint of each family and task, each scheme is written as 
 runs, and as a Core AI asset in the witness layout (each result rounded once), which Apple's runtime for Linux runs:
 the same weights in the same form. Rows of seeded ids are traced on both sides. Of each tensor that `NumpyOps` defines
 and both name, the record has the largest difference as a share of its largest value, those of all layers as one, and
-how many numbers are the same to the bit. A run goes on from what the record has; `--again` starts a new one.
+how many numbers are the same to the bit; and by name what every target refuses. A run goes on from what the record
+has; `--again` starts a new one.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from exporter.targets.target import Settings
 from exporter.verification.witness import Gap, gaps, opened_asset, rows, summed, used_tokens
 from runtimes.backends.registry import open_runner
 from runtimes.bundle.reading import read_bundle
+from runtimes.errors import UnsupportedError
 from runtimes.measurement.measure import fingerprint
 from runtimes.runner import Runner
 
@@ -50,11 +52,13 @@ def interpreted(checkpoint: Path, scheme: str, folder: Path) -> Runner:
 
 
 def compared(path: Path, family: str, task: str, scheme: str) -> dict[str, Any]:
-    """The entry of one family, task and scheme: worst tensors first."""
+    """The entry of one family, task and scheme: worst tensors first. Raises UnsupportedError for what is refused."""
     start_s, checkpoint = time.perf_counter(), answering(load(Source("folder", f"{family}-{task}", None, path), task))
     store = WeightStore(SCHEMES[scheme], product_quantise)
-    with TemporaryDirectory() as folder, opened_asset(checkpoint, store, LENGTH) as theirs:
-        found = gaps(checkpoint, interpreted(path, scheme, Path(folder)), theirs, rows(checkpoint, LENGTH))
+    with TemporaryDirectory() as folder:
+        ours = interpreted(path, scheme, Path(folder))
+        with opened_asset(checkpoint, store, LENGTH) as theirs:
+            found = gaps(checkpoint, ours, theirs, rows(checkpoint, LENGTH))
     worst, equal_share = summed(of_all_layers(found))
     ordered = sorted(worst, key=lambda name: -worst[name])
     return {
@@ -93,10 +97,19 @@ def main() -> None:
             path = write_task(Path(place) / "checkpoint", family, task)
             for scheme in given.scheme or SCHEMES:
                 name = f"{family} {task} {scheme}"
-                if name not in record["compared"]:
-                    record["compared"][name] = found = compared(path, family, task, scheme)
-                    print(f"{name}: {found['largest']:.2e} at {found['worst']}", file=sys.stderr, flush=True)
+                if name not in record["compared"] and name not in record["refused"]:
+                    print(f"{name}: {_entered(record, path, name)}", file=sys.stderr, flush=True)
                     given.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _entered(record: dict[str, Any], path: Path, name: str) -> str:
+    """Compare, and put the entry or the refusal in the record; what is to be printed of it."""
+    try:
+        record["compared"][name] = found = compared(path, *name.split())
+    except UnsupportedError as error:
+        record["refused"][name] = str(error)
+        return str(error)
+    return f"{found['largest']:.2e} at {found['worst']}"
 
 
 def _begun(path: Path, again: bool) -> dict[str, Any]:
@@ -107,8 +120,8 @@ def _begun(path: Path, again: bool) -> dict[str, Any]:
         "tokens": LENGTH,
         "used": used_tokens(LENGTH),
     }
-    kept = {} if again or not path.is_file() else json.loads(path.read_text(encoding="utf-8"))["compared"]
-    return {**record, "compared": kept}
+    kept = {} if again or not path.is_file() else json.loads(path.read_text(encoding="utf-8"))
+    return {**record, **{part: kept.get(part, {}) for part in ("refused", "compared")}}
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ def _made(subject: Subject, folder: Path, checkpoint: Path) -> Audited:
 
 
 def main() -> None:
-    """Spoil every bundle; the record keeps those of other targets."""
+    """Spoil every bundle, and write the record after each; it keeps those of other targets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", choices=FAULTS, help="only this one")
     parser.add_argument("--faults", type=int, default=60, help="of each bundle")
@@ -177,21 +177,18 @@ def main() -> None:
     asked = parser.parse_args()
     wanted = [one for one in SUBJECTS if asked.target in (None, one.target)]
     known = json.loads(ARTIFACT.read_text()) if ARTIFACT.is_file() else {"bundles": []}
-    kept = [one for one in known["bundles"] if one["bundle"] not in {subject.name for subject in wanted}]
-    found = []
+    bundles = [one for one in known["bundles"] if one["bundle"] not in {subject.name for subject in wanted}]
     for subject in wanted:
         with TemporaryDirectory() as place:
-            found.append(spoil(subject, asked.faults, asked.seed, Path(place)))
-        print(
-            subject.name,
-            {key: found[-1][key] for key in ("possible", "faults", "missed", "kinds", "took_s")},
-            flush=True,
-        )
-    bundles = [*kept, *found]
+            bundles.append(found := spoil(subject, asked.faults, asked.seed, Path(place)))
+        shown = {key: found[key] for key in ("possible", "faults", "missed", "kinds", "took_s")}
+        print(subject.name, shown, flush=True)
+        _write(asked.seed, bundles)
+
+
+def _write(seed: int, bundles: list[dict[str, Any]]) -> None:
     totals = {key: sum(one[key] for one in bundles) for key in ("faults", "missed")}
-    ARTIFACT.write_text(
-        json.dumps({"seed": asked.seed, **totals, "bundles": bundles}, indent=1, ensure_ascii=False) + "\n"
-    )
+    ARTIFACT.write_text(json.dumps({"seed": seed, **totals, "bundles": bundles}, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Core ML's interpreter beside Apple's Core AI runtime, as a table."""
 
+from collections import Counter
 from statistics import fmean
 from typing import Any
 
@@ -15,19 +16,21 @@ def table(record: dict[str, Any]) -> str:
     for name, one in record["compared"].items():
         family, task, scheme = name.split()
         schemes.setdefault(scheme, {})[f"{family}, {task}"] = one
-    return "\n".join([_HEAD, *(_row(scheme, found) for scheme, found in sorted(schemes.items(), key=_by_equality))])
+    refused = Counter(name.split()[-1] for name in record["refused"])
+    ordered = sorted(schemes.items(), key=_by_equality)
+    return "\n".join([_HEAD, *(_row(scheme, found, len(KINDS) - refused[scheme]) for scheme, found in ordered)])
 
 
 def _by_equality(item: tuple[str, dict[str, dict[str, Any]]]) -> tuple[bool, str]:
     return item[0] != "none", item[0]
 
 
-def _row(scheme: str, found: dict[str, dict[str, Any]]) -> str:
+def _row(scheme: str, found: dict[str, dict[str, Any]], asked: int) -> str:
     kind, worst = max(found.items(), key=lambda item: float(item[1]["largest"]))
     output = max(gap for one in found.values() for gap in one["outputs"].values())
     tensors, equal = sum(one["tensors"] for one in found.values()), fmean(one["equal_share"] for one in found.values())
     place = f"`{worst['worst']}` ({kind})"
     return (
-        f"| `{scheme}` | {len(found)} of {len(KINDS)} | {tensors:,} | {worst['largest']:.1e} | {place} | "
+        f"| `{scheme}` | {len(found)} of {asked} | {tensors:,} | {worst['largest']:.1e} | {place} | "
         f"{output:.1e} | {equal:.0%} |"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.accuracy.coreml_witness import compared, of_all_layers
+from benchmarks.accuracy.coreml_witness import _entered, compared, of_all_layers
 
 
 def test_the_tensors_of_all_layers_are_one():
@@ -20,3 +20,11 @@ def test_both_run_the_same_model(checkpoint_of, scheme, most):
     assert found["outputs"].keys() == {"logits"}
     assert {"embeddings", "layer.*.attention.probabilities", "layer.*.output", "logits"} <= found["relative"].keys()
     assert found["tensors"] == len(found["relative"]) > 20
+
+
+@pytest.mark.needs("coreai")
+def test_what_every_target_refuses_is_entered_by_name(checkpoint_of):
+    record = {"compared": {}, "refused": {}}
+    said = _entered(record, checkpoint_of("bert", "fill-mask"), "bert fill-mask pq")
+    assert record == {"compared": {}, "refused": {"bert fill-mask pq": said}}
+    assert "multiplies with its whole word table, which codes cannot" in said

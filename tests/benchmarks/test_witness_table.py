@@ -6,6 +6,7 @@ import re
 import pytest
 
 from benchmarks import ARTIFACTS, ROOT
+from benchmarks.models.seeded import KINDS
 from benchmarks.results.witness_table import table
 
 RECORD = ARTIFACTS / "coreml_witness.json"
@@ -28,8 +29,9 @@ def test_the_two_agree(name):
 
 def test_another_figure_is_noticed():
     one = {"tensors": 3, "largest": 0.25, "worst": "logits", "outputs": {"logits": 0.25}, "equal_share": 0.5}
-    found = table({"compared": {"bert fill-mask none": one}})
-    assert "| `none` | 1 of " in found
+    record = {"compared": {"bert fill-mask none": one}, "refused": {"bert token-classification none": "codes cannot"}}
+    found = table(record)
+    assert f"| `none` | 1 of {len(KINDS) - 1} |" in found
     assert "2.5e-01 | `logits` (bert, fill-mask) | 2.5e-01 | 50% |" in found
 
 

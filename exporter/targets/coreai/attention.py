@@ -12,6 +12,7 @@ import numpy as np
 from exporter.model.distances import Distances
 from exporter.model.ops import Array, Role, Weight
 from exporter.model.rotary import Rotation
+from exporter.targets.coreai.names import GROUPED
 from exporter.targets.coreai.program.graph import Builder, Graph
 from exporter.targets.coreai.program.shapes import Tensor
 from exporter.targets.coreai.weights import Lay, WeightStore
@@ -46,11 +47,14 @@ class CoreAIAttention(ABC):
     """What attends, of `Ops`, for one function; a layout emits the rest.
 
     `longest`: the most tokens of any function that shares these weights. The numbers of a vector lie along
-    `feature_axis`, tokens along `token_axis`.
+    `feature_axis`, tokens along `token_axis`. What names of masks of pairs and of turned heads end in, `pairs_form` and
+    `turned_form`, is undone in `names` where the compiler leaves no tensor of the common shape.
     """
 
     feature_axis: int
     token_axis: int
+    pairs_form: str
+    turned_form: str
 
     def __init__(self, graph: Graph, weights: WeightStore, longest: int) -> None:
         self.graph, self.builder, self.weights = graph, Builder(graph), weights
@@ -103,7 +107,7 @@ class CoreAIAttention(ABC):
 
     def _of_pairs(self, name: str, bias: Mask, pairs: Tensor) -> Mask:
         """From 1 where a query sees a key; else scores are made 0 before −4e4: float16 holds no score beside that."""
-        with self.builder.named(name):
+        with self.builder.named(name + self.pairs_form):
             return replace(bias, square=self._lowered(pairs), pairs=pairs)
 
     def _biased(self, name: str, products: Tensor, scores: Sequence[Tensor], bias: Mask) -> Tensor:
@@ -128,8 +132,10 @@ class CoreAIAttention(ABC):
             scores = builder.broadcasting_add(products, builder.expand_dims(bias.low, whole(1)))  # [B, A, S]
         with builder.named(f"{name}.probabilities"):
             weights = builder.softmax(scores, np.array(2, np.int32))
+        with builder.named(f"{name}.context{GROUPED}"):
+            context = self._product(weights, tokens)
         with builder.named(f"{name}.context"):
-            return self._as_vector(self._product(weights, tokens))
+            return self._as_vector(context)
 
     def rotary(self, name: str, x: Tensor, heads: int, rotation: Rotation) -> Tensor:
         """See Ops; heads as an axis of their own."""
@@ -144,8 +150,10 @@ class CoreAIAttention(ABC):
                 builder.broadcasting_mul(first, cosine), builder.broadcasting_mul(second, sine)
             )
             other = builder.add(builder.broadcasting_mul(second, cosine), builder.broadcasting_mul(first, sine))
+        with builder.named(name + self.turned_form):
+            turned = builder.concat(np.array(axis, np.int32), [one, other])
         with builder.named(name):
-            return builder.reshape(builder.concat(np.array(axis, np.int32), [one, other]), whole(*x.shape))
+            return builder.reshape(turned, whole(*x.shape))
 
     def hide_padding(self, name: str, x: Tensor, mask: Tensor) -> Tensor:
         """See Ops."""
@@ -155,6 +163,14 @@ class CoreAIAttention(ABC):
             seen = builder.reshape(builder.cast(mask, dtype=self.weights.element), whole(*shape))
         with builder.named(name):
             return builder.broadcasting_mul(x, seen)
+
+    def _every_head(
+        self, name: str, x: Tensor, table: Weight, distances: Distances, heads: int, of_keys: bool
+    ) -> list[Tensor]:
+        """`_by_distance` of each head; the names are of those by key and query, as names of scores in channels are."""
+        size, part = x.shape[self.feature_axis] // heads, name if of_keys else f"{name}.by_query"
+        bounds = [(n * size, (n + 1) * size) for n in range(heads)]
+        return [self._by_distance(f"{part}.head{n}", x, table, distances, one, of_keys) for n, one in enumerate(bounds)]
 
     def _by_distance(
         self, name: str, x: Tensor, table: Weight, distances: Distances, head: tuple[int, int], of_keys: bool

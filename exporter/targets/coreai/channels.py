@@ -11,6 +11,7 @@ import numpy as np
 from exporter.model.distances import Distances
 from exporter.model.ops import Array, Weight
 from exporter.targets.coreai.attention import Mask, unsigned, whole
+from exporter.targets.coreai.names import BY_KEY
 from exporter.targets.coreai.ops import CoreAIOps, normalised
 from exporter.targets.coreai.program.shapes import Tensor
 from exporter.targets.coreai.weights import Lay
@@ -23,6 +24,7 @@ class ChannelsOps(CoreAIOps):
     """Ops on [B, C, 1, S], and [B, C, 1, 1] for the first token."""
 
     feature_axis, token_axis = 1, 3
+    pairs_form, turned_form = BY_KEY, ".turned"
 
     def positions(self, name: str, table: Weight, tokens: Tensor) -> Tensor:
         """See Ops; [B, S, H] → [B, H, 1, S]: the embeddings were gathered as rows, and here they are turned."""
@@ -67,14 +69,8 @@ class ChannelsOps(CoreAIOps):
         self, name: str, x: Tensor, table: Weight, distances: Distances, heads: int, of_keys: bool = False
     ) -> list[Tensor]:
         """See Ops; of each head by key and query, [B, k, q]."""
-        size, found = x.shape[1] // heads, []
-        for n in range(heads):
-            head = (n * size, (n + 1) * size)
-            part = f"{name}.head{n}" if of_keys else f"{name}.by_query.head{n}"
-            scores = self._by_distance(part, x, table, distances, head, of_keys)
-            with self.builder.named(f"{name}.head{n}"):
-                found.append(scores if of_keys else self.builder.transpose(scores, unsigned(0, 2, 1)))
-        return found
+        found = self._every_head(name, x, table, distances, heads, of_keys)
+        return found if of_keys else [self._by_key(f"{name}.head{n}", one) for n, one in enumerate(found)]
 
     def position_scores(self, name: str, x: Tensor, table: Weight, distances: Distances) -> list[Tensor]:
         """See Ops; a constant of each head by key and query, [1, k, q]."""
@@ -128,6 +124,11 @@ class ChannelsOps(CoreAIOps):
             weights = builder.softmax(every, np.array(1, np.int32))
         with builder.named(f"{name}.heads.head{head}"):
             return builder.reshape(self._product(v, weights), whole(1, size, 1, length))
+
+    def _by_key(self, name: str, scores: Tensor) -> Tensor:
+        """[B, q, k] → [B, k, q]."""
+        with self.builder.named(name):
+            return self.builder.transpose(scores, unsigned(0, 2, 1))
 
     def _convolved(self, x: Tensor, kernel: Tensor, groups: int = 1) -> Tensor:
         return self.builder.conv2d(x, kernel, unsigned(1, 1), unsigned(1, 1), np.array(groups, np.uint32))

@@ -7,6 +7,7 @@ import numpy as np
 from exporter.model.distances import Distances
 from exporter.model.ops import Array, Weight
 from exporter.targets.coreai.attention import Mask, unsigned, whole
+from exporter.targets.coreai.names import EVERY_HEAD, GROUPED, OVER_HEADS
 from exporter.targets.coreai.ops import CoreAIOps, normalised
 from exporter.targets.coreai.program.shapes import Tensor
 from exporter.targets.coreai.weights import Lay
@@ -19,6 +20,7 @@ class RowsOps(CoreAIOps):
     """Ops on [B, S, C], and [B, 1, C] for the first token: the compiler moves a change of rank to the end."""
 
     feature_axis, token_axis = 2, 1
+    pairs_form, turned_form = OVER_HEADS, GROUPED
 
     def scale(self, name: str, x: Tensor, gain: Weight) -> Tensor:
         """See Ops."""
@@ -45,25 +47,23 @@ class RowsOps(CoreAIOps):
     def grouped_linear(self, name: str, x: Tensor, weight: Weight) -> Tensor:
         """See Ops; B is 1, so that the groups are a batch."""
         groups, out, inner = weight.values.shape
-        with self.builder.named(name):
+        with self.builder.named(f"{name}.columns"):
             columns = self.builder.reshape(x, whole(groups, inner, 1))
+        with self.builder.named(name + GROUPED):
             y = self.builder.batch_matmul(self.weights.matrix(self.builder, weight), columns)
+        with self.builder.named(name):
             return self.builder.reshape(y, whole(1, 1, groups * out))
 
     def relative_scores(
         self, name: str, x: Tensor, table: Weight, distances: Distances, heads: int, of_keys: bool = False
     ) -> Tensor:
         """See Ops; [B, A, S, S]."""
-        builder, size = self.builder, x.shape[2] // heads
-        bounds = [(n * size, (n + 1) * size) for n in range(heads)]
-        found = [
-            self._by_distance(f"{name}.head{n}", x, table, distances, one, of_keys) for n, one in enumerate(bounds)
-        ]
-        with builder.named(f"{name}.by_key" if of_keys else name):
+        builder, found = self.builder, self._every_head(name, x, table, distances, heads, of_keys)
+        with builder.named(f"{name}.of_keys" if of_keys else name + EVERY_HEAD):
             every = builder.concat(np.array(0, np.int32), found)  # [A, S, S]
-        with builder.named(name):
+        with builder.named(name + EVERY_HEAD):
             every = builder.transpose(every, unsigned(0, 2, 1)) if of_keys else every
-        with builder.named(f"{name}.wide"):
+        with builder.named(name):
             return builder.expand_dims(every, whole(0))
 
     def position_scores(self, name: str, x: Tensor, table: Weight, distances: Distances) -> Tensor:

@@ -60,16 +60,16 @@ class Session:
     def trace(self, name: str, feeds: Mapping[str, Array]) -> Outputs:
         """Every float tensor by the name that its place in the program bears, in the order of computation.
 
-        Of one name the last result. The compiler moves reshapes: a tensor may come flat.
+        Of one name the last result. The compiler moves and merges reshapes: a tensor may come in another shape.
         """
         places, found = _places(json.loads(self._model._debug_infos)), dict[str, Array]()
 
         def keep(values: list[Any], kind: str, where: Any) -> None:
             if kind != "output" or len(values) != 1 or values[0] is None or values[0].dtype not in _FLOATS:
                 return
-            for one in places.get(where.id, ()):
-                found.pop(one, None)
-                found[one] = NDArray._wrap(values[0]).numpy().copy()
+            if name := places.get(where.id):
+                found.pop(name, None)
+                found[name] = NDArray._wrap(values[0]).numpy().copy()
 
         logger = IntermediateLogger([CompileIdentifiers(number) for number in places], keep)
         outputs = self._called(self._model.load_function(name, intermediate_logger=logger), feeds)
@@ -89,10 +89,14 @@ class Session:
         return {name: values.numpy().copy() for name, values in self._loop.run_until_complete(call()).items()}
 
 
-def _places(parts: list[dict[str, Any]]) -> dict[int, list[str]]:
-    """Number of a compiled operation → the names that its places bear; operations that were merged bear several."""
+def _places(parts: list[dict[str, Any]]) -> dict[int, str]:
+    """Number of a compiled operation → the name of what it makes.
+
+    Of several places the last is its own; before it come those of reshapes that the compiler moved into its inputs, and
+    of operations that it merged with their like in other layers (coreai-core 1.0.0b3).
+    """
     return {
-        operation["odixId"]: sorted({place["fileName"] for place in operation["sourceLocations"]})
+        operation["odixId"]: operation["sourceLocations"][-1]["fileName"]
         for part in parts
         for operation in part["operations"]
         if operation["sourceLocations"]

@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 import tempfile
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,6 +125,44 @@ def test_a_process_ends_with_its_runner_and_leaves_nothing(assets, tmp_path, mon
     gc.collect()
     assert process.poll() is not None
     assert not [*tmp_path.iterdir()]
+
+
+def held():
+    """Open files, and memory that is resident in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return len([*Path("/proc/self/fd").iterdir()]), pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def loaded(assets, times, answer, kept):
+    """Open an asset so often, ask it, and close it, or keep it; what is held after the first tenth, and at the end."""
+    path, given, found = assets / "one.aimodel", batch(1, 8), []
+    for turn in range(times):
+        runner = open_functions(path, {8: read_asset(path).functions[0]}, INTERFACE)
+        np.testing.assert_allclose(runner.run(given)["logits"], answer(given), atol=1e-5)
+        kept.append(runner)
+        del runner
+        gc.collect()
+        if turn in (times // 10, times - 1):
+            found.append(held())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="open files and memory are read from /proc")
+def test_a_hundred_loads_leave_nothing_in_the_parent(assets, answer, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (early_files, early_mb), (files, mb) = loaded(assets, 100, answer, deque(maxlen=0))
+    assert files == early_files
+    assert mb - early_mb < 5
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are read from /proc")
+def test_runners_that_are_kept_would_be_seen(assets, answer):
+    """The control."""
+    (early_files, _), (files, _) = loaded(assets, 10, answer, deque(maxlen=10))
+    assert files > early_files
 
 
 def test_a_process_that_is_silent_is_ended(assets, monkeypatch):
