@@ -97,7 +97,10 @@ _TOKENIZERS: dict[str, Callable[[Path], int]] = {
 """model_type → what writes its tokenizer's files and returns the number of entries; others have BERT's."""
 KINDS = tuple((name, head.task.name) for name, family in FAMILIES.items() for head in family.heads)
 """Every family with every task that it has."""
-_TWO_LABELS = ("question-answering", "next-sentence-prediction")
+_LABELS = {"question-answering": 2, "next-sentence-prediction": 2, "text-ranking": 1}
+"""Task → the labels of its head, where these are no three."""
+_RANKER = {"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Sigmoid"}}
+"""What makes a classifier of one label a CrossEncoder's."""
 
 
 def write_bert(
@@ -160,7 +163,8 @@ def write_multilingual_bert(folder: Path, **config: Any) -> Path:
 def write_task(folder: Path, family: str, task: str, **config: Any) -> Path:
     """A seeded checkpoint of a family with the head of a task, and the files beside it that the task needs."""
     (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
-    write_family(folder, family, head.architecture, labels=2 if task in _TWO_LABELS else 3, **config)
+    more = _RANKER if task == "text-ranking" else {}
+    write_family(folder, family, head.architecture, labels=_LABELS.get(task, 3), **more, **config)
     if task == "sentence-similarity":
         told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         width = told["dim"] if family == "distilbert" else told["hidden_size"]

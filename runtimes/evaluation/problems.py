@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from runtimes.errors import UsageError
-from runtimes.evaluation import metrics
+from runtimes.evaluation import metrics, ranking
 from runtimes.evaluation.data import golds
 from runtimes.evaluation.data.columns import Names
 from runtimes.evaluation.data.examples import Encoded
@@ -26,6 +26,8 @@ class Problem:
     `golds` reads the label cells; `decide` takes the outputs of one row, sliced to its tokens, to an answer. `scores`
     takes golds, answers and labels to figures; `parts` and `value` do so row by row (see `metrics`). `words`: texts are
     lists of words. `only_second`: of a pair too long only the second is truncated. `graded`: answers are amounts.
+    `grouped`: rows with one first text belong together, what is right of each is a `ranking.Judged`, and `parts` has a
+    row for each such query.
     """
 
     names: Names
@@ -37,6 +39,7 @@ class Problem:
     words: bool = False
     only_second: bool = False
     graded: bool = False
+    grouped: bool = False
 
 
 def find_problem(name: str, labels: Sequence[str], activation: str | None = None) -> Problem:
@@ -48,7 +51,7 @@ def find_problem(name: str, labels: Sequence[str], activation: str | None = None
         raise UsageError(f"{name}: cannot be evaluated on labelled rows; known: {', '.join(PROBLEMS)}")
     if name == "token_classification" and not any(label.startswith((BEGINS, CONTINUES)) for label in labels):
         return replace(PROBLEMS[name], scores=_tag_scores, parts=_tag_parts, value=metrics.share_value)
-    if PROBLEMS[name].graded and activation == "sigmoid":
+    if PROBLEMS[name].decide is _amount and activation == "sigmoid":
         return replace(PROBLEMS[name], decide=_probability)
     return PROBLEMS[name]
 
@@ -64,6 +67,11 @@ def _likely_labels(outputs: Outputs, _encoded: Encoded) -> list[int]:
 
 def _amount(outputs: Outputs, _encoded: Encoded) -> float:
     return float(outputs["logits"].ravel()[0])
+
+
+def _rank_score(outputs: Outputs, encoded: Encoded) -> float:
+    """The logit: every activation keeps the order, and a sigmoid near 1 has no digits left to order by."""
+    return _amount(outputs, encoded)
 
 
 def _probability(outputs: Outputs, encoded: Encoded) -> float:
@@ -141,6 +149,23 @@ _TEXT = Names(
     labels=_CLASS,
 )
 
+_RANKED = Names(
+    texts=("query",),
+    pairs=(
+        ("query", "document"),
+        ("query", "passage"),
+        ("query", "doc"),
+        ("query", "text"),
+        ("query", "answer"),
+        ("question", "document"),
+        ("question", "passage"),
+        ("question", "answer"),
+        *_TEXT.pairs,
+    ),
+    labels=("relevance", "relevant", "rel", "label", "score"),
+    second_needed=True,
+)
+
 _AMOUNT = Problem(
     names=replace(_TEXT, labels=("score", "label", "similarity", "similarity_score", "target")),
     golds=golds.amount,
@@ -187,6 +212,16 @@ PROBLEMS: Mapping[str, Problem] = {
         parts=metrics.answers_parts,
         value=metrics.mean_value,
         only_second=True,
+    ),
+    "text_ranking": Problem(
+        names=_RANKED,
+        golds=golds.relevances,
+        decide=_rank_score,
+        scores=ranking.ranking,
+        parts=ranking.ndcg_parts,
+        value=metrics.mean_value,
+        graded=True,
+        grouped=True,
     ),
 }
 """A manifest's problem → how it is evaluated."""
