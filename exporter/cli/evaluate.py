@@ -24,8 +24,15 @@ _SHOWN = 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    from runtimes.parity.aggregation import OF_WORDS
+
     parser.add_argument("bundle", type=Path)
     add_data(parser)
+    parser.add_argument(
+        "--aggregation",
+        choices=tuple(OF_WORDS),
+        help="which tokens decide a word's label: the first, their mean, or the surest (default: the first)",
+    )
     parser.add_argument("--max-drop", type=float, metavar="POINTS", help="exit with 1 when more is lost")
     parser.add_argument("--checkpoint", metavar="MODEL", help="where its checkpoint is now: a folder or hub id")
     parser.add_argument("--allow-pickle", action="store_true", help="read pytorch_model.bin, weights only")
@@ -76,7 +83,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise UsageError(f"--max-drop {parsed.max_drop}: expected a number of points")
     bundle, asked = read_bundle(parsed.bundle), answering(parsed)
     check = Check(bundle, parsed.checkpoint, allow_pickle=parsed.allow_pickle, answering=asked)
-    done = evaluate(check, data_file(parsed), parsed.metric)
+    done = evaluate(check, data_file(parsed), parsed.metric, parsed.aggregation)
     record = evaluation_record(done)
     if parsed.output:
         write_record(parsed.output, record)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from runtimes.evaluation.data import golds
 from runtimes.evaluation.data.columns import Names
 from runtimes.evaluation.data.examples import Encoded
 from runtimes.evaluation.metrics import Scores
+from runtimes.parity.aggregation import OF_WORDS, probabilities
 from runtimes.parity.shown import BEGINS, CONTINUES, best_label, best_span, likely, whole_words
 from runtimes.runner import Array, Outputs
 
+FIRST = "first"
+"""A word's label is its first token's where nothing else is asked: so most are trained."""
 UNSEEN = -1
 """Stands for the label of a word that was truncated, or left no token: it counts on neither side."""
 
@@ -56,6 +60,15 @@ def find_problem(name: str, labels: Sequence[str], activation: str | None = None
     return PROBLEMS[name]
 
 
+def by_aggregation(problem: Problem, name: str, aggregation: str | None) -> Problem:
+    """The problem with a word's label decided so; None: as it was. Raises UsageError for one that labels no words."""
+    if aggregation is None:
+        return problem
+    if not problem.words:
+        raise UsageError(f"--aggregation {aggregation}: {name.replace('_', ' ')} labels no words; leave it out")
+    return replace(problem, decide=partial(_word_labels, aggregation=aggregation))
+
+
 def _best_label(outputs: Outputs, _encoded: Encoded) -> int:
     return int(best_label(outputs["logits"]))
 
@@ -78,14 +91,15 @@ def _probability(outputs: Outputs, encoded: Encoded) -> float:
     return float(0.5 + 0.5 * np.tanh(_amount(outputs, encoded) / 2))  # the sigmoid, which overflows nowhere so
 
 
-def _word_labels(outputs: Outputs, encoded: Encoded) -> list[int]:
-    """The label of each word's first token."""
-    best = best_label(outputs["logits"])
-    found = [UNSEEN] * len(encoded.example.first)
-    for at, word in reversed(list(enumerate(encoded.encoding.word_ids))):
+def _word_labels(outputs: Outputs, encoded: Encoded, aggregation: str = FIRST) -> list[int]:
+    """The label of each word, of those tokens of it that the model saw. Words are the data's."""
+    scores, decide = probabilities(outputs["logits"]), OF_WORDS[aggregation]
+    tokens: dict[int, list[int]] = {}
+    for at, word in enumerate(encoded.encoding.word_ids):
         if word is not None:
-            found[word] = int(best[at])
-    return found
+            tokens.setdefault(word, []).append(at)
+    words = range(len(encoded.example.first))
+    return [decide(scores[tokens[word]])[0] if word in tokens else UNSEEN for word in words]
 
 
 def _best_answer(outputs: Outputs, encoded: Encoded) -> str:
