@@ -88,7 +88,7 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
     },
 }
 """model_type → a geometry in which no two widths that differ in the published models are the same."""
-_TOKENIZERS: dict[str, Callable[[Path], int]] = {
+TOKENIZERS: dict[str, Callable[[Path], int]] = {
     "roberta": write_byte_level_bpe,
     "modernbert": write_modern_bpe,
     "mpnet": write_mpnet_wordpiece,
@@ -132,7 +132,7 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
     """A seeded checkpoint of one family, with the tokenizer files of its kind; 48 positions."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = _TOKENIZERS.get(model_type, write_vocabulary)(folder)
+    tokens = TOKENIZERS.get(model_type, write_vocabulary)(folder)
     common = {"vocab_size": tokens, "max_position_embeddings": 48, "num_labels": labels, "initializer_range": 0.4}
     settings = {**common, **GEOMETRIES[model_type], **config}
     model = getattr(transformers, architecture)(transformers.AutoConfig.for_model(model_type, **settings))
