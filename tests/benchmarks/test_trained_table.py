@@ -7,6 +7,7 @@ import pytest
 from benchmarks import ARTIFACTS, ROOT
 from benchmarks.accuracy.trained_families import FAMILIES, SCHEMES
 from benchmarks.results.trained_table import PAGE, filled
+from exporter.targets.registry import TARGETS
 
 RECORD = ARTIFACTS / "trained_families.json"
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
@@ -25,6 +26,30 @@ def test_another_figure_is_noticed(tmp_path):
     (tmp_path / "record.json").write_text(json.dumps(record))
     assert "| 0.5000 |" in filled(TEXT, tmp_path / "record.json")
     assert filled(TEXT, tmp_path / "record.json") != TEXT
+
+
+def beyond_budget(families):
+    """Bundles that share fewer labels with PyTorch than their scheme's budget asks, whatever the family."""
+    return [
+        (family, name)
+        for family, found in families.items()
+        for name, one in found["figures"].items()
+        if name != "pytorch" and one["agreement"] < _least(*name.split("-", 1))
+    ]
+
+
+def _least(target, scheme):
+    return TARGETS[target].schemes[scheme].budget.min_agreement
+
+
+def test_one_budget_holds_for_every_family():
+    assert beyond_budget(FOUND) == []
+
+
+def test_a_family_beyond_it_would_be_named():
+    changed = json.loads(json.dumps(FOUND))
+    changed["deberta-v2"]["figures"]["onnx-pq"]["agreement"] = 0.91
+    assert beyond_budget(changed) == [("deberta-v2", "onnx-pq")]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
