@@ -8,7 +8,6 @@ from benchmarks.fuzz.odd_configs.draw import FAMILIES, HEADS, VALUES, Odd, draw,
 from benchmarks.fuzz.odd_configs.judge import judge, write_models
 from benchmarks.fuzz.odd_configs.run import ARTIFACT, GOOD
 
-
 NOT_RUN = {"xlm-roberta", "camembert", "albert", "mpnet", "deberta-v2", "modernbert"}
 """Families of which the recorded run had none: the tests here draw them, and the next run of 20,000 will."""
 
