@@ -98,6 +98,10 @@ OF_MODELS = ("export", "tune", "check", "doctor")
 
 ROWS: dict[str, list[dict[str, Any]]] = {
     "text-classification": [{"text": "the cat runs", "label": "LABEL_0"}, {"text": "a dog falls", "label": "LABEL_1"}],
+    "text-ranking": [
+        {"query": "the cat runs", "document": "a cat runs fast", "relevance": 1},
+        {"query": "the cat runs", "document": "a dog falls", "relevance": 0},
+    ],
     "token-classification": [
         {"tokens": ["the", "cat", "runs"], "ner_tags": ["LABEL_0", "LABEL_1", "LABEL_0"]},
         {"tokens": ["a", "dog"], "ner_tags": ["LABEL_0", "LABEL_2"]},

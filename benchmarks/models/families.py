@@ -29,6 +29,7 @@ import numpy as np
 import torch
 import transformers
 
+from benchmarks.models.seeded import TOKENIZERS
 from benchmarks.models.tier_checkpoint import copy_tokenizer
 from benchmarks.models.tokenizer_files import write_byte_level_bpe
 from exporter.checkpoint.checkpoint import Checkpoint, load
@@ -61,6 +62,20 @@ class Published:
 
 
 _ROBERTA = {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
+_MULTILINGUAL = _ROBERTA | {"vocab_size": 250002}
+_ALBERT = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
+_DEBERTA = {
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 6,
+    "intermediate_size": 1536,
+    "relative_attention": True,
+    "position_buckets": 256,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+}
 MODELS = {
     "electra-small": Published("electra", "ElectraForSequenceClassification", {}),
     "distilbert-base": Published("distilbert", "DistilBertForSequenceClassification", {}),
@@ -68,6 +83,12 @@ MODELS = {
     "mobilebert-uncased, fill-mask": Published("mobilebert", "MobileBertForMaskedLM", {}),
     "bert-base": Published("bert", "BertForSequenceClassification", {}),
     "roberta-base": Published("roberta", "RobertaForSequenceClassification", _ROBERTA),
+    "xlm-roberta-base": Published("xlm-roberta", "XLMRobertaForSequenceClassification", _MULTILINGUAL),
+    "camembert-base": Published("camembert", "CamembertForSequenceClassification", _ROBERTA | {"vocab_size": 32005}),
+    "albert-base-v2": Published("albert", "AlbertForSequenceClassification", _ALBERT),
+    "mpnet-base": Published("mpnet", "MPNetForSequenceClassification", {"max_position_embeddings": 514}),
+    "deberta-v3-xsmall": Published("deberta-v2", "DebertaV2ForSequenceClassification", _DEBERTA),
+    "modernbert-base": Published("modernbert", "ModernBertForSequenceClassification", {}),
 }
 _PARITY = ("verdict", "status", "max_absolute", "mean_absolute", "logit_range", "max_relative", "agreement", "failures")
 
@@ -77,7 +98,7 @@ LOUD = (0.05, 0.1, 0.2)
 
 
 def write_checkpoint(folder: Path, published: Published, deviation: float | None = None) -> Path:
-    """A seeded checkpoint with a tokenizer of the family's kind."""
+    """A seeded checkpoint with a tokenizer of the family's kind, which may have fewer entries than the table rows."""
     torch.manual_seed(0)
     folder.mkdir()
     config = transformers.AutoConfig.for_model(published.model_type, num_labels=LABELS, **published.config)
@@ -87,7 +108,7 @@ def write_checkpoint(folder: Path, published: Published, deviation: float | None
         write_byte_level_bpe(folder, default_texts(), size=5000, least_frequency=2)
         _fill_up(folder / "vocab.json", _ROBERTA["vocab_size"])
     else:
-        copy_tokenizer(folder)
+        TOKENIZERS.get(published.model_type, copy_tokenizer)(folder)
     return folder
 
 

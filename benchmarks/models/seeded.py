@@ -88,7 +88,7 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
     },
 }
 """model_type → a geometry in which no two widths that differ in the published models are the same."""
-_TOKENIZERS: dict[str, Callable[[Path], int]] = {
+TOKENIZERS: dict[str, Callable[[Path], int]] = {
     "roberta": write_byte_level_bpe,
     "modernbert": write_modern_bpe,
     "mpnet": write_mpnet_wordpiece,
@@ -97,7 +97,10 @@ _TOKENIZERS: dict[str, Callable[[Path], int]] = {
 """model_type → what writes its tokenizer's files and returns the number of entries; others have BERT's."""
 KINDS = tuple((name, head.task.name) for name, family in FAMILIES.items() for head in family.heads)
 """Every family with every task that it has."""
-_TWO_LABELS = ("question-answering", "next-sentence-prediction")
+_LABELS = {"question-answering": 2, "next-sentence-prediction": 2, "text-ranking": 1}
+"""Task → the labels of its head, where these are no three."""
+_RANKER = {"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Sigmoid"}}
+"""What makes a classifier of one label a CrossEncoder's."""
 
 
 def write_bert(
@@ -129,7 +132,7 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
     """A seeded checkpoint of one family, with the tokenizer files of its kind; 48 positions."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = _TOKENIZERS.get(model_type, write_vocabulary)(folder)
+    tokens = TOKENIZERS.get(model_type, write_vocabulary)(folder)
     common = {"vocab_size": tokens, "max_position_embeddings": 48, "num_labels": labels, "initializer_range": 0.4}
     settings = {**common, **GEOMETRIES[model_type], **config}
     model = getattr(transformers, architecture)(transformers.AutoConfig.for_model(model_type, **settings))
@@ -160,7 +163,8 @@ def write_multilingual_bert(folder: Path, **config: Any) -> Path:
 def write_task(folder: Path, family: str, task: str, **config: Any) -> Path:
     """A seeded checkpoint of a family with the head of a task, and the files beside it that the task needs."""
     (head,) = (head for head in FAMILIES[family].heads if head.task.name == task)
-    write_family(folder, family, head.architecture, labels=2 if task in _TWO_LABELS else 3, **config)
+    more = _RANKER if task == "text-ranking" else {}
+    write_family(folder, family, head.architecture, labels=_LABELS.get(task, 3), **more, **config)
     if task == "sentence-similarity":
         told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         width = told["dim"] if family == "distilbert" else told["hidden_size"]

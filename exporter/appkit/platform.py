@@ -13,11 +13,12 @@ from runtimes.errors import UnsupportedError
 
 WRAPPERS = {
     "text-classification": "TextClassifier",
+    "text-ranking": "TextClassifier",
     "token-classification": "EntityFinder",
     "question-answering": "AnswerFinder",
     "sentence-similarity": "TextEmbedder",
 }
-"""Task → the class that an app uses, on every platform."""
+"""Task → the class that an app uses, on every platform. A ranker's one label is the score of a query and a text."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ def is_cross_encoder(config: Mapping[str, Any], settings: SentenceSettings | Non
     return configured if settings is None else settings.model_type == "CrossEncoder"
 
 
+def ranks_pairs(config: Mapping[str, Any], settings: SentenceSettings | None, labels: int) -> bool:
+    """Whether a classifier ranks texts: a CrossEncoder of one label does (cross_encoder/model_card.py, 6.2)."""
+    return labels == 1 and is_cross_encoder(config, settings)
+
+
 def classifier_activation(
     config: Mapping[str, Any], problem: str, labels: int, settings: SentenceSettings | None
 ) -> str:

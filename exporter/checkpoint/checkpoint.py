@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exporter.checkpoint.activation import classifier_activation, is_cross_encoder
+from exporter.checkpoint.activation import classifier_activation, is_cross_encoder, ranks_pairs
 from exporter.checkpoint.config.labels import (
     check_number_of_labels,
     read_labels,
@@ -25,14 +25,14 @@ from exporter.model.family import Family, Head
 from exporter.model.geometry import Geometry
 from exporter.model.heads.embedding import SentenceRecipe, specialised
 from exporter.model.model import Model, match
-from exporter.model.tasks import TEXT_CLASSIFICATION, Task
+from exporter.model.tasks import TEXT_CLASSIFICATION, TEXT_RANKING, Task
 from runtimes.bundle.reading import sha256
 from runtimes.errors import BertportError, CheckpointError, UnsupportedError, excerpt
 from runtimes.files.bounded_read import read_card
 
 _LICENCE = re.compile(r"^license:[ \t]*([^\n]+)$", re.MULTILINE)
 
-_OF_SENTENCES = ("auto", "sentence-similarity", "text-classification")
+_OF_SENTENCES = ("auto", "sentence-similarity", "text-classification", "text-ranking")
 """Tasks for which sentence-transformers' files are read."""
 
 
@@ -130,7 +130,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
     check_number_of_labels(config)
     sentences = read_sentences(modules, allow_pickle) if modules and task in _OF_SENTENCES else None
     architectures, geometry = _architectures(config), family.read_geometry(config)
-    head = family.choose_head(sentence_task(sentences) if sentences else task, architectures)
+    head = family.choose_head(sentence_task(sentences, task) if sentences else task, architectures)
     _check_forced(family, head, architectures, geometry)
     files = weight_files(directory, allow_pickle)
     tensors, wrapper = unwrapped(open_tensors(files))
@@ -139,16 +139,19 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         files = [*files, *sentences.files]
         tensors |= sentences.tensors
     labels = head.labels or (read_labels(config, _rows(tensors, head.labelled)) if head.labelled else ())
+    settings = sentences.settings if sentences else None
+    if task == "auto" and head.task is TEXT_CLASSIFICATION and ranks_pairs(config, settings, len(labels)):
+        head = next((one for one in family.heads if one.task is TEXT_RANKING), head)
     model = match(family, head, geometry, len(labels), tensors, config)
+    _check_one_score(head, labels)
     tokenizer = read_tokenizer(directory, _reader(config, family, model))
     if sentences and sentences.settings.lowercase:
         _check_case(directory, tokenizer)
     present = [directory / name for name in ("config.json", ADDED, *tokenizer.files, *VOCABULARIES)]
-    problem = head.task.problem or read_problem(config, len(labels))
-    settings = sentences.settings if sentences else None
+    classifies = head.task in (TEXT_CLASSIFICATION, TEXT_RANKING)
+    trained = read_problem(config, len(labels)) if classifies else ""
     longest = longest_text(directory, tokenizer.files, tokenizer.tokenizer, geometry.positions, settings)
-    classifies = head.task is TEXT_CLASSIFICATION
-    activation = classifier_activation(config, problem, len(labels), settings) if classifies else None
+    activation = classifier_activation(config, trained, len(labels), settings) if classifies else None
     pairs = classifies and is_cross_encoder(config, settings)
     config, notes = with_labels(config, labels) if head.labelled else without_labels(config)
     return Checkpoint(
@@ -157,7 +160,7 @@ def _load(source: Source, task: str, allow_pickle: bool) -> Checkpoint:
         model,
         replace(tokenizer, files=stating(tokenizer.files, longest)),
         labels,
-        problem,
+        head.task.problem or trained,
         _hashed(source, root, [*files, *present]),
         longest,
         activation,
@@ -194,6 +197,14 @@ def _check_forced(family: Family[Any], head: Head, architectures: list[str], geo
         raise CheckpointError(
             f"config.json: --task {head.task.name} would read {', '.join(shared)}, which {declared.architecture} "
             f"trained for {declared.task.name}: unused there, so missing here; leave --task away"
+        )
+
+
+def _check_one_score(head: Head, labels: tuple[str, ...]) -> None:
+    if head.task is TEXT_RANKING and len(labels) != 1:
+        raise CheckpointError(
+            f"config.json: --task {head.task.name} ranks texts by one score, and this classifier has {len(labels)} "
+            f"labels; leave --task away, or pass --task {TEXT_CLASSIFICATION.name}"
         )
 
 

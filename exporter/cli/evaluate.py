@@ -32,11 +32,15 @@ _SHOWN = 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    from runtimes.parity.aggregation import OF_WORDS
+
     group = parser.add_argument_group("bundle")
     group.add_argument("bundle", type=Path, metavar="BUNDLE", help="Evaluate this bundle on labelled rows.")
     add_checkpoint(group)
     add_output(group, "FILE", "Write the record to FILE, with every row's answers.")
     group.add_argument("--max-drop", type=float, metavar="POINTS", help="End with 1 when more is lost.")
+    told = f"Let these of a word's tokens decide its label: the first, their mean, or the surest. {defaults_to('first')}"
+    group.add_argument("--aggregation", choices=tuple(OF_WORDS), help=told)
     add_data(parser)
     add_json(parser, "Print the record instead of tables.")
 
@@ -92,7 +96,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise UsageError(f"--max-drop {parsed.max_drop}: expected a number of points")
     bundle, asked = read_bundle(parsed.bundle), answering(parsed)
     check = Check(bundle, parsed.checkpoint, allow_pickle=parsed.allow_pickle, answering=asked)
-    done = evaluate(check, data_file(parsed), parsed.metric)
+    done = evaluate(check, data_file(parsed), parsed.metric, parsed.aggregation)
     record = evaluation_record(done)
     if parsed.output:
         write_record(parsed.output, record)

@@ -25,6 +25,13 @@ class Task:
 
 
 TEXT_CLASSIFICATION = Task("text-classification", {"logits": Extent.TEXT})
+TEXT_RANKING = Task(
+    "text-ranking",
+    {"logits": Extent.TEXT},
+    "text_ranking",
+    pairs=True,
+    meanings={"logits": "one score: how well the second text answers the first"},
+)
 TOKEN_CLASSIFICATION = Task("token-classification", {"logits": Extent.TOKEN}, "token_classification")
 QUESTION_ANSWERING = Task(
     "question-answering",
@@ -71,6 +78,7 @@ TASKS = {
     task.name: task
     for task in (
         TEXT_CLASSIFICATION,
+        TEXT_RANKING,
         TOKEN_CLASSIFICATION,
         QUESTION_ANSWERING,
         FILL_MASK,

@@ -78,7 +78,7 @@ class Trials:
         self.left_out: dict[str, str] = {}
         self.sensitivities: dict[str, list[Sensitivity]] = {}
         self.warnings: dict[str, None] = {}
-        self.deciding, self._held_out = _split(len(examiner.dataset.golds), aim.holdout)
+        self.deciding, self._held_out = _split(examiner.dataset.groups, aim.holdout)
 
     def try_schemes(self, target: str) -> None:
         """Every scheme that the settings allow, in all its variants."""
@@ -230,8 +230,10 @@ def request_of(aim: Aim, target: str, scheme: str, settings: Settings, place: Pa
 _SPLIT_SEED = 0
 
 
-def _split(rows: int, holdout: float) -> tuple[list[int], list[int]]:
-    """Numbers of the rows that decide, and of those that do not: drawn once, by a fixed seed, both in order."""
-    back = np.random.default_rng(_SPLIT_SEED).permutation(rows)[: int(rows * holdout)]
-    held = {int(at) for at in back}
-    return [at for at in range(rows) if at not in held], sorted(held)
+def _split(groups: Sequence[int], holdout: float) -> tuple[list[int], list[int]]:
+    """Numbers of the rows that decide, and of those that do not: whole groups, drawn once by a fixed seed, in order."""
+    every = list(dict.fromkeys(groups))
+    back = np.random.default_rng(_SPLIT_SEED).permutation(len(every))[: int(len(every) * holdout)]
+    held = {every[int(at)] for at in back}
+    rows = [[at for at, group in enumerate(groups) if (group in held) is kept] for kept in (False, True)]
+    return rows[0], rows[1]

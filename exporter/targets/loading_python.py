@@ -61,9 +61,11 @@ _SIMILARITY = """\
 {read}
 vectors = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 print(vectors @ vectors.T)  # cosines"""
+_RANKED = "{read}\n{scores}\nfor at in np.argsort(-scores[:, 0]):\n    print(scores[at, 0], texts[at][1])"
 _CHOICES = "{read}\nprint(texts[int(logits.argmax())][1])"
 _ENDINGS = {
     "text-classification": _CLASSES,
+    "text-ranking": _RANKED,
     "next-sentence-prediction": _CLASSES,
     "token-classification": _TOKENS,
     "question-answering": _ANSWER,
@@ -79,10 +81,12 @@ _VARIABLES = {
 }
 """Task → the outputs that its lines read, by their names for them; of others all, by their own."""
 _PAIR = '[("…", "…")]'
+_TWO_PAIRS = '[("…", "…"), ("…", "…")]'
 _PAIRS = {
     "question-answering": _PAIR,
     "next-sentence-prediction": _PAIR,
-    "multiple-choice": '[("…", "…"), ("…", "…")]',
+    "text-ranking": _TWO_PAIRS,
+    "multiple-choice": _TWO_PAIRS,
 }
 
 

@@ -20,6 +20,7 @@ from runtimes.evaluation.metrics import (
     single_label_parts,
 )
 from runtimes.evaluation.problems import Problem
+from runtimes.evaluation.ranking import PARTS
 from runtimes.runner import Array
 
 GLUE = {"cola": "matthews", "mrpc": "f1", "qqp": "f1", "sts-b": "pearson", "stsb": "pearson"}
@@ -138,6 +139,7 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
     },
     "regression": _OF_AMOUNTS,
     "score": _OF_AMOUNTS,
+    "text_ranking": {name: Metric(parts, mean_value) for name, parts in PARTS.items()},
     "token_classification": {},
     "question_answering": {},
 }

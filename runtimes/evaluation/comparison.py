@@ -45,7 +45,7 @@ def compare_answers(
     drop = left.figures[left.metric] - right.figures[left.metric]
     differing = _amounts_apart(reference, candidate) if problem.graded else _unequal(reference, candidate)
     agreement = None if problem.graded else 1 - len(differing) / len(golds)
-    interval = paired_interval(parts[0], parts[1], problem.value)
+    interval = paired_interval(parts[0], parts[1], problem.value, "queries" if problem.grouped else "rows")
     return Comparison(left, right, drop, interval, agreement, differing)
 
 

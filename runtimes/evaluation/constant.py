@@ -46,6 +46,8 @@ def _constants(name: str, golds: Sequence[Any]) -> list[Any]:
             return [list(common)]
         case "regression" | "score":
             return [float(np.mean(golds))]
+        case "text_ranking":
+            return [0.0]
         case _:
             return []
 

@@ -25,15 +25,16 @@ class Interval:
     method: str
 
 
-def paired_interval(reference: Array, candidate: Array, value: Callable[[Array], Array]) -> Interval:
+def paired_interval(reference: Array, candidate: Array, value: Callable[[Array], Array], of: str = "rows") -> Interval:
     """The interval for the difference of value(mean over rows).
 
     `reference` and `candidate` are [N, k], what each row adds to a metric; `value` takes means [..., k] to the metric
-    [...]. Rows that are right or wrong have a closed form, everything else is resampled.
+    [...]. Rows that are right or wrong have a closed form, everything else is resampled. `of` names what
+    the N are.
     """
     if reference.shape[1] == 1 and np.isin(reference, (0, 1)).all() and np.isin(candidate, (0, 1)).all():
         return _bonett_price(reference[:, 0].astype(bool), candidate[:, 0].astype(bool))
-    return _bootstrap(reference, candidate, value)
+    return _bootstrap(reference, candidate, value, of)
 
 
 def _bonett_price(reference: Array, candidate: Array) -> Interval:
@@ -54,7 +55,7 @@ def _bonett_price(reference: Array, candidate: Array) -> Interval:
     )
 
 
-def _bootstrap(reference: Array, candidate: Array, value: Callable[[Array], Array]) -> Interval:
+def _bootstrap(reference: Array, candidate: Array, value: Callable[[Array], Array], of: str) -> Interval:
     """Percentiles of the difference over resampled rows (Efron and Tibshirani 1993, chapter 13), seeded."""
     random, rows = np.random.default_rng(SEED), len(reference)
     differences = []
@@ -62,4 +63,4 @@ def _bootstrap(reference: Array, candidate: Array, value: Callable[[Array], Arra
         weights = random.multinomial(rows, np.full(rows, 1 / rows), _BLOCK) / rows  # [block, N]
         differences.append(value(weights @ reference) - value(weights @ candidate))
     low, high = np.percentile(np.concatenate(differences), (2.5, 97.5))
-    return Interval(float(low), float(high), f"paired bootstrap over rows, {RESAMPLES} resamples, seed {SEED}")
+    return Interval(float(low), float(high), f"paired bootstrap over {of}, {RESAMPLES} resamples, seed {SEED}")

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from runtimes.errors import UsageError
-from runtimes.evaluation import metrics
+from runtimes.evaluation import metrics, ranking
 from runtimes.evaluation.data import golds
 from runtimes.evaluation.data.columns import Names
 from runtimes.evaluation.data.examples import Encoded
 from runtimes.evaluation.metrics import Scores
+from runtimes.parity.aggregation import OF_WORDS, probabilities
 from runtimes.parity.shown import BEGINS, CONTINUES, best_label, best_span, likely, whole_words
 from runtimes.runner import Array, Outputs
 
+FIRST = "first"
+"""A word's label is its first token's where nothing else is asked: so most are trained."""
 UNSEEN = -1
 """Stands for the label of a word that was truncated, or left no token: it counts on neither side."""
 
@@ -26,6 +30,8 @@ class Problem:
     `golds` reads the label cells; `decide` takes the outputs of one row, sliced to its tokens, to an answer. `scores`
     takes golds, answers and labels to figures; `parts` and `value` do so row by row (see `metrics`). `words`: texts are
     lists of words. `only_second`: of a pair too long only the second is truncated. `graded`: answers are amounts.
+    `grouped`: rows with one first text belong together, what is right of each is a `ranking.Judged`, and `parts` has a
+    row for each such query.
     """
 
     names: Names
@@ -37,6 +43,7 @@ class Problem:
     words: bool = False
     only_second: bool = False
     graded: bool = False
+    grouped: bool = False
 
 
 def find_problem(name: str, labels: Sequence[str], activation: str | None = None) -> Problem:
@@ -48,9 +55,18 @@ def find_problem(name: str, labels: Sequence[str], activation: str | None = None
         raise UsageError(f"{name}: cannot be evaluated on labelled rows; known: {', '.join(PROBLEMS)}")
     if name == "token_classification" and not any(label.startswith((BEGINS, CONTINUES)) for label in labels):
         return replace(PROBLEMS[name], scores=_tag_scores, parts=_tag_parts, value=metrics.share_value)
-    if PROBLEMS[name].graded and activation == "sigmoid":
+    if PROBLEMS[name].decide is _amount and activation == "sigmoid":
         return replace(PROBLEMS[name], decide=_probability)
     return PROBLEMS[name]
+
+
+def by_aggregation(problem: Problem, name: str, aggregation: str | None) -> Problem:
+    """The problem with a word's label decided so; None: as it was. Raises UsageError for one that labels no words."""
+    if aggregation is None:
+        return problem
+    if not problem.words:
+        raise UsageError(f"--aggregation {aggregation}: {name.replace('_', ' ')} labels no words; leave it out")
+    return replace(problem, decide=partial(_word_labels, aggregation=aggregation))
 
 
 def _best_label(outputs: Outputs, _encoded: Encoded) -> int:
@@ -66,18 +82,24 @@ def _amount(outputs: Outputs, _encoded: Encoded) -> float:
     return float(outputs["logits"].ravel()[0])
 
 
+def _rank_score(outputs: Outputs, encoded: Encoded) -> float:
+    """The logit: every activation keeps the order, and a sigmoid near 1 has no digits left to order by."""
+    return _amount(outputs, encoded)
+
+
 def _probability(outputs: Outputs, encoded: Encoded) -> float:
     return float(0.5 + 0.5 * np.tanh(_amount(outputs, encoded) / 2))  # the sigmoid, which overflows nowhere so
 
 
-def _word_labels(outputs: Outputs, encoded: Encoded) -> list[int]:
-    """The label of each word's first token."""
-    best = best_label(outputs["logits"])
-    found = [UNSEEN] * len(encoded.example.first)
-    for at, word in reversed(list(enumerate(encoded.encoding.word_ids))):
+def _word_labels(outputs: Outputs, encoded: Encoded, aggregation: str = FIRST) -> list[int]:
+    """The label of each word, of those tokens of it that the model saw. Words are the data's."""
+    scores, decide = probabilities(outputs["logits"]), OF_WORDS[aggregation]
+    tokens: dict[int, list[int]] = {}
+    for at, word in enumerate(encoded.encoding.word_ids):
         if word is not None:
-            found[word] = int(best[at])
-    return found
+            tokens.setdefault(word, []).append(at)
+    words = range(len(encoded.example.first))
+    return [decide(scores[tokens[word]])[0] if word in tokens else UNSEEN for word in words]
 
 
 def _best_answer(outputs: Outputs, encoded: Encoded) -> str:
@@ -141,6 +163,23 @@ _TEXT = Names(
     labels=_CLASS,
 )
 
+_RANKED = Names(
+    texts=("query",),
+    pairs=(
+        ("query", "document"),
+        ("query", "passage"),
+        ("query", "doc"),
+        ("query", "text"),
+        ("query", "answer"),
+        ("question", "document"),
+        ("question", "passage"),
+        ("question", "answer"),
+        *_TEXT.pairs,
+    ),
+    labels=("relevance", "relevant", "rel", "label", "score"),
+    second_needed=True,
+)
+
 _AMOUNT = Problem(
     names=replace(_TEXT, labels=("score", "label", "similarity", "similarity_score", "target")),
     golds=golds.amount,
@@ -187,6 +226,16 @@ PROBLEMS: Mapping[str, Problem] = {
         parts=metrics.answers_parts,
         value=metrics.mean_value,
         only_second=True,
+    ),
+    "text_ranking": Problem(
+        names=_RANKED,
+        golds=golds.relevances,
+        decide=_rank_score,
+        scores=ranking.ranking,
+        parts=ranking.ndcg_parts,
+        value=metrics.mean_value,
+        graded=True,
+        grouped=True,
     ),
 }
 """A manifest's problem → how it is evaluated."""

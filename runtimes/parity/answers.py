@@ -177,5 +177,6 @@ NUMBERS: Mapping[str, Callable[[Sequence[Array], Sequence[Array]], dict[str, flo
     "embedding": cosines,
     "regression": correlation,
     "score": correlation,
+    "text_ranking": correlation,
 }
 """Problem → what two sides' numbers have in common."""

@@ -50,7 +50,10 @@ class RowAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateRecord(Record):
-    """What `bertport evaluate -o FILE` keeps. The drop, in points, is PyTorch's score less the bundle's."""
+    """What `bertport evaluate -o FILE` keeps. The drop, in points, is PyTorch's score less the bundle's.
+
+    `aggregation` is what was asked to decide a word's label, if anything.
+    """
 
     kind: Literal["evaluate"] = "evaluate"
     host: Strings
@@ -64,6 +67,7 @@ class EvaluateRecord(Record):
     status: Status
     data: EvaluatedRows
     metric: Text
+    aggregation: Annotated[Text, Field(default="")]
     pytorch: Scores
     exported: Scores
     drop_points: Finite

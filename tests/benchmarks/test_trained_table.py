@@ -7,6 +7,7 @@ import pytest
 from benchmarks import ARTIFACTS
 from benchmarks.accuracy.trained_families import FAMILIES, SCHEMES
 from benchmarks.results.trained_table import table
+from exporter.targets.registry import TARGETS
 
 RECORD = ARTIFACTS / "trained_families.json"
 FOUND = json.loads(RECORD.read_text(encoding="utf-8"))["families"]
@@ -18,6 +19,30 @@ def test_another_figure_is_noticed():
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     record["families"]["modernbert"]["figures"]["onnx-int8"]["agreement"] = 0.5
     assert "| 0.5000 |" in table(record)
+
+
+def beyond_budget(families):
+    """Bundles that share fewer labels with PyTorch than their scheme's budget asks, whatever the family."""
+    return [
+        (family, name)
+        for family, found in families.items()
+        for name, one in found["figures"].items()
+        if name != "pytorch" and one["agreement"] < _least(*name.split("-", 1))
+    ]
+
+
+def _least(target, scheme):
+    return TARGETS[target].schemes[scheme].budget.min_agreement
+
+
+def test_one_budget_holds_for_every_family():
+    assert beyond_budget(FOUND) == []
+
+
+def test_a_family_beyond_it_would_be_named():
+    changed = json.loads(json.dumps(FOUND))
+    changed["deberta-v2"]["figures"]["onnx-pq"]["agreement"] = 0.91
+    assert beyond_budget(changed) == [("deberta-v2", "onnx-pq")]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

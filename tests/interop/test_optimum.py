@@ -59,12 +59,13 @@ TASKS = {
     "question-answering": ("ORTModelForQuestionAnswering", {"question": TEXTS[0], "context": TEXTS[1]}),
     "fill-mask": ("ORTModelForMaskedLM", {"inputs": "the [MASK] runs"}),
     "feature-extraction": ("ORTModelForFeatureExtraction", {"inputs": TEXTS}),
+    "text-ranking": ("ORTModelForSequenceClassification", None),
     "multiple-choice": ("ORTModelForMultipleChoice", None),
     "next-sentence-prediction": ("ORTModelForCustomTasks", None),
     "sentence-similarity": ("ORTModelForCustomTasks", None),
 }
 """Task → the class of Optimum that loads it, and what its pipeline is asked, where there is one."""
-PAIRED = ("question-answering", "multiple-choice", "next-sentence-prediction")
+PAIRED = ("text-ranking", "question-answering", "multiple-choice", "next-sentence-prediction")
 FAMILIES = {
     "distilbert": "DistilBertForSequenceClassification",
     "electra": "ElectraForTokenClassification",

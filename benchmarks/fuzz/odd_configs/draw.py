@@ -14,6 +14,12 @@ FAMILIES = {
     "electra": "Electra",
     "roberta": "Roberta",
     "mobilebert": "MobileBert",
+    "xlm-roberta": "XLMRoberta",
+    "camembert": "Camembert",
+    "albert": "Albert",
+    "mpnet": "MPNet",
+    "deberta-v2": "DebertaV2",
+    "modernbert": "ModernBert",
 }
 HEADS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "Model", "ForMultipleChoice")
 _SEEN = """

@@ -113,7 +113,8 @@ def _elsewhere(checkpoint: Checkpoint, place: Path) -> str:
 @cache
 def _read_by_models(family: str) -> list[str]:
     """The keys of a config that the code of a family's models, or what all models share, speaks of."""
-    modules = (f"models.{family}.modeling_{family}", "modeling_utils", "utils.generic", "utils.output_capturing")
+    own = family.replace("-", "_")
+    modules = (f"models.{own}.modeling_{own}", "modeling_utils", "utils.generic", "utils.output_capturing")
     sources = [inspect.getsource(importlib.import_module(f"transformers.{name}")) for name in modules]
     return sorted({name for source in sources for name in _KEY.findall(source)})
 

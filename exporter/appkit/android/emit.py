@@ -27,6 +27,7 @@ _KEYWORDS = (
 )
 _CALLS = {
     "text-classification": 'val (label, score) = model.classify("…").first()',
+    "text-ranking": 'val score = model.classify("query", "document").first().score // the higher, the better',
     "token-classification": 'for (entity in model.entities("…")) println("${entity.label} ${entity.text}")',
     "sentence-similarity": 'val similarity = model.embed("…").similarity(model.embed("…"))',
     "question-answering": 'val answer = model.answer("question", "context") // text, score, start, end; or null',

@@ -133,6 +133,7 @@ _MODEL_ALONE = (
 )
 _CALLS = {
     "text-classification": 'const [best] = await model.classify("…"); // { label, score }',
+    "text-ranking": 'const [{ score }] = await model.classify("query", "document"); // the higher, the better',
     "token-classification": 'const entities = await model.entities("…"); // [{ label, score, start, end, text }]',
     "question-answering": 'const answer = await model.answer("question", "context"); // { text, score, start, end }',
     "sentence-similarity": 'const similarity = (await model.embed("…")).similarity(await model.embed("…"));',

@@ -53,6 +53,10 @@ class Neutral(BaseModel):
     hidden_dropout_prob: _Share = 0
     attention_probs_dropout_prob: _Share = 0
     classifier_dropout: _Share | None = None
+    classifier_dropout_prob: _Share = 0
+    pooler_dropout: _Share = 0
+    embedding_dropout: _Share = 0
+    mlp_dropout: _Share = 0
     dropout: _Share = 0
     attention_dropout: _Share = 0
     qa_dropout: _Share = 0
@@ -61,6 +65,10 @@ class Neutral(BaseModel):
     summary_last_dropout: _Share = 0
     initializer_range: _Float = 0.0
     initializer_factor: _Float = 0.0
+    initializer_cutoff_factor: _Float = 0.0
+    sparse_prediction: bool = False
+    sparse_pred_ignore_index: int = 0
+    deterministic_flash_attn: bool = False
     gradient_checkpointing: bool = False
     sinusoidal_pos_embds: bool = False
     # how to generate

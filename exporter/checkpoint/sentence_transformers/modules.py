@@ -21,7 +21,7 @@ from exporter.checkpoint.sentence_transformers.settings import (
 )
 from exporter.checkpoint.weight_files import TensorOnDisk, open_tensors, weight_files
 from exporter.model.heads.embedding import POOLINGS, Dense, SentenceRecipe
-from exporter.model.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, TEXT_CLASSIFICATION
+from exporter.model.tasks import FEATURE_EXTRACTION, SENTENCE_SIMILARITY, TEXT_CLASSIFICATION, TEXT_RANKING
 from runtimes.errors import CheckpointError, UnsupportedError, excerpt, some
 from runtimes.files.bounded_read import read_bounded
 from runtimes.files.json_text import to_json
@@ -31,6 +31,8 @@ _LONGEST_NAME = 255
 """Of a folder: no disk takes more."""
 _OLDEST = ("BERT", "RoBERTa", "DistilBERT", "ALBERT", "XLNet", "XLMRoBERTa", "CamemBERT")
 """Encoders of sentence-transformers 0.2 (2019), which counted a text's length without its special tokens."""
+_CLASSIFYING = (TEXT_CLASSIFICATION.name, TEXT_RANKING.name)
+"""Tasks that a CrossEncoder may have."""
 _HEADS = ("model_head.*", "*.pkl", "*.pickle", "*.joblib", "*.skops", "config_setfit.json")
 """What a classifier beside a sentence encoder is saved as: SetFit's, scikit-learn's."""
 
@@ -71,13 +73,15 @@ def find_modules(directory: Path, task: str) -> Modules | None:
                 f"pass --task {FEATURE_EXTRACTION.name}"
             )
         return None
-    asked = task in ("auto", SENTENCE_SIMILARITY.name) or (task == TEXT_CLASSIFICATION.name and scores_pairs(directory))
+    asked = task in ("auto", SENTENCE_SIMILARITY.name) or (task in _CLASSIFYING and scores_pairs(directory))
     return read_modules(directory) if asked or not _is_model(directory / "config.json") else None
 
 
-def sentence_task(sentences: "Sentences") -> str:
-    """What the model is for, where the caller names no task."""
-    return SENTENCE_SIMILARITY.name if sentences.recipe else TEXT_CLASSIFICATION.name
+def sentence_task(sentences: "Sentences", task: str) -> str:
+    """What the model is for, by its files; of one that scores pairs, `task` may say that it ranks."""
+    if sentences.recipe:
+        return SENTENCE_SIMILARITY.name
+    return task if task in _CLASSIFYING else TEXT_CLASSIFICATION.name
 
 
 def read_modules(directory: Path) -> Modules:

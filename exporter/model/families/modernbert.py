@@ -20,7 +20,7 @@ from exporter.model.config_schema import (
 )
 from exporter.model.families.modernbert_layers import ModernGeometry, encode, norm
 from exporter.model.family import Encoded, Family, Head, Stored
-from exporter.model.heads.common import classify_tokens, find_span, linear
+from exporter.model.heads.common import classify_tokens, find_span, linear, ranking_head
 from exporter.model.heads.embedding import features_head, sentence_head
 from exporter.model.heads.fill_mask import MaskedNames, Transform, masked_head
 from exporter.model.ops import Role, T, Weight
@@ -229,6 +229,8 @@ def _pooled_head(task: Task, architecture: str, rows: int | None = None) -> Head
 _UNREAD = ("decoder.",)
 """What checkpoints may hold of pretraining; `head.` is read by every classifier."""
 
+_CLASSIFIER = _pooled_head(TEXT_CLASSIFICATION, "ModernBertForSequenceClassification")
+
 MODERNBERT = Family(
     model_type="modernbert",
     tokenizer_class="PreTrainedTokenizerFast",
@@ -242,7 +244,8 @@ MODERNBERT = Family(
     encode=encode,
     modules=_modules,
     heads=(
-        _pooled_head(TEXT_CLASSIFICATION, "ModernBertForSequenceClassification"),
+        _CLASSIFIER,
+        ranking_head(_CLASSIFIER),
         Head(
             TOKEN_CLASSIFICATION,
             "ModernBertForTokenClassification",

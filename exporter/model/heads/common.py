@@ -1,12 +1,13 @@
 """Building blocks of classification heads: poolers, classifiers and spans, with their rows of the tensor table."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from exporter.model.family import Encoded, Head
 from exporter.model.geometry import Geometry
 from exporter.model.ops import Extent, Role, Weight
-from exporter.model.tasks import QUESTION_ANSWERING, TOKEN_CLASSIFICATION
+from exporter.model.tasks import QUESTION_ANSWERING, TEXT_RANKING, TOKEN_CLASSIFICATION
 from exporter.model.tensor_table import Entry, dense_entries
 
 Build = Callable[[Encoded[Any]], None]
@@ -87,6 +88,11 @@ def layer_norm(given: Encoded[Any], weights: str, name: str, x: Any) -> Any:
     gain = Weight(f"{weights}.gain", given.read(f"{weights}.gain"), Role.VECTOR)
     bias = Weight(f"{weights}.bias", given.read(f"{weights}.bias"), Role.VECTOR)
     return given.ops.layer_norm(name, x, gain, bias, given.geometry.epsilon)
+
+
+def ranking_head(classifier: Head) -> Head:
+    """The head of text ranking: a text classifier whose one label is a score of pairs (a cross-encoder)."""
+    return replace(classifier, task=TEXT_RANKING)
 
 
 def token_head(architecture: str, leftovers: tuple[str, ...] = ()) -> Head:

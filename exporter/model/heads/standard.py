@@ -12,6 +12,7 @@ from exporter.model.heads.common import (
     classify_pooled,
     next_sentence_entries,
     pooled_entries,
+    ranking_head,
     span_head,
     token_head,
 )
@@ -65,8 +66,10 @@ def standard_heads(
 
     choice, following = names.choice_pooler or pooler, names.next_sentence
     classifier, scores = pooled_entries(pooler, names.classifier), f"{names.classifier}.weight"
+    labelled = pooled(TEXT_CLASSIFICATION, "SequenceClassification", classifier, pooler, labelled=scores)
     return (
-        pooled(TEXT_CLASSIFICATION, "SequenceClassification", classifier, pooler, labelled=scores),
+        labelled,
+        ranking_head(labelled),
         token_head(f"{classes}ForTokenClassification", leftovers=names.leftovers()),
         span_head(f"{classes}ForQuestionAnswering", leftovers=names.leftovers()),
         _masked_head(classes, names),

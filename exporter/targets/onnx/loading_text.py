@@ -13,6 +13,7 @@ _OPTIMUM = {
     "multiple-choice": "ORTModelForMultipleChoice",
     "question-answering": "ORTModelForQuestionAnswering",
     "token-classification": "ORTModelForTokenClassification",
+    "text-ranking": "ORTModelForSequenceClassification",
     "text-classification": "ORTModelForSequenceClassification",
 }
 """Task → the class of Optimum that loads the folder."""

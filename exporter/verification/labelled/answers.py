@@ -20,7 +20,7 @@ from runtimes.evaluation.constant import against_constant
 from runtimes.evaluation.data.dataset import DataFile, Dataset, read_dataset
 from runtimes.evaluation.data.examples import Encoded, encode_all
 from runtimes.evaluation.predict import predict
-from runtimes.evaluation.problems import find_problem
+from runtimes.evaluation.problems import by_aggregation, find_problem
 from runtimes.parity.cases import Encoder, Limits
 from runtimes.process.progress import counted
 from runtimes.runner import Outputs, Runner
@@ -39,7 +39,8 @@ class Evaluation:
     """A bundle's figures beside PyTorch's. Answers and what is right are row by row; `cut_rows` were too long.
 
     `changed_rows` fall into other tokens, where the bundle's vocabulary is the smaller one; `positions` is the most
-    tokens that both sides were given; `took_s` what the bundle's answers took.
+    tokens that both sides were given; `took_s` what the bundle's answers took. `aggregation`: what was asked to decide
+    a word's label.
     """
 
     bundle: Bundle
@@ -53,6 +54,7 @@ class Evaluation:
     warnings: list[str]
     took_s: float
     changed_rows: int = 0
+    aggregation: str | None = None
 
     @property
     def drop_points(self) -> float:
@@ -70,13 +72,16 @@ class Examiner:
         answering: Answering = _DEFAULT,
         metric: str | None = None,
         quiet: bool = False,
+        aggregation: str | None = None,
     ) -> None:
         self.checkpoint, self._pytorch = checkpoint, Reference(checkpoint, answering=answering)
+        self._aggregation = aggregation
         self._level = logging.DEBUG if quiet else logging.INFO
         found = find_problem(checkpoint.problem, checkpoint.labels, checkpoint.activation)
         told = checkpoint.config.get("finetuning_task")
         task = told if isinstance(told, str) else None
-        self.problem = by_metric(found, checkpoint.problem, checkpoint.labels, metric, task)
+        decided = by_aggregation(found, checkpoint.problem, aggregation)
+        self.problem = by_metric(decided, checkpoint.problem, checkpoint.labels, metric, task)
         self.dataset = read_dataset(data, self.problem, checkpoint.labels)
         for note in self.dataset.notes:
             _log.log(self._level, f"{data.path.name}: {note}")
@@ -116,6 +121,7 @@ class Examiner:
             warnings,
             took_s,
             changed,
+            self._aggregation,
         )
 
     def answers(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> list[Any]:

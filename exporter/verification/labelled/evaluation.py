@@ -15,12 +15,13 @@ from runtimes.records.values import Status
 from runtimes.records.writing import plain
 
 
-def evaluate(check: Check, data: DataFile, metric: str | None = None) -> Evaluation:
+def evaluate(check: Check, data: DataFile, metric: str | None = None, aggregation: str | None = None) -> Evaluation:
     """Compare a bundle with PyTorch on labelled rows, by `metric` or what the problem is judged by.
 
+    `aggregation` decides a word's label of its tokens' (`runtimes.parity.aggregation`); None: by the first.
     Raises UsageError for what is wrong with the data, and as `verification.verify` for bundle and checkpoint.
     """
-    examiner = Examiner(find_checkpoint(check), data, check.answering, metric)
+    examiner = Examiner(find_checkpoint(check), data, check.answering, metric, aggregation=aggregation)
     return examiner.examine(check.bundle, check.bundle.manifest.recipe.name)
 
 
@@ -40,6 +41,7 @@ def evaluation_record(done: Evaluation) -> EvaluateRecord:
         status=cast("Status", done.status),
         data=EvaluatedRows(**rows_read(done.dataset) | _lengths(done)),
         metric=compared.reference.metric,
+        aggregation=done.aggregation or "",
         pytorch=Scores(**vars(compared.reference)),
         exported=Scores(**vars(compared.candidate)),
         drop_points=done.drop_points,

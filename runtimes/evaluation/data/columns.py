@@ -106,7 +106,8 @@ def _texts(table: Table, names: Names, choice: Choice, labels: tuple[str, ...]) 
     if pairs and not choice.given:
         return (pairs[0][0],), pairs[0][1]
     if names.second_needed:
-        raise UsageError(f"{table.path}: which columns are the two texts? Name them with --text and --text-pair")
+        asked = "which columns are the two texts? Name them with --text and --text-pair"
+        raise UsageError(f"{table.path}: {asked}, out of {_listed(table)}")
     free = [name for name in own.values() if name != choice.second]
     if not table.header and free:
         return tuple(free), choice.second  # AG News, DBpedia, Yelp as published: label, then title and text

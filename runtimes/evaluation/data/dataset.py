@@ -1,6 +1,7 @@
 """Reading labelled rows as examples and gold answers."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from runtimes.evaluation.data.columns import Choice, Columns, choose_columns
 from runtimes.evaluation.data.examples import Example
 from runtimes.evaluation.data.table import Table, read_table
 from runtimes.evaluation.problems import Problem
+from runtimes.evaluation.ranking import deciding, judge
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """What the user says of the data: `labels` maps cells to labels, `limit` is the most rows to take."""
+    """What the user says of the data: `labels` maps cells to labels, `limit` is the most rows to take.
+
+    Of rows that belong together all are taken or none, and of one query at least.
+    """
 
     path: Path
     form: str | None = None
@@ -27,7 +32,10 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples, what is right in each, and in words how the file was read."""
+    """Examples, what is right in each, and in words how the file was read.
+
+    `groups` numbers for each row what it stands or falls with: its query, or itself alone.
+    """
 
     file: DataFile
     sha256: str
@@ -36,6 +44,7 @@ class Dataset:
     notes: tuple[str, ...]
     examples: list[Example]
     golds: list[Any]
+    groups: list[int]
 
 
 def read_dataset(file: DataFile, problem: Problem, labels: tuple[str, ...]) -> Dataset:
@@ -58,16 +67,43 @@ def read_dataset(file: DataFile, problem: Problem, labels: tuple[str, ...]) -> D
     columns = choose_columns(table, problem.names, file.choice, labelled, classes)
     right = _golds(table, columns, problem, labels, file)
     examples = _examples(table, columns, problem, right.values)
-    taken = _spread(len(examples), file.limit)
+    rows = _grouped(table, examples, right) if problem.grouped else _each_alone(right)
+    taken = _spread(rows.groups, file.limit)
     return Dataset(
         file,
         sha256(file.path),
         len(examples),
         columns,
-        (*table.notes, columns.said(), right.said),
-        [examples[at] for at in taken],
-        [right.values[at] for at in taken],
+        (*table.notes, columns.said(), rows.said),
+        [examples[rows.numbers[at]] for at in taken],
+        [rows.golds[at] for at in taken],
+        [rows.groups[at] for at in taken],
     )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows that count, by their numbers in the file: what is right in each, its group, and how that came in words."""
+
+    numbers: Sequence[int]
+    golds: Sequence[Any]
+    groups: Sequence[int]
+    said: str
+
+
+def _each_alone(right: golds.Golds) -> _Rows:
+    every = range(len(right.values))
+    return _Rows(every, right.values, every, right.said)
+
+
+def _grouped(table: Table, examples: Sequence[Example], right: golds.Golds) -> _Rows:
+    judged = judge([str(example.first) for example in examples], right.values)
+    try:
+        numbers, said = deciding(judged)
+    except UsageError as error:
+        raise UsageError(f"{table.path}: {error}") from error
+    kept = [judged[at] for at in numbers]
+    return _Rows(numbers, kept, [gold.query for gold in kept], f"{right.said}; {said}")
 
 
 def _golds(table: Table, columns: Columns, problem: Problem, labels: tuple[str, ...], file: DataFile) -> golds.Golds:
@@ -110,7 +146,15 @@ def _text(cell: Any) -> str:
     return str(cell)
 
 
-def _spread(rows: int, limit: int | None) -> list[int]:
-    """Numbers of `limit` rows out of `rows`, evenly over them; all without a limit."""
-    wanted = min(rows, limit or rows)
-    return [rows * at // wanted for at in range(wanted)]
+def _spread(groups: Sequence[int], limit: int | None) -> list[int]:
+    """Numbers of `limit` rows at most, of whole groups evenly over all, one group at least; all without a limit."""
+    most, sizes = min(len(groups), limit or len(groups)), Counter(groups)
+    wanted = max(1, most * len(sizes) // len(groups))
+    while wanted > 1 and sum(sizes[one] for one in _evenly(list(sizes), wanted)) > most:
+        wanted -= 1
+    taken = set(_evenly(list(sizes), wanted))
+    return [at for at, group in enumerate(groups) if group in taken]
+
+
+def _evenly(groups: Sequence[int], wanted: int) -> list[int]:
+    return [groups[len(groups) * at // wanted] for at in range(wanted)]

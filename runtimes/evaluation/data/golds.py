@@ -72,6 +72,17 @@ def amount(cells: Cells, _labels: Sequence[str], _given: Mapping[str, str]) -> G
     return Golds(values, "amounts")
 
 
+def relevances(cells: Cells, _labels: Sequence[str], _given: Mapping[str, str]) -> Golds:
+    """How well a text answers its query: a number, 0 for not at all."""
+    values = _each((row[0] for row in cells), _relevance)
+    if len(set(values)) < 2:
+        raise UsageError(
+            f"every relevance is {values[0]:g}: any order is as good; pass texts that answer their query and some "
+            "that do not"
+        )
+    return Golds(values, "relevances: 0 for none, more for better")
+
+
 def word_labels(cells: Cells, labels: Sequence[str], given: Mapping[str, str]) -> Golds:
     """A label for each word: a list, or labels with blanks between."""
     rows = _each((row[0] for row in cells), words)
@@ -150,6 +161,13 @@ def _number(cell: Any) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         raise UsageError(f"expected a number as label, such as 1.5, for the model gives amounts, found {shown(cell)}")
     return float(found)
+
+
+def _relevance(cell: Any) -> float:
+    found = _number(cell)
+    if found < 0:
+        raise UsageError(f"expected a relevance of 0 or more, found {shown(cell)}; write 0 for what does not answer")
+    return found
 
 
 def _is_set(cell: Any) -> bool:

@@ -10,9 +10,12 @@ import pytest
 from exporter.appkit import kit_json
 from exporter.appkit.camel_case import camel, camel_json
 from exporter.appkit.kit_json import Input, KitSettings, ModelFile, Parity, Shown
+from exporter.appkit.platform import WRAPPERS
 from exporter.appkit.registry import PLATFORMS
 from exporter.appkit.wordpiece import AddedToken, Slot, WordPiece
+from exporter.checkpoint.config.labels import ONE_SCORE, PROBLEMS
 from exporter.cli.main import main
+from exporter.model.tasks import TASKS
 from runtimes.parity.shown import LIKELY_LOGIT, LONGEST_ANSWER, Tag, read_tag, window_tokens
 
 APPKIT = Path(kit_json.__file__).parent
@@ -105,6 +108,26 @@ def swift_fields(source: str, struct: str) -> set[str]:
     ).groups()
     lines = re.findall(rf"^{indent}    public let ([\w, ]+):", body, re.MULTILINE)
     return {name.strip() for line in lines for name in line.split(",")}
+
+
+PROBLEMS_OF_KITS = {*(TASKS[task].problem or ONE_SCORE for task in WRAPPERS), *PROBLEMS}
+"""What `problem` of kit.json may be: of a text classifier config.json says which."""
+
+
+def swift_problems(source: str) -> set[str]:
+    """The raw values of the enumeration: a name by itself where nothing is assigned."""
+    body = re.search(r"^public enum Problem\b[^\n]*\n(.*?)^}", source, re.MULTILINE | re.DOTALL).group(1)
+    cases = [one.strip() for line in re.findall(r"^    case (.*)$", body, re.MULTILINE) for one in line.split(",")]
+    return {case.partition(" = ")[2].strip('"') or case for case in cases}
+
+
+def test_swift_and_typescript_know_every_problem_of_a_kit():
+    """Swift cannot read a kit.json with another one."""
+    source, types = SWIFT[0].read_text(encoding="utf-8"), TYPES.read_text(encoding="utf-8")
+    assert swift_problems(source) == PROBLEMS_OF_KITS
+    assert swift_problems(source.replace('"text_ranking"', '"ranking"')) != PROBLEMS_OF_KITS
+    listed = re.search(r"^export type Problem =\n(.*?);", types, re.MULTILINE | re.DOTALL).group(1)
+    assert set(re.findall(r'"(\w+)"', listed)) == PROBLEMS_OF_KITS
 
 
 def kotlin_fields(source: str) -> dict[str, set[str]]:

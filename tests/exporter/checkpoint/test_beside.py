@@ -1,6 +1,7 @@
 """What stands beside a model and changes its answers is honoured as its library does it, or refused by name."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -263,9 +264,31 @@ def test_a_cross_encoder_with_modules_is_a_classifier_of_pairs(make_checkpoint, 
     made.save_pretrained(str(tmp_path / "made"))
     assert (tmp_path / "made" / "modules.json").exists()
     checkpoint = read(tmp_path / "made")
-    assert (checkpoint.task.name, checkpoint.pairs) == ("text-classification", True)
+    tag = re.search(r"^pipeline_tag: (.*)$", (tmp_path / "made" / "README.md").read_text(), re.MULTILINE)
+    assert tag is not None
+    assert (checkpoint.task.name, checkpoint.pairs) == (tag[1], True)
+    assert tag[1] == ("text-ranking" if labels == 1 else "text-classification")
     assert checkpoint.activation == ("sigmoid" if labels == 1 else "none")
-    assert read(tmp_path / "made", task="text-classification").activation == checkpoint.activation
+    classifier = read(tmp_path / "made", task="text-classification")
+    assert (classifier.task.name, classifier.activation) == ("text-classification", checkpoint.activation)
+
+
+@pytest.mark.parametrize(("config", "expected"), [({}, "sigmoid"), ({"problem_type": "regression"}, "none")])
+def test_a_classifier_of_one_label_ranks_where_it_is_told_so(make_checkpoint, config, expected):
+    folder = make_checkpoint(labels=1, **config)
+    assert read(folder).task.name == "text-classification"
+    checkpoint = read(folder, task="text-ranking")
+    assert (checkpoint.task.name, checkpoint.problem, checkpoint.activation) == (
+        "text-ranking",
+        "text_ranking",
+        expected,
+    )
+
+
+def test_an_old_cross_encoder_ranks_and_can_be_told_that_it_does_not(make_checkpoint):
+    folder = make_checkpoint(labels=1, sbert_ce_default_activation_function=IDENTITY)
+    assert read(folder).task.name == "text-ranking"
+    assert read(folder, task="text-classification").problem == "score"
 
 
 def test_manifests_from_before_say_nothing_and_are_read(make_checkpoint, tmp_path):

@@ -120,11 +120,24 @@ def test_a_task_forced_on_another_head_is_refused_by_its_tensors(exported, task,
     if task == forced:
         assert load(resolve(str(folder), HubOptions()), forced).task.name == forced
         return
+    if {task, forced} == {"text-classification", "text-ranking"}:
+        return  # one class of transformers: see the next test
     if forced == "feature-extraction" and task in ("fill-mask", "next-sentence-prediction", "sentence-similarity"):
         assert load(resolve(str(folder), HubOptions()), forced).task.name == forced  # every encoder has that to give
         return
     with pytest.raises(BertportError, match=r"missing|unused|no modules\.json|there is none"):
         load(resolve(str(folder), HubOptions()), forced)
+
+
+def test_a_classifier_ranks_by_one_score_and_no_more(exported):
+    ranker, _ = exported("text-ranking", "onnx", "all")
+    found = load(resolve(str(ranker), HubOptions()), "text-classification")
+    assert (found.task.name, found.problem) == ("text-classification", "score")
+    classifier, _ = exported("text-classification", "onnx", "all")
+    with pytest.raises(
+        BertportError, match=r"ranks texts by one score, and this classifier has 3 labels; leave --task"
+    ):
+        load(resolve(str(classifier), HubOptions()), "text-ranking")
 
 
 def test_a_question_answering_head_of_three_outputs_is_refused(exported, tmp_path):

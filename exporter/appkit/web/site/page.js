@@ -14,6 +14,12 @@ const TASKS = {
     ask: (model) => model.classify(text.value, isPair ? pair.value : null),
     show: (labels) => labels.map(showLabel),
   },
+  "text-ranking": {
+    type: TextClassifier,
+    names: ["Query", "Document"],
+    ask: (model) => model.classify(text.value, pair.value),
+    show: (labels) => labels.map(({ score }) => showLabel({ label: "Relevance", score })),
+  },
   "token-classification": {
     type: EntityFinder,
     names: ["Text"],

@@ -243,7 +243,8 @@ def score_cases():
     ]
     one = {"logits": [0.0], "order": [0]}
     regression = one | {"problem": "regression", "activation": "none", "scores": [0.0]}
-    return [*ranked, regression, one | {"problem": "score", "activation": "sigmoid", "scores": [0.5]}]
+    scores = [one | {"problem": kind, "activation": "sigmoid", "scores": [0.5]} for kind in ("score", "text_ranking")]
+    return [*ranked, regression, *scores]
 
 
 def softmax(logits):

@@ -39,6 +39,7 @@ export type Problem =
   | "multi_label_classification"
   | "regression"
   | "score"
+  | "text_ranking"
   | "token_classification"
   | "question_answering"
   | "embedding";

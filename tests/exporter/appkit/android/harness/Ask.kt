@@ -20,7 +20,7 @@ fun main(arguments: Array<String>) {
 }
 
 private fun answer(predictor: Predictor, asked: JSONArray): Any? = when (predictor.settings.task) {
-    "text-classification" -> {
+    "text-classification", "text-ranking" -> {
         val pair = if (asked.length() > 1) asked.getString(1) else null
         JSONArray(TextClassifier(predictor).classify(asked.getString(0), pair).map { JSONObject().put("label", it.label).put("score", it.score) })
     }

@@ -10,6 +10,7 @@ const asked = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { task } = JSON.parse(readFileSync(new URL("model/kit.json", import.meta.url), "utf8"));
 const CALLS = {
   "text-classification": ["TextClassifier", (model, text, pair) => model.classify(text, pair)],
+  "text-ranking": ["TextClassifier", (model, text, pair) => model.classify(text, pair)],
   "token-classification": ["EntityFinder", (model, text) => model.entities(text)],
   "question-answering": [
     "AnswerFinder",

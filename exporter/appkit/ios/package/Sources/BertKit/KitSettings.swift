@@ -66,6 +66,7 @@ public struct KitSettings: Sendable, Codable {
 /// What the logits decide.
 public enum Problem: String, Sendable, Codable {
     case singleLabel = "single_label_classification", multiLabel = "multi_label_classification", regression, score
+    case textRanking = "text_ranking"
     case tokenClassification = "token_classification", questionAnswering = "question_answering", embedding
 }
 

@@ -63,7 +63,7 @@ class ModelTest {
         val vector = golden.getJSONArray("vectors").getJSONObject(0)
         val text = vector.getString("text")
         when (settings.task) {
-            "text-classification" -> assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text).map { it.label }.toSet())
+            "text-classification", "text-ranking" -> assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text).map { it.label }.toSet())
             "sentence-similarity" -> TextEmbedder(predictor).embed(text).let { assertEquals(1.0, it.similarity(it), 1e-6) }
             "token-classification" -> for (entity in EntityFinder(predictor).entities(text)) {
                 assertEquals(entity.text, text.substring(entity.start, entity.end))
