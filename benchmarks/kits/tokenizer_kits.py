@@ -40,7 +40,9 @@ def build_android(folder: Path, target: str | None = None) -> Platform:
     """`java …`, of the kit's own sources compiled for the JVM."""
     kit, classes = make_kit(folder, "android", target), folder / "classes"
     compile_kotlin(kit, classes)
-    return command("java", "-Xmx3g", "-classpath", f"{classes}:{CLASSPATH}", f"{kit.name.lower()}.TokenizeKt")
+    return command(
+        "java", "-Xmx3g", "-classpath", f"{classes}:{CLASSPATH}", f"dev.bertport.{kit.name.lower()}.TokenizeKt"
+    )
 
 
 def make_kit(folder: Path, platform: str, target: str | None = None) -> Path:

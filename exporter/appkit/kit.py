@@ -11,13 +11,15 @@ from runtimes.bundle.reading import Bundle
 class Kit:
     """What a platform's `emit` is given: a bundle whose files are what its manifest says, and its parity.
 
-    `name` is the folder's, `parity` parity.json as it stands, `golden` golden.json as it stands.
+    `name` is the folder's, `parity` parity.json as it stands, `golden` golden.json as it stands,
+    `package` that of the code where one was asked for.
     """
 
     name: str
     bundle: Bundle
     parity: Mapping[str, Any]
     golden: Mapping[str, Any]
+    package: str | None = None
 
     @property
     def failed(self) -> bool:

@@ -20,8 +20,8 @@ KINDS = ("labels", "several labels", "values", "one score", "a reranker")
 KINDS += ("entities", "answers", "embeddings", "prompted")
 PLANS = [(exactness.short_plan, 100_000), pytest.param(exactness.plan, 3_000_000, marks=pytest.mark.slow)]
 """What is compared, and how many tokens that is at least."""
-JUNIT = ("org.junit.runner.JUnitCore", "testedkit.ModelTest")
-TOKENIZER = "testedkit.KitTest"
+JUNIT = ("org.junit.runner.JUnitCore", "dev.bertport.testedkit.ModelTest")
+TOKENIZER = "dev.bertport.testedkit.KitTest"
 """Of the tokenizer, which is the same in every kit: run in one of texts and in one of pairs."""
 
 
@@ -93,13 +93,3 @@ def test_the_tokenizer_is_exact_on_a_jvm(platform, folder, plan, tokens):
 def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, check_odd_vocabulary):
     assert exactness.compare(platform, folder, hostile_texts).mismatches == 0
     check_odd_vocabulary(platform, folder)
-
-
-def test_the_package_bears_the_kits_name(checkpoint, make_own, make_kit, tmp_path, capsys):
-    bundle = make_own(checkpoint)
-    assert make_kit(bundle, tmp_path / "My-Model Kit") == 0
-    sources = tmp_path / "My-Model Kit" / "src" / "main" / "kotlin" / "mymodelkit"
-    assert all(path.read_text().split("\n")[0] == "package mymodelkit" for path in sources.iterdir())
-    assert not [path for path in sources.iterdir() if "bertkit" in path.read_text()]
-    assert make_kit(bundle, tmp_path / "when") == 2
-    assert "Kotlin package" in capsys.readouterr().err

@@ -15,7 +15,10 @@ from exporter.appkit.android.runtimes import LITERT_ANDROID, ONNXRUNTIME_ANDROID
 
 HERE = Path(__file__).parent
 ASSETS = Path("src/main/assets/testedkit")
-OF_MODEL, OTHERS = "testedkit.ModelTest", ("testedkit.KitTest", "testedkit.LiteRtTest")
+OF_MODEL, OTHERS = (
+    "dev.bertport.testedkit.ModelTest",
+    ("dev.bertport.testedkit.KitTest", "dev.bertport.testedkit.LiteRtTest"),
+)
 """The others are of what is the same in every kit: run in one of texts and in one of pairs."""
 FIXED = {"sequence_lengths": (48, 16)}
 ANSWERED = {

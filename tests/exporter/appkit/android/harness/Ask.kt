@@ -2,7 +2,7 @@
 //
 // INPUT is a list of argument lists; those of an answer are question, context, most tokens and stride, null for the kit's
 // own. OUTPUT, as JSON: the answers, of an embedding its numbers.
-package testedkit
+package dev.bertport.testedkit
 
 import java.io.File
 import java.io.FileInputStream

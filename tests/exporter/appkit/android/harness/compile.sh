@@ -5,12 +5,13 @@
 set -euo pipefail
 kit=$1 out=$2 root=$3
 here=$(dirname "$0")
-package=$(basename "$(echo "$kit"/src/main/kotlin/*)")
+package=$(sed -n 's/.*namespace = "\(.*\)"/\1/p' "$kit/build.gradle.kts")
+sources=$kit/src/main/kotlin/${package//.//} name=$(basename "$(echo "$kit"/src/main/assets/*)")
 mkdir -p "$out.source"
-for file in Tokenize Ask; do sed "s/^package testedkit/package $package/" "$here/$file.kt" > "$out.source/$file.kt"; done
-if [ -f "$kit/src/main/kotlin/$package/LiteRtModel.kt" ]; then
-    sed "s/bertkit/$package/" "$root/exporter/appkit/android/onnx/src/test/kotlin/bertkit/ModelTest.kt" > "$out.source/ModelTest.kt"
-    sed "s/testedkit/$package/" "$here/litert/LiteRtTest.kt" > "$out.source/LiteRtTest.kt"
+for file in Tokenize Ask; do sed "s/^package .*/package $package/" "$here/$file.kt" > "$out.source/$file.kt"; done
+if [ -f "$sources/LiteRtModel.kt" ]; then
+    sed "s/^package .*/package $package/; s/bertkit/$name/" "$root/exporter/appkit/android/onnx/src/test/kotlin/bertkit/ModelTest.kt" > "$out.source/ModelTest.kt"
+    sed "s/^package .*/package $package/; s/testedkit/$name/" "$here/litert/LiteRtTest.kt" > "$out.source/LiteRtTest.kt"
 fi
 mkdir -p "$out"
 javac -Xlint:all -Werror --release 17 -classpath "$root/.jvm/json.jar" -d "$out" "$here"/litert/org/tensorflow/lite/*.java

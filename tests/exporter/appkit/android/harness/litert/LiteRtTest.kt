@@ -1,5 +1,5 @@
 // How a LiteRT kit asks its interpreter, and what the stand-in for that refuses. Runs in the kit's folder.
-package testedkit
+package dev.bertport.testedkit
 
 import android.content.res.AssetFileDescriptor
 import android.content.res.AssetManager

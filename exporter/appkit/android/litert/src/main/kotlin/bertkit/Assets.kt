@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import android.content.Context
 import android.content.res.AssetManager

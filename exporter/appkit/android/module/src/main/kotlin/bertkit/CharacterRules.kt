@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /**
  * What `tokenizers` does to a Unicode scalar, from the generated tables.

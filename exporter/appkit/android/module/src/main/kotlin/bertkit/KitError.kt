@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /** All that can go wrong, with what was expected and what was found. */
 sealed class KitError(message: String) : Exception(message) {

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import org.json.JSONArray
 import org.json.JSONException

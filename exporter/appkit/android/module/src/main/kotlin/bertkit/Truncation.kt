@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /** Which text gives way when two are too long together; what Hugging Face calls `truncation_strategy`. */
 enum class TruncationStrategy {

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import java.nio.ByteBuffer
 import java.nio.charset.CharacterCodingException

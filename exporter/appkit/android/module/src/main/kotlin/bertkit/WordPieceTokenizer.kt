@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /**
  * BERT's tokenizer: the ids, type ids, mask and offsets that Hugging Face's `tokenizers` gives. Safe to share.

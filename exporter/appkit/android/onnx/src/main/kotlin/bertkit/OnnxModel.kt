@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import java.io.File
 import java.io.FileInputStream
