@@ -17,7 +17,8 @@ Platform = Callable[[Path, Path, Path, Path, Sequence[int]], dict[str, float]]
 Limits: none; or the most tokens; or these and the tokens that windows share.
 """
 SWIFT = ROOT / ".ci" / "swift-toolchain"
-CLASSPATH = f"{ROOT}/.jvm/*:{ROOT}/.npm/node_modules/kotlin-compiler/lib/kotlin-stdlib.jar"
+KOTLIN = ROOT / ".npm" / "node_modules" / "kotlin-compiler" / "lib"
+CLASSPATH = f"{ROOT}/.jvm/*:{KOTLIN}/kotlin-stdlib.jar:{KOTLIN}/kotlinx-coroutines-core-jvm.jar"
 
 
 def build_swift(folder: Path) -> Platform:

@@ -41,8 +41,9 @@ class Made:
 def make_kit(platform: Platform, request: Request) -> Made:
     """Check the bundle and the folder, then write the kit beside its place and move it there.
 
-    Raises UsageError for a folder in use, a package that is none, or a bundle of another target, BundleError for a changed bundle, ExportError
-    for one that failed parity or was never compared, UnsupportedError for one that the platform has no code for.
+    Raises UsageError for a folder in use, a package that is none, or a bundle of another target, BundleError for a
+    changed bundle, ExportError for one that failed parity or was never compared, UnsupportedError for one that the
+    platform has no code for.
     """
     check_place(request.destination)
     _check_package(platform, request.package)

@@ -9,17 +9,17 @@ import re
 from runtimes.errors import UsageError
 
 _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_KEYWORDS = frozenset(
-    (
-        # Kotlin's hard keywords
-        "as break class continue do else false for fun if in interface is null object package return super this throw "
-        "true try typealias typeof val var when while "
-        # and Java's: Gradle writes a class of the package in Java
-        "abstract assert boolean byte case catch char const default double enum extends final finally float goto "
-        "implements import instanceof int long native new private protected public short static strictfp switch "
-        "synchronized throws transient void volatile"
-    ).split()
+_OF_KOTLIN = (
+    "as break class continue do else false for fun if in interface is null object package return super this throw true "
+    "try typealias typeof val var when while"
 )
+_OF_JAVA = (
+    "abstract assert boolean byte case catch char const default double enum extends final finally float goto implements "
+    "import instanceof int long native new private protected public short static strictfp switch synchronized throws "
+    "transient void volatile"
+)
+"""Gradle writes a class of the package in Java."""
+_KEYWORDS = {*_OF_KOTLIN.split(), *_OF_JAVA.split()}
 
 
 def kit_name(folder: str) -> str:
@@ -38,6 +38,6 @@ def check_package(package: str) -> None:
     wrong = [one for one in segments if not _SEGMENT.fullmatch(one) or one in _KEYWORDS]
     if wrong or len(segments) < 2:
         raise UsageError(
-            f"--package {package}: expected an Android package name, two or more segments of letters, digits and _ that "
-            "begin with a letter and are no keyword; --package com.example.news, for instance"
+            f"--package {package}: expected an Android package name, two or more segments of letters, digits and _ "
+            "that begin with a letter and are no keyword; --package com.example.news, for instance"
         )

@@ -32,8 +32,6 @@ android {
         }
         getByName("test") { kotlin.srcDir("src/sharedTest/kotlin") }
     }
-
-    androidResources { noCompress += "{extension}" }
 }
 
 // as Java's above: one that differs from it is refused, and by itself it is that of the JDK that Gradle runs on
@@ -41,6 +39,7 @@ tasks.withType<KotlinJvmCompile>().configureEach { compilerOptions { jvmTarget.s
 
 dependencies {
 {dependencies}
+    api("org.jetbrains.kotlinx:kotlinx-coroutines-core:{coroutines}")
 
     androidTestImplementation("androidx.test.ext:junit:1.2.1")
     androidTestImplementation("androidx.test:runner:1.6.2")

@@ -49,7 +49,7 @@ def test_what_android_takes_is_taken(package, link):
 
 @pytest.mark.parametrize("package", REFUSED)
 def test_what_android_refuses_is_refused_with_an_example(package, link):
-    with pytest.raises(UsageError, match="expected an Android package name.*--package com.example.news"):
+    with pytest.raises(UsageError, match=r"expected an Android package name.*--package com\.example\.news"):
         check_package(package)
     assert link(package)
 

@@ -8,7 +8,13 @@ sealed class KitError(message: String) : Exception(message) {
     /** kit.json is not what bertport wrote. */
     class InvalidSettings(found: String) : KitError("kit.json: expected what bertport writes; $found")
 
-    class MissingFile(name: String) : KitError("$name: not among the kit's assets")
+    class MissingFile(name: String) : KitError("$name: not among the kit's files")
+
+    /** The model could not be written where it is opened from. */
+    class Storage(name: String, reason: String) : KitError("$name could not be copied to the device's storage: $reason")
+
+    /** It was asked after `close()`. */
+    class Closed : KitError("the model was closed; open another")
 
     /** The strategy allows to cut one text only, and that does not suffice. */
     class CannotTruncate(text: String, tokens: Int, by: Int) :
