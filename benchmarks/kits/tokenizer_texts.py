@@ -126,6 +126,16 @@ def pair_texts(count: int, words: Sequence[str]) -> list[list[str]]:
     ]
 
 
+def long_texts(texts: Sequence[str]) -> list[str | list[str]]:
+    """Some of these in a row, then pairs of such: to be read from their start alone where they are cut.
+
+    One is of many scalars that normalising removes, one of no place where a word ends.
+    """
+    rows = [" ".join(texts[at : at + 12]) for at in range(0, len(texts), 6)]
+    rows += ["[\u200bCAP\u200b] the\u200b" * 40 + "\u200b" * 900 + "word", "x" * 3000]
+    return [*rows, *([one, other] for one, other in zip(rows, [*rows[1:], ""], strict=True))]
+
+
 def _mixed(rng: random.Random, words: Sequence[str], tokens: Sequence[str], most: int = 40) -> str:
     scripts = rng.sample(sorted(_BLOCKS), 2)
     parts = []

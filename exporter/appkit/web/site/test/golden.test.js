@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import * as ort from "onnxruntime-web";
 import { KitError, TextClassifier, WordPieceTokenizer } from "../bertkit/index.js";
+import { TextTokens } from "../bertkit/text-tokens.js";
 import { makeRecord } from "./record.js";
 import { replay } from "./replay.js";
 
@@ -45,6 +46,20 @@ test("any text has tokens: empty, a megabyte, a surrogate without its other half
   assert.equal(tokenizer.encode("a few words ".repeat(90_000), { maxLength: 16 }).ids.length, 16);
   assert.deepEqual(tokenizer.encode("a\ud800 b\udc00"), tokenizer.encode("a\ufffd b\ufffd"));
   assert.equal(tokenizer.encode("\ud800", { maxLength: special }).ids.length, special);
+});
+
+test("of a long text no more is read than is asked for", () => {
+  const text = "a few words, ".repeat(80_000);
+  const tokensOf = (part) => Array.from(part.matchAll(/\w+/g), ({ 0: word, index }) => ({ end: index + word.length }));
+  let most = 0;
+  const reading = new TextTokens(text, kit.tokenizer, (part) => {
+    most = Math.max(most, part.length);
+    return tokensOf(part);
+  });
+  assert.ok(reading.read(128).length >= 128);
+  assert.ok(most < 10_000, `${most}`);
+  assert.equal(reading.readAll().length, tokensOf(text).length);
+  assert.equal(most, text.length);
 });
 
 test("a long context is read to its end, in windows", async () => {
