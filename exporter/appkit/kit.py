@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.model.tasks import TASKS
 from runtimes.bundle.reading import Bundle
 
 
@@ -25,6 +26,18 @@ class Kit:
     def failed(self) -> bool:
         """Whether the bundle failed parity."""
         return bool(self.parity["verdict"] == "fail")
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether a text is two: by its task, by its checkpoint, or by what it was compared on."""
+        manifest, vectors = self.bundle.manifest, self.golden["vectors"]
+        compared = any("text_pair" in vector for vector in vectors)
+        return manifest.pairs or TASKS[manifest.recipe.task].pairs or compared
+
+    @property
+    def gives_values(self) -> bool:
+        """Whether a classifier's scores are numbers as they are, and no shares of one."""
+        return self.bundle.manifest.problem == "regression" or self.bundle.manifest.activation == "none"
 
     @property
     def warning(self) -> str:

@@ -14,7 +14,7 @@ from exporter.appkit.android.runtimes import RUNTIMES, Runtime
 from exporter.appkit.kit import Kit
 from exporter.appkit.kit_json import write_settings
 from exporter.appkit.platform import Platform, Wrapper
-from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment
+from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment, texts_of
 from exporter.appkit.wordpiece import read_wordpiece
 from runtimes.bundle.manifest import GOLDEN
 from runtimes.files.bounded_read import read_own
@@ -24,7 +24,7 @@ SOURCES = Path(__file__).parent / "module"
 _NAME, _PACKAGE = "bertkit", "dev.bertport.bertkit"
 """What the sources call the kit, and their package."""
 _CALLS = {
-    "text-classification": 'val (label, score) = model.classify("…").first()',
+    "text-classification": "val (label, score) = model.classify({texts}).first()",
     "token-classification": 'for (entity in model.entities("…")) println("${entity.label} ${entity.text}")',
     "sentence-similarity": 'val similarity = model.embed("…").similarity(model.embed("…"))',
     "question-answering": 'val answer = model.answer("question", "context") // text, score, start, end; or null',
@@ -103,7 +103,7 @@ def _values(kit: Kit, runtime: Runtime) -> dict[str, str]:
     return {
         "title": manifest.source_model,
         "facts": facts(kit),
-        "calling": _CALLS[manifest.recipe.task],
+        "calling": fill(_CALLS[manifest.recipe.task], {"texts": texts_of(kit)}),
         "tolerance": f"{kit.tolerance:.3g}",
         **runtime.values(),
     }

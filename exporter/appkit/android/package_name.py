@@ -14,9 +14,9 @@ _OF_KOTLIN = (
     "try typealias typeof val var when while"
 )
 _OF_JAVA = (
-    "abstract assert boolean byte case catch char const default double enum extends final finally float goto implements "
-    "import instanceof int long native new private protected public short static strictfp switch synchronized throws "
-    "transient void volatile"
+    "abstract assert boolean byte case catch char const default double enum extends final finally float goto "
+    "implements import instanceof int long native new private protected public short static strictfp switch "
+    "synchronized throws transient void volatile"
 )
 """Gradle writes a class of the package in Java."""
 _KEYWORDS = {*_OF_KOTLIN.split(), *_OF_JAVA.split()}

@@ -32,7 +32,8 @@ class Runtime:
 
     `file` is the model's name, `models` what kit.json says of it, `sources` the folder of its own sources. The rest is
     text: `dependencies` for Gradle, and for the README `app`, what the app's own Gradle file needs; `here`, what the
-    tests do on the developer's machine; `record`, how one gets a record there; `ran`, what was run where the kit was made.
+    tests do on the developer's machine; `record`, how one gets a record there; `ran`, what was run where the kit was
+    made.
     """
 
     file: str

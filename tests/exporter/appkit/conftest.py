@@ -242,7 +242,9 @@ def _labels(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
     elif model.config.num_labels == 1:
         decide["single_label_classification"] = lambda x: x
     found = []
-    for arguments in [*([text] for text in TEXTS), TEXTS[:2]]:
+    reads_pairs = bool(getattr(model.config, "sentence_transformers", None))
+    pairs = [[one, other] for one, other in zip(TEXTS, reversed(TEXTS), strict=True)]
+    for arguments in pairs if reads_pairs else [[text] for text in TEXTS]:
         read = tokenizer(*arguments, truncation=True, return_tensors="pt")
         scores = decide.get(problem, lambda x: x)(model(**read).logits[0]).tolist()
         ranked = [{"label": model.config.id2label[at], "score": score} for at, score in enumerate(scores)]

@@ -17,7 +17,7 @@ import transformers
 
 from benchmarks.kits import tokenizer_exactness as exactness
 from exporter.appkit.camel_case import camel_json
-from exporter.appkit.ios.emit import SOURCES
+from exporter.appkit.ios.emit import OF_PAIRS, OF_VALUES, SOURCES
 from exporter.appkit.ios.runtimes import RUNTIMES
 from runtimes.parity.shown import LONGEST_ANSWER, read_tag
 
@@ -133,7 +133,7 @@ def test_the_samples_of_readme_parse(task, folder):
     blocks = samples(task)
     assert len(blocks) == 2
     assert len(blocks[0].strip().splitlines()) <= 5
-    for number, block in enumerate(blocks):
+    for number, block in enumerate([*blocks, *map(of_pairs_and_values, blocks)]):
         (folder / f"sample{number}.swift").write_text(block)
         done = swift(folder, "swiftc", "-parse", "-swift-version", "6", f"sample{number}.swift")
         assert done.returncode == 0, done.stderr
@@ -154,6 +154,12 @@ def lay_over(kit: Path, target: str, names: str = "*.swift") -> None:
         place = kit / path.relative_to(RUNTIMES[target].sources).as_posix().replace("BertKit", "TestedKit")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(path.read_text(encoding="utf-8").replace("BertKit", "TestedKit"), encoding="utf-8")
+
+
+def of_pairs_and_values(sample: str) -> str:
+    for written, instead in (*OF_PAIRS, *OF_VALUES):
+        sample = sample.replace(written, instead)
+    return sample
 
 
 def samples(task: str) -> list[str]:

@@ -23,6 +23,7 @@ export type KitErrorCode =
   | "invalidSettings"
   | "invalidOption"
   | "missingFile"
+  | "wrongTexts"
   | "cannotTruncate"
   | "lengthTooShort"
   | "unexpectedOutput"
@@ -56,6 +57,8 @@ export interface KitSettings {
   readonly labels: readonly string[];
   /** What makes scores of a classifier's logits. */
   readonly activation: "softmax" | "sigmoid" | "none";
+  /** Whether a text is two: a premise and a hypothesis, a query and a passage. */
+  readonly readsPairs: boolean;
   /** What stands before every text, and before the first of two; nothing for most models. */
   readonly prompt: string;
   /** Where a text is truncated, special tokens included. */
@@ -165,7 +168,7 @@ export interface LabelScore {
 
 /** Text in, labels out. Make one and keep it; calls may overlap. */
 export class TextClassifier extends Task {
-  /** The labels of a text, or of a pair of texts, the most likely first. */
+  /** The labels of a text, or of a pair of texts, the most likely first. Throws `wrongTexts` where the model reads the other. */
   classify(text: string, pair?: string | null): Promise<LabelScore[]>;
 }
 

@@ -1,4 +1,5 @@
 import { bestAnswer, expectOutput, findAnswer, findEntities, rankLabels } from "./decisions.js";
+import { KitError } from "./errors.js";
 import { Predictor } from "./predictor.js";
 
 /** What every task's class has. */
@@ -32,9 +33,18 @@ class Task {
 /** Text in, labels out. */
 export class TextClassifier extends Task {
   async classify(text, pair = null) {
+    expectTexts(this.settings, pair);
     const { outputs } = await this._run(text, pair);
     return rankLabels(outputs.logits, this.settings);
   }
+}
+
+function expectTexts({ readsPairs }, pair) {
+  if ((pair !== null) === readsPairs) return;
+  const message = readsPairs
+    ? "the model reads two texts; pass the second as pair"
+    : "the model reads one text, and was compared with PyTorch so; export it with --pairs to pass two";
+  throw new KitError("wrongTexts", message);
 }
 
 /** Text in, entities out. */

@@ -39,6 +39,15 @@ test("a changed output is seen", async () => {
   assert.ok(found.largestDifference > found.tolerance);
 });
 
+test("a classifier takes as many texts as its model reads", async () => {
+  if (kit.task !== "text-classification") return;
+  const model = await TextClassifier.load(ort, { fetch });
+  const texts = ["a few words", "other words"];
+  assert.equal((await model.classify(...texts.slice(0, kit.readsPairs ? 2 : 1))).length, kit.labels.length);
+  const refused = model.classify(...texts.slice(0, kit.readsPairs ? 1 : 2));
+  await assert.rejects(refused, (error) => error instanceof KitError && error.code === "wrongTexts");
+});
+
 test("any text has tokens: empty, a megabyte, a surrogate without its other half", async () => {
   const tokenizer = new WordPieceTokenizer(kit.tokenizer, await read("vocab.txt"));
   const special = tokenizer.encode("").ids.length;

@@ -20,6 +20,12 @@ sealed class KitError(message: String) : Exception(message) {
     class CannotTruncate(text: String, tokens: Int, by: Int) :
         KitError("$text has $tokens tokens and $by would have to go; cut the other text")
 
+    /** The model reads two texts, and was given one; or one, and was given two. */
+    class WrongTexts(reads: Int) : KitError(
+        if (reads == 2) "the model reads two texts; pass the second as pair"
+        else "the model reads one text, and was compared with PyTorch so; export it with --pairs to pass two",
+    )
+
     /** A length that does not even hold the special tokens. */
     class LengthTooShort(length: Int, special: Int) :
         KitError("a length of $length does not hold $special special tokens")

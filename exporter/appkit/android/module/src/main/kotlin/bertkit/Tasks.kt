@@ -17,8 +17,12 @@ sealed class Task(val predictor: Predictor) : Closeable by predictor {
 
 /** Text in, labels out. */
 class TextClassifier(predictor: Predictor) : Task(predictor) {
-    /** The labels of a text, or of a pair of texts, the most likely first. */
+    /**
+     * The labels of a text, or of a pair of texts, the most likely first. Throws [KitError.WrongTexts] where the model reads
+     * the other.
+     */
     suspend fun classify(text: String, pair: String? = null): List<LabelScore> = work {
+        if ((pair != null) != settings.readsPairs) throw KitError.WrongTexts(if (settings.readsPairs) 2 else 1)
         val outputs = predictor.outputs(predictor.encode(text, pair))
         rankLabels(outputs.getValue("logits"), settings.labels, settings.problem, settings.activation)
     }

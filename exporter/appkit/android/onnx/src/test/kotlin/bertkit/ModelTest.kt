@@ -94,7 +94,12 @@ class ModelTest {
         val vector = golden.getJSONArray("vectors").getJSONObject(0)
         val text = vector.getString("text")
         when (settings.task) {
-            "text-classification" -> assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text).map { it.label }.toSet())
+            "text-classification" -> {
+                val (pair, other) = if (settings.readsPairs) vector.getString("text_pair") to null else null to text
+                assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text, pair).map { it.label }.toSet())
+                val refused = runCatching { TextClassifier(predictor).classify(text, other) }.exceptionOrNull()
+                assertTrue("$refused", refused is KitError.WrongTexts)
+            }
             "sentence-similarity" -> TextEmbedder(predictor).embed(text).let { assertEquals(1.0, it.similarity(it), 1e-6) }
             "token-classification" -> for (entity in EntityFinder(predictor).entities(text)) {
                 assertEquals(entity.text, text.substring(entity.start, entity.end))
