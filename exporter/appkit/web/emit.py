@@ -114,6 +114,7 @@ def _values(kit: Kit) -> dict[str, str]:
         "tolerance": f"{kit.tolerance:.3g}",
         "onnxruntime": ONNXRUNTIME_WEB,
         "calling": fill(_CALLS.get(manifest.recipe.task, ""), {"texts": texts_of(kit)}),
+        "method": _METHODS.get(manifest.recipe.task, ""),
         "transformers_js": _transformers_js(manifest.recipe.task),
     }
 
@@ -137,5 +138,11 @@ _CALLS = {
     "token-classification": 'const entities = await model.entities("…"); // [{ label, score, start, end, text }]',
     "question-answering": 'const answer = await model.answer("question", "context"); // { text, score, start, end }',
     "sentence-similarity": 'const similarity = (await model.embed("…")).similarity(await model.embed("…"));',
+}
+_METHODS = {
+    "text-classification": "classify",
+    "token-classification": "entities",
+    "question-answering": "answer",
+    "sentence-similarity": "embed",
 }
 PLATFORM = Platform("web", "JavaScript", ("onnx",), read_wordpiece, emit, emit_model)
