@@ -72,8 +72,8 @@ class KitSettings:
     `manifest_sha256` says which export this is. `activation` makes scores of a classifier's logits: softmax, sigmoid or
     none. `reads_pairs`: a text is two. `prompt` stands before every text, and before the first of two. `max_tokens` is
     where a text is truncated, special tokens included. `token_outputs` are those of `outputs` with a row for each
-    token. `models`: shortest first. `compute_units`: as exported, where the target has that choice. `tokenizer`: a `WordPiece`
-    but for its vocabulary, which is vocab.txt.
+    token. `models`: shortest first. `compute_units`: as exported, where the target has that choice. `tokenizer`: a
+    `WordPiece` but for its vocabulary, which is vocab.txt.
     """
 
     bertport: str
