@@ -31,6 +31,7 @@ from benchmarks import ARTIFACTS
 from benchmarks.kits.tokenizer_kits import Platform, build_android, build_swift, build_web
 from benchmarks.kits.tokenizer_texts import (
     CODES,
+    LONG_TOKEN,
     edges,
     is_scalar,
     long_texts,
@@ -82,6 +83,7 @@ ADDED = (
     AddedToken("É!", lstrip=True, rstrip=True, single_word=True, normalized=False),
     AddedToken("the", single_word=True, normalized=False),
     AddedToken("北京", normalized=True),
+    AddedToken(LONG_TOKEN, normalized=False),
 )
 BESIDE_ADDED = (
     "[CAP] [cap] x[Cap]y Word WORD wordy;new york; new yorkers ;É!;é!;  É!  ;the;the.;other;北京;new york new yorkers"
@@ -266,7 +268,7 @@ class _Texts:
 def _texts(share: int) -> _Texts:
     words = [piece for piece in demo_pieces() if piece.isalpha()]
     mixed = {kind: mixed_texts(10_000, words, *tokens)[::share] for kind, tokens in MIXTURES.items()}
-    long = {kind: long_texts(texts) for kind, texts in mixed.items()}
+    long = {kind: long_texts(texts, PAIR_LENGTHS) for kind, texts in mixed.items()}
     return _Texts(mark_texts(20_000)[::share], mixed, pair_texts(5_000, words)[::share], long)
 
 

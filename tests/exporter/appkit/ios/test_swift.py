@@ -26,7 +26,6 @@ ROOT = HERE.parents[3]
 TOOLCHAIN = ROOT / ".ci" / "swift-toolchain"
 PLANS = [(exactness.short_plan, 500, 100_000), pytest.param(exactness.plan, 200, 3_000_000, marks=pytest.mark.slow)]
 """What is compared, its share, and how many tokens that is at least."""
-LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-X"]
 TASKS = [path.stem for path in sorted((SOURCES / "Samples").iterdir())]
 TEXTS = (
     "The cat runs in a red market, un##able!",
@@ -89,9 +88,9 @@ def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, ch
 
 
 def test_its_own_tests_pass_and_its_decisions_are_those_of_python(
-    platform, folder, make_checkpoint, find_answer, report_tells
+    platform, folder, make_checkpoint, entity_labels, find_answer, report_tells
 ):
-    write_fixtures(folder / "decisions", make_checkpoint, find_answer)
+    write_fixtures(folder / "decisions", make_checkpoint, entity_labels, find_answer)
     shutil.copy(HERE / "decisions" / "DecisionFixtureTests.swift", folder / "TestedKit" / "Tests" / "TestedKitTests")
     lay_over(folder / "TestedKit", "coreai", "Offsets*.swift")
     done = swift(folder, "swift", "test", "--package-path", "/work/TestedKit", "-Xswiftc", "-warnings-as-errors")
@@ -175,16 +174,16 @@ def written_samples(folder: Path) -> list[str]:
     return [f"{task}.swift" for task in TASKS]
 
 
-def write_fixtures(place: Path, make_checkpoint, find_answer) -> None:
+def write_fixtures(place: Path, make_checkpoint, labels, find_answer) -> None:
     """kit.json, vocab.txt and fixtures.json of a small tagger: what its logits decide, as Python says."""
-    checkpoint = make_checkpoint(architecture="BertForTokenClassification", labels=len(LABELS))
+    checkpoint = make_checkpoint(architecture="BertForTokenClassification", labels=len(labels))
     model = transformers.AutoModelForTokenClassification.from_pretrained(checkpoint)
-    model.config.id2label = dict(enumerate(LABELS))
+    model.config.id2label = dict(enumerate(labels))
     tokenizer = transformers.BertTokenizerFast.from_pretrained(checkpoint)
     place.mkdir()
     exactness.write_settings(place, tokenizer.backend_tokenizer)
     fixtures = {
-        "tags": camel_json([read_tag(label) for label in LABELS]),
+        "tags": camel_json([read_tag(label) for label in labels]),
         "longestAnswer": LONGEST_ANSWER,
         "entities": entity_cases(model, tokenizer),
         "answers": answer_cases(tokenizer.backend_tokenizer, find_answer),
