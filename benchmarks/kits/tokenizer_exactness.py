@@ -29,7 +29,17 @@ from tokenizers.normalizers import BertNormalizer
 
 from benchmarks import ARTIFACTS
 from benchmarks.kits.tokenizer_kits import Platform, build_android, build_swift, build_web
-from benchmarks.kits.tokenizer_texts import CODES, edges, is_scalar, mark_texts, mixed_texts, pair_texts, scalar_texts
+from benchmarks.kits.tokenizer_texts import (
+    CODES,
+    LONG_TOKEN,
+    edges,
+    is_scalar,
+    long_texts,
+    mark_texts,
+    mixed_texts,
+    pair_texts,
+    scalar_texts,
+)
 from exporter.appkit.character_tables import ask_tokenizers
 from exporter.appkit.wordpiece import read_wordpiece
 from exporter.checkpoint.source import DEMO_DIRECTORY
@@ -73,6 +83,7 @@ ADDED = (
     AddedToken("É!", lstrip=True, rstrip=True, single_word=True, normalized=False),
     AddedToken("the", single_word=True, normalized=False),
     AddedToken("北京", normalized=True),
+    AddedToken(LONG_TOKEN, normalized=False),
 )
 BESIDE_ADDED = (
     "[CAP] [cap] x[Cap]y Word WORD wordy;new york; new yorkers ;É!;é!;  É!  ;the;the.;other;北京;new york new yorkers"
@@ -218,7 +229,7 @@ def plan(share: int) -> list[Step]:
             work.append(Step(mode, "news", news() * NEWS_ROUNDS))
         if not mode.truncation:
             work += [Step(mode, "marks", texts.marks), Step(mode, "mixed", texts.mixed[mode.added])]
-        work += [_cut(mode, texts.pairs, longest) for longest in PAIR_LENGTHS]
+        work += [_cut(mode, texts, longest) for longest in PAIR_LENGTHS]
         if number == 0 or mode.truncation:
             work += [_windows(mode, texts.pairs, *limits) for limits in WINDOWS]
     return work
@@ -237,7 +248,7 @@ def short_plan(share: int) -> list[Step]:
         work += _scalars(mode, few if number else first)
         if not mode.truncation:
             work.append(Step(mode, "mixed", [*texts.marks, *texts.mixed[mode.added], *([] if number else news())]))
-        work.append(_cut(mode, texts.pairs, next(lengths)))
+        work.append(_cut(mode, texts, next(lengths)))
         if number == 0 or mode.truncation:
             work.append(_windows(mode, texts.pairs, *next(windows)))
     return work
@@ -245,18 +256,20 @@ def short_plan(share: int) -> list[Step]:
 
 @dataclass(frozen=True)
 class _Texts:
-    """What every mode is given; `mixed`: by whether it has added tokens."""
+    """What every mode is given; `mixed`, and of these `long` ones: by whether it has added tokens."""
 
     marks: list[str]
     mixed: dict[bool, list[str]]
     pairs: list[list[str]]
+    long: dict[bool, Texts]
 
 
 @cache
 def _texts(share: int) -> _Texts:
     words = [piece for piece in demo_pieces() if piece.isalpha()]
     mixed = {kind: mixed_texts(10_000, words, *tokens)[::share] for kind, tokens in MIXTURES.items()}
-    return _Texts(mark_texts(20_000)[::share], mixed, pair_texts(5_000, words)[::share])
+    long = {kind: long_texts(texts, PAIR_LENGTHS) for kind, texts in mixed.items()}
+    return _Texts(mark_texts(20_000)[::share], mixed, pair_texts(5_000, words)[::share], long)
 
 
 def _scalars(mode: Mode, codes: Sequence[int]) -> list[Step]:
@@ -265,9 +278,11 @@ def _scalars(mode: Mode, codes: Sequence[int]) -> list[Step]:
     return [] if mode.truncation else [Step(mode, "scalars", scalar_texts(codes), pieces_of=codes)]
 
 
-def _cut(mode: Mode, pairs: list[list[str]], longest: int) -> Step:
-    cut = cuttable(mode, pairs, longest) if "strategy" in mode.truncation else pairs
-    return Step(mode, f"pairs cut to {longest}", cut, longest)
+def _cut(mode: Mode, texts: _Texts, longest: int) -> Step:
+    every: Texts = [*texts.pairs, *texts.long[mode.added]]
+    pairs = [text for text in every if isinstance(text, list)]
+    cut = cuttable(mode, pairs, longest) if "strategy" in mode.truncation else every
+    return Step(mode, f"pairs and long texts cut to {longest}", cut, longest)
 
 
 def _windows(mode: Mode, pairs: list[list[str]], longest: int, stride: int) -> Step:

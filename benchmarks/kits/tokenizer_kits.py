@@ -17,7 +17,8 @@ Platform = Callable[[Path, Path, Path, Path, Sequence[int]], dict[str, float]]
 Limits: none; or the most tokens; or these and the tokens that windows share.
 """
 SWIFT = ROOT / ".ci" / "swift-toolchain"
-CLASSPATH = f"{ROOT}/.jvm/*:{ROOT}/.npm/node_modules/kotlin-compiler/lib/kotlin-stdlib.jar"
+KOTLIN = ROOT / ".npm" / "node_modules" / "kotlin-compiler" / "lib"
+CLASSPATH = f"{ROOT}/.jvm/*:{KOTLIN}/kotlin-stdlib.jar:{KOTLIN}/kotlinx-coroutines-core-jvm.jar"
 
 
 def build_swift(folder: Path) -> Platform:
@@ -40,7 +41,9 @@ def build_android(folder: Path, target: str | None = None) -> Platform:
     """`java …`, of the kit's own sources compiled for the JVM."""
     kit, classes = make_kit(folder, "android", target), folder / "classes"
     compile_kotlin(kit, classes)
-    return command("java", "-Xmx3g", "-classpath", f"{classes}:{CLASSPATH}", f"{kit.name.lower()}.TokenizeKt")
+    return command(
+        "java", "-Xmx3g", "-classpath", f"{classes}:{CLASSPATH}", f"dev.bertport.{kit.name.lower()}.TokenizeKt"
+    )
 
 
 def make_kit(folder: Path, platform: str, target: str | None = None) -> Path:

@@ -40,6 +40,8 @@ ODD = (
     "각\u11a8 한글 \u1112\u1161\u11ab",
     "北京 東京 ﾊﾝ \u2b820 \U0002b81f\U0002b920",
 )
+LONG_TOKEN = "one two six tenfold ten"
+"""An added token that has several words in it."""
 _BLOCKS = {
     "latin": [(0x20, 0x250), (0x1E00, 0x1F00)],
     "marks": [(0x300, 0x370), (0x1DC0, 0x1E00), (0x900, 0x980), (0x1D158, 0x1D170), (0x302A, 0x3030), (0x591, 0x5C8)],
@@ -124,6 +126,25 @@ def pair_texts(count: int, words: Sequence[str]) -> list[list[str]]:
         [_mixed(rng, words, SPECIALS, rng.choice([0, 3, 30])), _mixed(rng, words, SPECIALS, rng.choice([0, 3, 30]))]
         for _ in range(count)
     ]
+
+
+def long_texts(texts: Sequence[str], lengths: Sequence[int]) -> list[str | list[str]]:
+    """Some of these in a row, then pairs of such: cut to one of `lengths`, to be read from their start alone.
+
+    One is of many scalars that normalising removes, one of no place where a word ends; and of each length one that has
+    LONG_TOKEN where the kits' first reading ends, so that its beginning looks like words.
+    """
+    rows = [" ".join(texts[at : at + 12]) for at in range(0, len(texts), 6)]
+    rows += ["[\u200bCAP\u200b] the\u200b" * 40 + "\u200b" * 900 + "word", "x" * 3000]
+    rows += [_split_token(longest) for longest in lengths]
+    return [*rows, *([one, other] for one, other in zip(rows, [*rows[1:], ""], strict=True))]
+
+
+def _split_token(longest: int) -> str:
+    """All tokens that are kept but one, then LONG_TOKEN across the end of what every kit's TextTokens reads first."""
+    kept, read = longest - 2, 64 + 8 * (longest - 1)
+    start = read - len(LONG_TOKEN) + 7
+    return "".join("a".ljust(start // (kept - 1)) for _ in range(kept - 1)).ljust(start) + LONG_TOKEN + " a" * 400
 
 
 def _mixed(rng: random.Random, words: Sequence[str], tokens: Sequence[str], most: int = 40) -> str:

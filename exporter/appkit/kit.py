@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.model.tasks import TASKS
 from runtimes.bundle.reading import Bundle
 
 
@@ -11,18 +12,32 @@ from runtimes.bundle.reading import Bundle
 class Kit:
     """What a platform's `emit` is given: a bundle whose files are what its manifest says, and its parity.
 
-    `name` is the folder's, `parity` parity.json as it stands, `golden` golden.json as it stands.
+    `name` is the folder's, `parity` parity.json as it stands, `golden` golden.json as it stands,
+    `package` that of the code where one was asked for.
     """
 
     name: str
     bundle: Bundle
     parity: Mapping[str, Any]
     golden: Mapping[str, Any]
+    package: str | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the bundle failed parity."""
         return bool(self.parity["verdict"] == "fail")
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether a text is two: by its task, by its checkpoint, or by what it was compared on."""
+        manifest, vectors = self.bundle.manifest, self.golden["vectors"]
+        compared = any("text_pair" in vector for vector in vectors)
+        return manifest.pairs or TASKS[manifest.recipe.task].pairs or compared
+
+    @property
+    def gives_values(self) -> bool:
+        """Whether a classifier's scores are numbers as they are, and no shares of one."""
+        return self.bundle.manifest.problem == "regression" or self.bundle.manifest.activation == "none"
 
     @property
     def warning(self) -> str:

@@ -70,10 +70,10 @@ class KitSettings:
     """kit.json.
 
     `manifest_sha256` says which export this is. `activation` makes scores of a classifier's logits: softmax, sigmoid or
-    none. `prompt` stands before every text, and before the first of two. `max_tokens` is where a text is truncated,
-    special tokens included. `token_outputs` are those of `outputs` with a row for each token. `models`: shortest first.
-    `compute_units`: as exported, where the target has that choice. `tokenizer`: a `WordPiece` but for its vocabulary,
-    which is vocab.txt.
+    none. `reads_pairs`: a text is two. `prompt` stands before every text, and before the first of two. `max_tokens` is
+    where a text is truncated, special tokens included. `token_outputs` are those of `outputs` with a row for each
+    token. `models`: shortest first. `compute_units`: as exported, where the target has that choice. `tokenizer`: a
+    `WordPiece` but for its vocabulary, which is vocab.txt.
     """
 
     bertport: str
@@ -85,6 +85,7 @@ class KitSettings:
     problem: str
     labels: tuple[str, ...]
     activation: str
+    reads_pairs: bool
     prompt: str
     max_tokens: int
     inputs: tuple[Input, ...]
@@ -118,6 +119,7 @@ def settings(kit: Kit, wordpiece: WordPiece, models: Sequence[ModelFile]) -> Kit
         problem=manifest.problem,
         labels=tuple(manifest.labels),
         activation=manifest.activation or _ACTIVATIONS.get(manifest.problem, "softmax"),
+        reads_pairs=kit.reads_pairs,
         prompt=manifest.prompt,
         max_tokens=longest_of(kit.bundle),
         inputs=tuple(Input(spec.name, spec.dtype) for spec in manifest.inputs),

@@ -17,11 +17,16 @@ from runtimes.errors import BundleError, ExportError, UsageError
 
 @dataclass(frozen=True)
 class Request:
-    """One call. `even_failing`: make a kit of a bundle that failed parity; the kit then says so."""
+    """One call.
+
+    `even_failing`: make a kit of a bundle that failed parity; the kit then says so. `package`: of its code, where the
+    platform has packages and it is to be another than the platform's own.
+    """
 
     bundle: Path
     destination: Path
     even_failing: bool = False
+    package: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,12 @@ class Made:
 def make_kit(platform: Platform, request: Request) -> Made:
     """Check the bundle and the folder, then write the kit beside its place and move it there.
 
-    Raises UsageError for a folder in use or a bundle of another target, BundleError for a changed bundle, ExportError
-    for one that failed parity or was never compared, UnsupportedError for one that the platform has no code for.
+    Raises UsageError for a folder in use, a package that is none, or a bundle of another target, BundleError for a
+    changed bundle, ExportError for one that failed parity or was never compared, UnsupportedError for one that the
+    platform has no code for.
     """
     check_place(request.destination)
+    _check_package(platform, request.package)
     kit = _read(platform, request)
     with staged(request.destination) as staging, _as_written(request.bundle):
         platform.write(kit, staging.directory)
@@ -64,6 +71,14 @@ def check_place(destination: Path) -> None:
         raise UsageError(f"{destination}: expected a new or empty folder, found it in use; pass another with -o")
 
 
+def _check_package(platform: Platform, package: str | None) -> None:
+    if package is None:
+        return
+    if platform.check_package is None:
+        raise UsageError(f"--package {package}: the code of a kit for {platform.name} has no package; leave it out")
+    platform.check_package(package)
+
+
 def _read(platform: Platform, request: Request) -> Kit:
     bundle = read_bundle(request.bundle)
     found = bundle.manifest.recipe.target
@@ -76,7 +91,8 @@ def _read(platform: Platform, request: Request) -> Kit:
     parity = read_bundled(request.bundle / PARITY)
     with _as_written(request.bundle):
         _check_parity(request, parity)
-    return Kit(request.destination.absolute().name, bundle, parity, read_bundled(request.bundle / GOLDEN))
+    golden = read_bundled(request.bundle / GOLDEN)
+    return Kit(request.destination.absolute().name, bundle, parity, golden, request.package)
 
 
 def _check_parity(request: Request, parity: Mapping[str, Any]) -> None:

@@ -37,7 +37,8 @@ class Platform:
     the one it advises. `read_tokenizer` describes the tokenizer in a bundle's folder for its code, and raises
     UnsupportedError for a kind that its code does not have. `emit` writes a kit's files into an empty folder.
     `emit_model` does so for the model alone, with the reason, where there is no wrapper for the task or the tokenizer;
-    without it such a bundle is refused.
+    without it such a bundle is refused. `check_package` raises UsageError for what cannot be the package of its code;
+    without it the platform's code has none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Platform:
     read_tokenizer: Callable[[Path], WordPiece]
     emit: Callable[[Kit, Wrapper, Path], None]
     emit_model: Callable[[Kit, str, Path], None] | None = None
+    check_package: Callable[[str], None] | None = None
 
     def write(self, kit: Kit, directory: Path) -> None:
         """The kit's files into an empty folder. Raises UnsupportedError for a bundle that the platform refuses."""

@@ -18,6 +18,11 @@ def facts(kit: Kit) -> str:
     return f"{what}, by bertport {manifest.versions['bertport']}. Parity with PyTorch: {kit.parity_text}.{warning}"
 
 
+def texts_of(kit: Kit) -> str:
+    """What a sample passes to a classifier."""
+    return '"…", "…"' if kit.reads_pairs else '"…"'
+
+
 def long_texts(kit: Kit, wordpiece: WordPiece) -> str:
     """What becomes of long texts, as a README says it."""
     max_tokens = longest_of(kit.bundle)

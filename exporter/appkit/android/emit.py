@@ -1,32 +1,30 @@
 """The Android app kit: a Gradle module with the model, its tokenizer in Kotlin and a typed wrapper of its task.
 
-The sources are the files in `module/` and those of what runs the model (`runtimes.py`), a package called bertkit, which
-is given the kit's name; the model and its settings are assets.
+The sources are the files in `module/` and those of what runs the model (`runtimes.py`), a package dev.bertport.bertkit,
+which is given the kit's package; the model and its settings are assets, in a folder of the kit's name.
 """
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.appkit.android.package_name import check_package, kit_name
 from exporter.appkit.android.runtimes import RUNTIMES, Runtime
 from exporter.appkit.kit import Kit
 from exporter.appkit.kit_json import write_settings
 from exporter.appkit.platform import Platform, Wrapper
-from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment
+from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment, texts_of
 from exporter.appkit.wordpiece import read_wordpiece
 from runtimes.bundle.manifest import GOLDEN
-from runtimes.errors import UsageError
 from runtimes.files.bounded_read import read_own
 from runtimes.files.json_text import to_json
 
 SOURCES = Path(__file__).parent / "module"
-_NAME = "bertkit"
-_KEYWORDS = (
-    "as break class continue do else false for fun if in interface is null object package return super this throw true "
-    "try typealias typeof val var when while"
-)
+_NAME, _PACKAGE = "bertkit", "dev.bertport.bertkit"
+"""What the sources call the kit, and their package."""
 _CALLS = {
-    "text-classification": 'val (label, score) = model.classify("…").first()',
+    "text-classification": "val (label, score) = model.classify({texts}).first()",
     "text-ranking": 'val score = model.classify("query", "document").first().score // the higher, the better',
     "token-classification": 'for (entity in model.entities("…")) println("${entity.label} ${entity.text}")',
     "sentence-similarity": 'val similarity = model.embed("…").similarity(model.embed("…"))',
@@ -34,18 +32,40 @@ _CALLS = {
 }
 
 
+@dataclass(frozen=True)
+class _Names:
+    """What replaces the sources' own: `kit` names the module and the folder of its assets, `package` is the code's."""
+
+    kit: str
+    package: str
+
+    @staticmethod
+    def of(kit: Kit) -> "_Names":
+        name = kit_name(kit.name)
+        return _Names(name, kit.package or _PACKAGE.replace(_NAME, name))
+
+    @property
+    def folder(self) -> Path:
+        return Path(*self.package.split("."))
+
+    def replace(self, text: str) -> str:
+        return text.replace(_PACKAGE, self.package).replace(_NAME, self.kit)
+
+    def place(self, inside: Path) -> Path:
+        """Where a source goes: Kotlin's own folder is the package's."""
+        return Path(*(self.folder if part == _NAME else part for part in inside.parts))
+
+
 def emit(kit: Kit, wrapper: Wrapper, directory: Path) -> None:
     """See Platform. Raises UsageError for a folder whose name cannot be a package's."""
-    name = package_name(kit.name)
+    names = _Names.of(kit)
     runtime = RUNTIMES[kit.bundle.manifest.recipe.target]
     values = _values(kit, runtime) | {"type": wrapper.type, "long": long_texts(kit, wrapper.tokenizer)}
     for path, inside in _sources(runtime):
-        place = directory / inside.as_posix().replace(_NAME, name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(_filled(kit, path, values).replace(_NAME, name), encoding="utf-8", newline="\n")
+        _write(directory / names.place(inside), names.replace(_filled(kit, path, values)))
     main, tests = directory / "src" / "main", directory / "src" / "sharedTest" / "assets"
-    (main / "kotlin" / name / "CharacterTables.kt").write_text(_tables_source(name), encoding="utf-8", newline="\n")
-    assets = main / "assets" / name
+    _write(main / "kotlin" / names.folder / "CharacterTables.kt", _tables_source(names.package))
+    assets = main / "assets" / names.kit
     assets.mkdir(parents=True)
     write_settings(kit, wrapper.tokenizer, runtime.models(kit.bundle), assets)
     shutil.copyfile(kit.bundle.directory / kit.bundle.manifest.models[0], assets / runtime.file)
@@ -53,14 +73,9 @@ def emit(kit: Kit, wrapper: Wrapper, directory: Path) -> None:
     (tests / GOLDEN).write_bytes(to_json(kit.golden))
 
 
-def package_name(folder: str) -> str:
-    """The folder's name as a package's. Raises UsageError where there is none in it."""
-    name = "".join(c for c in folder.lower() if c.isascii() and c.isalnum())
-    if not name[:1].isalpha() or name in _KEYWORDS.split():
-        raise UsageError(
-            f"{folder}: expected a folder whose name can be a Kotlin package's; -o MyModelKit, for instance"
-        )
-    return name
+def _write(place: Path, text: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _sources(runtime: Runtime) -> Iterator[tuple[Path, Path]]:
@@ -79,9 +94,9 @@ def _filled(kit: Kit, path: Path, values: dict[str, str]) -> str:
     return text
 
 
-def _tables_source(name: str) -> str:
+def _tables_source(package: str) -> str:
     lines = character_tables('    const val {name} = "{text}"')
-    return f"package {name}\n\n{tables_comment()}\ninternal object CharacterTables {{\n{lines}}}\n"
+    return f"package {package}\n\n{tables_comment()}\ninternal object CharacterTables {{\n{lines}}}\n"
 
 
 def _values(kit: Kit, runtime: Runtime) -> dict[str, str]:
@@ -89,10 +104,10 @@ def _values(kit: Kit, runtime: Runtime) -> dict[str, str]:
     return {
         "title": manifest.source_model,
         "facts": facts(kit),
-        "calling": _CALLS[manifest.recipe.task],
+        "calling": fill(_CALLS[manifest.recipe.task], {"texts": texts_of(kit)}),
         "tolerance": f"{kit.tolerance:.3g}",
         **runtime.values(),
     }
 
 
-PLATFORM = Platform("android", "Kotlin", tuple(RUNTIMES), read_wordpiece, emit)
+PLATFORM = Platform("android", "Kotlin", tuple(RUNTIMES), read_wordpiece, emit, check_package=check_package)

@@ -27,6 +27,15 @@ _NAME, _SAMPLES, _TASKS = "BertKit", "Samples", "Tasks"
 _RESERVED = ("Foundation", "CoreML", "CoreAI", "Swift", "SwiftUI", "XCTest", _NAME + "Tests")
 
 
+OF_PAIRS = (
+    ('classify("{text}")', 'classify("{text}", pair: "Another text")'),
+    ("classify(text)", "classify(text, pair: pair)"),
+    ("    @State private var text = ", "    let pair: String\n    @State private var text = "),
+)
+OF_VALUES = ((".percent.precision(.fractionLength(1))", ".number.precision(.fractionLength(3))"),)
+"""What the sample of a classifier has instead where it reads two texts, and where its scores are no shares."""
+
+
 @dataclass(frozen=True)
 class _Package:
     """One package in the making: its name, what its code is made for, and what it is made of."""
@@ -113,11 +122,10 @@ def _filled(text: str, package: _Package) -> str:
 def _readme(package: _Package) -> dict[str, str]:
     manifest = package.kit.bundle.manifest
     recipe = manifest.recipe
-    sample = read_own(SOURCES / _SAMPLES / f"{recipe.task}.md").strip()
     return {
         "running": read_own(package.runtime.sources / _SAMPLES / "running.md").strip(),
         "facts": facts(package.kit),
-        "sample": sample.replace("{text}", package.text),
+        "sample": _sample(package),
         "long": long_texts(package.kit, package.wrapper.tokenizer),
         "units": str(recipe.options["compute_units"]),
         "type": package.wrapper.type,
@@ -131,6 +139,15 @@ def _readme(package: _Package) -> dict[str, str]:
         "tolerance": f"{package.kit.tolerance:.3g}",
         "tokenizers": version(),
     }
+
+
+def _sample(package: _Package) -> str:
+    """Swift that calls the task's wrapper: with as many texts as the model reads, and its scores as what they are."""
+    sample = read_own(SOURCES / _SAMPLES / f"{package.kit.bundle.manifest.recipe.task}.md").strip()
+    changes = [*(OF_PAIRS if package.kit.reads_pairs else ()), *(OF_VALUES if package.kit.gives_values else ())]
+    for written, instead in changes:
+        sample = sample.replace(written, instead)
+    return sample.replace("{text}", package.text)
 
 
 def _write_model_files(package: _Package, directory: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from exporter.appkit.kit import Kit
 from exporter.appkit.kit_json import ModelFile, write_settings
 from exporter.appkit.platform import Platform, Wrapper
-from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment
+from exporter.appkit.sources import character_tables, facts, fill, long_texts, tables_comment, texts_of
 from exporter.appkit.wordpiece import read_wordpiece
 from exporter.checkpoint.json_files import read_bundled
 from exporter.targets.onnx import mapped as onnx_mapped
@@ -112,7 +112,8 @@ def _values(kit: Kit) -> dict[str, str]:
         "model_bytes": f"{kit.bundle.size_bytes:,}",
         "tolerance": f"{kit.tolerance:.3g}",
         "onnxruntime": ONNXRUNTIME_WEB,
-        "calling": _CALLS.get(manifest.recipe.task, ""),
+        "calling": fill(_CALLS.get(manifest.recipe.task, ""), {"texts": texts_of(kit)}),
+        "method": _METHODS.get(manifest.recipe.task, ""),
         "transformers_js": _transformers_js(manifest.recipe.task),
     }
 
@@ -132,10 +133,16 @@ _MODEL_ALONE = (
     'const outputs = await model(await tokenizer("…"));',
 )
 _CALLS = {
-    "text-classification": 'const [best] = await model.classify("…"); // { label, score }',
+    "text-classification": "const [best] = await model.classify({texts}); // { label, score }",
     "text-ranking": 'const [{ score }] = await model.classify("query", "document"); // the higher, the better',
     "token-classification": 'const entities = await model.entities("…"); // [{ label, score, start, end, text }]',
     "question-answering": 'const answer = await model.answer("question", "context"); // { text, score, start, end }',
     "sentence-similarity": 'const similarity = (await model.embed("…")).similarity(await model.embed("…"));',
+}
+_METHODS = {
+    "text-classification": "classify",
+    "token-classification": "entities",
+    "question-answering": "answer",
+    "sentence-similarity": "embed",
 }
 PLATFORM = Platform("web", "JavaScript", ("onnx",), read_wordpiece, emit, emit_model)

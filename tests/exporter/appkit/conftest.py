@@ -25,7 +25,8 @@ from runtimes.records.reading import read_record
 from runtimes.records.writing import plain
 
 ENTITY_LABELS = ["O", "B-PER", "I-PER", "E-PER", "S-LOC", "B-O", "I-O", "MISC"]
-"""Of schemes that transformers does not know too, and of an entity whose kind is O: it shows what it shows."""
+"""BIO, BIOES and bare, of every platform: of schemes that transformers does not know too, and of an entity whose kind is
+O, it shows what it shows."""
 KINDS: dict[str, dict[str, Any]] = {
     "labels": {"labels": 5},
     "several labels": {"labels": 5, "problem_type": "multi_label_classification"},
@@ -89,6 +90,11 @@ def kind_of(made_once, write_checkpoint, write_sentence_files) -> Callable[[str]
             (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
 
     return lambda kind: made_once(f"kinds/{kind}", lambda place: write(kind, place)) / kind
+
+
+@pytest.fixture(scope="session")
+def entity_labels() -> list[str]:
+    return ENTITY_LABELS
 
 
 @pytest.fixture(scope="session")
@@ -242,7 +248,9 @@ def _labels(checkpoint: Path, tokenizer: Any) -> list[tuple[list[Any], Any]]:
     elif model.config.num_labels == 1:
         decide["single_label_classification"] = lambda x: x
     found = []
-    for arguments in [*([text] for text in TEXTS), TEXTS[:2]]:
+    reads_pairs = bool(getattr(model.config, "sentence_transformers", None))
+    pairs = [[one, other] for one, other in zip(TEXTS, reversed(TEXTS), strict=True)]
+    for arguments in pairs if reads_pairs else [[text] for text in TEXTS]:
         read = tokenizer(*arguments, truncation=True, return_tensors="pt")
         scores = decide.get(problem, lambda x: x)(model(**read).logits[0]).tolist()
         ranked = [{"label": model.config.id2label[at], "score": score} for at, score in enumerate(scores)]

@@ -60,7 +60,7 @@ def test_a_kit_is_made_and_measured(bundle, tmp_path, capsys):
 CODE = {
     "ios": "Sources/Kit/Tasks/TextClassifier.swift",
     "web": "bertkit/index.js",
-    "android": "src/main/kotlin/kit/Tasks.kt",
+    "android": "src/main/kotlin/dev/bertport/kit/Tasks.kt",
 }
 
 
@@ -107,6 +107,11 @@ def test_no_bundle_no_platform_no_name(bundle, refused, tmp_path):
     refused(tmp_path, 2, "not a bundle")
     refused(bundle, 2, "known: ios", "--platform", "symbian")
     refused(bundle, 2, "Swift module", place="123")
+
+
+@pytest.mark.parametrize("platform", [name for name, one in PLATFORMS.items() if one.check_package is None])
+def test_a_package_is_refused_where_code_has_none(platform, checkpoint, make_for, refused):
+    refused(make_for(platform, checkpoint), 2, "has no package", "--package", "com.example.news", platform=platform)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

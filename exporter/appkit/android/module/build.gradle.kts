@@ -1,12 +1,16 @@
 // A module of an Android app: copy this folder beside `app/`, add include(":bertkit") to settings.gradle.kts and
-// implementation(project(":bertkit")) to the app.
-plugins {
-    id("com.android.library")
-    id("org.jetbrains.kotlin.android") // leave out from Android Gradle Plugin 9 on, which has Kotlin built in
-}
+// implementation(project(":bertkit")) to the app. Before Android Gradle Plugin 9 the project's own build.gradle.kts names
+// the Kotlin plugin, as Android Studio writes it: id("org.jetbrains.kotlin.android") version "…" apply false.
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
+import org.jetbrains.kotlin.gradle.tasks.KotlinJvmCompile
+
+plugins { id("com.android.library") }
+
+// Android Gradle Plugin 9 has Kotlin built in, as this extension, and refuses the plugin that 8 needs beside it
+if (extensions.findByName("kotlin") == null) apply(plugin = "org.jetbrains.kotlin.android")
 
 android {
-    namespace = "bertkit"
+    namespace = "dev.bertport.bertkit"
     compileSdk = 35
 
     defaultConfig {
@@ -28,12 +32,14 @@ android {
         }
         getByName("test") { kotlin.srcDir("src/sharedTest/kotlin") }
     }
-
-    androidResources { noCompress += "{extension}" }
 }
+
+// as Java's above: one that differs from it is refused, and by itself it is that of the JDK that Gradle runs on
+tasks.withType<KotlinJvmCompile>().configureEach { compilerOptions { jvmTarget.set(JvmTarget.JVM_17) } }
 
 dependencies {
 {dependencies}
+    api("org.jetbrains.kotlinx:kotlinx-coroutines-core:{coroutines}")
 
     androidTestImplementation("androidx.test.ext:junit:1.2.1")
     androidTestImplementation("androidx.test:runner:1.6.2")

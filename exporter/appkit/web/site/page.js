@@ -40,7 +40,7 @@ const TASKS = {
   },
 };
 const task = TASKS[settings.task];
-const isPair = golden.vectors.some((vector) => vector.text_pair !== undefined);
+const isPair = settings.readsPairs;
 const hasSecond = isPair || settings.task === "sentence-similarity";
 
 function create(tag, properties, ...children) {

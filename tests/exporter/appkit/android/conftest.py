@@ -87,7 +87,7 @@ def ask(java, tmp_path):
         for number, (kit, texts) in enumerate(asked.items()):
             files += [kit / ASSETS, tmp_path / f"asked{number}.json", tmp_path / f"answers{number}.json"]
             files[-2].write_text(json.dumps(texts))
-        said = java(tmp_path, "testedkit.AskKt", *files)
+        said = java(tmp_path, "dev.bertport.testedkit.AskKt", *files)
         assert files[-1].is_file(), said
         return [json.loads(path.read_bytes()) for path in files[2::3]]
 

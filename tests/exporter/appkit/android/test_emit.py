@@ -20,9 +20,9 @@ KINDS = ("labels", "several labels", "values", "one score", "a reranker")
 KINDS += ("entities", "answers", "embeddings", "prompted")
 PLANS = [(exactness.short_plan, 100_000), pytest.param(exactness.plan, 3_000_000, marks=pytest.mark.slow)]
 """What is compared, and how many tokens that is at least."""
-JUNIT = ("org.junit.runner.JUnitCore", "testedkit.ModelTest")
-TOKENIZER = "testedkit.KitTest"
-"""Of the tokenizer, which is the same in every kit: run in one of texts and in one of pairs."""
+JUNIT = ("org.junit.runner.JUnitCore", "dev.bertport.testedkit.ModelTest")
+OTHERS = ("dev.bertport.testedkit.KitTest", "dev.bertport.testedkit.CopiedFilesTest")
+"""Of what is the same in every kit: run in one of texts and in one of pairs."""
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def test_every_tasks_own_tests_pass_and_a_report_tells_of_their_record(kits, jav
     monkeypatch.setenv("BERTPORT_RECORD", str(tmp_path / "record.json"))
     for number, kind in enumerate(("labels", "entities", "embeddings", "answers")):
         kit, _ = kits(kind, **({"int32_inputs": True} if number == 1 else {}))
-        more = [TOKENIZER] if kind in ("labels", "answers") else []
+        more = OTHERS if kind in ("labels", "answers") else ()
         said = java(kit, *JUNIT, *more)
-        assert f"OK ({5 + 6 * len(more)} tests)" in said, said[-5000:]
+        assert f"OK ({16 if more else 7} tests)" in said, said[-5000:]
     assert 'failures="0"' in report_tells(tmp_path / "record.json", "onnx-none")
     golden = kit / "src" / "sharedTest" / "assets" / "golden.json"
     changed = json.loads(golden.read_bytes())
@@ -95,11 +95,15 @@ def test_long_and_odd_texts_and_vocabularies(platform, folder, hostile_texts, ch
     check_odd_vocabulary(platform, folder)
 
 
-def test_the_package_bears_the_kits_name(checkpoint, make_own, make_kit, tmp_path, capsys):
-    bundle = make_own(checkpoint)
-    assert make_kit(bundle, tmp_path / "My-Model Kit") == 0
-    sources = tmp_path / "My-Model Kit" / "src" / "main" / "kotlin" / "mymodelkit"
-    assert all(path.read_text().split("\n")[0] == "package mymodelkit" for path in sources.iterdir())
-    assert not [path for path in sources.iterdir() if "bertkit" in path.read_text()]
-    assert make_kit(bundle, tmp_path / "when") == 2
-    assert "Kotlin package" in capsys.readouterr().err
+ROUNDS = 1_000
+
+
+def test_classifying_cancelling_and_closing_at_random_moments_frees_no_model_under_a_run(kits, java, tmp_path):
+    kit, _ = kits("labels")
+    command = ("dev.bertport.testedkit.InterleaveKt", kit / ASSETS, str(ROUNDS), "17")
+    found = json.loads(java(tmp_path, *command, "guarded").splitlines()[0])
+    assert (found["crashes"], found["wrong"]) == (0, 0)
+    assert sum(found.values()) == 6 * ROUNDS
+    assert min(found[name] for name in ("answered", "cancelled", "late")) >= ROUNDS // 20
+    bare = json.loads(java(tmp_path, *command, "bare").splitlines()[0])
+    assert bare["crashes"] > 0

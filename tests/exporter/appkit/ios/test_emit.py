@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from exporter.appkit.ios.emit import module_name, tables_source
+from exporter.appkit.ios.emit import OF_PAIRS, OF_VALUES, module_name, tables_source
 from exporter.appkit.ios.runtimes import RUNTIMES
 from exporter.cli.main import main
 from exporter.targets.target import Settings
@@ -43,6 +43,17 @@ def test_every_file_is_there_under_the_kits_name(checkpoint, make_kit):
     } <= files
     texts = [path.read_text() for path in kit.rglob("*") if path.suffix in (".swift", ".md")]
     assert not [text for text in texts if "BertKit" in text or "{facts}" in text or "{sample}" in text]
+
+
+@pytest.mark.parametrize("is_reranker", [False, True])
+def test_the_sample_passes_what_the_model_reads_and_shows_what_it_gives(is_reranker, make_checkpoint, make_kit):
+    """A reranker reads a query and a passage, and gives a number."""
+    identity = {"labels": 1, "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"}}
+    kit = make_kit(make_checkpoint(**(identity if is_reranker else {})))
+    readme = (kit / "README.md").read_text()
+    assert [instead in readme for _, instead in (*OF_PAIRS[1:], *OF_VALUES)] == [is_reranker] * 3
+    assert ('pair: "Another text"' in readme) is is_reranker
+    assert settings(kit)["readsPairs"] is is_reranker
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_the_types_fit_the_code_and_an_app_that_uses_them(kits, tmp_path):
         "import { AnswerFinder, EntityFinder, KitError, TextClassifier, TextEmbedder, type LabelScore } "
         'from "./bertkit/index.js";\n'
         'const model = await TextClassifier.load(ort, { folder: "/model/" });\n'
-        'const labels: LabelScore[] = await model.classify("a", "b");\n'
+        'const labels: LabelScore[] = await model.classify("a", "b", { signal: AbortSignal.timeout(9) });\n'
         'const [first] = await (await EntityFinder.load(ort)).entities("a");\n'
         "const span: string = `${first?.label} ${first?.start}`;\n"
         'const answer = await (await AnswerFinder.load(ort)).answer("a", "b", { longest: 3, stride: 9 });\n'
@@ -219,7 +219,7 @@ def test_the_types_fit_the_code_and_an_app_that_uses_them(kits, tmp_path):
     compiler = [PACKAGES / ".bin" / "tsc", *options, "app.ts"]
     done = subprocess.run(compiler, cwd=kit, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    (kit / "app.ts").write_text((kit / "app.ts").read_text().replace('classify("a", "b")', "classify(1)"))
+    (kit / "app.ts").write_text((kit / "app.ts").read_text().replace('classify("a", "b", ', "classify(1, "))
     assert subprocess.run(compiler, cwd=kit, capture_output=True, check=False).returncode != 0
 
 

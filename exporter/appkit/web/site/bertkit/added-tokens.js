@@ -1,4 +1,5 @@
 import { SPLIT_SPACE, WORD, rules } from "./character-rules.js";
+import { scalarBefore } from "./normalized-text.js";
 
 /** Finds added and special tokens in a text, as `tokenizers`' AddedVocabulary does. */
 export class AddedTokens {
@@ -39,9 +40,9 @@ export class AddedTokens {
 function take(text, at, token, rest) {
   let start = at;
   let end = at + token.text.length;
-  if (token.singleWord && (has(scalarBefore(text, start), WORD) || has(text.codePointAt(end), WORD))) return undefined;
+  if (token.singleWord && (hasBefore(text, start, WORD) || has(text.codePointAt(end), WORD))) return undefined;
   // every white space scalar is one UTF-16 unit
-  while (token.lstrip && start > rest && has(scalarBefore(text, start), SPLIT_SPACE)) start -= 1;
+  while (token.lstrip && start > rest && hasBefore(text, start, SPLIT_SPACE)) start -= 1;
   while (token.rstrip && has(text.codePointAt(end), SPLIT_SPACE)) end += 1;
   return { id: token.id, start, end };
 }
@@ -50,8 +51,6 @@ function has(scalar, trait) {
   return scalar !== undefined && rules.has(scalar, trait);
 }
 
-function scalarBefore(text, position) {
-  const low = text.charCodeAt(position - 1);
-  const isPair = low >= 0xdc00 && low < 0xe000 && position > 1;
-  return position === 0 ? undefined : text.codePointAt(position - (isPair ? 2 : 1));
+function hasBefore(text, position, trait) {
+  return position > 0 && rules.has(scalarBefore(text, position), trait);
 }

@@ -8,7 +8,7 @@ export const NONSPACING = 8;
 export const SPLIT_SPACE = 16;
 export const PUNCTUATION = 32;
 export const WORD = 64;
-const MAPPED = 128;
+export const MAPPED = 128;
 
 const SETS = [
   [REMOVED, tables.removed],

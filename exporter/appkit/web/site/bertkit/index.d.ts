@@ -9,12 +9,25 @@ interface Session {
 }
 
 export interface Options {
-  /** Where the kit's `model/` is served; default: beside `bertkit/`. A page's own address is its base. */
+  /**
+   * Where the kit's `model/` is served; default: beside `bertkit/`, which a bundler moves. A page's own address is its base.
+   */
   folder?: string | URL;
-  /** Reads a file of that folder; default: the platform's `fetch`. */
-  fetch?: (url: URL) => Promise<Response>;
+  /** Reads a file of that folder; default: the platform's `fetch`, and in Node what reads files too. */
+  fetch?: (url: URL, options?: { signal?: AbortSignal }) => Promise<Response>;
+  /** Keeps model and vocabulary for the next time, until another export's come: `await caches.open("news")`. */
+  cache?: Cache;
+  /** Ends the loading, which then throws the signal's reason. */
+  signal?: AbortSignal;
+  /** Called while files come in, with bytes; `total` is null where the server does not say it. */
+  onProgress?: (progress: { file: string; loaded: number; total: number | null }) => void;
   /** Options of `InferenceSession.create`. */
   session?: object;
+}
+
+/** What is aborted throws the signal's reason; one that has not begun does not run. */
+export interface Asking {
+  signal?: AbortSignal;
 }
 
 export type KitErrorCode =
@@ -23,6 +36,7 @@ export type KitErrorCode =
   | "invalidSettings"
   | "invalidOption"
   | "missingFile"
+  | "wrongTexts"
   | "cannotTruncate"
   | "lengthTooShort"
   | "unexpectedOutput"
@@ -57,6 +71,8 @@ export interface KitSettings {
   readonly labels: readonly string[];
   /** What makes scores of a classifier's logits. */
   readonly activation: "softmax" | "sigmoid" | "none";
+  /** Whether a text is two: a premise and a hypothesis, a query and a passage. */
+  readonly readsPairs: boolean;
   /** What stands before every text, and before the first of two; nothing for most models. */
   readonly prompt: string;
   /** Where a text is truncated, special tokens included. */
@@ -145,7 +161,7 @@ export class Predictor {
   /** Cut to the most tokens that the model takes. */
   encode(text: string, pair?: string | null): Encoding;
   /** Output name → numbers in the order of its shape. */
-  outputs(encoding: Encoding): Promise<Record<string, Float32Array>>;
+  outputs(encoding: Encoding, options?: Asking): Promise<Record<string, Float32Array>>;
   close(): Promise<void>;
 }
 
@@ -166,8 +182,8 @@ export interface LabelScore {
 
 /** Text in, labels out. Make one and keep it; calls may overlap. */
 export class TextClassifier extends Task {
-  /** The labels of a text, or of a pair of texts, the most likely first. */
-  classify(text: string, pair?: string | null): Promise<LabelScore[]>;
+  /** The labels of a text, or of a pair of texts, the most likely first. Throws `wrongTexts` where the model reads the other. */
+  classify(text: string, pair?: string | null, options?: Asking): Promise<LabelScore[]>;
 }
 
 /** A stretch of the text that is something: `text.slice(start, end)`, what it is, and how likely. */
@@ -182,7 +198,7 @@ export interface Entity {
 /** Text in, entities out. Make one and keep it; calls may overlap. */
 export class EntityFinder extends Task {
   /** The entities of a text in their order; of a text longer than the model takes, those in its beginning. */
-  entities(text: string): Promise<Entity[]>;
+  entities(text: string, options?: Asking): Promise<Entity[]>;
 }
 
 /** `context.slice(start, end)`, whole words; `noAnswer` is how likely it is that there is none here (SQuAD 2). */
@@ -203,7 +219,7 @@ export class AnswerFinder extends Task {
    * prediction; what is not given is as kit.json says under `shown`. Throws
    * `cannotTruncate` for a question that leaves the context no room.
    */
-  answer(question: string, context: string, options?: { longest?: number; stride?: number }): Promise<Answer | null>;
+  answer(question: string, context: string, options?: Asking & { longest?: number; stride?: number }): Promise<Answer | null>;
 }
 
 /** One vector of a text; texts that mean the same point the same way. */
@@ -217,5 +233,5 @@ export class Embedding {
 /** Text in, vector out, pooled as the checkpoint's sentence-transformers files say. Make one and keep it. */
 export class TextEmbedder extends Task {
   /** The vector of a text; of one longer than the model takes, that of its beginning. */
-  embed(text: string): Promise<Embedding>;
+  embed(text: string, options?: Asking): Promise<Embedding>;
 }

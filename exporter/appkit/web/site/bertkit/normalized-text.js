@@ -7,6 +7,13 @@ export function unitsOf(scalar) {
   return scalar > 0xffff ? 2 : 1;
 }
 
+/** The scalar that ends at a position after 0. */
+export function scalarBefore(text, position) {
+  const low = text.charCodeAt(position - 1);
+  const isPair = low >= 0xdc00 && low < 0xe000 && position > 1;
+  return text.codePointAt(position - (isPair ? 2 : 1));
+}
+
 /**
  * A normalised text, and of each of its UTF-16 units where in the original text its scalar starts.
  *

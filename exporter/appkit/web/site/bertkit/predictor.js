@@ -1,4 +1,5 @@
 import { KitError } from "./errors.js";
+import { KitFiles } from "./files.js";
 import { WordPieceTokenizer } from "./tokenizer.js";
 
 const VALUES = { input_ids: "ids", attention_mask: "attentionMask", token_type_ids: "typeIds" };
@@ -17,11 +18,13 @@ export class Predictor {
   }
 
   /** See `Options` in index.d.ts. */
-  static async load(ort, { folder = new URL("../model/", import.meta.url), fetch = globalThis.fetch, session = {} } = {}) {
-    const read = async (name) => new Uint8Array(await (await get(fetch, name, folder)).arrayBuffer());
-    const settings = parse(await (await get(fetch, "kit.json", folder)).text());
-    const [vocabulary, model] = await Promise.all([read("vocab.txt"), read(settings.models[0].file)]);
+  static async load(ort, { session = {}, ...options } = {}) {
+    const files = new KitFiles(options);
+    const settings = parse(new TextDecoder().decode(await files.read("kit.json")));
+    const names = ["vocab.txt", settings.models[0].file];
+    const [vocabulary, model] = await Promise.all(names.map((name) => files.read(name, settings.manifestSha256)));
     const tokenizer = new WordPieceTokenizer(settings.tokenizer, vocabulary);
+    options.signal?.throwIfAborted();
     const made = await runtime(() => ort.InferenceSession.create(model, session));
     return new Predictor(ort, settings, tokenizer, made);
   }
@@ -31,11 +34,15 @@ export class Predictor {
     return this.tokenizer.encode(prompted(this.settings, text), { pair, maxLength: this.settings.maxTokens });
   }
 
-  /** Output name → Float32Array, in the order of its shape. */
-  async outputs(encoding) {
-    const run = this.#last.then(() => runtime(() => this.#session.run(this.#feeds(encoding))));
+  /** Output name → Float32Array, in the order of its shape. What is aborted before its turn does not run. */
+  async outputs(encoding, { signal } = {}) {
+    const run = this.#last.then(() => {
+      signal?.throwIfAborted();
+      return runtime(() => this.#session.run(this.#feeds(encoding)));
+    });
     this.#last = run.catch(() => undefined);
     const found = await run;
+    signal?.throwIfAborted();
     return Object.fromEntries(this.settings.outputs.map((name) => [name, found[name]?.data]));
   }
 
@@ -74,16 +81,4 @@ function parse(json) {
 
 function toData(dtype, values) {
   return dtype === "int64" ? BigInt64Array.from(values, BigInt) : Int32Array.from(values);
-}
-
-async function get(fetch, name, folder) {
-  const url = new URL(name, new URL(`${folder}`.replace(/\/?$/, "/"), globalThis.location?.href));
-  let found;
-  try {
-    found = await fetch(url);
-  } catch (error) {
-    throw new KitError("missingFile", `${url}: expected a file of the kit; ${error.message}`);
-  }
-  if (!found.ok) throw new KitError("missingFile", `${url}: expected a file of the kit, found status ${found.status}`);
-  return found;
 }

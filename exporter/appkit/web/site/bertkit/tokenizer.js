@@ -2,7 +2,8 @@ import { AddedTokens } from "./added-tokens.js";
 import { PUNCTUATION, SPLIT_SPACE, rules } from "./character-rules.js";
 import { KitError } from "./errors.js";
 import { NormalizedText, unitsOf } from "./normalized-text.js";
-import { cutLengths, placeWindows } from "./truncation.js";
+import { TextTokens } from "./text-tokens.js";
+import { cutLengths, placeWindows, readToCut } from "./truncation.js";
 import { Vocabulary } from "./vocabulary.js";
 
 /** BERT's tokenizer: the ids, type ids, mask and offsets that Hugging Face's `tokenizers` gives. See index.d.ts. */
@@ -20,18 +21,20 @@ export class WordPieceTokenizer {
   }
 
   encode(text, { pair = null, maxLength = Infinity, truncation = this.settings.truncationStrategy } = {}) {
-    const texts = pair === null ? [wellFormed(text)] : [wellFormed(text), wellFormed(pair)];
-    const tokens = texts.map((one) => this.#tokens(one));
     const template = pair === null ? this.settings.single : this.settings.pair;
-    const sizes = cutLengths(truncation, tokens[0].length, tokens[1]?.length ?? null, capacity(maxLength, template));
-    return assemble(tokens.map((one, i) => this.#cut(one, sizes[i])), template);
+    const room = capacity(maxLength, template);
+    const texts = (pair === null ? [text] : [text, pair]).map((one) => this.#reading(one));
+    if (this.settings.truncateLeft) texts.forEach((one) => one.readAll());
+    else readToCut(truncation, texts[0], texts[1], room);
+    const sizes = cutLengths(truncation, texts[0].length, texts[1]?.length ?? null, room);
+    return assemble(texts.map(({ tokens }, i) => this.#cut(tokens, sizes[i])), template);
   }
 
   windows(text, pair, { maxLength, stride }) {
     if (!(Number.isInteger(stride) && stride >= 0)) {
       throw new KitError("invalidOption", `a stride of ${stride}; expected 0 or more tokens`);
     }
-    const [first, second] = [text, pair].map((one) => this.#tokens(wellFormed(one)));
+    const [first, second] = [text, pair].map((one) => this.#reading(one).readAll().tokens);
     const most = capacity(maxLength, this.settings.pair);
     const [kept, room] = cutLengths("only_second", first.length, second.length, most);
     const spans = placeWindows(second.length, room, stride, this.settings.truncateLeft);
@@ -40,6 +43,11 @@ export class WordPieceTokenizer {
 
   #cut(tokens, count) {
     return this.settings.truncateLeft ? tokens.slice(tokens.length - count) : tokens.slice(0, count);
+  }
+
+  #reading(text) {
+    if (typeof text === "string") return new TextTokens(text, this.settings, (whole) => this.#tokens(whole));
+    throw new KitError("notText", `expected a string, found ${text === null ? "null" : typeof text}`);
   }
 
   /** The pieces of a text, `{id, start, end, word}`, without special tokens around it. */
@@ -119,10 +127,4 @@ function assemble(texts, template) {
     }
   }
   return encoding;
-}
-
-/** The text with U+FFFD for each surrogate without its other half, which is what UTF-8 makes of it. */
-function wellFormed(text) {
-  if (typeof text !== "string") throw new KitError("notText", `expected a string, found ${text === null ? "null" : typeof text}`);
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

@@ -20,6 +20,34 @@ export function cutLengths(strategy, first, second, capacity) {
   }
 }
 
+/**
+ * Reads of two texts, which are TextTokens, what `cutLengths` asks for: all of one that is kept whole, of others enough to
+ * be too long. `second` is undefined for one text alone.
+ */
+export function readToCut(strategy, first, second, capacity) {
+  if (strategy === "longest_first") readLongest(first, second, capacity);
+  else if (strategy === "only_second" && second) readOne(second, first, capacity);
+  else if (strategy === "only_first") readOne(first, second, capacity);
+  else [first, second].forEach((one) => one?.readAll());
+}
+
+/** Where `kept` leaves no room, the error says of both how long they are. */
+function readOne(cut, kept, capacity) {
+  kept?.readAll();
+  cut.read((kept?.length ?? 0) < capacity ? capacity + 1 : Infinity);
+}
+
+/** Which of two is longer decides on the odd token where both are too long. */
+function readLongest(first, second, capacity) {
+  first.read(capacity + 1);
+  if (!second?.read(capacity + 1)) return;
+  while (capacity % 2 === 1 && !first.isCompared(second) && !second.isCompared(first)) {
+    const more = 4 * Math.max(first.length, second.length);
+    first.read(more);
+    second.read(more);
+  }
+}
+
 /** [start, end] of windows of `size` tokens in `count`; `fromEnd`: counted from there. */
 export function placeWindows(count, size, stride, fromEnd) {
   const step = size - (stride < size ? stride : Math.floor(size / 2));

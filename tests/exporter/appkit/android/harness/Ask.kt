@@ -2,24 +2,24 @@
 //
 // INPUT is a list of argument lists; those of an answer are question, context, most tokens and stride, null for the kit's
 // own. OUTPUT, as JSON: the answers, of an embedding its numbers.
-package testedkit
+package dev.bertport.testedkit
 
 import java.io.File
-import java.io.FileInputStream
+import kotlinx.coroutines.runBlocking
 import org.json.JSONArray
 import org.json.JSONObject
 
 fun main(arguments: Array<String>) {
     for ((assets, input, output) in arguments.toList().chunked(3)) {
-        Predictor({ FileInputStream(File(assets, it)) }).use { predictor ->
+        Predictor(kitFolder(File(assets))).use { predictor ->
             val asked = JSONArray(File(input).readText())
-            val answers = (0 until asked.length()).map { answer(predictor, asked.getJSONArray(it)) ?: JSONObject.NULL }
+            val answers = runBlocking { (0 until asked.length()).map { answer(predictor, asked.getJSONArray(it)) ?: JSONObject.NULL } }
             File(output).writeText(JSONArray(answers).toString())
         }
     }
 }
 
-private fun answer(predictor: Predictor, asked: JSONArray): Any? = when (predictor.settings.task) {
+private suspend fun answer(predictor: Predictor, asked: JSONArray): Any? = when (predictor.settings.task) {
     "text-classification", "text-ranking" -> {
         val pair = if (asked.length() > 1) asked.getString(1) else null
         JSONArray(TextClassifier(predictor).classify(asked.getString(0), pair).map { JSONObject().put("label", it.label).put("score", it.score) })

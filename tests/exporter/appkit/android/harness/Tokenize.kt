@@ -3,7 +3,7 @@
 // INPUT is a list of texts and of pairs ([first, second]). OUTPUT is int32, little-endian: of each the number of tokens,
 // then its ids, type ids, mask, starts and ends, which count Unicode scalars as `tokenizers` does; with a stride, of each
 // window of each pair. On stdout, as JSON: seconds to load and to tokenize, and tokens.
-package testedkit
+package dev.bertport.testedkit
 
 import java.io.File
 import java.nio.ByteBuffer

@@ -45,6 +45,10 @@ final class DecisionFixtureTests: XCTestCase {
         return start..<(start + Int32(view.distance(from: range.lowerBound, to: range.upperBound)))
     }
 
+    private func words(_ start: Int32, _ end: Int32, _ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.dropFirst(Int(start)).prefix(Int(end - start))))
+    }
+
     func testEntities() throws {
         let (tokenizer, fixtures) = (try readTokenizer(), try fixtures())
         XCTAssertFalse(fixtures.entities.isEmpty)
@@ -52,7 +56,10 @@ final class DecisionFixtureTests: XCTestCase {
             let found = try Entity.found(in: one.text, tokenizer.encode(one.text), one.logits, fixtures.tags)
             XCTAssertEqual(found.map(\.label), one.expected.map(\.label), one.text)
             XCTAssertEqual(found.map { scalars($0.range, one.text) }, one.expected.map { $0.start..<$0.end }, one.text)
-            for (mine, expected) in zip(found, one.expected) { XCTAssertEqual(mine.score, expected.score, accuracy: 1e-5) }
+            for (mine, expected) in zip(found, one.expected) {
+                XCTAssertEqual(mine.score, expected.score, accuracy: 1e-5)
+                XCTAssertEqual(mine.text, words(expected.start, expected.end, one.text))
+            }
         }
     }
 
@@ -68,6 +75,7 @@ final class DecisionFixtureTests: XCTestCase {
             }
             let found = try XCTUnwrap(Answer.best(of: answers.compactMap { $0 }))
             XCTAssertEqual(scalars(found.range, one.context), one.start..<one.end, one.context)
+            XCTAssertEqual(found.text, words(one.start, one.end, one.context))
             XCTAssertEqual(found.score, one.score, accuracy: 1e-9)
             XCTAssertEqual(found.noAnswer, one.noAnswer, accuracy: 1e-9)
         }
@@ -90,6 +98,12 @@ final class DecisionFixtureTests: XCTestCase {
                 load: .seconds(1), latency: [.milliseconds(2)])
         }
         try record.json().write(to: URL(fileURLWithPath: "/work/decisions/device.json"))
+    }
+
+    func testAClassifierTakesAsManyTextsAsItsModelReads() throws {
+        let settings = try KitFiles().settings()
+        XCTAssertNoThrow(try settings.expectTexts(withPair: false))
+        XCTAssertThrowsError(try settings.expectTexts(withPair: true)) { XCTAssertEqual($0 as? KitError, .wrongTexts(reads: 1)) }
     }
 
     func testSimilarityIsTheCosine() {

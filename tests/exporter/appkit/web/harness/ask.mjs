@@ -19,5 +19,5 @@ const CALLS = {
   "sentence-similarity": ["TextEmbedder", async (model, text) => [...(await model.embed(text)).values]],
 };
 const [type, call] = CALLS[task];
-const model = await kit[type].load(ort, { fetch: async (url) => new Response(readFileSync(url)) });
+const model = await kit[type].load(ort);
 console.log(JSON.stringify(await Promise.all(asked.map((one) => call(model, ...one)))));

@@ -9,6 +9,8 @@ public enum KitError: Error, Equatable, Sendable {
     case missingFile(String)
     /// The strategy allows to cut one text only, and that does not suffice.
     case cannotTruncate(String, tokens: Int, by: Int)
+    /// The model reads two texts, and was given one; or one, and was given two.
+    case wrongTexts(reads: Int)
     /// A length that does not even hold the special tokens.
     case lengthTooShort(Int, specialTokens: Int)
     /// Windows cannot share fewer tokens than none.
@@ -33,6 +35,9 @@ extension KitError: LocalizedError {
         case .missingFile(let name): "\(name): not among the package's resources"
         case .cannotTruncate(let text, let tokens, let excess):
             "\(text) has \(tokens) tokens and \(excess) would have to go; cut the other text"
+        case .wrongTexts(reads: 2): "the model reads two texts; pass the second as pair"
+        case .wrongTexts:
+            "the model reads one text, and was compared with PyTorch so; export it with --pairs to pass two"
         case .lengthTooShort(let length, let special): "a length of \(length) does not hold \(special) special tokens"
         case .invalidStride(let stride): "a stride of \(stride); expected 0 or more tokens"
         case .tooManyTokens(let count, let longest): "\(count) tokens, and the model takes \(longest) at most"

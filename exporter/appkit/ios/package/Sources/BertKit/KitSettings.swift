@@ -46,6 +46,8 @@ public struct KitSettings: Sendable, Codable {
     public let labels: [String]
     /// What makes scores of a classifier's logits.
     public let activation: Activation
+    /// Whether a text is two: a premise and a hypothesis, a query and a passage.
+    public let readsPairs: Bool
     /// What stands before every text, and before the first of two.
     public let prompt: String
     public let inputs: [Input]

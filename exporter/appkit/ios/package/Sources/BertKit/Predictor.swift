@@ -22,7 +22,9 @@ final class Predictor: Sendable {
         return try runner.outputs(of: tokenizer.padded(encoding, to: model.length), by: model)
     }
 
+    /// Throws `CancellationError` where the task is cancelled before its run.
     func outputs(for encoding: Encoding) async throws -> Outputs {
+        try Task.checkCancellation()
         let model = try model(for: encoding)
         return try await runner.outputs(of: tokenizer.padded(encoding, to: model.length), by: model)
     }

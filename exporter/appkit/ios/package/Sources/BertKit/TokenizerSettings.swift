@@ -46,6 +46,33 @@ public enum TruncationStrategy: String, Sendable, Codable {
         }
     }
 
+    /// Reads of two texts what `lengths` asks for: all of one that is kept whole, of others enough to be too long.
+    func read(_ first: inout TextTokens, _ second: inout TextTokens, capacity: Int) {
+        switch self {
+        case .longestFirst: Self.readLongest(&first, &second, capacity)
+        case .onlyFirst: Self.read(&first, keeping: &second, capacity)
+        case .onlySecond: Self.read(&second, keeping: &first, capacity)
+        }
+    }
+
+    /// Where `kept` leaves no room, the error says of both how long they are.
+    private static func read(_ cut: inout TextTokens, keeping kept: inout TextTokens, _ capacity: Int) {
+        kept.readAll()
+        cut.read(kept.count < min(capacity, Int.max - 1) ? capacity + 1 : Int.max)
+    }
+
+    /// Which of two is longer decides on the odd token where both are too long.
+    private static func readLongest(_ first: inout TextTokens, _ second: inout TextTokens, _ capacity: Int) {
+        let enough = min(capacity, Int.max - 1) + 1
+        first.read(enough)
+        second.read(enough)
+        while capacity % 2 == 1, !first.isCompared(to: second), !second.isCompared(to: first) {
+            let more = 4 * max(first.count, second.count)
+            first.read(more)
+            second.read(more)
+        }
+    }
+
     /// The longer one is cut first; where both are too long they share, the longer one with the odd token.
     private static func balanced(_ first: Int, _ second: Int, _ capacity: Int) -> (Int, Int) {
         var shorter = min(first, second)

@@ -17,18 +17,24 @@ public struct WordPieceTokenizer: Sendable {
 
     /// One text, or a pair of texts, cut to `maxLength` tokens (special ones included) if that is given.
     ///
-    /// A lone surrogate in an `NSString`, and bytes that are no UTF-8, reach a Swift string as U+FFFD, and are treated as
+    /// Of a text that is cut on the right no more is read than is kept. A lone surrogate in an `NSString`, and bytes that are no UTF-8, reach a Swift string as U+FFFD, and are treated as
     /// that. Throws `KitError.cannotTruncate` and `.lengthTooShort`.
     public func encode(
         _ text: String, pair: String? = nil, maxLength: Int? = nil, truncation: TruncationStrategy? = nil
     ) throws -> Encoding {
-        let tokens = [tokens(of: text), pair.map(tokens(of:)) ?? []]
         let template = pair == nil ? settings.single : settings.pair
         let capacity = try capacity(maxLength ?? Int.max, template)
         let strategy = truncation ?? settings.truncationStrategy
+        var texts = (reading(text), reading(pair ?? ""))
+        if settings.truncateLeft {
+            texts.0.readAll()
+            texts.1.readAll()
+        } else {
+            strategy.read(&texts.0, &texts.1, capacity: capacity)
+        }
         let (first, second) = try strategy.lengths(
-            tokens[0].count, tokens[1].count, hasPair: pair != nil, capacity: capacity)
-        return assemble([cut(tokens[0], first), cut(tokens[1], second)], template)
+            texts.0.count, texts.1.count, hasPair: pair != nil, capacity: capacity)
+        return assemble([cut(texts.0.tokens, first), cut(texts.1.tokens, second)], template)
     }
 
     /// A pair as one encoding or, where it has more than `maxLength` tokens, as several: the first text in each, of the
@@ -85,9 +91,12 @@ public struct WordPieceTokenizer: Sendable {
         return encoding
     }
 
+    private func reading(_ text: String) -> TextTokens { TextTokens(text, settings, rules, tokenize: tokens(of:)) }
+
     /// The pieces of a text, without special tokens around it.
-    func tokens(of text: String) -> [Token] {
-        let scalars = text.unicodeScalars.map(\.value)
+    func tokens(of text: String) -> [Token] { tokens(of: text.unicodeScalars.map(\.value)) }
+
+    private func tokens(of scalars: [UInt32]) -> [Token] {
         var found: [Token] = [], words: Int32 = 0
         found.reserveCapacity(scalars.count / 3)
         for part in raw.parts(of: scalars[...], rules) {

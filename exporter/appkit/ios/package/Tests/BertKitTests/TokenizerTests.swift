@@ -43,6 +43,22 @@ final class TokenizerTests: XCTestCase {
         XCTAssertEqual(try KitFiles().tokenizer().encode(text, maxLength: longest).count, longest)
     }
 
+    func testOfALongTextNoMoreIsReadThanIsAskedFor() throws {
+        let text = String(repeating: "a few words, ", count: 20_000)
+        final class Read { var most = 0 }
+        let seen = Read()
+        var reading = TextTokens(text, try KitFiles().settings().tokenizer, .shared) { part in
+            seen.most = max(seen.most, part.count)
+            return part.indices.filter { part[$0] == 0x20 }.map { Token(id: 0, start: Int32($0), end: Int32($0), word: 0) }
+        }
+        reading.read(128)
+        XCTAssertGreaterThanOrEqual(reading.count, 128)
+        XCTAssertLessThan(seen.most, 10_000)
+        reading.readAll()
+        XCTAssertEqual(seen.most, text.unicodeScalars.count)
+        XCTAssertEqual(reading.count, 60_000)
+    }
+
     func testALengthBelowTheSpecialTokensIsRefused() throws {
         let tokenizer = try KitFiles().tokenizer()
         let special = tokenizer.settings.single.filter { $0.id != nil }.count

@@ -1,11 +1,10 @@
 // How a LiteRT kit asks its interpreter, and what the stand-in for that refuses. Runs in the kit's folder.
-package testedkit
+package dev.bertport.testedkit
 
 import android.content.res.AssetFileDescriptor
 import android.content.res.AssetManager
 import java.io.File
 import java.io.FileDescriptor
-import java.io.FileInputStream
 import java.io.FileNotFoundException
 import java.io.InputStream
 import java.io.RandomAccessFile
@@ -23,7 +22,7 @@ import org.tensorflow.lite.Interpreter
 
 class LiteRtTest {
     private val assets = File("src/main/assets/testedkit")
-    private val files: KitFiles = { name -> FileInputStream(File(assets, name)) }
+    private val files = kitFolder(assets)
     private val settings = KitSettings(File(assets, "kit.json").readText())
     private val chosen = settings.models.last()
     private val size = chosen.length ?: 8
@@ -31,9 +30,9 @@ class LiteRtTest {
     @Test
     fun textsOfEveryLengthInTurnGiveWhatEachGivesAlone() {
         val texts = listOf(30, 1, 3, 1, 30).map { "a few words ".repeat(it) }
-        val alone = texts.map { text -> Predictor(files).use { it.outputs(it.encode(text)) } }
+        val alone = texts.map { text -> Predictor(files).use { it.outputsBlocking(it.encode(text)) } }
         Predictor(files, ModelOptions().setNumThreads(2)).use { predictor ->
-            assertEquals(alone, texts.map { predictor.outputs(predictor.encode(it)) })
+            assertEquals(alone, texts.map { predictor.outputsBlocking(predictor.encode(it)) })
         }
         assertEquals(3, alone.toSet().size)
     }
@@ -41,18 +40,18 @@ class LiteRtTest {
     @Test
     fun threadsShareOneModel() = Predictor(files).use { predictor ->
         val encodings = List(12) { predictor.encode("a few words ".repeat(1 + it % 4)) }
-        val expected = encodings.map(predictor::outputs)
-        assertEquals(expected, together(encodings.map { Callable { predictor.outputs(it) } }).map { it.get() })
+        val expected = encodings.map(predictor::outputsBlocking)
+        assertEquals(expected, together(encodings.map { Callable { predictor.outputsBlocking(it) } }).map { it.get() })
     }
 
     @Test
     fun closingWaitsForARunAndARunAfterItIsAnError() {
         val predictor = Predictor(files)
         val encoding = predictor.encode("a few words")
-        together(List(8) { Callable { if (it == 4) predictor.close() else runCatching { predictor.outputs(encoding) } } })
-            .forEach { found -> (found.get() as? Result<*>)?.onFailure { assertTrue("$it", it is KitError.Runtime) } }
+        together(List(8) { Callable { if (it == 4) predictor.close() else runCatching { predictor.outputsBlocking(encoding) } } })
+            .forEach { found -> (found.get() as? Result<*>)?.onFailure { assertTrue("$it", it is KitError.Closed) } }
         predictor.close()
-        assertThrows(KitError.Runtime::class.java) { predictor.outputs(encoding) }
+        assertThrows(KitError.Closed::class.java) { predictor.outputsBlocking(encoding) }
     }
 
     /** As in an APK: in the middle of a file. Where the model is compressed there, it is read. */
@@ -64,7 +63,7 @@ class LiteRtTest {
         apk.writeBytes(ByteArray(before) + model + ByteArray(100))
         val read = ArrayList<String>()
         fun assets(isCompressed: Boolean) = object : AssetManager() {
-            override fun open(fileName: String): InputStream = files(fileName.removePrefix("testedkit/")).also { read.add(fileName) }
+            override fun open(fileName: String): InputStream = files.open(fileName.removePrefix("testedkit/")).also { read.add(fileName) }
 
             override fun openFd(fileName: String): AssetFileDescriptor =
                 if (isCompressed) throw FileNotFoundException("compressed") else Part(apk, before, model.size)
@@ -73,7 +72,7 @@ class LiteRtTest {
             read.clear()
             Predictor(AssetFiles(assets(isCompressed))).use { predictor ->
                 val encoding = predictor.encode("a few words")
-                assertEquals(Predictor(files).use { it.outputs(encoding) }, predictor.outputs(encoding))
+                assertEquals(Predictor(files).use { it.outputsBlocking(encoding) }, predictor.outputsBlocking(encoding))
             }
             assertEquals(isCompressed, "testedkit/${chosen.file}" in read)
         }

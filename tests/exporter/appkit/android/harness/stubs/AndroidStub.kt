@@ -7,4 +7,5 @@ import java.io.File
 abstract class Context {
     abstract val assets: AssetManager
     abstract val filesDir: File
+    abstract val noBackupFilesDir: File
 }

@@ -19,7 +19,7 @@ func openRunner(_ files: KitFiles, _ settings: KitSettings, _ units: ComputeUnit
         private let files: KitFiles
         private let settings: KitSettings
         private let units: MLComputeUnits
-        private let queue = DispatchQueue(label: "BertKit.CoreMLRunner", qos: .userInitiated)
+        private let queue = PredictionQueue()
         /// By length; touched in `queue` alone.
         private var loaded: [Int: MLModel] = [:]
 
@@ -27,20 +27,14 @@ func openRunner(_ files: KitFiles, _ settings: KitSettings, _ units: ComputeUnit
             (self.files, self.settings, self.units) = (files, settings, MLComputeUnits(units))
         }
 
-        func load(_ model: KitSettings.Model) async throws { try await queued { _ = try self.opened(model) } }
+        func load(_ model: KitSettings.Model) async throws { try await queue.run { _ = try self.opened(model) } }
 
         func outputs(of row: Encoding, by model: KitSettings.Model) async throws -> Outputs {
-            try await queued { try self.predict(row, model) }
+            try await queue.run { try self.predict(row, model) }
         }
 
         func outputs(of row: Encoding, by model: KitSettings.Model) throws -> Outputs {
-            try queue.sync { try predict(row, model) }
-        }
-
-        private func queued<Found: Sendable>(_ body: @escaping @Sendable () throws -> Found) async throws -> Found {
-            try await withCheckedThrowingContinuation { continuation in
-                queue.async { continuation.resume(with: Result(catching: body)) }
-            }
+            try queue.runNow { try predict(row, model) }
         }
 
         private func predict(_ row: Encoding, _ model: KitSettings.Model) throws -> Outputs {
@@ -67,9 +61,7 @@ func openRunner(_ files: KitFiles, _ settings: KitSettings, _ units: ComputeUnit
                 guard #available(iOS 18, macOS 15, *) else { throw KitError.systemTooOld("iOS 18 or macOS 15") }
                 configuration.functionName = function
             }
-            let found = try coreML {
-                try MLModel(contentsOf: CompiledModel.url(of: model, files, settings), configuration: configuration)
-            }
+            let found = try coreML { try CompiledModel.load(model, files, settings, configuration) }
             loaded[model.length] = found
             return found
         }

@@ -2,6 +2,8 @@
 public struct Answer: Sendable, Equatable {
     /// How likely start and end are; `noAnswer` is the same for "there is no answer here" (SQuAD 2).
     public let score, noAnswer: Double
+    /// What it is of the context: `range` is of that context alone, and may lie outside of another.
+    public let text: String
     /// In the context as it was given; whole words.
     public let range: Range<String.Index>
 
@@ -18,15 +20,16 @@ public struct Answer: Sendable, Equatable {
         let start = softmax([starts[0]] + tokens.map { starts[$0] }), end = softmax([ends[0]] + tokens.map { ends[$0] })
         guard let best = best(start.dropFirst(), end.dropFirst(), longest) else { return nil }
         let first = encoding.wordStart(tokens[best.start]), last = encoding.wordEnd(tokens[best.end])
-        return Answer(
-            score: best.score, noAnswer: start[0] * end[0], range: context.range(ofScalars: first..<max(first, last)))
+        let range = context.range(ofScalars: first..<max(first, last))
+        return Answer(score: best.score, noAnswer: start[0] * end[0], text: String(context[range]), range: range)
     }
 
     /// Of the answers of a context's windows the most likely; that there is none is as likely as its least likely window
     /// says. Both are what the pipeline does.
     static func best(of found: [Answer]) -> Answer? {
         guard let best = found.max(by: { $0.score < $1.score }) else { return nil }
-        return Answer(score: best.score, noAnswer: found.map(\.noAnswer).min() ?? 0, range: best.range)
+        let noAnswer = found.map(\.noAnswer).min() ?? 0
+        return Answer(score: best.score, noAnswer: noAnswer, text: best.text, range: best.range)
     }
 
     /// Positions from 0 of the largest product.

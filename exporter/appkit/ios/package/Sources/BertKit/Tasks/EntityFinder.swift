@@ -2,6 +2,8 @@
 public struct Entity: Sendable, Equatable {
     public let label: String
     public let score: Double
+    /// What it is of the text: `range` is of that text alone, and may lie outside of another.
+    public let text: String
     /// In the text that was asked about, as it was given.
     public let range: Range<String.Index>
 
@@ -39,7 +41,8 @@ public struct Entity: Sendable, Equatable {
         func entity(in text: String) -> Entity? {
             guard let label = tag.shown else { return nil }
             let mean = scores.reduce(0, +) / Double(scores.count)
-            return Entity(label: label, score: mean, range: text.range(ofScalars: offsets))
+            let range = text.range(ofScalars: offsets)
+            return Entity(label: label, score: mean, text: String(text[range]), range: range)
         }
     }
 }

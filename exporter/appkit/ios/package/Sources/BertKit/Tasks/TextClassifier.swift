@@ -20,6 +20,13 @@ public struct LabelScore: Sendable, Equatable {
     }
 }
 
+extension KitSettings {
+    /// Throws `KitError.wrongTexts` for one text of a model that reads two, and for two of one that reads one.
+    func expectTexts(withPair hasPair: Bool) throws {
+        if hasPair != readsPairs { throw KitError.wrongTexts(reads: readsPairs ? 2 : 1) }
+    }
+}
+
 /// Text in, labels out. Safe to share; make one and keep it.
 public final class TextClassifier: Sendable {
     private let predictor: Predictor
@@ -33,14 +40,20 @@ public final class TextClassifier: Sendable {
     /// Loads the model now instead of at the first text.
     public func prepare() async throws { try await predictor.prepare() }
 
-    /// The labels of a text, or of a pair of texts, the most likely first.
+    /// The labels of a text, or of a pair of texts, the most likely first. Throws `KitError.wrongTexts` where the model
+    /// reads the other.
     public func classify(_ text: String, pair: String? = nil) async throws -> [LabelScore] {
-        try ranked(await predictor.outputs(for: predictor.encode(text, pair: pair)))
+        try ranked(await predictor.outputs(for: encode(text, pair)))
     }
 
     /// The same, in the calling thread's time.
     public func classify(_ text: String, pair: String? = nil) throws -> [LabelScore] {
-        try ranked(predictor.outputs(for: predictor.encode(text, pair: pair)))
+        try ranked(predictor.outputs(for: encode(text, pair)))
+    }
+
+    private func encode(_ text: String, _ pair: String?) throws -> Encoding {
+        try predictor.settings.expectTexts(withPair: pair != nil)
+        return try predictor.encode(text, pair: pair)
     }
 
     private func ranked(_ outputs: Outputs) throws -> [LabelScore] {

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import android.content.Context
 import android.content.res.AssetManager
@@ -12,7 +12,7 @@ import java.nio.channels.FileChannel
 fun kitAssets(context: Context): KitFiles = AssetFiles(context.assets)
 
 internal class AssetFiles(private val assets: AssetManager) : KitFiles {
-    override fun invoke(name: String): InputStream = assets.open("bertkit/$name")
+    override fun open(name: String): InputStream = assets.open("bertkit/$name")
 
     /** A file of the app as it lies on the disk; null where it is compressed there, or missing. */
     fun map(name: String): ByteBuffer? = try {

@@ -1,8 +1,11 @@
-package bertkit
+package dev.bertport.bertkit
 
+import java.io.File
+import java.io.FileInputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.IntBuffer
+import java.nio.channels.FileChannel
 import org.tensorflow.lite.DataType
 import org.tensorflow.lite.Interpreter
 
@@ -12,14 +15,11 @@ typealias ModelOptions = Interpreter.Options
 /** See [Model]. Throws [KitError.MissingFile] and [KitError.Runtime]. */
 internal fun openModel(settings: KitSettings, files: KitFiles, options: ModelOptions): Model {
     val name = settings.models.first().file
-    val mapped = (files as? AssetFiles)?.map(name)
+    val mapped = (files as? AssetFiles)?.map(name) ?: place(files, name)?.let(::map)
     return LiteRtModel(settings, mapped ?: direct(read(files, name)), options)
 }
 
-/**
- * `content` stays as it is while the model is open. An interpreter has one set of tensors, and freeing them under a run
- * ends the process: runs wait for each other, and closing waits for them.
- */
+/** `content` stays as it is while the model is open. An interpreter has one set of tensors: runs wait for each other. */
 private class LiteRtModel(private val settings: KitSettings, content: ByteBuffer, options: ModelOptions) : Model {
     private val interpreter = runtime { Interpreter(content, options) }
 
@@ -50,15 +50,17 @@ private class LiteRtModel(private val settings: KitSettings, content: ByteBuffer
         return FloatArray(buffer.remaining()).also { buffer.get(it) }.asList()
     }
 
-    @Synchronized
     override fun close() = interpreter.close()
 }
+
+private fun map(place: File): ByteBuffer =
+    FileInputStream(place).channel.use { it.map(FileChannel.MapMode.READ_ONLY, 0, it.size()) }
 
 /** As LiteRT takes a model that is no memory-mapped file. */
 private fun direct(content: ByteArray): ByteBuffer =
     ByteBuffer.allocateDirect(content.size).order(ByteOrder.nativeOrder()).put(content)
 
-/** LiteRT says by these two what it could not load or run, or that it is closed. */
+/** LiteRT says by these two what it could not load or run. */
 private fun <T> runtime(block: () -> T): T = try {
     block()
 } catch (error: IllegalArgumentException) {

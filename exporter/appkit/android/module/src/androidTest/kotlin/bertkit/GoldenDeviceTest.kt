@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import android.os.Build
 import androidx.test.platform.app.InstrumentationRegistry

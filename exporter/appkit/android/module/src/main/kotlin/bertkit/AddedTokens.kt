@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /** Finds added and special tokens in a text, as `tokenizers`' AddedVocabulary does. */
 internal class AddedTokens(tokens: List<TokenizerSettings.AddedToken>) {

@@ -1,4 +1,6 @@
-package bertkit
+package dev.bertport.bertkit
+
+import java.util.IdentityHashMap
 
 /**
  * What `tokenizers` does to a Unicode scalar, from the generated tables.
@@ -14,17 +16,18 @@ internal object CharacterRules {
     const val SPLIT_SPACE = 16
     const val PUNCTUATION = 32
     const val WORD = 64
-    private const val MAPPED = 128
+    const val MAPPED = 128
     private const val PAGE = 256
     private val HANGUL = 0xAC00..0xD7A3
 
     private val lowercase = readMap(CharacterTables.lowercase)
     private val decomposition = readMap(CharacterTables.decomposition)
     private val order = readRanges(CharacterTables.order)
-    private val pages: Array<ByteArray> = fold(markTraits())
 
-    private fun markTraits(): ByteArray {
-        val traits = ByteArray(0x110000)
+    /** Of each page of Unicode the traits of its scalars. Pages that are alike share an array: most of Unicode is. */
+    private val pages = ByteArray(PAGE).let { nothing -> Array(0x110000 / PAGE) { nothing } }
+
+    init {
         val sets = listOf(
             REMOVED to CharacterTables.removed,
             CLEAN_SPACE to CharacterTables.cleanSpace,
@@ -34,28 +37,8 @@ internal object CharacterRules {
             PUNCTUATION to CharacterTables.punctuation,
             WORD to CharacterTables.word,
         )
-        for ((trait, table) in sets) {
-            var at = 0
-            for ((gap, length) in numbers(table).chunked(2)) {
-                at += gap
-                repeat(length) { mark(traits, at++, trait) }
-            }
-        }
-        for (map in listOf(lowercase, decomposition, order)) map.keys.forEach { mark(traits, it, MAPPED) }
-        return traits
-    }
-
-    private fun mark(traits: ByteArray, scalar: Int, trait: Int) {
-        traits[scalar] = (traits[scalar].toInt() or trait).toByte()
-    }
-
-    /** Keeps equal pages once: most of Unicode is alike. */
-    private fun fold(traits: ByteArray): Array<ByteArray> {
-        val known = HashMap<List<Byte>, ByteArray>()
-        return Array(traits.size / PAGE) { number ->
-            val page = traits.copyOfRange(number * PAGE, (number + 1) * PAGE)
-            known.getOrPut(page.asList()) { page }
-        }
+        for ((trait, table) in sets) markAll(Numbers(table), trait)
+        for (map in listOf(lowercase, decomposition, order)) map.keys.forEach { mark(it, it + 1, MAPPED) }
     }
 
     /** Whether the scalar is in one of the sets, which are given as a sum. */
@@ -76,15 +59,38 @@ internal object CharacterRules {
     /** Where it stands in a run of marks: 0 stays where it is, others are sorted. */
     fun order(scalar: Int): Int = if (has(scalar, MAPPED)) order[scalar]?.first() ?: 0 else 0
 
-    /** The numbers of a generated table: base 36, spaces between. */
-    private fun numbers(table: String): List<Int> = table.split(' ').map { it.toInt(36) }
+    private fun markAll(table: Numbers, trait: Int) {
+        val whole = IdentityHashMap<ByteArray, ByteArray>()
+        var at = 0
+        while (table.hasNext) {
+            at += table.next()
+            val end = at + table.next()
+            while (at < end) {
+                val next = minOf(end, (at / PAGE + 1) * PAGE)
+                if (next - at == PAGE) pages[at / PAGE] = whole.getOrPut(pages[at / PAGE]) { marked(at, next, trait) }
+                else mark(at, next, trait)
+                at = next
+            }
+        }
+    }
+
+    /** Scalars of one page. */
+    private fun mark(from: Int, to: Int, trait: Int) {
+        pages[from / PAGE] = marked(from, to, trait)
+    }
+
+    private fun marked(from: Int, to: Int, trait: Int): ByteArray {
+        val page = pages[from / PAGE].clone()
+        for (i in from % PAGE until from % PAGE + (to - from)) page[i] = (page[i].toInt() or trait).toByte()
+        return page
+    }
 
     /** Key less the key before, number of values, each value less the key in zigzag. */
     private fun readMap(table: String): Map<Int, IntArray> {
         val found = HashMap<Int, IntArray>()
-        val read = numbers(table).iterator()
+        val read = Numbers(table)
         var key = 0
-        while (read.hasNext()) {
+        while (read.hasNext) {
             key += read.next()
             found[key] = IntArray(read.next()) { key + unzigzag(read.next()) }
         }
@@ -96,11 +102,30 @@ internal object CharacterRules {
     /** Gap since the last range, length, and the value of all in it. */
     private fun readRanges(table: String): Map<Int, IntArray> {
         val found = HashMap<Int, IntArray>()
+        val read = Numbers(table)
         var at = 0
-        for ((gap, length, value) in numbers(table).chunked(3)) {
-            at += gap
-            repeat(length) { found[at++] = intArrayOf(value) }
+        while (read.hasNext) {
+            at += read.next()
+            val end = at + read.next()
+            val value = intArrayOf(read.next())
+            while (at < end) found[at++] = value
         }
         return found
+    }
+}
+
+/** The numbers of a generated table: base 36, a space between. */
+private class Numbers(private val table: String) {
+    private var at = 0
+    val hasNext get() = at < table.length
+
+    fun next(): Int {
+        var number = 0
+        while (at < table.length) {
+            val digit = table[at++]
+            if (digit == ' ') break
+            number = number * 36 + (digit - if (digit <= '9') '0' else 'a' - 10)
+        }
+        return number
     }
 }

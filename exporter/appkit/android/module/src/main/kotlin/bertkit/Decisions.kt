@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import kotlin.math.exp
 import kotlin.math.sqrt

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /**
  * Texts as the model reads them.

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /** All that can go wrong, with what was expected and what was found. */
 sealed class KitError(message: String) : Exception(message) {
@@ -8,11 +8,23 @@ sealed class KitError(message: String) : Exception(message) {
     /** kit.json is not what bertport wrote. */
     class InvalidSettings(found: String) : KitError("kit.json: expected what bertport writes; $found")
 
-    class MissingFile(name: String) : KitError("$name: not among the kit's assets")
+    class MissingFile(name: String) : KitError("$name: not among the kit's files")
+
+    /** The model could not be written where it is opened from. */
+    class Storage(name: String, reason: String) : KitError("$name could not be copied to the device's storage: $reason")
+
+    /** It was asked after `close()`. */
+    class Closed : KitError("the model was closed; open another")
 
     /** The strategy allows to cut one text only, and that does not suffice. */
     class CannotTruncate(text: String, tokens: Int, by: Int) :
         KitError("$text has $tokens tokens and $by would have to go; cut the other text")
+
+    /** The model reads two texts, and was given one; or one, and was given two. */
+    class WrongTexts(reads: Int) : KitError(
+        if (reads == 2) "the model reads two texts; pass the second as pair"
+        else "the model reads one text, and was compared with PyTorch so; export it with --pairs to pass two",
+    )
 
     /** A length that does not even hold the special tokens. */
     class LengthTooShort(length: Int, special: Int) :

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import org.json.JSONArray
 import org.json.JSONException
@@ -60,6 +60,9 @@ class KitSettings(json: String) {
 
     /** What makes scores of a classifier's logits: softmax, sigmoid or none. */
     val activation: String = root.getString("activation")
+
+    /** Whether a text is two: a premise and a hypothesis, a query and a passage. */
+    val readsPairs: Boolean = root.getBoolean("readsPairs")
 
     /** What stands before every text, and before the first of two; nothing for most models. */
     val prompt: String = root.getString("prompt")

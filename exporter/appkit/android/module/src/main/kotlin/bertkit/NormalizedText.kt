@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /**
  * A normalised text, and of each of its UTF-16 units where in the original text its scalar starts.

@@ -1,31 +1,39 @@
-package bertkit
+package dev.bertport.bertkit
 
 import java.io.Closeable
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.withContext
 
 /**
- * What every task's class has. Make one and keep it: it may be used from every thread. Every method blocks until it has
- * its answer; call it off the main thread, as in `withContext(Dispatchers.Default) { … }`.
+ * What every task's class has. Make one and keep it: it may be used from every coroutine, and closed at any time. It works
+ * on `Dispatchers.Default`; one that is cancelled stops before its next run of the model.
  */
 sealed class Task(val predictor: Predictor) : Closeable by predictor {
     val settings get() = predictor.settings
     val tokenizer get() = predictor.tokenizer
+
+    internal suspend fun <T> work(block: suspend () -> T): T = withContext(Dispatchers.Default) { block() }
 }
 
 /** Text in, labels out. */
 class TextClassifier(predictor: Predictor) : Task(predictor) {
-    /** The labels of a text, or of a pair of texts, the most likely first. */
-    fun classify(text: String, pair: String? = null): List<LabelScore> {
+    /**
+     * The labels of a text, or of a pair of texts, the most likely first. Throws [KitError.WrongTexts] where the model reads
+     * the other.
+     */
+    suspend fun classify(text: String, pair: String? = null): List<LabelScore> = work {
+        if ((pair != null) != settings.readsPairs) throw KitError.WrongTexts(if (settings.readsPairs) 2 else 1)
         val outputs = predictor.outputs(predictor.encode(text, pair))
-        return rankLabels(outputs.getValue("logits"), settings.labels, settings.problem, settings.activation)
+        rankLabels(outputs.getValue("logits"), settings.labels, settings.problem, settings.activation)
     }
 }
 
 /** Text in, entities out. */
 class EntityFinder(predictor: Predictor) : Task(predictor) {
     /** The entities of a text in their order; of a text longer than the model takes, those in its beginning. */
-    fun entities(text: String): List<Entity> {
+    suspend fun entities(text: String): List<Entity> = work {
         val encoding = predictor.encode(text)
-        return findEntities(text, encoding, predictor.outputs(encoding).getValue("logits"), settings.shown.tags)
+        findEntities(text, encoding, predictor.outputs(encoding).getValue("logits"), settings.shown.tags)
     }
 }
 
@@ -38,17 +46,17 @@ class AnswerFinder(predictor: Predictor) : Task(predictor) {
      * prediction. Throws [KitError.CannotTruncate] for a question that leaves the
      * context no room.
      */
-    fun answer(
+    suspend fun answer(
         question: String,
         context: String,
         longest: Int = settings.shown.longestAnswer,
         stride: Int = settings.shown.sharedTokens,
-    ): Answer? {
+    ): Answer? = work {
         val windows = tokenizer.windows(question, context, settings.shown.windowTokens, stride)
-        return bestAnswer(windows.mapNotNull { answerIn(context, it, longest) })
+        bestAnswer(windows.mapNotNull { answerIn(context, it, longest) })
     }
 
-    private fun answerIn(context: String, window: Encoding, longest: Int): Answer? {
+    private suspend fun answerIn(context: String, window: Encoding, longest: Int): Answer? {
         val outputs = predictor.outputs(window)
         return findAnswer(context, window, outputs.getValue("start_logits"), outputs.getValue("end_logits"), longest)
     }
@@ -57,5 +65,6 @@ class AnswerFinder(predictor: Predictor) : Task(predictor) {
 /** Text in, vector out, pooled as the checkpoint's sentence-transformers files say. */
 class TextEmbedder(predictor: Predictor) : Task(predictor) {
     /** The vector of a text; of one longer than the model takes, that of its beginning. */
-    fun embed(text: String): Embedding = Embedding(predictor.outputs(predictor.encode(text)).getValue("sentence_embedding"))
+    suspend fun embed(text: String): Embedding =
+        work { Embedding(predictor.outputs(predictor.encode(text)).getValue("sentence_embedding")) }
 }

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /** Which text gives way when two are too long together; what Hugging Face calls `truncation_strategy`. */
 enum class TruncationStrategy {
@@ -17,6 +17,32 @@ enum class TruncationStrategy {
             this == ONLY_SECOND -> listOf(first, cut("the second text", other, excess))
             second == null -> listOf(capacity, 0)
             else -> balanced(first, second, capacity)
+        }
+    }
+
+    /** Reads of two texts what [lengths] asks for: all of one that is kept whole, of others enough to be too long. */
+    internal fun read(first: TextTokens, second: TextTokens?, capacity: Int) {
+        when (this) {
+            LONGEST_FIRST -> readLongest(first, second, capacity)
+            ONLY_FIRST -> readOne(first, second, capacity)
+            ONLY_SECOND -> if (second == null) first.readAll() else readOne(second, first, capacity)
+        }
+    }
+
+    /** Where `kept` leaves no room, the error says of both how long they are. */
+    private fun readOne(cut: TextTokens, kept: TextTokens?, capacity: Int) {
+        kept?.readAll()
+        if ((kept?.size ?: 0) < capacity) cut.read(capacity + 1) else cut.readAll()
+    }
+
+    /** Which of two is longer decides on the odd token where both are too long. */
+    private fun readLongest(first: TextTokens, second: TextTokens?, capacity: Int) {
+        first.read(capacity + 1)
+        second?.read(capacity + 1) ?: return
+        while (capacity % 2 == 1 && !first.isCompared(second) && !second.isCompared(first)) {
+            val more = 4 * maxOf(first.size, second.size)
+            first.read(more)
+            second.read(more)
         }
     }
 

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 /**
  * BERT's tokenizer: the ids, type ids, mask and offsets that Hugging Face's `tokenizers` gives. Safe to share.
@@ -13,7 +13,7 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
     /**
      * One text, or a pair of texts, cut to `maxLength` tokens (special ones included) if that is given.
      *
-     * A surrogate without its other half is treated as U+FFFD, which is what UTF-8 makes of it. Throws
+     * Of a text that is cut on the right no more is read than is kept. A surrogate without its other half is treated as U+FFFD, which is what UTF-8 makes of it. Throws
      * [KitError.CannotTruncate] and [KitError.LengthTooShort].
      */
     fun encode(
@@ -22,10 +22,12 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
         maxLength: Int = Int.MAX_VALUE,
         truncation: TruncationStrategy = settings.truncationStrategy,
     ): Encoding {
-        val texts = listOfNotNull(text, pair).map { tokens(wellFormed(it)) }
         val template = if (pair == null) settings.single else settings.pair
-        val sizes = truncation.lengths(texts[0].size, texts.getOrNull(1)?.size, capacity(maxLength, template))
-        return assemble(texts.mapIndexed { i, tokens -> cut(tokens, sizes[i]) }, template)
+        val capacity = capacity(maxLength, template)
+        val texts = listOfNotNull(text, pair).map(::reading)
+        if (settings.truncateLeft) texts.forEach { it.readAll() } else truncation.read(texts[0], texts.getOrNull(1), capacity)
+        val sizes = truncation.lengths(texts[0].size, texts.getOrNull(1)?.size, capacity)
+        return assemble(texts.mapIndexed { i, one -> cut(one.tokens, sizes[i]) }, template)
     }
 
     /**
@@ -38,7 +40,7 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
      */
     fun windows(text: String, pair: String, maxLength: Int, stride: Int): List<Encoding> {
         if (stride < 0) throw KitError.InvalidStride(stride)
-        val (first, second) = listOf(text, pair).map { tokens(wellFormed(it)) }
+        val (first, second) = listOf(text, pair).map { one -> reading(one).apply { readAll() }.tokens }
         val most = capacity(maxLength, settings.pair)
         val (kept, room) = TruncationStrategy.ONLY_SECOND.lengths(first.size, second.size, most)
         return placeWindows(second.size, room, stride, settings.truncateLeft).map { (start, end) ->
@@ -85,6 +87,8 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
             words = placed.map { (token, _) -> token.word },
         )
     }
+
+    private fun reading(text: String) = TextTokens(text, settings, ::tokens)
 
     /** The pieces of a text, without special tokens around it. */
     private fun tokens(text: String): List<Token> {
@@ -152,15 +156,4 @@ class WordPieceTokenizer(val settings: TokenizerSettings, vocabulary: ByteArray)
         }
         return found
     }
-}
-
-/** The text with U+FFFD for each surrogate without its other half. */
-private fun wellFormed(text: String): String {
-    if (text.none { it.isSurrogate() }) return text
-    val units = text.toCharArray()
-    for ((i, unit) in text.withIndex()) {
-        val paired = if (unit.isHighSurrogate()) text.getOrNull(i + 1)?.isLowSurrogate() else text.getOrNull(i - 1)?.isHighSurrogate()
-        if (unit.isSurrogate() && paired != true) units[i] = '\uFFFD'
-    }
-    return String(units)
 }

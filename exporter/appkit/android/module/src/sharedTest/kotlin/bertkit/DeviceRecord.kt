@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import java.io.File
 import org.json.JSONArray
@@ -22,9 +22,9 @@ fun deviceRecord(files: KitFiles, golden: JSONObject, host: Host): JSONObject {
     val start = System.nanoTime()
     return Predictor(files).use { predictor ->
         val encoding = encode(predictor.settings, predictor.tokenizer, golden.getJSONArray("vectors").getJSONObject(0))
-        predictor.outputs(encoding)
+        predictor.outputsBlocking(encoding)
         val load = secondsSince(start)
-        val latency = List(WARM_UP_RUNS + RUNS) { System.nanoTime().also { predictor.outputs(encoding) }.let(::secondsSince) }
+        val latency = List(WARM_UP_RUNS + RUNS) { System.nanoTime().also { predictor.outputsBlocking(encoding) }.let(::secondsSince) }
         val run = run(replay(predictor, golden), predictor.settings.toleranceAbsolute)
             .put("tokens", encoding.size).put("load_s", load).put("latency_s", JSONArray(latency.drop(WARM_UP_RUNS)))
         record(predictor.settings, golden, run).put("host", host.json())

@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import kotlin.math.abs
 import org.json.JSONArray
@@ -22,7 +22,7 @@ fun replay(predictor: Predictor, golden: JSONObject): Replayed {
     for (vector in golden.getJSONArray("vectors").objects()) {
         val encoding = encode(predictor.settings, predictor.tokenizer, vector)
         val start = System.nanoTime()
-        val outputs = predictor.outputs(encoding)
+        val outputs = predictor.outputsBlocking(encoding)
         found.runsMs.add((System.nanoTime() - start) / 1e6)
         found.vectors += 1
         if (!sameTokens(encoding, vector)) found.wrongTokens += 1

@@ -1,7 +1,6 @@
-package bertkit
+package dev.bertport.bertkit
 
 import java.io.File
-import java.io.FileInputStream
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -11,10 +10,10 @@ import org.junit.Test
 
 /** On this machine, `./gradlew test`: all but the model. */
 class KitTest {
-    private val files: KitFiles = { name -> FileInputStream(File("src/main/assets/bertkit/$name")) }
+    private val files = kitFolder(File("src/main/assets/bertkit"))
     private val golden get() = JSONObject(File("src/sharedTest/assets/golden.json").readText())
-    private val settings = KitSettings(String(files("kit.json").readBytes(), Charsets.UTF_8))
-    private val tokenizer = WordPieceTokenizer(settings.tokenizer, files("vocab.txt").readBytes())
+    private val settings = KitSettings(String(read(files, "kit.json"), Charsets.UTF_8))
+    private val tokenizer = WordPieceTokenizer(settings.tokenizer, read(files, "vocab.txt"))
 
     @Test
     fun goldenTextsGiveTheIdsOfPyTorch() {
@@ -51,6 +50,25 @@ class KitTest {
         assertEquals(tokenizer.encode("a\uFFFD b\uFFFD"), tokenizer.encode("a\uD800 b\uDC00"))
         assertEquals(special, tokenizer.encode("\uD800", maxLength = special).size)
     }
+
+    @Test
+    fun ofALongTextNoMoreIsReadThanIsAskedFor() {
+        val text = "a few words, ".repeat(80_000)
+        var most = 0
+        val reading = TextTokens(text, settings.tokenizer) { part ->
+            most = maxOf(most, part.length)
+            someTokens(part)
+        }
+        reading.read(128)
+        assertTrue("$most", reading.size >= 128 && most < 10_000)
+        reading.readAll()
+        assertEquals(text.length, most)
+        assertEquals(someTokens(text).size, reading.size)
+    }
+
+    /** One for each word. */
+    private fun someTokens(text: String) =
+        Regex("\\w+").findAll(text).map { Token(0, it.range.first, it.range.last + 1, 0) }.toList()
 
     @Test
     fun aLongContextIsReadToItsEndInWindows() {

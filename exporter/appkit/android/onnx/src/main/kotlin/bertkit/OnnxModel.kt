@@ -1,4 +1,4 @@
-package bertkit
+package dev.bertport.bertkit
 
 import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
@@ -11,13 +11,16 @@ import java.nio.LongBuffer
 /** How ONNX Runtime is to run the model: on how many threads, for instance (`setIntraOpNumThreads`). */
 typealias ModelOptions = OrtSession.SessionOptions
 
-/** See [Model]. Throws [KitError.MissingFile] and [KitError.Runtime]. */
-internal fun openModel(settings: KitSettings, files: KitFiles, options: ModelOptions): Model =
-    OnnxModel(settings, read(files, settings.models.first().file), options)
+/** See [Model]. Throws [KitError.MissingFile], [KitError.Storage] and [KitError.Runtime]. */
+internal fun openModel(settings: KitSettings, files: KitFiles, options: ModelOptions): Model {
+    val name = settings.models.first().file
+    val place = place(files, name)
+    return OnnxModel(settings) { if (place == null) it.createSession(read(files, name), options) else it.createSession(place.path, options) }
+}
 
-private class OnnxModel(private val settings: KitSettings, content: ByteArray, options: ModelOptions) : Model {
+private class OnnxModel(private val settings: KitSettings, open: (OrtEnvironment) -> OrtSession) : Model {
     private val environment = OrtEnvironment.getEnvironment()
-    private val session = runtime { environment.createSession(content, options) }
+    private val session = runtime { open(environment) }
 
     override fun run(file: KitSettings.ModelFile, tokens: Map<String, List<Int>>): Map<String, List<Float>> = runtime {
         val feeds = HashMap<String, OnnxTensor>()

@@ -1,8 +1,13 @@
-package bertkit
+package dev.bertport.bertkit
 
 import java.io.File
-import java.io.FileInputStream
 import java.io.FileNotFoundException
+import java.util.concurrent.ArrayBlockingQueue
+import kotlin.concurrent.thread
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.yield
 import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
@@ -12,9 +17,9 @@ import org.junit.Test
 
 /** The model on this machine, `./gradlew test`: for what runs it there is a desktop build. */
 class ModelTest {
-    private val files: KitFiles = { name -> FileInputStream(File("src/main/assets/bertkit/$name")) }
+    private val files = kitFolder(File("src/main/assets/bertkit"))
     private val golden get() = JSONObject(File("src/sharedTest/assets/golden.json").readText())
-    private val settings = KitSettings(String(files("kit.json").readBytes(), Charsets.UTF_8))
+    private val settings = KitSettings(String(read(files, "kit.json"), Charsets.UTF_8))
 
     @Test
     fun goldenTextsGiveTheIdsAndWithinTheBudgetTheOutputsOfPyTorch() = Predictor(files).use { predictor ->
@@ -55,15 +60,46 @@ class ModelTest {
         assertThrows(KitError.InvalidSettings::class.java) { Predictor(damaged("kit.json")) }
     }
 
-    private fun damaged(ending: String): KitFiles =
-        { name -> if (name.endsWith(ending)) "{".byteInputStream() else files(name) }
+    private fun damaged(ending: String) = KitFiles { name -> if (name.endsWith(ending)) "{".byteInputStream() else files.open(name) }
+
+    /** Freed under a run, ONNX Runtime ends the process. */
+    @Test
+    fun closingWaitsForRunsAndLaterOnesSayThatItIsClosed() = repeat(10) {
+        val predictor = Predictor(files)
+        val encoding = predictor.encode("a few words")
+        val expected = predictor.outputsBlocking(encoding)
+        val asked = ArrayBlockingQueue<Result<Any>>(4_000)
+        val threads = List(4) { thread { repeat(1_000) { asked.add(runCatching { predictor.outputsBlocking(encoding) }) } } }
+        Thread.sleep(5)
+        predictor.close()
+        predictor.close()
+        threads.forEach { it.join() }
+        for (found in asked) found.onSuccess { assertEquals(expected, it) }.onFailure { assertTrue("$it", it is KitError.Closed) }
+        assertThrows(KitError.Closed::class.java) { predictor.outputsBlocking(encoding) }
+    }
 
     @Test
-    fun aTaskAnswersInTheTermsOfItsText() = Predictor(files).use { predictor ->
+    fun whoIsCancelledWhileItOpensGetsNothing() = runBlocking {
+        val opening = launch { Predictor.open(files).close() }
+        yield()
+        opening.cancelAndJoin()
+        assertTrue(opening.isCancelled)
+        Predictor.open(files).use { assertTrue(it.outputs(it.encode("a")).isNotEmpty()) }
+    }
+
+    @Test
+    fun aTaskAnswersInTheTermsOfItsText() = runBlocking { Predictor(files).use { answersInTheTermsOfItsText(it) } }
+
+    private suspend fun answersInTheTermsOfItsText(predictor: Predictor) {
         val vector = golden.getJSONArray("vectors").getJSONObject(0)
         val text = vector.getString("text")
         when (settings.task) {
-            "text-classification", "text-ranking" -> assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text).map { it.label }.toSet())
+            "text-classification", "text-ranking" -> {
+                val (pair, other) = if (settings.readsPairs) vector.getString("text_pair") to null else null to text
+                assertEquals(settings.labels.toSet(), TextClassifier(predictor).classify(text, pair).map { it.label }.toSet())
+                val refused = runCatching { TextClassifier(predictor).classify(text, other) }.exceptionOrNull()
+                assertTrue("$refused", refused is KitError.WrongTexts)
+            }
             "sentence-similarity" -> TextEmbedder(predictor).embed(text).let { assertEquals(1.0, it.similarity(it), 1e-6) }
             "token-classification" -> for (entity in EntityFinder(predictor).entities(text)) {
                 assertEquals(entity.text, text.substring(entity.start, entity.end))
