@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "report": Command("the records below some folders as one page, Markdown and JUnit XML", "report"),
         "app-kit": Command("bundle → a package that takes a String, for one platform", "app_kit"),
         "doctor": Command("what each target could do on this machine, and what is missing", "doctor"),
+        "completion": Command("a script by which a shell completes commands, options and their values", "completion"),
     }
 )
 
