@@ -90,10 +90,11 @@ CALLS: dict[str, Any] = {
     "check": _check,
     "report": lambda place: ["report", str(place.bundle), "-o", str(place.out)],
     "doctor": lambda place: ["doctor"],
+    "completion": lambda place: ["completion", "bash"],
     **{f"app-kit --platform {platform}": _app_kit(platform) for platform in PLATFORMS},
 }
 """What is called; the first word is the command."""
-OF_MODELS = ("export", "tune", "check", "doctor")
+OF_MODELS = ("export", "tune", "check", "doctor", "completion")
 """Commands that read no bundle."""
 
 ROWS: dict[str, list[dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""The commands of `bertport`, one file each: `HELP`, `add_arguments`, and `run`, which returns the exit code.
+"""The commands of `bertport`, one file each: `EXAMPLES`, `add_arguments`, and `run`, which returns the exit code.
 
-All of them are imported when the command line starts, so what is slow to import is imported where it is used.
+Each is imported when it is asked for, and what of it help has no use for where it is used.
 """

@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "app-kit": Command("bundle → a package that takes a String, for one platform", "app_kit"),
         "publish": Command("stage a Hub repository of bundles, and upload it if asked", "publish"),
         "doctor": Command("what each target could do on this machine, and what is missing", "doctor"),
+        "completion": Command("a script by which a shell completes commands, options and their values", "completion"),
     }
 )
 

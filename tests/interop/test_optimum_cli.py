@@ -42,6 +42,9 @@ print(json.dumps(found))
 """Several calls in one process, whose imports take seconds."""
 
 
+GROUPS = ["--no-verify", "--quantize", "int8", "--task", "auto", "--opset", "21", "--keep", "layer.0.*=int8"]
+GROUPS += ["--min-count", "1", "--threads", "1", "--quiet"]
+"""An option of each group that `bertport export --help` shows."""
 LISTED, HELP, WRONG = ["--help"], ["bertport", "--help"], ["bertport", "demo", "--quantize", "int3"]
 
 
@@ -72,7 +75,7 @@ def calls(packages, program, *commands, cwd):
 def told(packages, checkpoint, tmp_path_factory):
     """What each says, and the folder of the bundles: theirs and ours."""
     place = tmp_path_factory.mktemp("said")
-    options = ["--no-verify", "--quantize", "int8", str(checkpoint), "-o"]
+    options = [*GROUPS, str(checkpoint), "-o"]
     theirs = [["export", *one] for one in (LISTED, HELP, WRONG, ["bertport", *options, "theirs"])]
     listed, help_, wrong, exported = calls(packages, OPTIMUM_CLI, *theirs, cwd=place)
     own_help, own_exported = calls(packages, EXPORT, ["--help"], [*options, "ours"], cwd=place)
@@ -97,9 +100,11 @@ def test_it_exports_as_ours_does(told, tree):
     found, place = told
     for name in ("exported", "own exported"):
         assert found[name][0] == 0, found[name][2]
+        assert found[name][2] == ""  # --quiet
     for name in ("theirs", "ours"):
         check_files(read_bundle(place / name))
     assert tree(place / "theirs") == tree(place / "ours")
+    assert read_bundle(place / "theirs").manifest.recipe.options["opset"] == 21
 
 
 def test_help_and_exit_codes_are_ours(told):
