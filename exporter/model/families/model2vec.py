@@ -1,0 +1,63 @@
+"""Static embeddings (Model2Vec, Tulkens and van Dongen 2024): of each token a row of a table, and no encoder.
+
+What makes a text's vector of them is a pooling, as of any sentence encoder. `exporter.checkpoint.static_embeddings`
+reads the folders that Model2Vec and sentence-transformers save.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from exporter.model.family import Family
+from exporter.model.geometry import EncoderConfig, Geometry, Width
+from exporter.model.heads.embedding import sentence_head
+from exporter.model.ops import Inputs, Ops, Read, Role, T, Weight
+from exporter.model.tensor_table import Entry
+
+
+class Model2VecConfig(EncoderConfig):
+    """Of a text `max_position_embeddings` tokens are read; no token knows where it stands."""
+
+    hidden_size: Width = 256
+
+
+def _read_geometry(config: Mapping[str, Any]) -> Geometry:
+    read = Model2VecConfig.read(config)
+    return Geometry(
+        vocabulary=read.vocab_size,
+        embedding=read.hidden_size,
+        hidden=read.hidden_size,
+        layers=0,
+        heads=1,
+        intermediate=0,
+        positions=read.max_position_embeddings,
+        types=0,
+        activation="",
+        epsilon=0.0,
+        pad=read.pad_token_id,
+    )
+
+
+def _entries(geometry: Geometry) -> Iterator[Entry]:
+    yield Entry("embeddings.word", "embedding.weight", (geometry.vocabulary, geometry.hidden))
+
+
+def _encode(ops: Ops[T], read: Read, _geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
+    word = Weight("embeddings.word.weight", read("embeddings.word"), Role.WORD_EMBEDDING)
+    x = ops.as_tokens("embeddings", ops.embedding("embeddings.word", word, inputs.ids))
+    return ops.first_token("first", x) if first_token_only else x
+
+
+MODEL2VEC = Family(
+    model_type="model2vec",
+    tokenizer_class="PreTrainedTokenizerFast",
+    prefix="",
+    buffers=(),
+    schema=Model2VecConfig,
+    read_geometry=_read_geometry,
+    reads_types=lambda _: False,
+    entries=_entries,
+    encode=_encode,
+    modules=lambda _: iter((("embedding", "embeddings"),)),
+    heads=(sentence_head("StaticModel"),),
+    multiplies_last=False,
+)
