@@ -5,7 +5,7 @@ text's vector is the mean of its tokens' rows, without special tokens.
 
 Model2Vec 0.10 (`StaticModel`): `embeddings` [rows, H] beside a config.json, and of a model whose vocabulary was
 quantised `mapping` [entries] and `weights` [entries]: an entry's row is embeddings[mapping[entry]] · weights[entry].
-Unknown tokens are left out of the mean. That is the same as a row of zeros where the mean is then scaled to length 1.
+Unknown tokens are left out of the mean.
 
 What is written has the rows of all entries, a tokenizer that adds no special tokens, and the pooling as a module: all
 that follows reads it as it reads any sentence encoder.
@@ -31,7 +31,7 @@ from exporter.checkpoint.tokenizer.reading import open_tokenizer
 from exporter.checkpoint.weight_files import SINGLE, TensorOnDisk, open_tensors, weight_files
 from exporter.model.families.model2vec import MODEL2VEC
 from exporter.model.ops import Array
-from runtimes.errors import CheckpointError, UnsupportedError, excerpt
+from runtimes.errors import CheckpointError, excerpt
 from runtimes.files.bounded_read import read_bounded, read_card
 from runtimes.files.json_text import to_json
 
@@ -92,20 +92,17 @@ def find_static(directory: Path) -> Static | None:
 def rewrite(found: Static, folder: Path, allow_pickle: bool = False) -> None:
     """Write the checkpoint into `folder`.
 
-    Raises CheckpointError for a table and a tokenizer that do not fit each other, UnsupportedError for a mean that
-    leaves unknown tokens out and is not scaled.
+    Raises CheckpointError for a table, and what goes with it, that do not fit each other.
     """
     refuse_links(found.directory)
     tokenizer = read_object(found.own / WHOLE, f"{found.own}: no {WHOLE}; fetch the checkpoint again")
     open_tokenizer(found.own / WHOLE)
     rows = _rows(found, open_tensors(weight_files(found.own, allow_pickle)))
-    if found.config is not None:
-        rows = _without_unknown(found, rows, tokenizer)
     if rows.ndim != 2:
         raise CheckpointError(f"{found.own}: {_TABLE} {list(rows.shape)}, expected rows of numbers; save it again")
     longest = _longest(found, tokenizer)
     save_file({_TABLE: np.ascontiguousarray(rows)}, folder / SINGLE)
-    (folder / CONFIG).write_bytes(to_json(_own_config(rows, longest, tokenizer)))
+    (folder / CONFIG).write_bytes(to_json(_own_config(found, rows, longest, tokenizer)))
     (folder / WHOLE).write_bytes(json.dumps(_plain(tokenizer), ensure_ascii=False).encode())
     (folder / SETTINGS).write_bytes(to_json(_settings(found, tokenizer, longest)))
     _write_modules(found, folder)
@@ -182,21 +179,6 @@ def _weighted(folder: Path, rows: Array, weights: Array) -> Array:
     return np.asarray(rows * weights[:, None])
 
 
-def _without_unknown(found: Static, rows: Array, tokenizer: Mapping[str, Any]) -> Array:
-    """The rows with zeros for the token that stands for what is in no vocabulary."""
-    unknown = _unknown(tokenizer)
-    if unknown is None or not 0 <= unknown < len(rows):
-        return rows
-    if not found.rest:
-        raise UnsupportedError(
-            f"{found.directory / CONFIG}: normalize is false, and Model2Vec leaves unknown tokens out of the mean, "
-            "which no target does; set it to true where vectors are compared by their cosines, which stay the same"
-        )
-    rows = rows.copy()
-    rows[unknown] = 0
-    return rows
-
-
 def _unknown(tokenizer: Mapping[str, Any]) -> int | None:
     """The unknown token's id, as Model2Vec finds it."""
     model = tokenizer["model"]
@@ -220,9 +202,10 @@ def _longest(found: Static, tokenizer: Mapping[str, Any]) -> int:
     return min(value, _UNLIMITED)
 
 
-def _own_config(rows: Array, longest: int, tokenizer: Mapping[str, Any]) -> dict[str, Any]:
+def _own_config(found: Static, rows: Array, longest: int, tokenizer: Mapping[str, Any]) -> dict[str, Any]:
     added = {one["content"]: one["id"] for one in tokenizer.get("added_tokens") or []}
     padding = next((added[text] for text in _ROLES["pad_token"] if text in added), 0)
+    unknown = None if found.config is None else _unknown(tokenizer)
     return {
         "model_type": MODEL2VEC.model_type,
         "architectures": [MODEL2VEC.heads[0].architecture],
@@ -230,6 +213,7 @@ def _own_config(rows: Array, longest: int, tokenizer: Mapping[str, Any]) -> dict
         "hidden_size": rows.shape[1],
         "max_position_embeddings": longest,
         "pad_token_id": padding,
+        **({} if unknown is None else {"unk_token_id": unknown}),
     }
 
 

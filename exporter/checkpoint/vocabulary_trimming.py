@@ -145,7 +145,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
             f"--trim-vocabulary: pad_token_id {model.geometry.pad} is no entry of the tokenizer; correct config.json"
         )
     tables = {_TABLE: _Rows(model.tensors[_TABLE], kept), **_counted_from_padding(model, number)}
-    geometry = replace(model.geometry, vocabulary=len(kept), pad=number[model.geometry.pad])
+    geometry = model.geometry.renumbered(number)
     config = _renumbered_config(checkpoint.config, number)
     if _POSITIONS in tables:
         config["max_position_embeddings"] = len(tables[_POSITIONS].kept)

@@ -4,7 +4,7 @@ One strict schema for each family: `EncoderConfig` is what all have, and each fa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -54,6 +54,10 @@ class Geometry:
     activation: str
     epsilon: float
     pad: int
+
+    def renumbered(self, number: Mapping[int, int]) -> Self:
+        """The shape with the rows alone that `number` has: old id → new one."""
+        return replace(self, vocabulary=len(number), pad=number[self.pad])
 
     @property
     def uses(self) -> int:

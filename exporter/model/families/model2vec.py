@@ -5,24 +5,38 @@ reads the folders that Model2Vec and sentence-transformers save.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from exporter.model.family import Family
-from exporter.model.geometry import EncoderConfig, Geometry, Width
+from exporter.model.geometry import EncoderConfig, Geometry, Identifier, Width
 from exporter.model.heads.embedding import sentence_head
 from exporter.model.ops import Inputs, Ops, Read, Role, T, Weight
 from exporter.model.tensor_table import Entry
+
+
+@dataclass(frozen=True)
+class TableGeometry(Geometry):
+    """`unknown` is the id of the token that is left out of the mean, if one is."""
+
+    unknown: int | None
+
+    def renumbered(self, number: Mapping[int, int]) -> Self:
+        """See Geometry."""
+        unknown = None if self.unknown is None else number.get(self.unknown)
+        return replace(super().renumbered(number), unknown=unknown)
 
 
 class Model2VecConfig(EncoderConfig):
     """Of a text `max_position_embeddings` tokens are read; no token knows where it stands."""
 
     hidden_size: Width = 256
+    unk_token_id: Identifier | None = None
 
 
-def _read_geometry(config: Mapping[str, Any]) -> Geometry:
+def _read_geometry(config: Mapping[str, Any]) -> TableGeometry:
     read = Model2VecConfig.read(config)
-    return Geometry(
+    return TableGeometry(
         vocabulary=read.vocab_size,
         embedding=read.hidden_size,
         hidden=read.hidden_size,
@@ -34,14 +48,15 @@ def _read_geometry(config: Mapping[str, Any]) -> Geometry:
         activation="",
         epsilon=0.0,
         pad=read.pad_token_id,
+        unknown=read.unk_token_id,
     )
 
 
-def _entries(geometry: Geometry) -> Iterator[Entry]:
+def _entries(geometry: TableGeometry) -> Iterator[Entry]:
     yield Entry("embeddings.word", "embedding.weight", (geometry.vocabulary, geometry.hidden))
 
 
-def _encode(ops: Ops[T], read: Read, _geometry: Geometry, inputs: Inputs[T], first_token_only: bool) -> T:
+def _encode(ops: Ops[T], read: Read, _geometry: TableGeometry, inputs: Inputs[T], first_token_only: bool) -> T:
     word = Weight("embeddings.word.weight", read("embeddings.word"), Role.WORD_EMBEDDING)
     x = ops.as_tokens("embeddings", ops.embedding("embeddings.word", word, inputs.ids))
     return ops.first_token("first", x) if first_token_only else x
@@ -60,4 +75,6 @@ MODEL2VEC = Family(
     modules=lambda _: iter((("embedding", "embeddings"),)),
     heads=(sentence_head("StaticModel"),),
     multiplies_last=False,
+    hidden_token=lambda geometry: geometry.unknown,
+    in_transformers=False,
 )

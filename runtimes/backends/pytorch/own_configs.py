@@ -14,6 +14,7 @@ class StaticConfig(transformers.PretrainedConfig):  # type: ignore[misc]  # tran
     def __init__(
         self, vocab_size: int = 1, hidden_size: int = 1, max_position_embeddings: int = 512, **rest: Any
     ) -> None:
+        self.unk_token_id = rest.pop("unk_token_id", None)
         super().__init__(**rest)
         self.vocab_size, self.hidden_size = vocab_size, hidden_size
         self.max_position_embeddings = max_position_embeddings

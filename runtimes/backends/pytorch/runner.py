@@ -123,7 +123,8 @@ class TorchRunner:
         found = self._model(**feeds)
         if self._pooling is not None:
             hidden = found.last_hidden_state
-            pooled = embed(hidden, feeds["attention_mask"], self._pooling)
+            mask = getattr(found, "attention_mask", feeds["attention_mask"])
+            pooled = embed(hidden, mask, self._pooling)
             return {name: hidden if name == "last_hidden_state" else pooled for name in self._outputs}
         return {name: getattr(found, name) for name in self._outputs}
 
