@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
-from tokenizers import Tokenizer
-from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
+from tokenizers import Tokenizer, processors
 
-from benchmarks.models.tokenizer_files import TOKENS, write_json, write_modern_bpe
+from benchmarks.models.tokenizer_files import bare_wordpiece, write_json, write_modern_bpe
 from benchmarks.models.unigram_files import write_unigram
 
 WIDTH = 32
@@ -17,9 +16,9 @@ WIDTH = 32
 
 def wordpiece(_folder: Path) -> Tokenizer:
     """BERT's, with its special tokens around a text, which static embeddings do without."""
-    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(TOKENS))}
-    made = Tokenizer.from_str(BertWordPieceTokenizer(vocab=vocabulary).to_str())
-    made.add_special_tokens(list(TOKENS[:5]))
+    made = bare_wordpiece()
+    ends = [(token, made.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    made.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ends)
     return made
 
 
@@ -61,9 +60,7 @@ def write_static(
     return folder
 
 
-def write_model2vec(
-    folder: Path, tokenizer: str = "WordPiece", quantised: bool = False, **config: Any
-) -> Path:
+def write_model2vec(folder: Path, tokenizer: str = "WordPiece", quantised: bool = False, **config: Any) -> Path:
     """What `StaticModel.save_pretrained` writes; `quantised`: the vocabulary, with a mapping and weights."""
     folder.mkdir(parents=True, exist_ok=True)
     made, random = TOKENIZERS[tokenizer](folder), _random(1)

@@ -193,7 +193,9 @@ def _unknown(tokenizer: Mapping[str, Any]) -> int | None:
 def _longest(found: Static, tokenizer: Mapping[str, Any]) -> int:
     """Where a text ends: Model2Vec's `max_length`, or what the tokenizer.json of sentence-transformers says."""
     told = found.config
-    value = told.get("max_length", _LONGEST) if told is not None else (tokenizer.get("truncation") or {}).get("max_length")
+    value = (
+        told.get("max_length", _LONGEST) if told is not None else (tokenizer.get("truncation") or {}).get("max_length")
+    )
     if value is None:
         return _UNLIMITED
     if type(value) is not int or value < 1:

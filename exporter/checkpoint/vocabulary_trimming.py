@@ -159,7 +159,9 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
 
 def _counted_from_padding(model: Model, number: Mapping[int, int]) -> dict[str, _Rows]:
     """The table of positions, where these are counted from the padding's id and that is another now."""
-    pad, table = model.geometry.pad, model.tensors[_POSITIONS]
+    pad, table = model.geometry.pad, model.tensors.get(_POSITIONS)
+    if table is None:
+        return {}
     rows, moved = table.shape[0], pad - number[pad]
     if not moved or rows == model.geometry.positions:
         return {}

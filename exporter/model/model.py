@@ -67,7 +67,9 @@ class Model:
     def _shown(self, ops: Ops[T], inputs: Inputs[T]) -> Inputs[T]:
         """The inputs of the head."""
         hidden = self.family.hidden_token(self.geometry)
-        return inputs if hidden is None else replace(inputs, mask=ops.hide_token("shown", inputs.mask, inputs.ids, hidden))
+        return (
+            inputs if hidden is None else replace(inputs, mask=ops.hide_token("shown", inputs.mask, inputs.ids, hidden))
+        )
 
     def _read(self, name: str) -> Array:
         return self.tensors[name].read()

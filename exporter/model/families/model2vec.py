@@ -58,7 +58,7 @@ def _entries(geometry: TableGeometry) -> Iterator[Entry]:
 
 def _encode(ops: Ops[T], read: Read, _geometry: TableGeometry, inputs: Inputs[T], first_token_only: bool) -> T:
     word = Weight("embeddings.word.weight", read("embeddings.word"), Role.WORD_EMBEDDING)
-    x = ops.as_tokens("embeddings", ops.embedding("embeddings.word", word, inputs.ids))
+    x = ops.as_tokens("embeddings.tokens", ops.embedding("embeddings.word", word, inputs.ids))
     return ops.first_token("first", x) if first_token_only else x
 
 
@@ -72,7 +72,7 @@ MODEL2VEC = Family(
     reads_types=lambda _: False,
     entries=_entries,
     encode=_encode,
-    modules=lambda _: iter((("embedding", "embeddings"),)),
+    modules=lambda _: iter((("embedding", "embeddings.word"),)),
     heads=(sentence_head("StaticModel"),),
     multiplies_last=False,
     hidden_token=lambda geometry: geometry.unknown,

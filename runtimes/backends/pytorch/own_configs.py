@@ -7,17 +7,25 @@ import transformers
 
 
 class StaticConfig(transformers.PretrainedConfig):  # type: ignore[misc]  # transformers has no types
-    """Of a table of static embeddings."""
+    """Of a table of static embeddings, with the defaults of the family's schema."""
 
     model_type = "model2vec"
 
     def __init__(
-        self, vocab_size: int = 1, hidden_size: int = 1, max_position_embeddings: int = 512, **rest: Any
+        self,
+        vocab_size: int = 30522,
+        hidden_size: int = 256,
+        max_position_embeddings: int = 512,
+        pad_token_id: int = 0,
+        unk_token_id: int | None = None,
+        tie_word_embeddings: bool = True,
+        **rest: Any,
     ) -> None:
-        self.unk_token_id = rest.pop("unk_token_id", None)
         super().__init__(**rest)
         self.vocab_size, self.hidden_size = vocab_size, hidden_size
         self.max_position_embeddings = max_position_embeddings
+        self.pad_token_id, self.unk_token_id = pad_token_id, unk_token_id
+        self.tie_word_embeddings = tie_word_embeddings
 
 
 _OWN: Mapping[str, type[transformers.PretrainedConfig]] = {StaticConfig.model_type: StaticConfig}
