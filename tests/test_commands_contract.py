@@ -108,7 +108,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 """Labelled rows of the tasks that have them; the others are given the first ones, and refuse."""
 UNLABELLED = set(TASKS) - set(ROWS)
 
-OTHER_TOKENIZERS = ("roberta", "xlm-roberta", "camembert", "albert", "mpnet", "modernbert", "deberta-v2", "model2vec")
+OTHER_TOKENIZERS = ("roberta", "xlm-roberta", "camembert", "albert", "mpnet", "modernbert", "deberta-v2")
 """Families whose tokenizer is none that an app kit has."""
 UNTIMED = {"coreml": "Core ML needs macOS", "coreai": "whose times say nothing of a device"}
 """Target → why nothing is timed here."""

@@ -1,5 +1,6 @@
 """Seeded static embeddings, in the folders that sentence-transformers and Model2Vec save them in."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,18 +61,36 @@ def write_static(
     return folder
 
 
-def write_model2vec(folder: Path, tokenizer: str = "WordPiece", quantised: bool = False, **config: Any) -> Path:
-    """What `StaticModel.save_pretrained` writes; `quantised`: the vocabulary, with a mapping and weights."""
+def write_model2vec(
+    folder: Path,
+    tokenizer: str = "WordPiece",
+    quantised: bool = False,
+    rows: int = 0,
+    width: int = WIDTH,
+    **config: Any,
+) -> Path:
+    """What `StaticModel.save_pretrained` writes; `quantised`: the vocabulary, with a mapping and weights.
+
+    With `rows` the vocabulary is filled up to so many entries, which no text reaches.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    made, random = TOKENIZERS[tokenizer](folder), _random(1)
+    made, random = TOKENIZERS[tokenizer](folder), np.random.default_rng(1)
+    made = _filled(made, rows)
     entries = made.get_vocab_size()
-    rows = 17 if quantised else entries
-    more = {"mapping": random.integers(0, rows, entries), "weights": random.uniform(0.2, 2, entries)}
-    _save(folder, made, embeddings=random.normal(size=(rows, WIDTH)), **(more if quantised else {}))
-    write_json(folder / "config.json", {
-        "model_type": "model2vec", "architectures": ["StaticModel"], "normalize": True, **config
-    })  # fmt: skip
+    stored = 17 if quantised else entries
+    more = {"mapping": random.integers(0, stored, entries), "weights": random.uniform(0.2, 2, entries)}
+    _save(folder, made, embeddings=random.normal(size=(stored, width)), **(more if quantised else {}))
+    told = {"model_type": "model2vec", "architectures": ["StaticModel"], "normalize": True, **config}
+    write_json(folder / "config.json", told)
     return folder
+
+
+def _filled(tokenizer: Tokenizer, entries: int) -> Tokenizer:
+    document = json.loads(tokenizer.to_str())
+    vocabulary = document["model"]["vocab"]
+    for number in range(len(vocabulary), entries):
+        vocabulary[f"unused{number}"] = number
+    return Tokenizer.from_str(json.dumps(document))
 
 
 def _save(folder: Path, tokenizer: Tokenizer, **tensors: Any) -> None:

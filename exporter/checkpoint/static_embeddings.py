@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from exporter.checkpoint.json_files import MAX_CONFIG_BYTES, read_json, read_object
+from exporter.checkpoint.json_files import MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, read_json, read_object
 from exporter.checkpoint.links import refuse_links
 from exporter.checkpoint.sentence_transformers.files import module_list
 from exporter.checkpoint.sentence_transformers.modules import HEADS, MODULES, list_modules
@@ -95,7 +95,8 @@ def rewrite(found: Static, folder: Path, allow_pickle: bool = False) -> None:
     Raises CheckpointError for a table, and what goes with it, that do not fit each other.
     """
     refuse_links(found.directory)
-    tokenizer = read_object(found.own / WHOLE, f"{found.own}: no {WHOLE}; fetch the checkpoint again")
+    absent = f"{found.own}: no {WHOLE}; fetch the checkpoint again"
+    tokenizer = read_object(found.own / WHOLE, absent, MAX_TOKENIZER_BYTES)
     open_tokenizer(found.own / WHOLE)
     rows = _rows(found, open_tensors(weight_files(found.own, allow_pickle)))
     if rows.ndim != 2:

@@ -107,7 +107,7 @@ def test_verify_explains_every_layer(exported, checkpoint_of, few, family, targe
     found = verification.explain()
     assert found.first is None, found.first
     borders = {"layer.0.attention.output", "layer.0.output", "layer.1.output", "logits"}
-    borders = {"embeddings", *borders} if family in seeded.WITH_LAYERS else {"embeddings.word", "sentence_embedding"}
+    borders = {"embeddings", *borders} if family in seeded.WITH_LAYERS else {"sentence_embedding"}
     assert borders <= {row.name for row in found.graph}
     assert borders <= {row.name for row in found.file}
 
