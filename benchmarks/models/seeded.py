@@ -11,6 +11,7 @@ import transformers
 
 from benchmarks.models.tokenizer_files import (
     TOKENS,
+    write_bare_wordpiece,
     write_byte_level_bpe,
     write_modern_bpe,
     write_mpnet_wordpiece,
@@ -18,6 +19,8 @@ from benchmarks.models.tokenizer_files import (
 )
 from benchmarks.models.unigram_files import LAYOUTS, write_unigram
 from exporter.model.families.registry import FAMILIES
+from runtimes.backends.pytorch.own_configs import config_for
+from runtimes.backends.pytorch.own_models import model_class
 
 _ROBERTA: dict[str, Any] = {
     "hidden_size": 32,
@@ -65,6 +68,7 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
         "intermediate_size": 64,
         "max_position_embeddings": 50,
     },
+    "model2vec": {"hidden_size": 32, "unk_token_id": 1},
     "modernbert": {
         "hidden_size": 32,
         "num_hidden_layers": 4,
@@ -90,6 +94,7 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
 """model_type → a geometry in which no two widths that differ in the published models are the same."""
 TOKENIZERS: dict[str, Callable[[Path], int]] = {
     "roberta": write_byte_level_bpe,
+    "model2vec": write_bare_wordpiece,
     "modernbert": write_modern_bpe,
     "mpnet": write_mpnet_wordpiece,
     **{layout: partial(write_unigram, layout=layout) for layout in LAYOUTS},
@@ -97,6 +102,8 @@ TOKENIZERS: dict[str, Callable[[Path], int]] = {
 """model_type → what writes its tokenizer's files and returns the number of entries; others have BERT's."""
 KINDS = tuple((name, head.task.name) for name, family in FAMILIES.items() for head in family.heads)
 """Every family with every task that it has."""
+WITH_LAYERS = tuple(name for name, family in FAMILIES.items() if len(family.heads) > 1)
+"""Families that are more than a table, which have the tasks of an encoder."""
 _LABELS = {"question-answering": 2, "next-sentence-prediction": 2, "text-ranking": 1}
 """Task → the labels of its head, where these are no three."""
 _RANKER = {"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Sigmoid"}}
@@ -135,7 +142,7 @@ def write_family(folder: Path, model_type: str, architecture: str, labels: int =
     tokens = TOKENIZERS.get(model_type, write_vocabulary)(folder)
     common = {"vocab_size": tokens, "max_position_embeddings": 48, "num_labels": labels, "initializer_range": 0.4}
     settings = {**common, **GEOMETRIES[model_type], **config}
-    model = getattr(transformers, architecture)(transformers.AutoConfig.for_model(model_type, **settings))
+    model = model_class(architecture)(config_for(model_type, **settings))
     for name, weight in model.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(weight, std=0.3)
@@ -158,6 +165,11 @@ def write_multilingual_bert(folder: Path, **config: Any) -> Path:
     (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
     (folder / "vocab.txt").unlink()
     return folder
+
+
+def task_of(family: str, wanted: str) -> str:
+    """The task that is wanted of each family, or the only one that it has."""
+    return wanted if family in WITH_LAYERS else FAMILIES[family].heads[0].task.name
 
 
 def write_task(folder: Path, family: str, task: str, **config: Any) -> Path:

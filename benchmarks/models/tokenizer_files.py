@@ -76,6 +76,25 @@ def write_mpnet_wordpiece(folder: Path) -> int:
     return len(tokens)
 
 
+def bare_wordpiece() -> Tokenizer:
+    """BERT's WordPiece and added tokens, with nothing around a text; no entry is in it twice."""
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(TOKENS))}
+    made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    made.decoder = decoders.WordPiece()
+    made.add_special_tokens(list(SPECIAL))
+    return made
+
+
+def write_bare_wordpiece(folder: Path) -> int:
+    """Write the files of `bare_wordpiece`, as of static embeddings; return its number of tokens."""
+    made = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=bare_wordpiece(), pad_token=SPECIAL[0], unk_token=SPECIAL[1]
+    )
+    made.save_pretrained(folder)
+    return len(made)
+
+
 def write_settings(folder: Path, **values: Any) -> None:
     """Write tokenizer_config.json."""
     write_json(folder / "tokenizer_config.json", values)

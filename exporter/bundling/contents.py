@@ -87,7 +87,8 @@ def _copy_companions(checkpoint: Checkpoint, directory: Path) -> None:
     """Config, tokenizer, and what sentence-transformers reads go with the model."""
     (directory / "config.json").write_bytes(config_content(checkpoint))
     longest, width = checkpoint.max_tokens, checkpoint.geometry.hidden
-    sentences = carried(checkpoint.sentences, longest, width) if checkpoint.sentences else {}
+    loadable = checkpoint.model.family.in_transformers
+    sentences = carried(checkpoint.sentences, longest, width) if checkpoint.sentences and loadable else {}
     for name, content in {**checkpoint.tokenizer.files, **sentences}.items():
         place = directory / name
         place.parent.mkdir(exist_ok=True)

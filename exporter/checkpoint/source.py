@@ -4,7 +4,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -47,8 +47,8 @@ _PICKLE = ["pytorch_model.bin", "*_Dense/pytorch_model.bin", "0_*/pytorch_model.
 class Source:
     """A checkpoint's folder, and the name and revision by which it was asked for; `kind` is folder, hub or demo.
 
-    `made_from` are the files that a merged adapter came from, by name: its own folder is temporary, and goes with
-    `lifetime`, which copies of this under another name share.
+    `made_from` are the files that a merged adapter, or static embeddings, came from, by name: the folder itself is
+    temporary then, and goes with `lifetime`, which copies of this under another name share.
     """
 
     kind: str
@@ -107,17 +107,30 @@ def _find(model: str, options: HubOptions) -> Source:
 
 
 def _whole(source: Source, options: HubOptions) -> Source:
-    """The source itself; of an adapter its merged model, in a folder that goes when the last reader of it has gone."""
-    if not is_adapter(source.directory):
-        return source
-    from exporter.checkpoint.lora_merging import merge  # here: few checkpoints are adapters, and it reads configs
+    """The source itself; of an adapter its merged model, and of static embeddings what `rewrite` makes of them.
 
-    adapter = read_adapter(source.directory)
-    base = _find_base(adapter, options)
+    Those lie in a folder that goes when the last reader of it has gone.
+    """
+    # here: few checkpoints are either, and both read configs
+    from exporter.checkpoint.lora_merging import merge
+    from exporter.checkpoint.static_embeddings import find_static, rewrite
+
+    if is_adapter(source.directory):
+        adapter = read_adapter(source.directory)
+        base = _find_base(adapter, options)
+        merged = partial(merge, adapter, base, allow_pickle=options.allow_pickle)
+        return _made(source, merged, sources(adapter, base))
+    if static := find_static(source.directory):
+        return _made(source, partial(rewrite, static, allow_pickle=options.allow_pickle), static.files)
+    return source
+
+
+def _made(source: Source, write: Callable[[Path], None], made_from: Mapping[str, Path]) -> Source:
+    """The source with what `write` writes into a temporary folder in its place."""
     folder = Path(tempfile.mkdtemp(prefix="bertport-merged-"))
     try:
-        merge(adapter, base, folder, options.allow_pickle)
-        return replace(source, directory=folder, made_from=sources(adapter, base), lifetime=_Lifetime(folder))
+        write(folder)
+        return replace(source, directory=folder, made_from=made_from, lifetime=_Lifetime(folder))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

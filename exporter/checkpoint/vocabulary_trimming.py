@@ -145,7 +145,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
             f"--trim-vocabulary: pad_token_id {model.geometry.pad} is no entry of the tokenizer; correct config.json"
         )
     tables = {_TABLE: _Rows(model.tensors[_TABLE], kept), **_counted_from_padding(model, number)}
-    geometry = replace(model.geometry, vocabulary=len(kept), pad=number[model.geometry.pad])
+    geometry = model.geometry.renumbered(number)
     config = _renumbered_config(checkpoint.config, number)
     if _POSITIONS in tables:
         config["max_position_embeddings"] = len(tables[_POSITIONS].kept)
@@ -159,7 +159,9 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Array) -> Checkpoint:
 
 def _counted_from_padding(model: Model, number: Mapping[int, int]) -> dict[str, _Rows]:
     """The table of positions, where these are counted from the padding's id and that is another now."""
-    pad, table = model.geometry.pad, model.tensors[_POSITIONS]
+    pad, table = model.geometry.pad, model.tensors.get(_POSITIONS)
+    if table is None:
+        return {}
     rows, moved = table.shape[0], pad - number[pad]
     if not moved or rows == model.geometry.positions:
         return {}

@@ -138,8 +138,8 @@ def _open(path: Path) -> Any:
 
 
 def _readable(name: str, dtype: str) -> bool:
-    """Weights are floats; the one integer tensor that BERT checkpoints hold is a buffer nobody reads."""
-    return dtype in _FLOATS or name.endswith(("position_ids", "token_type_ids"))
+    """Weights are floats; the integers that checkpoints hold are buffers nobody reads, and Model2Vec's row numbers."""
+    return dtype in _FLOATS or name == "mapping" or name.endswith(("position_ids", "token_type_ids"))
 
 
 def _loader(path: Path, name: str) -> Callable[[], Array]:

@@ -83,8 +83,9 @@ class Family(Generic[G]):
     `tokenizer_class` is transformers' for it; `reads_types` says whether a model reads segment numbers, as far as that
     tokenizer gives any. `schema` is what its config.json may say, and `read_geometry` reads it. `padding_shows`: what
     follows a text changes its answer, padding too. `folded_norms`: its norms are linear and fold into the tables and
-    layers before them. `multiplies_last`: where the first token alone is read, weights
-    of the last layer's attention are multiplied with each other.
+    layers before them. `multiplies_last`: where the first token alone is read, weights of the last layer's attention
+    are multiplied with each other. `hidden_token` is the id of a token that heads leave out, as they do padding.
+    `in_transformers`: it has a class for the model, by which other libraries load a bundle.
 
     `prefix` stands before the encoder's tensors in a checkpoint with a head; `entries` are without it, and so are
     `buffers`, the constants that older transformers stored. `modules` are those parts of transformers' model whose
@@ -105,6 +106,8 @@ class Family(Generic[G]):
     padding_shows: bool = False
     folded_norms: bool = False
     multiplies_last: bool = True
+    hidden_token: Callable[[G], int | None] = lambda _: None
+    in_transformers: bool = True
 
     @property
     def name(self) -> str:

@@ -1,6 +1,8 @@
 """The encoder's dimensions: what `config.json` states of a model, once a family's schema has read it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Geometry:
     activation: str
     epsilon: float
     pad: int
+
+    def renumbered(self, number: Mapping[int, int]) -> Self:
+        """The shape with the rows alone that `number` has: old id → new one."""
+        return replace(self, vocabulary=len(number), pad=number[self.pad])
 
     @property
     def uses(self) -> int:

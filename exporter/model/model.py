@@ -1,7 +1,7 @@
 """`Model`: an encoder and its task head over `Ops`, with all weights matched against the checkpoint."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,14 @@ class Model:
     def build(self, ops: Ops[T], inputs: Inputs[T]) -> None:
         """Emit the model through `ops`; `inputs` are [B, S] each."""
         x = self.family.encode(ops, self._read, self.geometry, inputs, self.head.first_token_only)
-        self.head.build(Encoded(ops, self._read, self.geometry, inputs, x))
+        self.head.build(Encoded(ops, self._read, self.geometry, self._shown(ops, inputs), x))
+
+    def _shown(self, ops: Ops[T], inputs: Inputs[T]) -> Inputs[T]:
+        """The inputs of the head."""
+        hidden = self.family.hidden_token(self.geometry)
+        return (
+            inputs if hidden is None else replace(inputs, mask=ops.hide_token("shown", inputs.mask, inputs.ids, hidden))
+        )
 
     def _read(self, name: str) -> Array:
         return self.tensors[name].read()

@@ -169,6 +169,10 @@ class NumpyOps:
         beyond = self.linear(f"{name}.beyond", x[..., width:], rest, None)
         return self.add(name, self.linear(f"{name}.within", x[..., :width], table, bias), beyond)
 
+    def hide_token(self, name: str, mask: Array, ids: Array, token: int) -> Array:  # noqa: ARG002 - no float
+        """See Ops."""
+        return np.asarray(mask * (ids != token))
+
     def pool(self, name: str, x: Array, mask: Array, kind: str) -> Array:
         """See Ops; as sentence-transformers' Pooling, with its −1e9 for no token and its 1e-9 for no division by 0."""
         seen = mask.astype(np.float32)[..., None]  # [B, S, 1]

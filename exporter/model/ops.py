@@ -144,6 +144,9 @@ class Ops(Protocol[T]):
     def hide_padding(self, name: str, x: T, mask: T) -> T:
         """[B, S, H] with zeros for padding."""
 
+    def hide_token(self, name: str, mask: T, ids: T, token: int) -> T:
+        """`mask` [B, S] with 0 wherever `ids` [B, S] is `token` too, for `pool`."""
+
     def attention(self, name: str, query: T, key: T, value: T, bias: T, heads: int, scores: tuple[T, ...] = ()) -> T:
         """softmax(q·kᵀ + scores + bias)·v per head, [B, S, H] each → [B, S, H]; the query comes scaled by 1/√D."""
 

@@ -3,7 +3,7 @@
 Version 6 writes other module paths and settings, which 5 cannot load, and reads those of 5.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from safetensors.numpy import save
 
@@ -31,12 +31,8 @@ def embedding_files(
     """Name → bytes, for a model whose encoder has vectors of `width` and whose texts are truncated at `longest`."""
     kinds = ["Transformer", "Pooling", *("Normalize" if step is None else "Dense" for step in recipe.steps)]
     paths = ["" if number == 0 else f"{number}_{kind}" for number, kind in enumerate(kinds)]
-    listed = [
-        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for number, (path, kind) in enumerate(zip(paths, kinds, strict=True))
-    ]
     files = {
-        "modules.json": to_json(listed),
+        "modules.json": to_json(module_list(zip(kinds, paths, strict=True))),
         "sentence_bert_config.json": to_json({"max_seq_length": longest, "do_lower_case": False}),
         f"{paths[1]}/config.json": to_json(_pooling(recipe, width)),
     }
@@ -44,6 +40,14 @@ def embedding_files(
         if step is not None:
             files |= {f"{path}/{name}": content for name, content in _dense(step, tensors)}
     return files
+
+
+def module_list(modules: Iterable[tuple[str, str]]) -> list[dict[str, object]]:
+    """modules.json, of the class and the folder of each module."""
+    return [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for number, (kind, path) in enumerate(modules)
+    ]
 
 
 def _pooling(recipe: SentenceRecipe, width: int) -> dict[str, object]:

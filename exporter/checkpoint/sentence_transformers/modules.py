@@ -33,7 +33,7 @@ _OLDEST = ("BERT", "RoBERTa", "DistilBERT", "ALBERT", "XLNet", "XLMRoBERTa", "Ca
 """Encoders of sentence-transformers 0.2 (2019), which counted a text's length without its special tokens."""
 _CLASSIFYING = (TEXT_CLASSIFICATION.name, TEXT_RANKING.name)
 """Tasks that a CrossEncoder may have."""
-_HEADS = ("model_head.*", "*.pkl", "*.pickle", "*.joblib", "*.skops", "config_setfit.json")
+HEADS = ("model_head.*", "*.pkl", "*.pickle", "*.joblib", "*.skops", "config_setfit.json")
 """What a classifier beside a sentence encoder is saved as: SetFit's, scikit-learn's."""
 
 
@@ -86,6 +86,15 @@ def sentence_task(sentences: "Sentences", task: str) -> str:
 
 def read_modules(directory: Path) -> Modules:
     """Read the list of modules. Raises CheckpointError and UnsupportedError, with the modules that are known."""
+    path, kinds = directory / MODULES, list_modules(directory)
+    if not kinds or kinds[0][0] != "Transformer":
+        first = kinds[0][0] if kinds else "none"
+        raise UnsupportedError(f"{path}: expected a Transformer as the first module, found {excerpt(first)}; {PASS}")
+    return Modules(path, kinds[0][1], tuple(kinds[1:]))
+
+
+def list_modules(directory: Path) -> list[tuple[str, Path]]:
+    """(class, folder) of each module. Raises CheckpointError, UnsupportedError for a class of another package."""
     path = directory / MODULES
     listed = read_json(path, f"{path}: missing; fetch the checkpoint again")
     try:
@@ -97,10 +106,7 @@ def read_modules(directory: Path) -> Modules:
     outside = [folder for _, folder in found if len(folder) > _LONGEST_NAME or not is_below(folder)]
     if outside:
         raise CheckpointError(f"{path}: modules must lie beside it; found {some([*map(excerpt, outside)])}; correct it")
-    kinds = [(_kind(path, kind), directory / folder) for kind, folder in found]
-    if not kinds or kinds[0][0] != "Transformer":
-        raise UnsupportedError(f"{path}: expected a Transformer as the first module, found {_first(found)}; {PASS}")
-    return Modules(path, kinds[0][1], tuple(kinds[1:]))
+    return [(_kind(path, kind), directory / folder) for kind, folder in found]
 
 
 def read_sentences(modules: Modules, allow_pickle: bool) -> Sentences:
@@ -156,14 +162,10 @@ def _kind(path: Path, name: str) -> str:
     return kind
 
 
-def _first(found: list[tuple[str, str]]) -> str:
-    return found[0][0] if found else "none"
-
-
 def _left_out(modules: Modules) -> tuple[str, ...]:
     """Classifiers beside the encoder, pickled or not, and modules that modules.json does not name."""
     root = modules.path.parent
-    heads = {path.name for pattern in _HEADS for path in root.glob(pattern)}
+    heads = {path.name for pattern in HEADS for path in root.glob(pattern)}
     named = {modules.encoder.name, *(folder.name for _, folder in modules.rest)}
     folders = {path.parent.name for path in root.glob("[0-9]*_*/config.json")}
     return tuple(sorted(heads | (folders - named)))

@@ -10,6 +10,7 @@ from exporter.model.families.deberta_v2 import DEBERTA_V2
 from exporter.model.families.distilbert import DISTILBERT
 from exporter.model.families.electra import ELECTRA
 from exporter.model.families.mobilebert import MOBILEBERT
+from exporter.model.families.model2vec import MODEL2VEC
 from exporter.model.families.modernbert import MODERNBERT
 from exporter.model.families.mpnet import MPNET
 from exporter.model.families.roberta import ROBERTA
@@ -20,7 +21,7 @@ from runtimes.plugins import Registry
 
 GROUP = "bertport.families"
 _OLDER = (BERT, DISTILBERT, ELECTRA, ROBERTA, MOBILEBERT, XLM_ROBERTA, CAMEMBERT, ALBERT)
-OWN = {one.name: one for one in (*_OLDER, MPNET, MODERNBERT, DEBERTA_V2)}
+OWN = {one.name: one for one in (*_OLDER, MPNET, MODERNBERT, DEBERTA_V2, MODEL2VEC)}
 FAMILIES: Registry[Family[Any]] = Registry(OWN, GROUP, Family)
 """bertport's own, and those of packages with an entry point in the group `bertport.families`."""
 

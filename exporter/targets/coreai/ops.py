@@ -57,12 +57,21 @@ class CoreAIOps(CoreAIAttention):
         builder, kept = self.builder, pad + 1 + self._longest
         rows = Weight(table.name, np.ascontiguousarray(table.values[:kept]), table.role)
         with builder.named(f"{name}.row"):
-            ones = builder.cast(builder.broadcasting_not_equal(ids, np.array(pad, np.int32)), dtype="int32")
+            ones = self._other_than(ids, pad)
             count = builder.scan(ones, np.array(1, np.uint32), np.array(False), combiner="sum")
             row = builder.broadcasting_add(builder.broadcasting_mul(count, ones), np.array(pad, np.int32))
         found = self.embedding(f"{name}.positions", rows, row)
         with builder.named(name):
             return builder.broadcasting_add(tokens, found)
+
+    def hide_token(self, name: str, mask: Tensor, ids: Tensor, token: int) -> Tensor:
+        """See Ops."""
+        with self.builder.named(name):
+            return self.builder.broadcasting_mul(mask, self._other_than(ids, token))
+
+    def _other_than(self, ids: Tensor, token: int) -> Tensor:
+        """Int32 [B, S], 1 where the id is another than `token`."""
+        return self.builder.cast(self.builder.broadcasting_not_equal(ids, np.array(token, np.int32)), dtype="int32")
 
     def trigram(self, name: str, x: Tensor) -> Tensor:
         """See Ops; [B, S, 3·E]."""

@@ -83,12 +83,20 @@ class MilOps(MilAttention):
         """See Ops; [B, S, H]. Only the rows that the longest length of the package reads are kept."""
         kept = pad + 1 + max(tokens.shape[1], self.dialect.longest)
         rows = Weight(table.name, np.ascontiguousarray(table.values[:kept]), table.role)
-        is_token = self.mb.not_equal(x=ids, y=np.int32(pad), name=mil_name(f"{name}.is_token"))
-        ones = self.mb.cast(x=is_token, dtype="int32", name=mil_name(f"{name}.ones"))
+        ones = self._other_than(name, ids, pad)
         count = self.mb.cumsum(x=ones, axis=1, name=mil_name(f"{name}.count"))
         number = self.mb.mul(x=count, y=ones, name=mil_name(f"{name}.number"))
         row = self.mb.add(x=number, y=np.int32(pad), name=mil_name(f"{name}.row"))
         return self.mb.add(x=tokens, y=self.embedding(f"{name}.positions", rows, row), name=mil_name(name))
+
+    def hide_token(self, name: str, mask: Var, ids: Var, token: int) -> Var:
+        """See Ops."""
+        return self.mb.mul(x=mask, y=self._other_than(name, ids, token), name=mil_name(name))
+
+    def _other_than(self, name: str, ids: Var, token: int) -> Var:
+        """Int32 [B, S], 1 where the id is another than `token`."""
+        is_token = self.mb.not_equal(x=ids, y=np.int32(token), name=mil_name(f"{name}.is_token"))
+        return self.mb.cast(x=is_token, dtype="int32", name=mil_name(f"{name}.ones"))
 
     def add(self, name: str, left: Var, right: Var) -> Var:
         """See Ops."""

@@ -43,13 +43,22 @@ class LiteRtOps(Attention):
     def counted_positions(self, name: str, table: Weight, tokens: str, ids: str, pad: int) -> str:
         """See Ops."""
         shape, padding = self.shape(ids), self.constant("pad", np.int32(pad))
-        is_token = self.node("NOT_EQUAL", [ids, padding], f"{name}.is_token", shape, "bool")
-        ones = self.cast(is_token, f"{name}.ones", "int32")
+        ones = self._other_than(name, ids, padding)
         axis = self.constant("token_axis", np.int32(1))
         count = self.node("CUMSUM", [ones, axis], f"{name}.count", shape, "int32")
         number = self.arithmetic("MUL", count, ones, f"{name}.number")
         row = self.arithmetic("ADD", number, padding, f"{name}.row")
         return self.arithmetic("ADD", tokens, self.table_rows(f"{name}.positions", table, row), name)
+
+    def hide_token(self, name: str, mask: str, ids: str, token: int) -> str:
+        """See Ops."""
+        other = self._other_than(name, ids, self.constant("hidden_token", np.int32(token)))
+        return self.arithmetic("MUL", mask, other, name)
+
+    def _other_than(self, name: str, ids: str, token: str) -> str:
+        """Int32 [B, S], 1 where the id is another than `token`."""
+        is_token = self.node("NOT_EQUAL", [ids, token], f"{name}.is_token", self.shape(ids), "bool")
+        return self.cast(is_token, f"{name}.ones", "int32")
 
     def trigram(self, name: str, x: str) -> str:
         """See Ops."""

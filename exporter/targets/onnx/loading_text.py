@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+from exporter.checkpoint.json_files import read_bundled
+from exporter.model.families.registry import find_family
 from exporter.targets.loading_python import RuntimeLines, python_lines
 from runtimes.bundle.reading import Bundle
 
@@ -44,6 +46,8 @@ def loading_text(bundle: Bundle) -> str:
 def _others(bundle: Bundle) -> str:
     """Which other libraries load the folder as it is."""
     task = bundle.manifest.recipe.task
+    if not find_family(read_bundled(bundle.directory / "config.json")).in_transformers:
+        return ""
     told = [f"`optimum.onnxruntime.{_OPTIMUM[task]}`"] if task in _OPTIMUM else []
     if bundle.manifest.pooling:
         told.append('`SentenceTransformer(folder, backend="onnx")`')

@@ -126,15 +126,23 @@ class OnnxOps(Attention):
 
     def counted_positions(self, name: str, table: Weight, tokens: str, ids: str, pad: int) -> str:
         """See Ops; [B, S, H]. Counted in int64, whatever the ids are."""
-        wide = self._node("Cast", [ids], f"{name}.ids", to=TensorProto.INT64)
-        padding = self._node("Equal", [wide, self._constant("pad", np.int64(pad))], f"{name}.padding")
-        seen = self._node(
-            "Cast", [self._node("Not", [padding], f"{name}.is_token")], f"{name}.ones", to=TensorProto.INT64
-        )
+        seen = self._other_than(name, ids, "pad", pad)
         count = self._node("CumSum", [seen, self._constant("token_axis", np.int64(1))], f"{name}.count")
         number = self._node("Mul", [count, seen], f"{name}.number")
         row = self._node("Add", [number, self._constant("pad", np.int64(pad))], f"{name}.row")  # [B, S]
         return self._unflat(self._node("Add", [tokens, self.weights.rows(f"{name}.positions", table, row)], name))
+
+    def hide_token(self, name: str, mask: str, ids: str, token: int) -> str:
+        """See Ops; int64."""
+        wide = self._node("Cast", [mask], f"{name}.mask", to=TensorProto.INT64)
+        return self._node("Mul", [wide, self._other_than(name, ids, "hidden_token", token)], name)
+
+    def _other_than(self, name: str, ids: str, called: str, token: int) -> str:
+        """Int64 [B, S], 1 where the id is another than `token`, the constant that is so `called`."""
+        wide = self._node("Cast", [ids], f"{name}.ids", to=TensorProto.INT64)
+        same = self._node("Equal", [wide, self._constant(called, np.int64(token))], f"{name}.padding")
+        other = self._node("Not", [same], f"{name}.is_token")
+        return self._node("Cast", [other], f"{name}.ones", to=TensorProto.INT64)
 
     def trigram(self, name: str, x: str) -> str:
         """See Ops; [B, S, E] → [B, S, 3·E]."""

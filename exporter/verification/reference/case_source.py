@@ -102,6 +102,7 @@ class CaseSource:
         tensors = {name: prod(tensor.shape) for name, tensor in checkpoint.model.tensors.items()}
         geometry = checkpoint.geometry
         each = geometry.uses * sum(size for name, size in tensors.items() if not name.startswith("embeddings."))
+        each = each or geometry.hidden  # of a model that is a table, a row
         if checkpoint.task is not FILL_MASK:
             return int(products / each)
         return int(

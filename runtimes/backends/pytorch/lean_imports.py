@@ -39,7 +39,7 @@ _MODELS = (
     *("roberta", "xlm_roberta"),
 )
 """Of the classes that can be named without their module; another's is found by importing all again."""
-_OURS = ("runtimes.backends.pytorch.runner", "runtimes.backends.pytorch.tokenizer")
+_OURS = tuple(f"runtimes.backends.pytorch.{name}" for name in ("runner", "tokenizer", "own_configs", "own_models"))
 _OLDEST = 5
 
 

@@ -16,6 +16,8 @@ import torch
 import transformers
 
 from runtimes.backends.pytorch.description import Pooling, ReferenceModel
+from runtimes.backends.pytorch.own_configs import config_for
+from runtimes.backends.pytorch.own_models import model_class
 from runtimes.backends.pytorch.sentence_pooling import embed
 from runtimes.errors import CheckpointError, in_our_words
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
@@ -121,7 +123,8 @@ class TorchRunner:
         found = self._model(**feeds)
         if self._pooling is not None:
             hidden = found.last_hidden_state
-            pooled = embed(hidden, feeds["attention_mask"], self._pooling)
+            mask = getattr(found, "attention_mask", feeds["attention_mask"])
+            pooled = embed(hidden, mask, self._pooling)
             return {name: hidden if name == "last_hidden_state" else pooled for name in self._outputs}
         return {name: getattr(found, name) for name in self._outputs}
 
@@ -178,7 +181,7 @@ def _computing_with(threads: int | None) -> Iterator[None]:
 def _settings(config: Mapping[str, Any] | None, wrapper: str, double: bool) -> dict[str, Any]:
     """What `from_pretrained` is told besides where the weights lie, and what is the same for all."""
     renamed = {"key_mapping": {f"^{re.escape(wrapper)}": ""}} if wrapper else {}
-    told = {} if config is None else {"config": transformers.AutoConfig.for_model(**config)}
+    told = {} if config is None else {"config": config_for(**config)}
     return {"dtype": torch.float64 if double else torch.float32, **renamed, **told}
 
 
@@ -189,7 +192,7 @@ def _load(checkpoint: Path, architecture: str, settings: Callable[[], dict[str, 
         )
 
     with _ONE_LOAD, in_our_words(refused):
-        model = getattr(transformers, architecture).from_pretrained(
+        model = model_class(architecture).from_pretrained(
             checkpoint,
             attn_implementation="eager",
             local_files_only=True,

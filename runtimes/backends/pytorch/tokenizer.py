@@ -13,6 +13,7 @@ from unittest import mock
 import transformers
 from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 
+from runtimes.backends.pytorch.own_configs import config_for
 from runtimes.backends.pytorch.tokenizer_source import (
     Encodings,
     Text,
@@ -83,7 +84,7 @@ def _open(source: TokenizerSource) -> Any:
     name = source.tokenizer_class or source.config_class
     _check_known(source.directory, name)
     # not config.json itself: what it says of the model has no say in the tokenizer
-    config = transformers.AutoConfig.for_model(source.model_type)
+    config = config_for(source.model_type)
     config.tokenizer_class = source.config_class
     with _config_unread(), in_our_words(partial(_refused, source.directory, name)):
         made = transformers.AutoTokenizer.from_pretrained(

@@ -14,6 +14,7 @@ from exporter.model.families.registry import FAMILIES
 from exporter.options.request import Request
 from exporter.pipeline import export
 from exporter.verification.reference.reference import Reference
+from runtimes.backends.pytorch.own_configs import config_for
 from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 from runtimes.runner import full_batch
 
@@ -140,8 +141,8 @@ def test_two_names_of_one_number_are_read_and_must_agree(write_family, edit_conf
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_default_of_a_schema_is_what_the_reference_is_told(family):
     """The same config with them and without; what is not its class's own is read by its model, or by no one."""
-    told, plain = FAMILIES[family].schema.read({}).for_reference(), transformers.AutoConfig.for_model(family).to_dict()
-    made = transformers.AutoConfig.for_model(family, **told).to_dict()
+    told, plain = FAMILIES[family].schema.read({}).for_reference(), config_for(family).to_dict()
+    made = config_for(family, **told).to_dict()
     assert {key: made[key] for key in plain} == plain
     assert told.keys() - plain.keys() <= READ_BY_THE_MODEL.get(family, set())
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.models.seeded import WITH_LAYERS
 from exporter.checkpoint.checkpoint import load
 from exporter.checkpoint.source import HubOptions, resolve
 from exporter.model import folding
 from exporter.model.families.registry import FAMILIES
 from exporter.model.numpy_ops import trace
+from runtimes.backends.pytorch.own_configs import config_for
 from runtimes.backends.pytorch.runner import TorchRunner
 from runtimes.errors import BertportError, CheckpointError, UnsupportedError
 from runtimes.runner import Batch
@@ -190,7 +192,7 @@ ALIKE = ("bert", "modernbert")
 """ModernBERT stores the heads of both tasks alike: config.json alone says which it is."""
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in ALIKE])
+@pytest.mark.parametrize("family", [name for name in WITH_LAYERS if name not in ALIKE])
 def test_a_head_that_the_weights_lack_and_one_that_they_add(write_family, edit_config, tmp_path, family):
     heads = {head.task.name: head.architecture for head in FAMILIES[family].heads}
     folder = write_family(tmp_path / "c", family, heads["question-answering"], labels=2)
@@ -199,7 +201,7 @@ def test_a_head_that_the_weights_lack_and_one_that_they_add(write_family, edit_c
         read(folder)
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "bert"])
+@pytest.mark.parametrize("family", [name for name in WITH_LAYERS if name != "bert"])
 def test_a_task_forced_on_another_head_is_refused(write_family, tmp_path, family):
     heads = {head.task.name: head.architecture for head in FAMILIES[family].heads}
     folder = write_family(tmp_path / "c", family, heads["token-classification"])
@@ -216,10 +218,8 @@ def test_what_old_roberta_stored_and_never_read_is_no_obstacle(write_family, edi
 
 
 def test_the_defaults_are_those_of_transformers():
-    import transformers
-
     for name, family in FAMILIES.items():
-        config = json.loads(transformers.AutoConfig.for_model(name).to_json_string(use_diff=False))
+        config = json.loads(config_for(name).to_json_string(use_diff=False))
         assert family.read_geometry({"model_type": name}) == family.read_geometry(config)
 
 

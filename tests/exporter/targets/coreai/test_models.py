@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.models.seeded import WITH_LAYERS
 from exporter.compression.product_quantization import product_quantise
 from exporter.compression.weight_exceptions import Keep
-from exporter.model.families.registry import FAMILIES
 from exporter.targets.coreai.lower import lower
 from exporter.targets.coreai.names import canonical_tensors
 from exporter.targets.coreai.schemes import SCHEMES, in_float32
@@ -76,7 +76,7 @@ def test_a_scheme_that_was_decoded_otherwise_would_be_seen(checkpoint, model_of,
 
 @pytest.mark.parametrize(
     "family",
-    [pytest.param(one, marks=() if one in ("roberta", "mobilebert") else pytest.mark.slow) for one in FAMILIES],
+    [pytest.param(one, marks=() if one in ("roberta", "mobilebert") else pytest.mark.slow) for one in WITH_LAYERS],
 )
 def test_every_family_in_rows_and_of_several_lengths(checkpoint_of, model_of, save, run, family):
     model = model_of(checkpoint_of(family, "text-classification"))
@@ -91,7 +91,7 @@ def test_every_family_in_rows_and_of_several_lengths(checkpoint_of, model_of, sa
     ("family", "layout"),
     [
         pytest.param(*one, marks=() if one in RESHAPED else pytest.mark.slow)
-        for one in itertools.product(FAMILIES, ("rows", "channels", "witness"))
+        for one in itertools.product(WITH_LAYERS, ("rows", "channels", "witness"))
     ],
 )
 def test_every_named_tensor_equals_the_definition(checkpoint_of, model_of, save, opened, family, layout):
