@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(group)
     add_output(group, "FILE", "Write the record to FILE, with every row's answers.")
     group.add_argument("--max-drop", type=float, metavar="POINTS", help="End with 1 when more is lost.")
-    told = f"Let these of a word's tokens decide its label: the first, their mean, or the surest. {defaults_to('first')}"
+    told = (
+        f"Let these of a word's tokens decide its label: the first, their mean, or the surest. {defaults_to('first')}"
+    )
     group.add_argument("--aggregation", choices=tuple(OF_WORDS), help=told)
     add_data(parser)
     add_json(parser, "Print the record instead of tables.")

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from exporter.model.family import Family
 from exporter.model.config_schema import EncoderConfig, Identifier, Width
+from exporter.model.family import Family
 from exporter.model.geometry import Geometry
 from exporter.model.heads.embedding import sentence_head
 from exporter.model.ops import Inputs, Ops, Read, Role, T, Weight
