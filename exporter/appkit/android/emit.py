@@ -49,7 +49,8 @@ class _Names:
         return Path(*self.package.split("."))
 
     def replace(self, text: str) -> str:
-        return text.replace(_PACKAGE, self.package).replace(_NAME, self.kit)
+        """A package may have the sources' own name in it, which is then left alone."""
+        return self.package.join(part.replace(_NAME, self.kit) for part in text.split(_PACKAGE))
 
     def place(self, inside: Path) -> Path:
         """Where a source goes: Kotlin's own folder is the package's."""

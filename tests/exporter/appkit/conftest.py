@@ -25,8 +25,8 @@ from runtimes.records.reading import read_record
 from runtimes.records.writing import plain
 
 ENTITY_LABELS = ["O", "B-PER", "I-PER", "E-PER", "S-LOC", "B-O", "I-O", "MISC"]
-"""BIO, BIOES and bare, of every platform: of schemes that transformers does not know too; and an entity of kind O, which it
-shows as it shows others."""
+"""BIO, BIOES and bare, of every platform: of schemes that transformers does not know too, and of an entity whose kind
+is O, it shows what it shows."""
 KINDS: dict[str, dict[str, Any]] = {
     "labels": {"labels": 5},
     "several labels": {"labels": 5, "problem_type": "multi_label_classification"},

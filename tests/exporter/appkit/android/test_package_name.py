@@ -67,7 +67,7 @@ def test_a_folder_without_a_name_is_refused(folder):
 
 
 @pytest.mark.parametrize(
-    ("more", "package"), [((), "dev.bertport.mymodelkit"), (("--package", "com.example.news"), "com.example.news")]
+    ("more", "package"), [((), "dev.bertport.mymodelkit"), (("--package", "com.bertkit.news"), "com.bertkit.news")]
 )
 def test_the_kit_is_in_its_package_and_its_manifest_links(
     more, package, checkpoint, make_own, make_kit, link, tmp_path, capsys
@@ -78,7 +78,8 @@ def test_the_kit_is_in_its_package_and_its_manifest_links(
     assert len(list(sources.iterdir())) > 10
     code = list(kit.rglob("*.kt"))
     assert all(path.read_text().split("\n")[0] == f"package {package}" for path in code)
-    assert not [path for path in (*code, kit / "README.md", kit / "build.gradle.kts") if "bertkit" in path.read_text()]
+    texts = [path.read_text() for path in (*code, kit / "README.md", kit / "build.gradle.kts")]
+    assert not [text for text in texts if "bertkit" in text.replace(package, "")]
     assert (kit / "src" / "main" / "assets" / "mymodelkit" / "kit.json").is_file()
     (namespace,) = re.findall(r'namespace = "(.*)"', (kit / "build.gradle.kts").read_text())
     assert namespace == package
