@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli import output
 from exporter.cli.main import main
+from exporter.cli.process import output
 from exporter.cli.process.output import OutputError
 from runtimes.files import atomic_write
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CALLS = {"help": ["--help"], "a result": ["inspect"], "JSON": ["inspect", "--json"]}
 
 
@@ -122,7 +122,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path):
 
 MISTAKES = {
     "a name too long for a disk": (["export", "MODEL", "--no-verify", "-o", "x" * 300], "File name too long"),
-    "no number as a budget": (["export", "MODEL", "--no-verify", "--atol", "nan"], "--atol nan: expected a number"),
+    "no number as a budget": (["export", "MODEL", "--no-verify", "--atol", "nan"], "--max-absolute nan: expected"),
     "a budget below nothing": (["verify", "BUNDLE", "--max-relative", "-1"], "--max-relative -1.0: expected a number"),
     "no number of points": (["evaluate", "BUNDLE", "--data", "x.csv", "--max-drop", "nan"], "--max-drop nan: expected"),
     "a page inside a bundle": (["report", "BUNDLE", "-o", "BUNDLE/page"], "lies in the bundle"),
