@@ -17,6 +17,7 @@ import numpy as np
 
 from exporter.checkpoint.checkpoint import Checkpoint
 from exporter.compression.calibration import Calibration
+from exporter.model.weight_list import rounded_weights
 from exporter.targets.coreai.lower import WITNESS, lower
 from exporter.targets.coreai.program.writing import write_asset
 from exporter.targets.coreai.requirements import PACKAGE, require_coreai
@@ -33,7 +34,7 @@ from runtimes.backends.coreai.runner import open_functions
 from runtimes.backends.coreml.simulated import open_simulated
 from runtimes.backends.fixed_length import Interface
 from runtimes.bundle.reading import Bundle
-from runtimes.errors import UsageError
+from runtimes.errors import UnsupportedError, UsageError
 from runtimes.runner import Array, Batch, Runner
 
 _OPTION = "--witness"
@@ -80,7 +81,7 @@ def check_witness(bundle: Bundle) -> None:
 def bear_witness(bundle: Bundle, reference: Reference, frequent_texts: tuple[str, ...] = ()) -> Witness:
     """Trace a bundle's package in the interpreter, at its shortest length, and its recipe in Apple's runtime.
 
-    Raises as `check_witness`, and RuntimeUnavailable for weights that cannot be made again.
+    Raises as `check_witness` and `opened_asset`, and RuntimeUnavailable for weights that cannot be made again.
     """
     check_witness(bundle)
     check_repeatable(bundle, frequent_texts)
@@ -115,10 +116,18 @@ def rows(checkpoint: Checkpoint, length: int) -> Iterator[Batch]:
 
 @contextmanager
 def opened_asset(checkpoint: Checkpoint, store: WeightStore, length: int) -> Iterator[Runner]:
-    """The model over the weights of `store`, of one length, in Apple's runtime."""
+    """The model over the weights of `store`, of one length, in Apple's runtime.
+
+    Raises UnsupportedError for a weight of which Core AI encodes parts, and a package the whole: other numbers.
+    """
     with TemporaryDirectory() as folder:
-        path = Path(folder) / ASSET
-        write_asset(lower(checkpoint.model, store, (length,), WITNESS), {}, path)
+        path, program = Path(folder) / ASSET, lower(checkpoint.model, store, (length,), WITNESS)
+        if parts := sorted(store.encoded - {weight.name for weight in rounded_weights(checkpoint.model)}):
+            raise UnsupportedError(
+                f"{_OPTION}: Core AI encodes {parts[0]} by itself, a package the table that it is of: other numbers; "
+                "compare none or fp16"
+            )
+        write_asset(program, {}, path)
         (function,) = read_asset(path).functions
         interface = Interface(tuple(one.name for one in function.inputs), frozenset(), checkpoint.geometry.pad)
         yield open_functions(path, {length: function}, interface)

