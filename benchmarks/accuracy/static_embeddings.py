@@ -41,7 +41,7 @@ def _figures(one: Any) -> dict[str, Any]:
     return {
         "mb": round(sum(path.stat().st_size for path in _models(one.directory)) / 1e6, 2),
         "verdict": parity.verdict.value,
-        "status": parity.status.value,
+        "status": str(parity.status),
         "max_absolute": parity.max_absolute,
         **{name.replace(" ", "_"): round(value, 6) for name, value in parity.seen.items()},
     }
@@ -56,9 +56,11 @@ def main() -> None:
     """See the module."""
     with TemporaryDirectory() as name:
         checkpoint = write_model2vec(Path(name) / "checkpoint", rows=ROWS, width=WIDTH)
-        found = {target: figures(checkpoint, target, Path(name) / target) for target in TARGETS}
-    record = {"what": "seeded", "rows": ROWS, "width": WIDTH, "tokens_fixed": LENGTH, "figures": found}
-    ARTIFACT.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        found: dict[str, Any] = {}
+        for target in TARGETS:
+            found[target] = figures(checkpoint, target, Path(name) / target)
+            record = {"what": "seeded", "rows": ROWS, "width": WIDTH, "tokens_fixed": LENGTH, "figures": found}
+            ARTIFACT.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

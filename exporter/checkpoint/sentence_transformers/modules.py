@@ -89,7 +89,7 @@ def read_modules(directory: Path) -> Modules:
     path, kinds = directory / MODULES, list_modules(directory)
     if not kinds or kinds[0][0] != "Transformer":
         first = kinds[0][0] if kinds else "none"
-        raise UnsupportedError(f"{path}: expected a Transformer as the first module, found {excerpt(first)}; {PASS}")
+        raise UnsupportedError(f"{path}: expected a Transformer as the first module, found {first}; {PASS}")
     return Modules(path, kinds[0][1], tuple(kinds[1:]))
 
 

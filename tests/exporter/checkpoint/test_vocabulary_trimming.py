@@ -245,3 +245,10 @@ def test_entries_in_another_order_are_no_trimmed_vocabulary(read):
     words["cat"], words["dog"] = words["dog"], words["cat"]
     with pytest.raises(UnsupportedError, match="numbers its entries in another order"):
         kept_ids(read.tokenizer.tokenizer, Tokenizer.from_str(json.dumps(raw)))
+
+
+def test_a_model_without_a_table_of_positions_is_trimmed(write_family, tmp_path):
+    folder = write_family(tmp_path / "c", "modernbert", "ModernBertForSequenceClassification")
+    whole = load(resolve(str(folder), HubOptions()))
+    trimmed = trim_checkpoint(whole, np.arange(whole.geometry.vocabulary - 20))
+    assert trimmed.geometry.vocabulary == whole.geometry.vocabulary - 20
