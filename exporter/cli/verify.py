@@ -65,7 +65,7 @@ def _add_kinds(group: Options) -> None:
     group.add_argument("--explain", action="store_true", help="Name the first tensor that departs.")
     told = "Make every file again from the checkpoint, and compare the bytes."
     group.add_argument("--strict", action="store_true", help=told)
-    told = "Hold our interpreter of Core ML against Apple's runtime, on a Mac."
+    told = "Hold our interpreter of Core ML against Apple's runtime of Core AI, tensor by tensor."
     group.add_argument("--witness", action="store_true", help=told)
     told = "Give the texts that pq was weighed by, for --strict and --witness."
     group.add_argument("--frequency-from", type=Path, metavar="FILE", help=told)
