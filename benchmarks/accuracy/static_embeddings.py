@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy.static_embeddings                                → artifacts/static_embeddings.json
 
 29,528 rows of 256, **seeded**: nothing was taught, so that rows are as far apart as random ones are, and codebooks
-find nothing that rows share. Trained tables keep more. The cosines are those of the export's own comparison, over
+find nothing that rows share. The cosines are those of the export's own comparison, over
 its battery of texts.
 """
 
