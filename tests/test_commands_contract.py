@@ -89,6 +89,7 @@ CALLS: dict[str, Any] = {
     ],
     "check": _check,
     "report": lambda place: ["report", str(place.bundle), "-o", str(place.out)],
+    "publish": lambda place: ["publish", str(place.bundle), "--repo", "owner/name", "-o", str(place.out)],
     "doctor": lambda place: ["doctor"],
     "completion": lambda place: ["completion", "bash"],
     **{f"app-kit --platform {platform}": _app_kit(platform) for platform in PLATFORMS},

@@ -25,6 +25,8 @@ PICKLE = "pytorch_model.bin"
 HIDDEN = Path(__file__).with_name("without_torch")
 NEED_THEM = {
     "exporter.finetuning.distillation",
+    "runtimes.backends.pytorch.own_configs",
+    "runtimes.backends.pytorch.own_models",
     "runtimes.backends.pytorch.runner",
     "runtimes.backends.pytorch.sentence_pooling",
     "runtimes.backends.pytorch.tokenizer",

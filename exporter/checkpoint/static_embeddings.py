@@ -183,8 +183,8 @@ def _weighted(folder: Path, rows: Array, weights: Array) -> Array:
 def _unknown(tokenizer: Mapping[str, Any]) -> int | None:
     """The unknown token's id, as Model2Vec finds it."""
     model = tokenizer["model"]
-    if model.get("type") == "Unigram":
-        number = model.get("unk_id")
+    if "unk_id" in model:
+        number = model["unk_id"]
         return number if isinstance(number, int) else None
     added = {one["content"]: one["id"] for one in tokenizer.get("added_tokens") or []}
     token = model.get("unk_token")

@@ -63,7 +63,8 @@ class Budgets:
 class Data:
     """Labelled rows for the accuracy, as `bertport evaluate` reads them; columns left out are guessed.
 
-    `labels` says which value in the file is which label, `metric` what decides.
+    `labels` says which value in the file is which label, `metric` what decides, `aggregation` which tokens decide a
+    word's label.
     """
 
     file: Path
@@ -75,6 +76,8 @@ class Data:
     labels: Mapping[str, Name] = field(default_factory=dict)
     limit: Count | None = None
     metric: Name | None = None
+    aggregation: Literal["first", "average", "max"] | None = None
+    """runtimes.parity.aggregation.OF_WORDS."""
 
 
 @dataclass(frozen=True)

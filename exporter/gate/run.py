@@ -79,7 +79,9 @@ def _make(entry: Export, place: Path, answering: Answering) -> Iterable[Checked]
         check = replace(check, answering=request.answering)
         parities = _parities(check, done.parity, entry.archs)
         if entry.data and examiner is None:  # PyTorch answers its rows once for all bundles of the entry
-            examiner = Examiner(find_checkpoint(check), data_file(entry.data), request.answering, entry.data.metric)
+            data = entry.data
+            rows, answers = data_file(data), request.answering
+            examiner = Examiner(find_checkpoint(check), rows, answers, data.metric, aggregation=data.aggregation)
         drop = examiner.examine(bundle, name).drop_points if examiner else None
         yield Checked(name, entry, bundle, parities, drop)
 

@@ -125,7 +125,7 @@ def opened_asset(checkpoint: Checkpoint, store: WeightStore, length: int) -> Ite
         if parts := sorted(store.encoded - {weight.name for weight in rounded_weights(checkpoint.model)}):
             raise UnsupportedError(
                 f"{_OPTION}: Core AI encodes {parts[0]} by itself, a package the table that it is of: other numbers; "
-                "compare none or fp16"
+                "export none or fp16 and compare that"
             )
         write_asset(program, {}, path)
         (function,) = read_asset(path).functions

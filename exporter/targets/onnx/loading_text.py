@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 
 from exporter.checkpoint.json_files import read_bundled
-from exporter.model.families.registry import find_family
 from exporter.targets.loading_python import RuntimeLines, python_lines
 from runtimes.bundle.reading import Bundle
 
@@ -45,6 +44,8 @@ def loading_text(bundle: Bundle) -> str:
 
 def _others(bundle: Bundle) -> str:
     """Which other libraries load the folder as it is."""
+    from exporter.model.families.registry import find_family  # here: it reads schemas, and help asks for no text
+
     task = bundle.manifest.recipe.task
     if not find_family(read_bundled(bundle.directory / "config.json")).in_transformers:
         return ""

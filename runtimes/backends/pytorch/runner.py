@@ -17,7 +17,6 @@ import transformers
 
 from runtimes.backends.pytorch.description import Pooling, ReferenceModel
 from runtimes.backends.pytorch.own_configs import config_for
-from runtimes.backends.pytorch.own_models import model_class
 from runtimes.backends.pytorch.sentence_pooling import embed
 from runtimes.errors import CheckpointError, in_our_words
 from runtimes.runner import INPUTS, Array, Batch, Outputs, Status
@@ -186,6 +185,8 @@ def _settings(config: Mapping[str, Any] | None, wrapper: str, double: bool) -> d
 
 
 def _load(checkpoint: Path, architecture: str, settings: Callable[[], dict[str, Any]], device: str) -> Any:
+    from runtimes.backends.pytorch.own_models import model_class  # here: it makes all that a model needs be imported
+
     def refused(reason: str) -> CheckpointError:
         return CheckpointError(
             f"{checkpoint}: {_READER} does not load it as {architecture}: {reason}; save the model again with it"

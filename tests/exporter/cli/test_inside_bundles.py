@@ -16,10 +16,11 @@ CALLS = {
     "tune": ["demo", "--data", "rows.csv", "--max-drop", "1"],
     "check": [],
     "report": ["."],
+    "publish": ["BUNDLE", "--repo", "owner/name", "-o", "staged"],
     "app-kit": ["BUNDLE", "--platform", "ios", "-o", "kit"],
 }
 READ = {"bundle", "bundles", "texts", "data", "config", "directories", "frequency_from", "trim_vocabulary"}
-READ |= {"keep_tokens", "finetune_codes", "cache_dir", "labels"}
+READ |= {"before", "evaluation", "keep_tokens", "finetune_codes", "cache_dir", "labels"}
 
 
 def places():

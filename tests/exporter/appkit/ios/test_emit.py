@@ -45,11 +45,18 @@ def test_every_file_is_there_under_the_kits_name(checkpoint, make_kit):
     assert not [text for text in texts if "BertKit" in text or "{facts}" in text or "{sample}" in text]
 
 
+def test_a_rankers_sample_passes_a_query_and_a_document(make_checkpoint, make_kit):
+    identity = {"labels": 1, "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"}}
+    kit = make_kit(make_checkpoint(**identity))
+    assert 'pair: "a document"' in (kit / "README.md").read_text()
+    assert settings(kit)["readsPairs"]
+
+
 @pytest.mark.parametrize("is_reranker", [False, True])
 def test_the_sample_passes_what_the_model_reads_and_shows_what_it_gives(is_reranker, make_checkpoint, make_kit):
     """A reranker reads a query and a passage, and gives a number."""
     identity = {"labels": 1, "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"}}
-    kit = make_kit(make_checkpoint(**(identity if is_reranker else {})))
+    kit = make_kit(make_checkpoint(**(identity if is_reranker else {})), task="text-classification")
     readme = (kit / "README.md").read_text()
     assert [instead in readme for _, instead in (*OF_PAIRS[1:], *OF_VALUES)] == [is_reranker] * 3
     assert ('pair: "Another text"' in readme) is is_reranker

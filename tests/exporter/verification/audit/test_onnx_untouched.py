@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.faults.onnx_file import Spoilt
-from benchmarks.models.seeded import KINDS
+from benchmarks.models.seeded import KINDS, WITH_LAYERS
 from exporter.checkpoint.vocabulary_trimming import trim_checkpoint
 from exporter.compression import outlier_channels
 from exporter.compression.outlier_channels import LEAST_WIDTH, Form
@@ -52,7 +52,8 @@ def test_every_family_and_task_passes(of_family, save_onnx, tmp_path, family, ta
     audit = passes(audited)
     model = onnx.load(audited.bundle.directory / "model.onnx")
     assert audit.operators == len(model.graph.node)
-    assert audit.rows > len(of_family(family, task).model.tensors["embeddings.word"].read())
+    words = len(of_family(family, task).model.tensors["embeddings.word"].read())
+    assert audit.rows >= words + (family in WITH_LAYERS)  # a table has no rows but its words'
 
 
 @pytest.mark.parametrize("scheme", ALL)
