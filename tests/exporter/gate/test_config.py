@@ -174,12 +174,15 @@ def test_what_export_takes_is_a_key_or_decided_by_check():
 
 
 def test_what_evaluate_and_verify_take_is_a_key_too():
-    """Of verify but what export does not need: where the checkpoint is now, and what it is to show."""
+    """Of verify but what export does not need: where the checkpoint is now, and what it is to show.
+
+    Of evaluate its rows, and how a word's label is decided, which `tune` does not ask.
+    """
     of_data, of_verify = argparse.ArgumentParser(), argparse.ArgumentParser()
     evaluate.add_data(of_data)
     verify.add_arguments(of_verify)
     data = {action.dest for action in of_data._actions} - {"help", "data", "threads", "no_cache"}
-    assert {one.name for one in fields(Data)} == data | {"file"}
+    assert {one.name for one in fields(Data)} == data | {"file", "aggregation"}
     shown = {"against", "bundle", "checkpoint", "explain", "strict", "arch", "witness"}
     assert {action.dest for action in of_verify._actions} - shown <= set(options()) | DECIDED
     assert {one.name for one in fields(Limit)} <= {one.name for one in fields(Budgets)}
